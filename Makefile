@@ -1,0 +1,34 @@
+# Two commands do everything on a fresh machine with Python 3.11 or later: `make demo`, `make test`.
+PYTHON ?= python3
+FILE ?= examples/example.flac
+LIGHT := .venv-demo
+FULL := .venv
+
+.PHONY: demo test check clean
+
+demo: $(LIGHT)/done
+	$(LIGHT)/bin/serenade predict --timeline $(FILE)
+
+test: $(FULL)/done
+	$(MAKE) --no-print-directory check BIN=$(FULL)/bin/
+
+# The tests alone, with whatever environment is active (or BIN=.venv/bin/).
+check:
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+	$(BIN)mypy
+	$(BIN)lint-imports
+	$(BIN)python -m pytest
+
+$(LIGHT)/done: pyproject.toml
+	$(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/pip install --quiet --editable . --constraint constraints/constraints.txt
+	touch $@
+
+$(FULL)/done: pyproject.toml constraints/constraints.txt
+	$(PYTHON) -m venv $(FULL)
+	$(FULL)/bin/pip install --quiet --editable ".[dev]" --constraint constraints/constraints.txt
+	touch $@
+
+clean:
+	rm -rf $(LIGHT) $(FULL) build dist site
