@@ -1,0 +1,109 @@
+"""Corpora: a folder or a manifest becomes a checked table of recordings.
+
+A new corpus is one module here with `INFO` (a `CorpusInfo`) and `load(root, **options)`, and
+one line in `_MODULES`. Nothing heavy is imported before a corpus is opened.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import os
+
+    from serenade.corpora.base import Corpus, CorpusInfo
+
+__all__ = ["describe", "fetch", "names", "open"]
+
+_MODULES = {
+    "casia": "casia",
+    "emodb": "emodb",
+    "emodb-cut2s": "emodb_cut2s",
+    "nemo": "nemo",
+    "ravdess": "ravdess",
+    "synthetic": "synthetic",
+}
+
+
+def names() -> tuple[str, ...]:
+    """The corpora that can be opened by name.
+
+    >>> "ravdess" in names()
+    True
+    """
+    return tuple(sorted(_MODULES))
+
+
+def describe(name: str) -> CorpusInfo:
+    """What is known about a corpus: licence, citation, labels, counts, where to get it.
+
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        CorpusError: no corpus of this name.
+
+    >>> describe("ravdess").expected.files
+    1440
+    """
+    info: CorpusInfo = _module(name).INFO
+    return info
+
+
+def open(  # noqa: A001 - reads as `corpora.open(...)`
+    name: str | os.PathLike[str], root: str | os.PathLike[str] | None = None, **options: Any
+) -> Corpus:
+    """Open and check a corpus.
+
+    Args:
+        name: one of `names()`, or the path of a `.csv` or `.tsv` manifest.
+        root: the corpus' folder or a folder that contains it; for a manifest, the folder its
+            relative paths start from (by default its own).
+        options: the loader's own; all take `labels` (the emotions to keep) and
+            `drop_duplicates` (keep one of byte-identical recordings).
+
+    Raises:
+        CorpusError: nothing usable is there. Lesser problems are in `Corpus.problems`.
+    """
+    if Path(name).suffix.lower() in {".csv", ".tsv"}:
+        from serenade.corpora import manifest
+
+        return manifest.load(name, root, **options)
+    corpus: Corpus = _module(str(name)).load(root, **options)
+    return corpus
+
+
+def fetch(name: str, destination: str | os.PathLike[str]) -> Path:
+    """Download a corpus that is public by address, with its checksum verified.
+
+    Args:
+        name: one of `names()`.
+        destination: the folder to make; `open(name, destination)` reads it.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CorpusError: no verified download of this corpus is known, or it failed.
+        MissingExtraError: the extra "train" is not installed.
+    """
+    info = describe(name)
+    if info.archive is None:
+        raise CorpusError(f"{name}: cannot be downloaded from here; {info.obtain}")
+    from serenade.corpora import download
+
+    return download.fetch(info.archive.url, info.archive.checksum, destination)
+
+
+def _module(name: str) -> Any:
+    """The module of a corpus, imported when it is asked for."""
+    if name not in _MODULES:
+        raise CorpusError(
+            f"{name}: no corpus of this name; choose from {', '.join(names())}, "
+            "or give the path of a .csv or .tsv manifest"
+        )
+    return importlib.import_module(f"serenade.corpora.{_MODULES[name]}")

@@ -1,0 +1,174 @@
+"""The corpus on disk: made once, file by file, and known again by what it was made with."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora._synthesis.lexicon import SENTENCES
+from serenade.corpora._synthesis.render import RATES, Utterance, render
+from serenade.corpora._synthesis.speakers import speaker
+from serenade.corpora.files import absolute
+from serenade.corpora.tables import INDEX, build, write
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_MARKER = "synthetic.json"
+_MANIFEST = "manifest.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides every sample of the corpus; see `synthetic.load`."""
+
+    speakers: int
+    sentences: int
+    repetitions: int
+    seed: int
+    sampling_rate: int
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "speakers": (1, 999),
+            "sentences": (1, len(SENTENCES)),
+            "repetitions": (1, 999),
+            "sampling_rate": RATES,
+        }
+        for name, (lowest, highest) in ranges.items():
+            if not lowest <= (given := getattr(self, name)) <= highest:
+                raise CorpusError(
+                    f"synthetic: {name}={given}; give a number from {lowest} to {highest}"
+                )
+
+    def identity(self) -> dict[str, object]:
+        """The settings and a hash of the synthesiser's own source, as JSON-ready data."""
+        digest = hashlib.sha256()
+        for source in sorted(files(__package__).iterdir(), key=lambda file: file.name):
+            if source.name.endswith(".py"):
+                digest.update(source.read_bytes())
+        return {**dataclasses.asdict(self), "synthesiser": digest.hexdigest()[:16]}
+
+
+def folder_of(root: str | os.PathLike[str] | None, settings: Settings) -> Path:
+    """The corpus' folder: what the user named, or one of these settings' own in the cache."""
+    if root is not None:
+        return absolute(root)
+    import platformdirs
+
+    key = hashlib.sha256(json.dumps(settings.identity()).encode()).hexdigest()[:12]
+    return platformdirs.user_cache_path("serenade") / f"synthetic-{key}"
+
+
+def made(folder: Path, settings: Settings, labels: Sequence[str]) -> list[dict[str, object]]:
+    """The corpus' rows; what is not in the folder yet is made.
+
+    The marker is written first and the manifest last, each file whole or not at all, so that an
+    interrupted run is taken up and two at a time do each other no harm.
+
+    Args:
+        folder: empty, not there yet, or this corpus'.
+        settings: of the corpus.
+        labels: the emotions.
+
+    Returns:
+        Rows as `tables.build` takes them.
+
+    Raises:
+        CorpusError: the folder holds something else.
+    """
+    _claim(folder, settings)
+    if (folder / _MANIFEST).is_file():
+        rows = _read(folder)
+        if all(Path(str(row["file"])).is_file() for row in rows):
+            return rows
+    (folder / "wav").mkdir(exist_ok=True)
+    rows = list(_synthesised(folder, settings, labels))
+    _whole(folder / _MANIFEST, lambda path: write(build(rows), folder, path))
+    return rows
+
+
+def _claim(folder: Path, settings: Settings) -> None:
+    """See that the folder is free or ours, and mark it."""
+    if folder.exists() and not folder.is_dir():
+        raise CorpusError(f"{folder}: is a file; give a folder to make the corpus in")
+    marker = folder / _MARKER
+    if marker.is_file():
+        if json.loads(marker.read_text("utf-8")) != settings.identity():
+            raise CorpusError(
+                f"{folder}: holds a synthetic corpus of other settings or another version; "
+                "give another folder, or delete this one"
+            )
+        return
+    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise CorpusError(
+            f"{folder}: is not empty and holds no synthetic corpus; give an empty or a new folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(settings.identity(), indent=2) + "\n"
+    _whole(marker, lambda path: path.write_text(text, "utf-8"))
+
+
+def _synthesised(
+    folder: Path, settings: Settings, labels: Sequence[str]
+) -> Iterator[dict[str, object]]:
+    sessions = (settings.speakers + 1) // 2
+    for number in range(1, settings.speakers + 1):
+        voice = speaker(number, settings.seed)
+        session = (number + 1) // 2
+        for emotion in labels:
+            for sentence, text in enumerate(SENTENCES[: settings.sentences], start=1):
+                for repetition in range(1, settings.repetitions + 1):
+                    utterance = render(text, voice, emotion, settings.sampling_rate, repetition)
+                    name = f"{voice.name}-{emotion}-{sentence:02d}-{repetition}.wav"
+                    path = folder / "wav" / name
+                    _whole(path, _writer(utterance))
+                    yield {
+                        "file": str(path),
+                        "speaker": voice.name,
+                        "emotion": emotion,
+                        "session": str(session),
+                        "gender": voice.gender,
+                        "text": text,
+                        "language": "en",
+                        "split": "test" if session == sessions > 1 else "train",
+                        "repetition": repetition,
+                        "words": json.dumps(
+                            [(word, round(a, 4), round(b, 4)) for word, a, b in utterance.words]
+                        ),
+                    }
+
+
+def _writer(utterance: Utterance) -> Callable[[Path], object]:
+    import soundfile
+
+    samples = (utterance.signal * 32768).astype("int16")  # exact: they are on that grid
+    rate = utterance.sampling_rate
+    return lambda path: soundfile.write(path, samples, rate, format="WAV", subtype="PCM_16")
+
+
+def _whole(path: Path, fill: Callable[[Path], object]) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fill(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read(folder: Path) -> list[dict[str, object]]:
+    """The manifest's rows."""
+    with (folder / _MANIFEST).open(encoding="utf-8", newline="") as file:
+        return [
+            {name: cell for name, cell in row.items() if name not in INDEX}
+            | {"file": str(folder / row["file"])}
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,105 @@
+"""CASIA, the Mandarin emotional speech corpus of the Chinese Academy of Sciences.
+
+The released part has 4 speakers x 6 emotions x 50 sentences, as `<speaker>/<emotion>/<number>`;
+numbers 201 to 250 stand for the same sentences with every speaker and emotion.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from serenade.corpora.base import CorpusInfo, Counts, Problem
+from serenade.corpora.checks import checked, missing
+from serenade.corpora.files import is_audio, locate, relative, scan
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from serenade.corpora.base import Corpus
+
+_EMOTIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+_GENDERS = {
+    "liuchanhg": "female",
+    "wangzhe": "male",
+    "zhaoquanyin": "female",
+    "ZhaoZuoxiang": "male",
+}
+_NUMBERS = tuple(str(number) for number in range(201, 251))
+
+INFO = CorpusInfo(
+    name="casia",
+    title="CASIA Mandarin emotional speech corpus",
+    licence="research use, by agreement with its publisher",
+    citation=(
+        "Institute of Automation, Chinese Academy of Sciences. CASIA Mandarin emotional speech "
+        "corpus, Chinese Linguistic Data Consortium."
+    ),
+    url="http://www.chineseldc.org",
+    languages=("zh",),
+    labels=("angry", "happy", "neutral", "sad", "fear", "surprise"),
+    expected=Counts(files=1200, speakers=4, per_label=dict.fromkeys(_EMOTIONS, 200)),
+    layout="<speaker>/<emotion>/<number>.wav, such as wangzhe/angry/201.wav",
+    obtain="ask the Chinese Linguistic Data Consortium (http://www.chineseldc.org)",
+    folders=("casia",),
+)
+
+
+def load(
+    root: str | os.PathLike[str] | None,
+    *,
+    labels: Sequence[str] | None = None,
+    drop_duplicates: bool = False,
+) -> Corpus:
+    """Open CASIA.
+
+    Args:
+        root: the folder of the speakers' folders, or one that contains it.
+        labels: the emotions to keep.
+        drop_duplicates: keep the first of byte-identical recordings.
+
+    Returns:
+        The corpus; columns `speaker`, `emotion`, `gender`, `language`, `sentence` (number).
+
+    Raises:
+        CorpusError: no CASIA there.
+    """
+    root = locate(root, INFO, _fits)
+    files, problems = scan(root, root)
+    rows: list[dict[str, object]] = []
+    strange: list[str] = []
+    for path in files:
+        match path.relative_to(root).with_suffix("").parts:
+            case (speaker, emotion, number) if emotion.lower() in _EMOTIONS and number.isdecimal():
+                rows.append(
+                    {
+                        "file": str(path),
+                        "speaker": speaker,
+                        "emotion": emotion.lower(),
+                        "gender": _GENDERS.get(speaker),
+                        "language": "zh",
+                        "sentence": int(number),
+                    }
+                )
+            case _:
+                strange.append(relative(path, root))
+    if strange:
+        message = f"not <speaker>/<emotion>/<number> with {', '.join(_EMOTIONS)}; left out"
+        problems.append(Problem("name", message, tuple(strange)))
+    if unknown := sorted({str(row["speaker"]) for row in rows} - set(_GENDERS)):
+        message = f"speakers {', '.join(unknown)} are not of the released part"
+        problems.append(Problem("speaker", message))
+    problems += missing(
+        map("/".join, itertools.product(_GENDERS, _EMOTIONS, _NUMBERS)),
+        [f"{row['speaker']}/{row['emotion']}/{row['sentence']}" for row in rows],
+    )
+    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+
+
+def _fits(folder: Path) -> bool:
+    return any(
+        path.parent.name.lower() in _EMOTIONS and path.stem.isdecimal() and is_audio(path)
+        for path in folder.glob("*/*/*")
+    )

@@ -1,0 +1,178 @@
+"""EMO-DB, the Berlin Database of Emotional Speech (Burkhardt et al. 2005).
+
+Names are `SSttEv`: speaker, text code, the German emotion's letter, version. Speakers' gender
+and age and the ten sentences are those of the corpus' documentation.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from serenade.corpora.base import CorpusInfo, Counts, Problem
+from serenade.corpora.checks import checked, inspect
+from serenade.corpora.files import holds, locate, relative, scan
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from serenade.corpora.base import Corpus
+    from serenade.corpora.checks import AudioFacts
+
+_EMOTIONS = {
+    "W": "angry",  # Wut
+    "L": "boredom",  # Langeweile
+    "E": "disgust",  # Ekel
+    "A": "fear",  # Angst
+    "F": "happy",  # Freude
+    "T": "sad",  # Trauer
+    "N": "neutral",
+}
+_SPEAKERS = {
+    "03": ("male", 31),
+    "08": ("female", 34),
+    "09": ("female", 21),
+    "10": ("male", 32),
+    "11": ("male", 26),
+    "12": ("male", 30),
+    "13": ("female", 32),
+    "14": ("female", 35),
+    "15": ("male", 25),
+    "16": ("female", 31),
+}
+_SENTENCES = {
+    "a01": "Der Lappen liegt auf dem Eisschrank.",
+    "a02": "Das will sie am Mittwoch abgeben.",
+    "a04": "Heute abend könnte ich es ihm sagen.",
+    "a05": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
+    "a07": "In sieben Stunden wird es soweit sein.",
+    "b01": "Was sind denn das für Tüten, die da unter dem Tisch stehen?",
+    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
+    "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+    "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
+    "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
+}
+_NAME = re.compile(
+    f"({'|'.join(_SPEAKERS)})({'|'.join(_SENTENCES)})([{''.join(_EMOTIONS)}])([a-z])"
+)
+_CUT_SECONDS = 2.0
+CUT_WARNING = (
+    "every clip is cut or padded to 2.00 s: numbers on it are not comparable with published "
+    "ones, and it must not be mixed with the original recordings"
+)
+
+INFO = CorpusInfo(
+    name="emodb",
+    title="EMO-DB (Berlin Database of Emotional Speech)",
+    licence="free use, with citation",
+    citation=(
+        "Burkhardt, F., Paeschke, A., Rolfes, M., Sendlmeier, W. F. and Weiss, B. (2005). "
+        "A database of German emotional speech. Interspeech 2005, 1517-1520."
+    ),
+    url="http://emodb.bilderbar.info",
+    languages=("de",),
+    labels=("angry", "happy", "neutral", "sad", "fear", "disgust", "boredom"),
+    expected=Counts(
+        files=535,
+        speakers=10,
+        per_label={
+            "angry": 127,
+            "boredom": 81,
+            "disgust": 46,
+            "fear": 69,
+            "happy": 71,
+            "sad": 62,
+            "neutral": 79,
+        },
+    ),
+    layout="wav/03a01Fa.wav and so on (SSttEv: speaker, text, emotion letter, version)",
+    obtain="get http://emodb.bilderbar.info/download/download.zip (no checksum is published)",
+    folders=("emodb", "emo-db", "berlin"),
+)
+
+
+def load(
+    root: str | os.PathLike[str] | None,
+    *,
+    labels: Sequence[str] | None = None,
+    drop_duplicates: bool = False,
+    info: CorpusInfo = INFO,
+) -> Corpus:
+    """Open EMO-DB, whole or as far as it is there.
+
+    Args:
+        root: the folder that has `wav`, that folder, or one that contains the corpus.
+        labels: the emotions to keep, for instance those that are complete.
+        drop_duplicates: keep the first of byte-identical recordings.
+        info: which release is meant.
+
+    Returns:
+        The corpus; columns `speaker`, `emotion`, `gender`, `text`, `language`, `age` (years),
+        `text_code`, `version`.
+
+    Raises:
+        CorpusError: no EMO-DB there, originals mixed with copies cut to 2.00 s, or originals
+            opened as the cut copy.
+    """
+    root = locate(root, info, _fits)
+    folder = root / "wav" if (root / "wav").is_dir() else root
+    files, problems = scan(folder, root, key=lambda path: path.stem)
+    rows: list[dict[str, object]] = []
+    strange: list[str] = []
+    for path in files:
+        if name := _NAME.fullmatch(path.stem):
+            rows.append({"file": str(path), **_parse(name)})
+        else:
+            strange.append(relative(path, root))
+    if strange:
+        message = "not a name of EMO-DB (SSttEv); left out"
+        problems.append(Problem("name", message, tuple(strange)))
+    facts = inspect(str(row["file"]) for row in rows)
+    cut = _is_cut(root, facts)
+    if info.warning and not cut:
+        raise CorpusError(f'{root}: these clips are not cut to 2.00 s; open them as "emodb"')
+    if cut and not info.warning:
+        problems.append(Problem("cut", CUT_WARNING))
+    return checked(
+        info, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates, facts=facts
+    )
+
+
+def _fits(folder: Path) -> bool:
+    return holds(folder.glob("wav/*"), _NAME) or holds(folder.glob("*"), _NAME)
+
+
+def _is_cut(root: Path, facts: Mapping[str, AudioFacts]) -> bool:
+    """Whether these are the copies cut to 2.00 s; a mixture of both is refused.
+
+    Of the originals none lasts exactly 2.00 s, so two such clips among others are no chance.
+    """
+    usable = {file: fact for file, fact in facts.items() if not fact.trouble}
+    cut = [file for file, fact in usable.items() if fact.duration == _CUT_SECONDS]
+    if 1 < len(cut) < len(usable):
+        raise CorpusError(
+            f"{root}: {len(cut)} of {len(usable)} clips last exactly 2.00 s, such as "
+            f"{relative(cut[0], root)}: originals and cut copies are mixed, and the cutting would "
+            "give classes away; keep them in separate folders"
+        )
+    named = "emodb-cut2s" in {root.name.lower(), root.parent.name.lower()}
+    return named or (len(cut) == len(usable) > 0)
+
+
+def _parse(name: re.Match[str]) -> dict[str, object]:
+    """The columns a name tells."""
+    speaker, code, letter, version = name.groups()
+    gender, age = _SPEAKERS[speaker]
+    return {
+        "speaker": speaker,
+        "emotion": _EMOTIONS[letter],
+        "gender": gender,
+        "text": _SENTENCES[code],
+        "language": "de",
+        "age": age,
+        "text_code": code,
+        "version": version,
+    }

@@ -1,0 +1,153 @@
+"""nEMO, emotional speech in Polish (Christop 2024).
+
+`data.tsv` says for each recording in `samples/` its emotion, text and speaker; names are
+`<speaker>_<emotion>_<sentence>`. The same 90 sentences are read in every emotion, so the text
+tells nothing about the emotion.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING
+
+from serenade.corpora.base import CorpusInfo, Counts, Problem
+from serenade.corpora.checks import checked
+from serenade.corpora.files import holds, locate, relative, scan
+from serenade.corpora.tables import clean
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from serenade.corpora.base import Corpus
+
+_EMOTIONS = {
+    "anger": "angry",
+    "fear": "fear",
+    "happiness": "happy",
+    "neutral": "neutral",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+_COLUMNS = ("file_id", "emotion", "raw_text", "normalized_text", "speaker_id", "gender", "age")
+_NAME = re.compile(r"([A-Z]{2}\d)_([a-z]+)_(\d+)")
+
+INFO = CorpusInfo(
+    name="nemo",
+    title="nEMO",
+    licence="CC BY-NC-SA 4.0",
+    citation=(
+        "Christop, I. (2024). nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024."
+    ),
+    url="https://github.com/amu-cai/nEMO",
+    languages=("pl",),
+    labels=("angry", "happy", "neutral", "sad", "fear", "surprise"),
+    expected=Counts(
+        files=4481,
+        speakers=9,
+        per_label={
+            "angry": 749,
+            "fear": 736,
+            "happy": 749,
+            "neutral": 809,
+            "sad": 769,
+            "surprise": 669,
+        },
+    ),
+    layout="data.tsv and samples/EB0_anger_1.wav and so on",
+    obtain="get it from https://github.com/amu-cai/nEMO (no checksum is published)",
+    folders=("nemo",),
+)
+
+
+def load(
+    root: str | os.PathLike[str] | None,
+    *,
+    labels: Sequence[str] | None = None,
+    drop_duplicates: bool = False,
+) -> Corpus:
+    """Open nEMO.
+
+    Args:
+        root: the folder that has `data.tsv` and `samples`, or one that contains it.
+        labels: the emotions to keep.
+        drop_duplicates: keep the first of byte-identical recordings.
+
+    Returns:
+        The corpus; columns `speaker`, `emotion`, `gender`, `text`, `language`, `age` (years),
+        `sentence` (number), `normalized_text`.
+
+    Raises:
+        CorpusError: no nEMO there, or a `data.tsv` without its columns.
+    """
+    root = locate(root, INFO, _fits)
+    files, problems = scan(root / "samples", root, key=lambda path: path.stem)
+    by_stem = {path.stem: path for path in files}
+    rows: list[dict[str, object]] = []
+    silent: list[str] = []
+    listed: set[str] = set()
+    for line, entry in _entries(root / "data.tsv"):
+        stem = entry["file_id"].rsplit(".", 1)[0]
+        trouble = _trouble(stem, entry, listed)
+        listed.add(stem)
+        if trouble:
+            message = f"data.tsv, line {line}: {trouble}; left out"
+            problems.append(Problem("row", message, (entry["file_id"],)))
+        elif stem in by_stem:
+            rows.append({"file": str(by_stem[stem]), **_parse(stem, entry)})
+        else:
+            silent.append(f"samples/{stem}")
+    if silent:
+        message = "rows of data.tsv without a recording"
+        problems.append(Problem("missing", message, tuple(sorted(silent))))
+    if extra := sorted(relative(by_stem[stem], root) for stem in by_stem.keys() - listed):
+        message = "recordings without a row in data.tsv; left out"
+        problems.append(Problem("row", message, tuple(extra)))
+    rows.sort(key=lambda row: str(row["file"]))
+    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+
+
+def _fits(folder: Path) -> bool:
+    return (folder / "data.tsv").is_file() and holds((folder / "samples").glob("*"), _NAME)
+
+
+def _entries(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows with their line numbers; every cell stripped (speaker_id is padded)."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if lacking := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
+            raise CorpusError(
+                f"{path}, line 1: no column {', '.join(lacking)}; {INFO.obtain.split(' (')[0]}"
+            )
+        return [
+            (reader.line_num, {name: clean(row[name]) or "" for name in _COLUMNS}) for row in reader
+        ]
+
+
+def _trouble(stem: str, entry: dict[str, str], listed: set[str]) -> str:
+    """What is wrong with a row, as a clause; nothing where it is good."""
+    name = _NAME.fullmatch(stem)
+    if name is None:
+        return f'"{stem}" is not <speaker>_<emotion>_<sentence>'
+    if entry["emotion"] not in _EMOTIONS:
+        return f'unknown emotion "{entry["emotion"]}"'
+    if name.group(1, 2) != (entry["speaker_id"], entry["emotion"]):
+        return f"speaker or emotion is not that of the name {stem}"
+    return f"{stem} is listed twice" if stem in listed else ""
+
+
+def _parse(stem: str, entry: dict[str, str]) -> dict[str, object]:
+    """The columns of a good row."""
+    return {
+        "speaker": entry["speaker_id"],
+        "emotion": _EMOTIONS[entry["emotion"]],
+        "gender": entry["gender"],
+        "text": entry["raw_text"],
+        "language": "pl",
+        "age": entry["age"],
+        "sentence": stem.rsplit("_", 1)[1],
+        "normalized_text": entry["normalized_text"],
+    }

@@ -1,0 +1,140 @@
+"""RAVDESS, the Ryerson Audio-Visual Database of Emotional Speech and Song: its speech, as audio.
+
+Names are seven codes, `03-01-EE-II-SS-RR-AA`: audio only (03), speech (01), emotion, intensity,
+statement, repetition, actor (Livingstone & Russo 2018, table 1). Odd actors are male.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora.base import Archive, CorpusInfo, Counts, Problem
+from serenade.corpora.checks import checked, missing
+from serenade.corpora.files import holds, locate, relative, scan
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from serenade.corpora.base import Corpus
+
+_EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fear",
+    "07": "disgust",
+    "08": "surprise",
+}
+_STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+_INTENSITIES = {"01": "normal", "02": "strong"}
+_ACTORS = tuple(f"{number:02d}" for number in range(1, 25))
+_CODES = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+_SPEECH = re.compile(r"03-01(-\d\d){5}")
+
+INFO = CorpusInfo(
+    name="ravdess",
+    title="RAVDESS speech",
+    licence="CC BY-NC-SA 4.0",
+    citation=(
+        "Livingstone, S. R. and Russo, F. A. (2018). The Ryerson Audio-Visual Database of "
+        "Emotional Speech and Song (RAVDESS). PLoS ONE 13(5): e0196391."
+    ),
+    url="https://zenodo.org/records/1188976",
+    languages=("en",),
+    labels=("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise", "calm"),
+    expected=Counts(
+        files=1440,
+        speakers=24,
+        per_label={label: 96 if label == "neutral" else 192 for label in _EMOTIONS.values()},
+    ),
+    layout="Actor_01/03-01-01-01-01-01-01.wav to Actor_24/…",
+    obtain="get Audio_Speech_Actors_01-24.zip from https://zenodo.org/records/1188976",
+    archive=Archive(
+        "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+        "md5:bc696df654c87fed845eb13823edef8a",
+    ),
+    folders=("ravdess", "Audio_Speech_Actors_01-24"),
+)
+
+
+def load(
+    root: str | os.PathLike[str] | None,
+    *,
+    labels: Sequence[str] | None = None,
+    drop_duplicates: bool = False,
+) -> Corpus:
+    """Open the speech recordings of RAVDESS.
+
+    Args:
+        root: the folder of the `Actor_NN` folders, or one that contains it.
+        labels: the emotions to keep.
+        drop_duplicates: keep the first of byte-identical recordings. As published, Actor_07's
+            `03-01-03-01-02-01-07` and `03-01-03-01-02-02-07` are.
+
+    Returns:
+        The corpus; columns `speaker` ("01" to "24"), `emotion`, `gender`, `text`, `language`,
+        `intensity` (normal, strong), `statement` and `repetition` (1, 2).
+
+    Raises:
+        CorpusError: no RAVDESS speech there.
+    """
+    root = locate(root, INFO, _fits)
+    # A stem names one recording wherever it lies: some copies hold every file in two folders.
+    files, problems = scan(root, root, key=lambda path: path.stem)
+    rows: list[dict[str, object]] = []
+    strange: list[str] = []
+    other: list[str] = []
+    for path in files:
+        codes = _CODES.fullmatch(path.stem)
+        if codes and codes[1] in {"01", "02", "03"} and codes.group(1, 2) != ("03", "01"):
+            other.append(relative(path, root))
+        elif codes and path.stem in _NAMES:
+            rows.append({"file": str(path), **_parse(codes)})
+        else:
+            strange.append(relative(path, root))
+    if other:
+        message = "song, or the sound of a video: speech that is already here; left out"
+        problems.append(Problem("excluded", message, tuple(other)))
+    if strange:
+        message = "not a name of RAVDESS (03-01-EE-II-SS-RR-AA); left out"
+        problems.append(Problem("name", message, tuple(strange)))
+    here = {Path(str(row["file"])).stem for row in rows}
+    problems += missing(
+        [f"Actor_{name[-2:]}/{name}" for name in _NAMES],
+        [f"Actor_{name[-2:]}/{name}" for name in here],
+    )
+    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+
+
+def _names() -> frozenset[str]:
+    """The 1440 stems; neutral has no strong intensity."""
+    codes = itertools.product(_EMOTIONS, _INTENSITIES, _STATEMENTS, ("01", "02"), _ACTORS)
+    return frozenset("-".join(("03", "01", *code)) for code in codes if code[:2] != ("01", "02"))
+
+
+_NAMES = _names()
+
+
+def _fits(folder: Path) -> bool:
+    return holds(folder.glob("Actor_*/*"), _SPEECH) or holds(folder.glob("03-01-*"), _SPEECH)
+
+
+def _parse(codes: re.Match[str]) -> dict[str, object]:
+    """The columns a name tells."""
+    _, _, emotion, intensity, statement, repetition, actor = codes.groups()
+    return {
+        "speaker": actor,
+        "emotion": _EMOTIONS[emotion],
+        "gender": "male" if int(actor) % 2 else "female",
+        "text": _STATEMENTS[statement],
+        "language": "en",
+        "intensity": _INTENSITIES[intensity],
+        "statement": int(statement),
+        "repetition": int(repetition),
+    }

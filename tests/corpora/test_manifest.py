@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serenade import corpora
+from serenade.corpora import manifest
+from serenade.corpora.base import Corpus
+from serenade.corpora.rows import nanoseconds
+from serenade.errors import CorpusError
+
+
+@pytest.fixture
+def folder(tmp_path, record):
+    for name in ("a", "b", "c"):
+        record(tmp_path / "audio" / f"{name}.wav", seconds=1.0)
+    return tmp_path
+
+
+def load(folder, text, name="all.csv", **options):
+    (folder / name).write_text(text, encoding=options.pop("encoding", "utf-8"))
+    return manifest.load(folder / name, **options)
+
+
+def bad(corpus, line):
+    return [p for p in corpus.problems if f"line {line}: " in p.message]
+
+
+def test_columns_times_and_order(folder):
+    corpus = load(
+        folder,
+        "emotion,file,start,end,speaker,session,rating\n"
+        "sad,audio/b.wav,0.25,0 days 00:00:00.75,07,1,4\n"
+        "angry,audio/a.wav,,,08,2,5\n",
+    )
+    assert corpus.problems == ()
+    assert [(f.rsplit("/", 1)[1], s, e) for f, s, e in corpus.table.index] == [
+        ("b.wav", pd.Timedelta("250ms"), pd.Timedelta("750ms")),
+        ("a.wav", pd.Timedelta(0), pd.NaT),
+    ]
+    assert list(corpus.table["speaker"]) == ["07", "08"]
+    assert list(corpus.table["session"]) == ["1", "2"]
+    assert list(corpus.table["rating"]) == [4, 5]
+    assert corpus.info.labels == ("angry", "sad")
+    assert corpus.root == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "encoding"),
+    [("m.csv", ",", "utf-8"), ("m.csv", ";", "utf-8-sig"), ("m.tsv", "\t", "utf-8")],
+)
+def test_delimiters_and_byte_order_marks(folder, name, delimiter, encoding):
+    cells = ["audio/a.wav", "sad", "03", '"więc, tak; no"']
+    head = delimiter.join(["file", "emotion", "speaker", "text"])
+    body = f"{head}\r\n{delimiter.join(cells)}\r\n\r\n"
+    corpus = load(folder, body, name, encoding=encoding)
+    assert corpus.table["text"].iloc[0] == "więc, tak; no"
+    assert corpus.problems == ()
+
+
+def test_root_option_and_absolute_paths(folder):
+    text = f"file,emotion,speaker\na.wav,sad,1\n{folder}/audio/b.wav,sad,1\n"
+    corpus = load(folder, text, root=folder / "audio")
+    assert len(corpus) == 2
+    assert corpus.root == folder / "audio"
+
+
+def test_paths_spelled_differently_are_one_file(folder):
+    corpus = load(folder, "file,emotion,speaker\naudio/a.wav,sad,1\n./audio/../audio/a.wav,sad,1\n")
+    assert len(corpus) == 1
+    assert "same segment as line 2" in bad(corpus, 3)[0].message
+
+
+def test_white_space_in_a_file_name_is_kept(folder, record):
+    record(folder / "two  blanks.wav")
+    assert len(load(folder, "file,emotion,speaker\ntwo  blanks.wav ,sad,1\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "why"),
+    [
+        ("audio/gone.wav,,,sad", "missing", "no file .*gone.wav; correct the path"),
+        (",,,sad", "row", "no file; fill"),
+        ("audio/b.wav,,,", "label", "no emotion; fill"),
+        ("audio/b.wav,0.5,0.5,sad", "time", r"start 0\.5 s is not before end 0\.5 s"),
+        ("audio/b.wav,-1,,sad", "time", 'start "-1" is no time; write seconds'),
+        ("audio/b.wav,soon,,sad", "time", 'start "soon" is no time'),
+        ("audio/b.wav,0,nan,sad", "time", 'end "nan" is no time'),
+        ("audio/b.wav,0,1e300,sad", "time", "is no time"),
+        ("audio/b.wav,0,1.01,sad", "time", r"1\.01 s is beyond the end of the recording, 1 s"),
+        ("audio/b.wav,1.0,,sad", "time", "beyond the end"),
+        ("audio/b.wav,250,750,sad", "time", "write times in seconds"),
+        ("audio/b.wav,0,sad", "row", "3 cells under 4 columns"),
+        ("audio/b.wav,0,1,sad,really", "row", "5 cells under 4 columns; quote"),
+        (("x" * 5000) + ",,,sad", "missing", "no file"),
+    ],
+)
+def test_bad_rows_are_named_by_file_and_line_and_good_ones_kept(folder, row, kind, why):
+    corpus = load(folder, f"file,start,end,emotion\naudio/a.wav,,,sad\n{row}\naudio/c.wav,,,sad\n")
+    assert [f.rsplit("/", 1)[1] for f, *_ in corpus.table.index] == ["a.wav", "c.wav"]
+    (problem,) = bad(corpus, 3)
+    assert problem.kind == kind
+    assert problem.message.startswith(str(folder / "all.csv"))
+    with pytest.raises(AssertionError, match=why):
+        raise AssertionError(problem.message)
+
+
+def test_an_end_may_be_rounded(folder):
+    assert len(load(folder, "file,end,emotion\naudio/a.wav,1.0005,sad\n")) == 1
+
+
+def test_line_numbers_count_line_breaks_in_cells(folder):
+    corpus = load(folder, 'file,emotion,text\naudio/a.wav,sad,"one\ntwo"\naudio/gone.wav,sad,x\n')
+    assert corpus.table["text"].iloc[0] == "one two"
+    assert len(bad(corpus, 4)) == 1
+
+
+def test_contradicting_rows_are_both_left_out(folder):
+    corpus = load(folder, "file,emotion\naudio/a.wav,sad\naudio/b.wav,sad\naudio/a.wav,happy\n")
+    assert [f.rsplit("/", 1)[1] for f, *_ in corpus.table.index] == ["b.wav"]
+    (problem,) = bad(corpus, 4)
+    assert problem.kind == "contradiction"
+    assert 'line 2 says "sad"' in problem.message
+
+
+def test_segments_of_one_file_are_no_duplicates(folder):
+    corpus = load(
+        folder,
+        "file,start,end,emotion,speaker\naudio/a.wav,0,0.5,sad,1\naudio/a.wav,0.5,1,happy,1\n",
+    )
+    assert len(corpus) == 2
+    assert corpus.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "path,label\na.wav,sad\n",
+            "line 1: no column file and no column emotion, found path, lab",
+        ),
+        ("file,start\na.wav,0\n", "no column emotion, found file, start"),
+        ("", "no column file and no column emotion, found nothing"),
+        ("file,emotion,emotion\na.wav,sad,sad\n", "emotion named twice"),
+        ("file,emotion\n", "nothing usable"),
+        ("file,emotion\ngone.wav,sad\n", r"nothing usable.*line 2: no file"),
+    ],
+)
+def test_a_manifest_without_a_good_row_is_an_error(folder, text, why):
+    with pytest.raises(CorpusError, match=why):
+        load(folder, text)
+
+
+def test_unreadable_manifests_are_errors(folder):
+    with pytest.raises(CorpusError, match=r"No such file.*give the path"):
+        manifest.load(folder / "gone.csv")
+    (folder / "latin.csv").write_bytes("file,emotion\né.wav,sad\n".encode("latin-1"))
+    with pytest.raises(CorpusError, match="not UTF-8"):
+        manifest.load(folder / "latin.csv")
+
+
+def test_speakers_and_foreign_labels_are_pointed_out(folder):
+    corpus = load(
+        folder, "file,emotion,speaker\naudio/a.wav,Anger,1\naudio/b.wav,tired,\naudio/c.wav,sad,2\n"
+    )
+    messages = {p.kind: p.message for p in corpus.problems}
+    assert "1 recordings have no speaker" in messages["speaker"]
+    assert "map_labels({'Anger': 'angry'})" in messages["label"]
+    assert corpus.labels == ("sad", "Anger", "tired")
+    assert corpus.map_labels({"Anger": "angry"}).labels == ("sad", "angry", "tired")
+
+
+def test_audio_checks_run_on_manifests(folder, record):
+    record(folder / "two.wav", channels=2)
+    (folder / "copy.wav").write_bytes((folder / "audio" / "a.wav").read_bytes())
+    (folder / "zero.wav").touch()
+    rows = "".join(f"{n}.wav,sad,1\n" for n in ("two", "copy", "audio/a", "zero"))
+    corpus = load(folder, f"file,emotion,speaker\n{rows}", drop_duplicates=True)
+    assert {p.kind: p.files for p in corpus.problems} == {
+        "stereo": ("two.wav",),
+        "duplicate": ("audio/a.wav", "copy.wav"),
+        "empty": ("zero.wav",),
+    }
+    assert len(corpus) == 2
+
+
+def test_labels_option_selects(folder):
+    text = "file,emotion\naudio/a.wav,sad\naudio/b.wav,happy\n"
+    assert load(folder, text, labels=["happy"]).labels == ("happy",)
+    with pytest.raises(CorpusError, match="no label 'calm'"):
+        load(folder, text, labels=["calm"])
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("ravdess", ".csv"), ("emodb", ".tsv"), ("nemo", ".csv")]
+)
+def test_a_real_corpus_reads_back_identically(corpora_root, tmp_path, name, suffix):
+    corpus = corpora.open(name, corpora_root)
+    path = tmp_path / f"{name}{suffix}"
+    corpus.to_csv(path)
+    assert not path.read_text(encoding="utf-8").splitlines()[1].startswith("/")
+    pd.testing.assert_frame_equal(Corpus.from_csv(path, corpus.root).table, corpus.table)
+
+
+CELL = st.one_of(st.none(), st.text(max_size=8), st.integers(), st.floats())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    cells=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=3),
+    times=st.lists(st.integers(0, 10**9), min_size=2, max_size=2, unique=True).map(sorted),
+    name=st.sampled_from(["h.csv", "h.tsv"]),
+)
+def test_any_table_reads_back_identically(folder, cells, times, name):
+    from serenade.corpora.tables import build
+
+    rows = [
+        {
+            "file": str(folder / "audio" / f"{stem}.wav"),
+            "start": times[0],
+            "end": times[1],
+            "emotion": "sad",
+            "speaker": speaker,
+            "text": text,
+            "value": value,
+        }
+        for stem, (speaker, text, value) in zip("abc", cells, strict=False)
+    ]
+    table = build(rows)
+    Corpus(manifest.load(_plain(folder)).info, folder, table).to_csv(folder / name)
+    pd.testing.assert_frame_equal(manifest.load(folder / name).table, table)
+
+
+def _plain(folder):
+    path = folder / "plain.csv"
+    path.write_text("file,emotion\naudio/a.wav,sad\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cell", "time"),
+    [
+        (None, None),
+        ("NaT", None),
+        ("0", 0),
+        ("1.5", 1_500_000_000),
+        ("0.123456789", 123_456_789),
+        ("00:01:00", 60_000_000_000),
+        ("0 days 00:00:00.000000001", 1),
+        ("2s", 2_000_000_000),
+    ],
+)
+def test_times(cell, time):
+    assert nanoseconds(cell) == time
+
+
+@pytest.mark.parametrize("cell", ["-0.1", "inf", "nan", "1,5", "one", "2 lightyears", "nat"])
+def test_what_is_no_time(cell):
+    with pytest.raises(ValueError, match=r".*"):
+        nanoseconds(cell)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from serenade import corpora
+from serenade.corpora.base import LABELS, CorpusInfo
+from serenade.errors import CorpusError, SerenadeError
+
+REAL = ("casia", "emodb", "emodb-cut2s", "nemo", "ravdess")
+
+
+def test_names_are_sorted_and_complete():
+    assert corpora.names() == tuple(sorted(corpora.names()))
+    assert {*REAL, "synthetic"} <= set(corpora.names())
+
+
+@pytest.mark.parametrize("name", corpora.names())
+def test_describe_tells_what_a_user_must_know(name):
+    if name == "synthetic" and find_spec("serenade.corpora.synthetic") is None:
+        pytest.skip("the synthesiser is not in this checkout")
+    info = corpora.describe(name)
+    assert isinstance(info, CorpusInfo)
+    assert info.name == name
+    assert all((info.title, info.licence, info.citation, info.languages))
+    assert set(info.labels) <= set(LABELS)
+    if info.expected is not None:
+        assert set(info.expected.per_label) == set(info.labels)
+        assert sum(info.expected.per_label.values()) == info.expected.files
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_corpus_says_how_to_get_it(name):
+    info = corpora.describe(name)
+    assert info.layout
+    assert info.obtain
+    if info.archive is not None:
+        kind, digest = info.archive.checksum.split(":")
+        assert len(digest) == {"md5": 32, "sha256": 64}[kind]
+
+
+def test_describing_imports_nothing_heavy():
+    code = (
+        "import sys; from serenade import corpora\n"
+        f"for name in {REAL}: corpora.describe(name)\n"
+        "heavy = {'pandas', 'numpy', 'soundfile', 'torch', 'pooch', 'audformat'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_opening_imports_neither_torch_nor_features(tmp_path, record):
+    record(tmp_path / "wav" / "03a01Fa.wav")
+    code = (
+        "import sys; from serenade import corpora\n"
+        f"corpora.open('emodb', {str(tmp_path)!r})\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'skorch', 'sklearn')\n"
+        "       or m.startswith('serenade.features')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("ask", [corpora.describe, corpora.open])
+def test_unknown_name_lists_the_known_ones(ask):
+    with pytest.raises(CorpusError, match=r"ravdes: no corpus of this name; .*ravdess.*\.csv"):
+        ask("ravdes")
+
+
+def test_open_without_a_folder_says_what_is_wanted():
+    with pytest.raises(CorpusError, match=r"ravdess: no folder given.*Actor_01"):
+        corpora.open("ravdess")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".TSV"])
+def test_a_manifest_is_opened_by_its_path(tmp_path, record, suffix):
+    record(tmp_path / "a.wav")
+    path = tmp_path / f"mine{suffix}"
+    path.write_text("file,emotion\na.wav,sad\n".replace(",", "\t" if suffix == ".TSV" else ","))
+    corpus = corpora.open(path)
+    assert corpus.labels == ("sad",)
+    assert corpus.info.name == "mine"
+
+
+def test_a_corpus_without_checksum_is_not_fetched_but_says_where_to_get_it(tmp_path):
+    with pytest.raises(SerenadeError, match=r"emodb: cannot be downloaded.*bilderbar"):
+        corpora.fetch("emodb", tmp_path / "emodb")
+    assert not (tmp_path / "emodb").exists()
