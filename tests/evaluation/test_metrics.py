@@ -1,0 +1,102 @@
+"""Scores against scikit-learn and audmetric, and what happens at the edges."""
+
+from __future__ import annotations
+
+import math
+
+import audmetric
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from serenade.errors import EvaluationError
+from serenade.evaluation import metrics
+
+LABELS = ("angry", "happy", "neutral", "sad")
+PAIRS = st.lists(
+    st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1, max_size=60
+)
+
+
+@given(PAIRS)
+def test_scores_equal_those_of_scikit_learn(pairs):
+    reference, predicted = map(list, zip(*pairs, strict=True))
+    present = sorted(set(reference))
+    expected = {
+        # Recall over the classes of the reference is UA, whatever else was predicted.
+        "unweighted_accuracy": sk.recall_score(
+            reference, predicted, labels=present, average="macro", zero_division=0
+        ),
+        "weighted_accuracy": sk.accuracy_score(reference, predicted),
+        "f1_macro": sk.f1_score(reference, predicted, average="macro", zero_division=0),
+        "f1_weighted": sk.f1_score(reference, predicted, average="weighted", zero_division=0),
+    }
+    for name, value in expected.items():
+        for labels in (None, LABELS):
+            assert getattr(metrics, name)(reference, predicted, labels) == pytest.approx(value)
+
+
+@given(PAIRS)
+def test_confusion_and_recalls_keep_the_order_of_labels(pairs):
+    reference, predicted = map(list, zip(*pairs, strict=True))
+    labels = LABELS[::-1]
+    ours = metrics.confusion(reference, predicted, labels)
+    assert ours.dtype == np.int64
+    np.testing.assert_array_equal(ours, sk.confusion_matrix(reference, predicted, labels=labels))
+    for label, recall in zip(labels, metrics.recalls(reference, predicted, labels), strict=True):
+        if label in reference:
+            right = [p == label for r, p in pairs if r == label]
+            assert recall == pytest.approx(np.mean(right))
+        else:
+            assert math.isnan(recall)
+
+
+def test_scores_equal_those_of_audmetric():
+    rng = np.random.default_rng(0)
+    reference, predicted = rng.choice(LABELS, 200), rng.choice(LABELS, 200)
+    assert metrics.unweighted_accuracy(reference, predicted) == pytest.approx(
+        audmetric.unweighted_average_recall(reference, predicted)
+    )
+    assert metrics.weighted_accuracy(reference, predicted) == pytest.approx(
+        audmetric.accuracy(reference, predicted)
+    )
+    assert metrics.f1_macro(reference, predicted) == pytest.approx(
+        audmetric.unweighted_average_fscore(reference, predicted)
+    )
+
+
+def test_numbers_series_and_lists_are_labels_too():
+    expected = metrics.weighted_accuracy([2, 10, 2], [2, 2, 2])
+    assert expected == pytest.approx(2 / 3)
+    assert metrics.weighted_accuracy(np.array([2, 10, 2]), pd.Series([2, 2, 2])) == expected
+    assert metrics.known_labels([10, 2]) == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("reference", "predicted", "labels", "says"),
+    [
+        ([], [], None, "no items"),
+        (["a"], ["a", "b"], None, "1 reference labels but 2 predicted"),
+        (["a", None], ["a", "a"], None, "reference: no label at 1 of 2 items.* position 1"),
+        (["a", "b"], ["a", math.nan], None, "predicted: no label at 1 of 2"),
+        (["a"], ["tired"], ("a", "b"), "predicted: 'tired' not among the labels 'a', 'b'"),
+        (["a"], ["a"], ("a", "a"), "give each once"),
+    ],
+)
+def test_labels_that_cannot_be_scored_are_refused(reference, predicted, labels, says):
+    with pytest.raises(EvaluationError, match=says):
+        metrics.unweighted_accuracy(reference, predicted, labels)
+
+
+def test_scores_of_many_matrices_at_once():
+    rng = np.random.default_rng(1)
+    many = rng.integers(0, 3, size=(50, 4, 4))
+    many[0], many[1, 2] = 0, 0
+    for name, score in metrics.SCORES.items():
+        together = score(many)
+        assert together.shape == (50,)
+        assert together[0] == 0, name
+        np.testing.assert_allclose(together, [score(one) for one in many])

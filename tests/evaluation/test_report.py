@@ -1,0 +1,165 @@
+"""A report makes itself again from its own JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from serenade.errors import EvaluationError
+from serenade.evaluation import evaluate, metrics, protocols
+from serenade.evaluation.figures import confusion_figure
+from serenade.evaluation.files import write_atomically
+from serenade.evaluation.report import Report
+
+KEYS = [
+    "system", "corpus", "licence", "protocol", "speaker_independent", "seed", "versions",
+    "seconds", "folds", "metrics", "labels", "confusion", "notes", "predictions", "command",
+    "recipe",
+]  # fmt: skip
+
+
+def _dummy(seed):
+    return DummyClassifier(strategy="stratified", random_state=seed)
+
+
+@pytest.fixture
+def report(make_corpus):
+    return evaluate(
+        _dummy,
+        make_corpus(12, each=4),
+        protocols.get(validation_speakers=2),
+        seed=3,
+        system="chance",
+        command="serenade evaluate chance",
+        recipe={"layers": [1, 2], "rate": 0.5},
+    )
+
+
+def test_a_report_is_remade_from_its_json(report, tmp_path):
+    path = report.to_json(tmp_path / "new" / "report.json")
+    again = Report.from_json(path)
+    assert again == report
+    assert again.to_json(tmp_path / "again.json").read_bytes() == path.read_bytes()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_json_holds_what_it_promises_and_no_more(report, tmp_path):
+    data = json.loads(report.to_json(tmp_path / "report.json").read_bytes())
+    assert list(data) == KEYS
+    assert list(data["folds"][0]) == ["name", "train", "test", "speakers", "ua", "wa", "seconds"]
+    assert list(data["metrics"]) == ["ua", "wa", "f1_macro", "f1_weighted"]
+    assert all(list(one) == ["value", "low", "high"] for one in data["metrics"].values())
+    assert list(data["predictions"][0]) == [
+        "file", "start", "end", "speaker", "reference", "predicted", "probabilities"
+    ]  # fmt: skip
+    assert np.sum(data["confusion"]) == len(data["predictions"]) == 144
+    # 12 speakers in 6 groups of two, two of the other ten for validation.
+    assert [(fold["train"], fold["test"]) for fold in data["folds"]] == [(96, 24)] * 6
+    assert "/" not in data["versions"]["platform"]
+
+
+def test_numbers_come_from_the_predictions_not_from_the_file(report, tmp_path):
+    data = report.to_dict()
+    data["metrics"]["ua"]["value"] = 0.99
+    data["folds"][0]["ua"] = 0.99
+    data["confusion"] = []
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(data))
+    assert Report.from_json(path) == report
+    for one in data["predictions"]:
+        one["predicted"] = one["reference"]
+    perfect = Report.from_dict(data)
+    assert perfect.metrics["f1_macro"].value == perfect.folds[2].ua == 1
+    assert perfect.confusion == ((48, 0, 0), (0, 48, 0), (0, 0, 48))
+
+
+def test_a_file_that_is_no_report_is_named(report, tmp_path):
+    data = report.to_dict()
+    short = {**data, "predictions": data["predictions"][1:]}
+    strange = {**data, "labels": ["angry", "happy"]}
+    cases = [
+        ("", "no report in it"),
+        ("[]", "no report in it"),
+        (json.dumps({**data, "predictions": [{}]}), "no report in it"),
+        (json.dumps(short), "folds tested 144 rows, but 143 predictions"),
+        (json.dumps(strange), "'sad' not among the labels"),
+    ]
+    path = tmp_path / "report.json"
+    for text, says in cases:
+        path.write_text(text)
+        with pytest.raises(EvaluationError, match=f"{re.escape(str(path))}: .*{says}"):
+            Report.from_json(path)
+    with pytest.raises(EvaluationError, match="FileNotFoundError"):
+        Report.from_json(tmp_path / "none.json")
+
+
+def test_markdown_says_protocol_interval_and_scores(report):
+    text = report.to_markdown()
+    ua = report.metrics["ua"]
+    assert text.startswith("# chance on small\n")
+    assert "Protocol: speaker-independent; seed 3; 144 predictions. Corpus licence: CC0." in text
+    assert "95% interval (12 speakers)" in text
+    assert f"| UA | {ua.value:.3f} | {ua.low:.3f} to {ua.high:.3f} |" in text
+    assert re.search(r"\| group 1 \| s1, s2 \| 96 \| 24 \|", text)
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 3
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_few_speakers_are_said(make_corpus):
+    report = evaluate(_dummy, make_corpus(4), protocols.get())
+    assert "only 4 speakers" in report.to_markdown()
+    one = evaluate(_dummy, make_corpus(1), protocols.get("random", validation=0, test=0.5))
+    assert one.to_dict()["metrics"]["ua"]["low"] is None
+    assert "| none |" in one.to_markdown()
+    assert Report.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == one.to_dict()
+
+
+def test_figures_show_percentages_and_counts(report, tmp_path):
+    from matplotlib import image
+
+    png, pdf = report.to_figures(tmp_path / "figures")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    pixels = image.imread(png)
+    assert min(pixels.shape[:2]) > 900  # 3.5 inches at 300 dpi
+    before = png.read_bytes(), pdf.read_bytes()
+    assert (report.to_figures(tmp_path / "figures")) == [png, pdf]
+    assert (png.read_bytes(), pdf.read_bytes()) == before
+    assert sorted(png.parent.iterdir()) == [pdf, png]
+
+
+def test_cells_are_shares_of_their_row_over_counts(report):
+    axes = confusion_figure(report).axes[0]
+    shown = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
+    assert len(shown) == 9
+    for row, counts in enumerate(report.confusion):
+        for column, count in enumerate(counts):
+            assert shown[column, row] == f"{100 * count / sum(counts):.1f}%\n{count}"
+    assert "speaker-independent" in axes.get_title()
+
+
+def test_the_confusion_matrix_is_the_reference_by_row(report):
+    reference = [one.reference for one in report.predictions]
+    predicted = [one.predicted for one in report.predictions]
+    expected = metrics.confusion(reference, predicted, report.labels)
+    np.testing.assert_array_equal(report.confusion, expected)
+    assert not np.array_equal(expected, expected.T)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = write_atomically(tmp_path / "report.json", b"old")
+
+    def refuse(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
