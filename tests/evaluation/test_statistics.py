@@ -97,7 +97,7 @@ def test_equals_scipy_bootstrap_where_every_speaker_says_as_much(method):
         np.mean,
         n_resamples=20_000,
         method="BCa" if method == "bca" else method,
-        rng=np.random.default_rng(0),
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     assert (one.low, one.high) == pytest.approx((theirs.low, theirs.high), abs=0.0075)
     assert one.value == pytest.approx(right.mean())

@@ -1,0 +1,162 @@
+"""Fitting a model to keep: honest figures first, then calibration, then all of the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.errors import SerenadeError
+from serenade.training.export import fit_temperature, save
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from serenade.training.estimator import Estimator
+
+_FOLDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """What an estimator says of recordings while it has not seen them.
+
+    Args:
+        probabilities: shape `(rows, classes)`.
+        classes: names of the columns.
+        reference: true labels, shape `(rows,)`.
+        speaker_independent: whether no speaker was on both sides.
+    """
+
+    probabilities: NDArray[np.float64]
+    classes: tuple[str, ...]
+    reference: NDArray[np.str_]
+    speaker_independent: bool
+
+    @property
+    def ua(self) -> float:
+        """Unweighted average recall over the rows."""
+        found = np.array(self.classes)[self.probabilities.argmax(axis=1)]
+        recalls = [
+            np.mean(found[self.reference == label] == label) for label in set(self.reference)
+        ]
+        return float(np.mean(recalls))
+
+    def temperature(self) -> float:
+        """What the logits must be divided by to be calibrated, every class counting the same."""
+        logits = np.log(np.maximum(self.probabilities, 1e-12))
+        column = np.array([self.classes.index(label) for label in self.reference])
+        counts = np.bincount(column, minlength=len(self.classes))
+        return fit_temperature(logits, column, 1.0 / counts[column])
+
+
+def held_out(
+    estimator: Estimator, X: pd.DataFrame, y: NDArray[np.str_], groups: NDArray[Any] | None = None
+) -> HeldOut:
+    """Predict every recording by an estimator fitted without its group.
+
+    Args:
+        estimator: copied for each fold, itself left as it is.
+        X: table of recordings.
+        y: their emotions, shape `(rows,)`.
+        groups: of the rows, never divided: corpora, say. None for the column `speaker`, or, where
+            that is lacking, for folds drawn at random.
+
+    Raises:
+        SerenadeError: fewer than two groups, or than two recordings of a class.
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import GroupKFold, StratifiedKFold
+
+    if groups is None and "speaker" in X and X["speaker"].notna().all():
+        groups = X["speaker"].to_numpy(dtype=str)
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2 or counts.min() < 2:
+        raise SerenadeError(
+            "training needs at least two emotions with two recordings each; this data has "
+            + ", ".join(f"{label}: {count}" for label, count in zip(classes, counts, strict=True))
+        )
+    known = 0 if groups is None else len(np.unique(groups))
+    folds: Any = (
+        GroupKFold(min(_FOLDS, known))
+        if known > 1
+        else StratifiedKFold(min(_FOLDS, int(counts.min())), shuffle=True, random_state=0)
+    )
+    probabilities = np.zeros((len(y), len(classes)))
+    for train, test in folds.split(y, y, groups):
+        fitted = clone(estimator).fit(X.iloc[train], y[train])
+        # A class whose every recording is held out at once keeps probability zero.
+        columns = np.searchsorted(classes, fitted.classes_)
+        probabilities[np.ix_(test, columns)] = fitted.predict_proba(X.iloc[test])
+    return HeldOut(probabilities, tuple(map(str, classes)), y, speaker_independent=known > 1)
+
+
+def train(
+    estimator: Estimator,
+    table: pd.DataFrame,
+    out: str | os.PathLike[str],
+    *,
+    corpus: str,
+    licence: str,
+    citation: str,
+    progress: Callable[[str], None] = lambda _: None,
+) -> HeldOut:
+    """Fit on all of a corpus and write a model folder.
+
+    Args:
+        estimator: not yet fitted.
+        table: of the corpus, with the column `emotion`.
+        out: the folder to write.
+        corpus: its name, for the model card.
+        licence: of the corpus, which the weights inherit.
+        citation: of the corpus.
+        progress: called with a line after each step.
+
+    Returns:
+        What the estimator said of recordings it had not seen; calibration and the card use it.
+
+    Raises:
+        SerenadeError: too little data, or a system that cannot be written.
+    """
+    X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
+    unseen = held_out(estimator, X, y)
+    who = "speakers" if unseen.speaker_independent else "recordings (speakers unknown)"
+    progress(f"held-out {who}: UA {unseen.ua:.3f}")
+    temperature = unseen.temperature()
+    estimator.fit(X, y)
+    card = _card(estimator, unseen, len(y), corpus, licence, citation)
+    facts = {"trained_on": corpus, "licence": licence, "recordings": len(y)}
+    save(estimator, out, card=card, temperature=temperature, facts=facts)
+    return unseen
+
+
+def _card(
+    estimator: Estimator, unseen: HeldOut, rows: int, corpus: str, licence: str, citation: str
+) -> str:
+    """A model card with what is known at training time."""
+    protocol = (
+        "five groups of speakers, each predicted by a model that never heard them"
+        if unseen.speaker_independent
+        else "folds drawn at random: speakers are not known, so the same voice may be on both "
+        "sides and the figure is too good"
+    )
+    labels = ", ".join(str(label) for label in estimator.classes_)
+    return f"""# {estimator.system.name} trained on {corpus}
+
+{estimator.system.title} ({estimator.system.source}).
+
+- Emotions: {labels}
+- Data: {rows} recordings of {corpus}. {citation}
+- Licence of the data, which these weights inherit: {licence}
+- Unweighted average recall: {unseen.ua:.3f} ({protocol};
+  for an interval run `serenade evaluate`)
+- Probabilities are calibrated by temperature on the same held-out predictions.
+
+It tells how speech sounds, not what a person feels. It was measured on this corpus only; other
+microphones, languages and situations will be worse. Do not use it to judge people.
+"""

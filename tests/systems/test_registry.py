@@ -1,0 +1,37 @@
+"""Systems by name, and their recipes."""
+
+import dataclasses
+import json
+
+import pytest
+
+from serenade import systems
+from serenade.errors import SerenadeError
+
+
+@pytest.mark.parametrize("name", systems.names())
+def test_every_system_is_complete(name):
+    system = systems.get(name)
+    assert system.name == name
+    assert system.title
+    assert system.source
+    assert "default" in system.recipes
+    for recipe in system.recipes.values():
+        json.dumps(dataclasses.asdict(recipe), allow_nan=False)
+        assert system.feature(recipe).names
+        assert len(system.classifiers(recipe, 0)) >= 1
+
+
+def test_an_unknown_system_names_the_known():
+    with pytest.raises(SerenadeError, match=r"whisper-prob: no system of this name.*whisper-probe"):
+        systems.get("whisper-prob")
+
+
+def test_a_recipe_is_changed_by_field():
+    system = systems.get("whisper-probe")
+    assert system.recipe("default", copies=0).copies == 0
+    assert system.recipe().copies == 3
+    with pytest.raises(SerenadeError, match="no recipe 'big'; choose from default"):
+        system.recipe("big")
+    with pytest.raises(SerenadeError, match="has no copy; it has encoder"):
+        system.recipe("default", copy=1)

@@ -1,0 +1,108 @@
+"""Training a model to keep: held-out figures, calibration, a folder inference can load."""
+
+import json
+
+import numpy as np
+import pytest
+
+from serenade import load
+from serenade.errors import SerenadeError
+from serenade.training import Estimator
+from serenade.training.export import fit_temperature, linear_head, save
+from serenade.training.fit import held_out, train
+
+
+@pytest.fixture(scope="module")
+def data(corpus):
+    return corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
+
+
+def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp_path):
+    X, _ = data
+    lines = []
+    estimator = Estimator(*probe, jobs=1)
+    unseen = train(
+        estimator,
+        corpus.table,
+        tmp_path / "model",
+        corpus="synthetic",
+        licence="CC0",
+        citation="none",
+        progress=lines.append,
+    )
+    assert lines == [f"held-out speakers: UA {unseen.ua:.3f}"]
+    assert unseen.speaker_independent
+    model = load(tmp_path / "model")
+    assert model.labels == ("angry", "happy", "neutral", "sad")
+    temperature = model.description["temperature"]
+    for (file, _, _), expected in list(zip(X.index, estimator.predict_proba(X), strict=True))[:5]:
+        found = np.array(list(model.predict(file).probabilities.values()))
+        scaled = expected ** (1 / temperature)
+        np.testing.assert_allclose(found, scaled / scaled.sum(), atol=1e-3)
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
+    for stated in ("CC0", f"{unseen.ua:.3f}", "synthetic", "five groups of speakers"):
+        assert stated in card
+
+
+def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
+    X, y = data
+    pair = np.isin(y, ["angry", "sad"])
+    estimator = Estimator(*probe, jobs=1).fit(X[pair], y[pair])
+    weights, bias = linear_head(estimator)
+    features = estimator._features(X[pair], estimator.feature)
+    logits = features @ weights + bias
+    odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(odds, estimator.predict_proba(X[pair]), atol=1e-5)
+    save(estimator, tmp_path, card="")
+    assert load(tmp_path).labels == ("angry", "sad")
+
+
+def test_no_group_is_on_both_sides(data, probe):
+    """Groups that each hold one class only: who was trained on the rest cannot know it."""
+    X, y = data
+    groups = np.where(np.isin(y, ["angry", "happy"]), "one", "other")
+    found = held_out(Estimator(*probe, jobs=1), X, y, groups)
+    chosen = np.array(found.classes)[found.probabilities.argmax(axis=1)]
+    assert not (chosen == y).any()
+    assert found.ua == 0
+
+
+def test_unknown_speakers_are_said(data, probe):
+    X, y = data
+    found = held_out(Estimator(*probe, jobs=1), X.drop(columns="speaker"), y)
+    assert not found.speaker_independent
+
+
+def test_too_little_data_is_refused_before_the_work(data, probe):
+    X, y = data
+    alone = y == "angry"
+    with pytest.raises(SerenadeError, match=r"at least two emotions.*angry"):
+        held_out(Estimator(*probe, jobs=1), X[alone], y[alone])
+
+
+def test_standardised_by_speaker_cannot_be_saved(data, probe, tmp_path):
+    estimator = Estimator(*probe, speaker_standardisation=True, jobs=1).fit(*data)
+    with pytest.raises(SerenadeError, match="single recording"):
+        save(estimator, tmp_path, card="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_temperature_finds_back_what_was_multiplied():
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal((20000, 4)) * 2
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    drawn = (shares.cumsum(axis=1) < rng.random((20000, 1))).sum(axis=1)
+    assert fit_temperature(3 * logits, drawn, np.ones(20000)) == pytest.approx(3, rel=0.05)
+
+
+def test_the_description_is_plain_json(data, probe, tmp_path):
+    estimator = Estimator(*probe, jobs=1).fit(*data)
+    save(estimator, tmp_path, card="card", temperature=1.5, facts={"licence": "x"})
+    stated = json.loads((tmp_path / "model.json").read_text("utf-8"))
+    assert stated["recipe"]["layers"] == [1, 2]
+    assert stated["licence"] == "x"
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "model.json",
+        "head.onnx",
+        "MODEL_CARD.md",
+    }

@@ -1,0 +1,66 @@
+"""Choosing on held-out speakers: who only knows the training speakers must lose."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from serenade.training.search import best_on_held_out, fit_copies
+
+
+class Nearest(KNeighborsClassifier):
+    """Takes weights and looks past them."""
+
+    def fit(self, X, y, sample_weight=None):  # noqa: ARG002
+        return super().fit(X, y)
+
+
+@pytest.fixture
+def voices():
+    """The emotion in one weak direction, the speaker and his sentences in strong ones."""
+    rng = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(8).astype(str), 20)
+    labels = np.where(rng.random(160) < 0.5, "angry", "sad")
+    X = rng.standard_normal((160, 2)).astype(np.float32)
+    X[:, 0] += 3 * (labels == "sad")
+    X[:, 1] = 100 * speakers.astype(int)
+    return X, labels, speakers
+
+
+def test_memory_of_voices_loses(voices):
+    X, labels, speakers = voices
+    memory = make_pipeline(StandardScaler(), Nearest(1))
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    weights = np.ones(len(labels))
+    # Only the speakers' own column is scaled up enough for the nearest neighbour to see it alone.
+    best = best_on_held_out([memory, linear], [X], labels, speakers, weights)
+    assert isinstance(best[-1], LogisticRegression)
+    assert not hasattr(best[-1], "coef_")
+
+
+def test_copies_of_held_out_clips_are_held_out(voices):
+    """Copies that carry the label openly help nobody whose clips are not scored on them."""
+    X, labels, speakers = voices
+    told = X.copy()
+    told[:, 0] = 100.0 * (labels == "sad")
+    sizes = []
+
+    class Counting(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            sizes.append(len(y))
+            return super().fit(X, y, sample_weight)
+
+    candidates = [make_pipeline(StandardScaler(), Counting())] * 2
+    best_on_held_out(candidates, [X, told], labels, speakers, np.ones(len(labels)))
+    assert max(sizes) <= 2 * 140
+    assert len(sizes) == 10
+
+
+def test_copies_weigh_as_their_clips(voices):
+    X, labels, _ = voices
+    weights = np.where(labels == "sad", 2.0, 1.0)
+    both = fit_copies(make_pipeline(LogisticRegression(C=0.01)), [X, X], labels, weights)
+    twice = LogisticRegression(C=0.02).fit(X, labels, sample_weight=weights)
+    np.testing.assert_allclose(both[-1].coef_, twice.coef_, rtol=1e-3, atol=1e-5)
