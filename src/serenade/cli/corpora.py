@@ -1,0 +1,75 @@
+"""`serenade corpora`."""
+
+from __future__ import annotations
+
+import click
+
+from serenade import corpora
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--root",
+    metavar="DIR",
+    type=click.Path(),
+    help="Open the corpus there and list what is wrong with it.",
+)
+@click.option(
+    "--download", metavar="DIR", type=click.Path(), help="Fetch it into DIR, checksum verified."
+)
+def command(name: str | None, root: str | None, download: str | None) -> None:
+    r"""List the corpora; describe one; check one on disk.
+
+    NAME is one of the listed names, or the path of a CSV or TSV manifest with the columns file
+    and emotion (and start, end, speaker, session, text, split where known).
+
+    \b
+    serenade corpora
+    serenade corpora ravdess
+    serenade corpora ravdess --download CORPORA
+    serenade corpora ravdess --root CORPORA
+    serenade corpora my.csv
+    """
+    if name is None:
+        if root or download:
+            raise click.UsageError("name the corpus that --root or --download is about")
+        for each in corpora.names():
+            info = corpora.describe(each)
+            click.echo(f"{each}: {info.title} [{info.licence}]")
+        return
+    if download:
+        click.echo(corpora.fetch(name, download))
+        return
+    if name in corpora.names():
+        _describe(name)
+        if root is None:
+            return
+    corpus = corpora.open(name, root)
+    click.echo(f"{len(corpus)} recordings of {len(corpus.speakers)} speakers")
+    for label, count in corpus.table["emotion"].value_counts().items():
+        click.echo(f"  {label}: {count}")
+    click.echo(f"{len(corpus.problems)} problems")
+    for problem in corpus.problems:
+        click.echo(f"  {problem.kind}: {problem.message}")
+        for file in problem.files:
+            click.echo(f"    {file}")
+
+
+def _describe(name: str) -> None:
+    info = corpora.describe(name)
+    click.echo(f"{name}: {info.title}")
+    for key, value in (
+        ("licence", info.licence),
+        ("cite", info.citation),
+        ("home", info.url),
+        ("languages", ", ".join(info.languages)),
+        ("emotions", ", ".join(info.labels)),
+        ("layout", info.layout),
+        ("get it", info.obtain),
+        ("warning", info.warning),
+    ):
+        if value:
+            click.echo(f"  {key}: {value}")
+    if info.expected:
+        click.echo(f"  published: {info.expected.files} files, {info.expected.speakers} speakers")

@@ -1,0 +1,112 @@
+"""`serenade evaluate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from serenade.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@click.argument("system")
+@click.argument("corpus")
+@options.shared
+@click.option(
+    "--protocol",
+    default="speaker-independent",
+    show_default=True,
+    help="speaker-independent (leave one speaker out up to 10 speakers, else 6 groups), loso, "
+    "session, groups, random (speaker-dependent, for comparison) or fixed (the split column).",
+)
+@click.option("--repeats", type=click.IntRange(min=1), help="Draws of the random protocol.")
+@click.option(
+    "--speaker-standardisation",
+    is_flag=True,
+    help="Standardise features per speaker. It uses unlabelled test speech; the report says so.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Write report.json, report.md and the confusion matrix there.",
+)
+def command(
+    system: str,
+    corpus: str,
+    root: str | None,
+    labels: str | None,
+    recipe: str,
+    changes: Sequence[str],
+    seed: int,
+    jobs: int | None,
+    protocol: str,
+    repeats: int | None,
+    speaker_standardisation: bool,
+    out: str | None,
+) -> None:
+    r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
+
+    CORPUS is a name of `serenade corpora` or the path of a manifest. Nothing that is fitted sees
+    the test fold.
+
+    \b
+    serenade evaluate whisper-probe ravdess --root CORPORA --out runs/ravdess
+    serenade evaluate whisper-probe emodb --root CORPORA --labels angry,happy,neutral,sad
+    serenade evaluate whisper-probe my.csv --protocol random --repeats 5
+    """
+    from serenade.evaluation import evaluate, get
+    from serenade.training import Estimator
+
+    chosen, fields = options.settings(system, recipe, changes)
+    plan = get(protocol, **({"repeats": repeats} if repeats else {}))
+    opened = options.opened(corpus, root, labels)
+    report = evaluate(
+        lambda fold_seed: Estimator(
+            chosen,
+            fields,
+            seed=fold_seed,
+            speaker_standardisation=speaker_standardisation,
+            jobs=jobs,
+        ),
+        opened,
+        plan,
+        seed=seed,
+        speaker_standardisation=speaker_standardisation,
+        progress=lambda line: click.echo(line, err=True),
+        system=chosen.name,
+        command=_command(sys.argv[1:]),
+        recipe=json.loads(json.dumps({"name": recipe, **dataclasses.asdict(fields)})),
+    )
+    click.echo(report.to_markdown())
+    if out:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        report.to_json(folder / "report.json")
+        (folder / "report.md").write_text(report.to_markdown(), "utf-8")
+        report.to_figures(folder)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """What was typed, with this machine's folders left out."""
+    hidden = {"--root": "ROOT", "--out": "DIR"}
+    words, previous = ["serenade"], ""
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if previous in hidden:
+            words.append(hidden[previous])
+        elif equals and name in hidden:
+            words.append(f"{name}={hidden[name]}")
+        else:
+            words.append(Path(argument).name if "/" in argument else argument)
+        previous = argument
+    return shlex.join(words)

@@ -1,0 +1,61 @@
+"""The `serenade` command: finds its subcommands by name and reports errors on one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+import serenade
+from serenade.errors import SerenadeError
+
+_COMMANDS = {
+    "predict": "the emotion of recordings, folders of them, or emotions over time",
+    "evaluate": "a system on a corpus: honest folds, metrics with intervals, a report",
+    "train": "a system on a corpus, into a model folder that predict can load",
+    "systems": "what can be trained and evaluated",
+    "corpora": "what corpora are known, and what is wrong with one on disk",
+    "cache": "the extracted features that are kept, and how to clear them",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is run, so that predicting never pays for training."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"serenade.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(serenade.__version__, prog_name="serenade")
+def cli() -> None:
+    r"""Speech emotion recognition.
+
+    From a recording to an emotion, and from a corpus to an honest number.
+
+    \b
+    serenade predict call.wav             one emotion
+    serenade predict call.wav --timeline  emotions over time
+    serenade predict recordings/ --csv emotions.csv
+    serenade evaluate whisper-probe ravdess --root CORPORA --out runs/probe
+    """
+
+
+def main() -> None:
+    """Run the command line; an error Serenade raises on purpose is one line and status 1."""
+    try:
+        cli()
+    except SerenadeError as error:
+        click.echo(f"serenade: {error}", err=True)
+        sys.exit(1)

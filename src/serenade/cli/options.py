@@ -1,0 +1,74 @@
+"""Options that `train` and `evaluate` share."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from serenade import corpora, systems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serenade.corpora.base import Corpus
+    from serenade.systems.base import System
+
+
+def shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command."""
+    for option in reversed(
+        [
+            click.option(
+                "--root",
+                metavar="DIR",
+                type=click.Path(),
+                help="The corpus' folder, or one that contains it.",
+            ),
+            click.option("--labels", metavar="A,B,…", help="Keep these emotions only."),
+            click.option(
+                "--recipe",
+                default="default",
+                show_default=True,
+                help="See `serenade systems NAME`.",
+            ),
+            click.option(
+                "--set",
+                "changes",
+                multiple=True,
+                metavar="FIELD=VALUE",
+                help="Change a field of the recipe; may be repeated.",
+            ),
+            click.option("--seed", default=0, show_default=True, help="Of everything random."),
+            click.option(
+                "--jobs", type=click.IntRange(min=1), help="Processes; by default one per core."
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def settings(system_name: str, recipe: str, changes: Sequence[str]) -> tuple[System, Any]:
+    """A system and its recipe with the changes from the command line."""
+    system = systems.get(system_name)
+    parsed = {}
+    for change in changes:
+        field, equals, value = change.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {change}: write FIELD=VALUE")
+        try:
+            parsed[field] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed[field] = value
+    return system, system.recipe(recipe, **parsed)
+
+
+def opened(corpus_name: str, root: str | None, labels: str | None) -> Corpus:
+    """A corpus, its problems told on standard error."""
+    options = {"labels": tuple(labels.split(","))} if labels else {}
+    corpus = corpora.open(corpus_name, root, **options)
+    for problem in corpus.problems:
+        click.echo(f"serenade: {corpus.info.name}: {problem}", err=True)
+    return corpus

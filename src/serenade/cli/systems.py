@@ -1,0 +1,33 @@
+"""`serenade systems`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from serenade import systems
+
+
+@click.command()
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    r"""List the systems, or one with its recipes.
+
+    A recipe is every number a run depends on. `serenade evaluate` and `serenade train` take one by
+    --recipe, and change its fields by --set FIELD=VALUE.
+
+    \b
+    serenade systems
+    serenade systems whisper-probe
+    """
+    for each in [name] if name else systems.names():
+        system = systems.get(each)
+        click.echo(f"{system.name}: {system.title}\n  source: {system.source}")
+        if not name:
+            click.echo(f"  recipes: {', '.join(system.recipes)}")
+            continue
+        for recipe_name, recipe in system.recipes.items():
+            click.echo(f"  recipe {recipe_name}")
+            for field in dataclasses.fields(recipe):
+                click.echo(f"    {field.name} = {getattr(recipe, field.name)}")

@@ -1,0 +1,57 @@
+"""`serenade train`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from serenade.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@click.argument("system")
+@click.argument("corpus")
+@options.shared
+@click.option(
+    "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="Model folder."
+)
+def command(
+    system: str,
+    corpus: str,
+    root: str | None,
+    labels: str | None,
+    recipe: str,
+    changes: Sequence[str],
+    seed: int,
+    jobs: int | None,
+    out: str,
+) -> None:
+    r"""Train SYSTEM on all of CORPUS, into a folder for `serenade predict --model`.
+
+    CORPUS is a name of `serenade corpora` or the path of a manifest: a CSV with the columns file
+    and emotion is enough, speaker makes the probabilities better calibrated.
+
+    \b
+    serenade train whisper-probe my.csv --out my-model
+    serenade predict call.wav --model my-model
+    """
+    from serenade.training import Estimator
+    from serenade.training.fit import train
+
+    chosen, fields = options.settings(system, recipe, changes)
+    opened = options.opened(corpus, root, labels)
+    info = opened.info
+    train(
+        Estimator(chosen, fields, seed=seed, jobs=jobs),
+        opened.table,
+        out,
+        corpus=info.name,
+        licence=info.licence,
+        citation=info.citation,
+        progress=lambda line: click.echo(line, err=True),
+    )
+    click.echo(f"{out}: trained on {len(opened)} recordings of {info.name}")

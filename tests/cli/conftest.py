@@ -1,0 +1,34 @@
+"""The command line as users have it: a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
+
+
+@pytest.fixture(scope="session")
+def example():
+    """The committed synthetic recording."""
+    return EXAMPLE
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run `serenade …`; gives the finished process."""
+
+    def running(*arguments, **environment):
+        return subprocess.run(
+            [sys.executable, "-m", "serenade", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+            cwd=tmp_path,
+            env=os.environ | {"SERENADE_CACHE": str(tmp_path / "cache")} | environment,
+        )
+
+    return running

@@ -1,0 +1,106 @@
+"""The other commands, end to end on synthetic speech."""
+
+import json
+import shlex
+
+import pytest
+
+from serenade.cli.evaluate import _command
+
+
+@pytest.mark.parametrize(
+    "command", ["", "predict", "evaluate", "train", "systems", "corpora", "cache"]
+)
+def test_help_reads_like_documentation(run, command):
+    done = run(*filter(None, [command]), "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 8
+    assert "Usage: " in done.stdout
+
+
+def test_evaluate_writes_a_whole_report(run, tmp_path):
+    out = tmp_path / "run"
+    done = run(
+        *("evaluate", "whisper-probe", "synthetic", "--root", tmp_path / "speech"),
+        *("--labels", "angry,sad", "--set", "copies=0", "--set", "layers=(1,)"),
+        *("--out", out, "--jobs", "1"),
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    expected = {
+        *("system", "corpus", "licence", "protocol", "seed", "versions", "seconds", "folds"),
+        *("metrics", "confusion"),
+    }
+    assert expected <= set(report)
+    assert report["system"] == "whisper-probe"
+    assert len(report["folds"]) == 6
+    for metric in ("ua", "wa", "f1_macro", "f1_weighted"):
+        found = report["metrics"][metric]
+        assert found["low"] <= found["value"] <= found["high"]
+    assert "synthetic speech: never for a reported number" in done.stdout
+    assert str(tmp_path) not in (out / "report.json").read_text("utf-8")
+    assert (out / "report.md").read_text("utf-8").strip() == done.stdout.strip()
+
+
+def test_standardisation_by_speaker_is_reported(run, tmp_path):
+    done = run(
+        *("evaluate", "whisper-probe", "synthetic", "--root", tmp_path / "speech"),
+        *("--labels", "angry,sad", "--set", "copies=0", "--set", "layers=(1,)"),
+        *("--speaker-standardisation", "--protocol", "random", "--jobs", "1"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "uses unlabelled test speech" in done.stdout
+    assert "speaker-dependent" in done.stdout.lower()
+
+
+def test_train_then_predict(run, tmp_path, example):
+    done = run(
+        *("train", "whisper-probe", "synthetic", "--root", tmp_path / "speech"),
+        *("--labels", "angry,sad", "--set", "copies=0", "--out", tmp_path / "model", "--jobs", "1"),
+    )
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(run("predict", "--model", tmp_path / "model", "--json", example).stdout)
+    assert set(entry["probabilities"]) == {"angry", "sad"}
+    manifest = next((tmp_path / "speech").rglob("manifest.csv"))
+    again = run(
+        *("train", "whisper-probe", manifest, "--labels", "angry,sad", "--set", "copies=0"),
+        *("--out", tmp_path / "own", "--jobs", "1"),
+    )
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "own" / "head.onnx").is_file()
+
+
+def test_systems_and_corpora_are_listed(run):
+    assert "whisper-probe: " in run("systems").stdout
+    assert "recipe nested" in run("systems", "whisper-probe").stdout
+    assert "ravdess: " in run("corpora").stdout
+    assert "CC BY-NC-SA 4.0" in run("corpora", "ravdess").stdout
+
+
+def test_the_cache_is_shown_and_cleared(run, tmp_path):
+    shown = run("cache")
+    assert shown.stdout.startswith(str(tmp_path / "cache"))
+    assert "0 entries" in shown.stdout
+    assert "removed 0 entries" in run("cache", "--clear").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "nothing", "ravdess"], "nothing: no system of this name"),
+        (["evaluate", "whisper-probe", "nowhere.csv"], "nowhere.csv"),
+        (["evaluate", "whisper-probe", "synthetic", "--protocol", "x"], "no protocol 'x'"),
+        (["train", "whisper-probe", "synthetic", "--set", "copy=1", "--out", "m"], "no copy"),
+    ],
+)
+def test_mistakes_are_one_line(run, arguments, message):
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_line_is_kept_without_this_machines_folders():
+    given = "serenade evaluate probe /a/b/c.csv --root /home/x --out=/tmp/y --seed 3"
+    arguments = shlex.split(given)[1:]
+    assert _command(arguments) == "serenade evaluate probe c.csv --root ROOT --out=DIR --seed 3"
