@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+import soundfile
+
+from serenade.audio.container import mended, missing_bytes, states_mp3_length
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+
+def encoded(signal: np.ndarray, **options: str) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, signal, 16000, **options)
+    return buffer.getvalue()
+
+
+def missing(folder: Path, content: bytes) -> int:
+    path = folder / "file"
+    path.write_bytes(content)
+    return missing_bytes(path)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "W64", "AIFF", "AU", "CAF"])
+@pytest.mark.parametrize("lost", [66, 1000, 20000])
+def test_missing_bytes_are_counted(tmp_path: Path, tone: np.ndarray, kind: str, lost: int) -> None:
+    content = encoded(tone, format=kind, subtype="PCM_16")
+    assert missing(tmp_path, content) == 0
+    assert missing(tmp_path, content + b"trailing bytes") == 0
+    assert missing(tmp_path, content[:-lost]) == lost
+
+
+def test_big_endian_wav(tmp_path: Path, tone: np.ndarray) -> None:
+    content = encoded(tone, format="WAV", subtype="PCM_16", endian="BIG")
+    assert content[:4] == b"RIFX"
+    assert missing(tmp_path, content) == 0
+    assert missing(tmp_path, content[:-1000]) == 1000
+
+
+@pytest.mark.parametrize("padding", [b"\0", b""])
+def test_odd_chunks_with_and_without_padding(
+    tmp_path: Path, tone: np.ndarray, padding: bytes
+) -> None:
+    content = encoded(tone, format="WAV", subtype="PCM_16")
+    start = content.index(b"data")
+    content = content[:start] + b"LIST\x05\0\0\0INFO!" + padding + content[start:]
+    assert missing(tmp_path, content) == 0
+    assert missing(tmp_path, content[:-1000]) == 1000
+
+
+def test_a_cut_inside_the_header(tmp_path: Path) -> None:
+    head = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16)
+    assert missing(tmp_path, head + b"LIST" + struct.pack("<I", 5000) + b"INFO") > 0
+    assert missing(tmp_path, b"RIFF") == missing(tmp_path, b".snd") == missing(tmp_path, b"") == 0
+
+
+def test_a_header_of_nothing_ends(tmp_path: Path) -> None:
+    """Chunks of no length, a million of them."""
+    assert missing(tmp_path, b"RIFF\0\0\0\0WAVE" + bytes(8_000_000)) == 0
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_ogg_pages(tmp_path: Path, tone: np.ndarray, subtype: str) -> None:
+    content = encoded(tone, format="OGG", subtype=subtype)
+    assert missing(tmp_path, content) == 0
+    assert missing(tmp_path, content[:-1]) == 1
+    assert missing(tmp_path, content[:-500]) == 500
+    last = content.rindex(b"OggS")
+    assert missing(tmp_path, content[: last + 20]) > 0
+    assert missing(tmp_path, content + b"TAG") == 0
+
+
+@pytest.mark.parametrize("chance", [b"OggS\x07\x00", b"OggS\x00\xff"])
+def test_the_capture_pattern_in_a_packet_is_no_page(
+    tmp_path: Path, tone: np.ndarray, chance: bytes
+) -> None:
+    content = encoded(tone, format="OGG", subtype="VORBIS")
+    chanced = content[: -len(chance) - 40] + chance + content[-40:]
+    assert missing(tmp_path, chanced) == 0
+    assert missing(tmp_path, chanced[:-10]) == 10
+
+
+def test_only_files_without_a_length_are_mended(tmp_path: Path, tone: np.ndarray) -> None:
+    path = tmp_path / "file.wav"
+    content = encoded(tone, format="WAV", subtype="PCM_16")
+    path.write_bytes(content)
+    assert mended(path) is None
+    path.write_bytes(content[:40] + bytes(4) + content[44:])
+    whole = mended(path)
+    assert whole is not None
+    assert whole.read() == content
+
+
+def test_mp3_with_and_without_a_stated_length(tmp_path: Path, tone: np.ndarray) -> None:
+    path = tmp_path / "file.mp3"
+    content = encoded(tone, format="MP3", subtype="MPEG_LAYER_III")
+    tag = b"ID3\x03\0\0\0\0\x10\x05" + bytes(2053)
+    for before in (b"", tag):
+        path.write_bytes(before + content)
+        assert states_mp3_length(path)
+        path.write_bytes(before + content.replace(b"Xing", b"\0\0\0\0"))
+        assert not states_mp3_length(path)
