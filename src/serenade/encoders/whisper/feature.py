@@ -1,0 +1,197 @@
+"""Hidden states of a frozen Whisper encoder, per step or pooled over an utterance."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.audio import active_part
+from serenade.encoders.runtime import open_session, run_session
+from serenade.encoders.whisper import source
+from serenade.errors import ModelError, SignalFormatError, TooShortError
+from serenade.features.base import Feature
+from serenade.features.fbank import log_mel_whisper
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RATE = 16000
+_PEAK = 0.5
+_SHORTEST = 400  # samples: one window of Whisper's transform
+_LARGE = 1200  # frames: attention takes memory by their square
+
+
+@dataclasses.dataclass(frozen=True)
+class _Whisper(Feature):
+    """What both features share: level, trimming, log-mel and the encoder's run.
+
+    Args:
+        encoder: see `serenade.encoders.whisper.source.locate`.
+        trim: leave out the silence before and after the speech. Corpora differ in how much they
+            left there; a model that sees it learns the corpus.
+        dynamic_range: in decades of power: quieter mel bins are raised to this much below the
+            loudest. Whisper's own is 8; less hides the noise floor of the recording chain.
+    """
+
+    encoder: str = source.BUNDLED
+    trim: bool = True
+    dynamic_range: float = 8.0
+
+    def identity(self) -> dict[str, object]:
+        """As of every feature, with the encoder's content, wherever it lies."""
+        identity = super().identity()
+        parameters = dataclasses.asdict(self) | {"encoder": Path(self.encoder).name}
+        content = source.fingerprint(self.encoder)
+        return identity | {"parameters": parameters, "encoder": content}
+
+    def _mels(self, signal: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
+        """Log-mel images `(1, mels, frames)` of at most the encoder's length each."""
+        if sampling_rate != _RATE:
+            raise SignalFormatError(
+                "signal", f"Whisper takes {_RATE} Hz, not {sampling_rate}", "read it at that rate"
+            )
+        if signal.size < _SHORTEST:
+            raise TooShortError(
+                "signal", f"{signal.size} samples", f"give at least {_SHORTEST} samples"
+            )
+        if self.trim:
+            signal = signal[active_part(signal, sampling_rate)]
+        # The recording level tells of the microphone, not of the speaker.
+        signal = signal * np.float32(_PEAK / max(float(np.abs(signal).max(initial=0)), 1e-9))
+        facts = properties(self.encoder)
+        mel = log_mel_whisper(signal, facts["mels"]).T
+        # Whisper's scale has four decades to the unit.
+        np.maximum(mel, mel.max() - np.float32(self.dynamic_range / 4), out=mel)
+        longest = 2 * facts["steps"]
+        parts = max(1, -(-mel.shape[1] // longest))
+        return [
+            np.ascontiguousarray(part[None], dtype=np.float32)
+            for part in np.array_split(mel, parts, axis=1)
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class WhisperStates(_Whisper):
+    """One hidden state of the encoder, `(steps, width)`, a step every 20 ms.
+
+    Args:
+        layer: 0 is the input of the first layer, the last the normalised output.
+
+    >>> WhisperStates(layer=2)(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
+    (50, 384)
+    """
+
+    layer: int = -1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`state2_0`, …: layer and unit."""
+        (layer,) = _layers(self.encoder, (self.layer,))
+        return tuple(f"state{layer}_{unit}" for unit in range(properties(self.encoder)["width"]))
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Run the encoder; parts of over 30 s are encoded one after the other."""
+        (layer,) = _layers(self.encoder, (self.layer,))
+        return np.concatenate(
+            [
+                run(self.encoder, "states", mel)[layer, 0]
+                for mel in self._mels(signal, sampling_rate)
+            ]
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class WhisperPooled(_Whisper):
+    """Mean and standard deviation over time of hidden states, `(1, layers * 2 * width)`.
+
+    Args:
+        layers: which states; empty for all.
+        deviation: whether the standard deviation is taken beside the mean.
+
+    >>> WhisperPooled()(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
+    (1, 3840)
+    """
+
+    layers: tuple[int, ...] = ()
+    deviation: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`state0_mean_0`, …: layer, statistic and unit."""
+        width = properties(self.encoder)["width"]
+        return tuple(
+            f"state{layer}_{statistic}_{unit}"
+            for layer in _layers(self.encoder, self.layers)
+            for statistic in ("mean", "std")[: 1 + self.deviation]
+            for unit in range(width)
+        )
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Run the encoder and pool; parts of over 30 s are pooled as one."""
+        layers = _layers(self.encoder, self.layers)
+        mels = self._mels(signal, sampling_rate)
+        parts = np.stack([run(self.encoder, "pooled", mel)[0] for mel in mels])
+        weights = np.array([(mel.shape[2] + 1) // 2 for mel in mels], dtype=np.float64)  # steps
+        mean, deviation = parts[:, :, 0], parts[:, :, 1]
+        if len(mels) > 1:
+            overall = np.average(mean, axis=0, weights=weights)
+            square = np.average(deviation**2 + (mean - overall) ** 2, axis=0, weights=weights)
+            pooled = np.stack([overall, np.sqrt(square)], axis=1)
+        else:
+            pooled = parts[0]
+        chosen = pooled[layers, : 1 + self.deviation]
+        return chosen.reshape(1, -1).astype(np.float32)
+
+
+def run(encoder: str, output: str, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One output of the encoder's graph for one batch of log-mel images."""
+    large = mel.shape[2] > _LARGE
+    result: NDArray[np.float32] = run_session(session(encoder), output, {"mel": mel}, large=large)
+    return result
+
+
+def properties(encoder: str) -> dict[str, int]:
+    """`states`, `width`, `mels` and `steps` of an encoder, as its file states them.
+
+    Raises:
+        ModelError: no such encoder, or its file is not one that this package wrote.
+    """
+    stated = session(encoder).get_modelmeta().custom_metadata_map
+    try:
+        return {name: int(stated[name]) for name in ("states", "width", "mels", "steps")}
+    except (KeyError, ValueError):
+        raise ModelError(
+            f"{encoder}: an ONNX file that this package did not write; export it again"
+        ) from None
+
+
+def session(encoder: str) -> Any:
+    """The onnxruntime session of an encoder, one per process; another when its file changed."""
+    path = source.locate(encoder)
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    with _OPENING:  # threads that begin together share one
+        return _session(path, changed)
+
+
+_OPENING = threading.Lock()
+
+
+@functools.lru_cache(maxsize=2)
+def _session(path: Path, changed: int) -> Any:  # noqa: ARG001 - the memory's key
+    return open_session(path)
+
+
+def _layers(encoder: str, layers: tuple[int, ...]) -> list[int]:
+    """Numbers of the chosen states; all where none is chosen."""
+    states = range(properties(encoder)["states"])
+    try:
+        return [states[layer] for layer in layers or states]
+    except IndexError:
+        raise ModelError(
+            f"{encoder}: has no state {layers}; its states are 0 to {states[-1]}"
+        ) from None

@@ -1,0 +1,85 @@
+"""Download of a Whisper model's files from the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+from serenade.errors import MissingExtraError, ModelError
+from serenade.features.cache import cache_folder
+from serenade.progress import progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BLOCK = 1 << 20
+_TIMEOUT = 30.0  # seconds without a byte
+
+
+def download(model_id: str) -> tuple[Path, Path]:
+    """Fetch weights and configuration of a model, once.
+
+    Args:
+        model_id: such as `openai/whisper-base`. `HF_ENDPOINT` names another hub.
+
+    Returns:
+        The paths of `model.safetensors` and `config.json`.
+
+    Raises:
+        ModelError: no such model, or no connection; the message says which address failed.
+        MissingExtraError: the extra "train" is not installed.
+    """
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    folder = cache_folder() / "hub" / model_id.replace("/", "--")
+    config, weights = folder / "config.json", folder / "model.safetensors"
+    for file in (config, weights):
+        if not file.is_file():
+            _fetch(f"{endpoint.rstrip('/')}/{model_id}/resolve/main/{file.name}", file, model_id)
+    return weights, config
+
+
+def _fetch(address: str, target: Path, model_id: str) -> None:
+    """Download to a file that is there only when whole."""
+    try:
+        import requests
+    except ImportError:
+        raise MissingExtraError("downloading an encoder", "train") from None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        # Compressed on the way, the length would be another one.
+        headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
+        with requests.get(address, headers=headers, timeout=_TIMEOUT, stream=True) as response:
+            response.raise_for_status()
+            _write(response, unfinished, f"downloading {model_id}")
+        unfinished.replace(target)
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise ModelError(
+            f"{model_id}: could not be downloaded from {address} ({error}); check the id and "
+            "the connection, or give the path of the weights"
+        ) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write(response: Any, file: Path, label: str) -> None:
+    """Write a response's body; a ValueError where it is not what its header states."""
+    stated = response.headers.get("Content-Length", "")
+    length = int(stated) if stated.isdecimal() else None
+    digest, size = hashlib.sha256(), 0
+    blocks = response.iter_content(_BLOCK)
+    with file.open("wb") as opened:
+        for block in progress(blocks, -(-(length or 0) // _BLOCK), label):
+            opened.write(block)
+            digest.update(block)
+            size += len(block)
+    if length not in {None, size}:
+        raise ValueError(f"{size} of {length} bytes arrived")
+    # The hub states the SHA-256 of large files, on the answer that redirects to them.
+    for answer in (*response.history, response):
+        checksum = answer.headers.get("X-Linked-ETag", "").strip('"')
+        if re.fullmatch("[0-9a-f]{64}", checksum) and checksum != digest.hexdigest():
+            raise ValueError("what arrived does not have the checksum that the hub states")

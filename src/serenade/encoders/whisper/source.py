@@ -1,0 +1,88 @@
+"""Where an encoder's ONNX file comes from: the package, a path, or the Hugging Face hub."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from pathlib import Path
+
+from serenade.errors import ModelError
+from serenade.features.cache import cache_folder, content_hash
+
+BUNDLED = "whisper-tiny-en"
+"""The encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_SUFFIXES = {".onnx", ".safetensors", ".json", ".pt", ".bin"}  # of paths, not of ids
+
+
+def locate(encoder: str) -> Path:
+    """The ONNX file of an encoder, made or downloaded on first use.
+
+    Args:
+        encoder: `whisper-tiny-en` (inside the package); an `.onnx` file; a `.safetensors` file
+            with the model's `config.json` beside it; or a hub id such as `openai/whisper-base`.
+
+    Raises:
+        ModelError: no such encoder, or it could not be downloaded.
+        MissingExtraError: converting weights needs the extra "train".
+
+    >>> locate("whisper-tiny-en").name
+    'whisper-tiny-en.onnx'
+    """
+    if encoder == BUNDLED:
+        return Path(__file__).parent / f"{BUNDLED}.onnx"
+    path = Path(encoder)
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    if path.suffix == ".safetensors" and path.is_file():
+        return _exported(path, _config_beside(path))
+    if _HUB_ID.fullmatch(encoder) and not path.exists() and path.suffix not in _SUFFIXES:
+        from serenade.encoders.whisper.hub import download
+
+        return _exported(*download(encoder))
+    raise ModelError(
+        f"{encoder}: no such encoder; give {BUNDLED!r}, an .onnx or .safetensors file that "
+        "exists, or a hub id such as 'openai/whisper-base'"
+    )
+
+
+def fingerprint(encoder: str) -> str:
+    """Hash of the encoder's file: what a cache or a model folder must agree on.
+
+    Raises:
+        ModelError: as of `locate`, or the file cannot be read.
+    """
+    path = locate(encoder)
+    try:
+        return content_hash(path)[:32]
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _config_beside(weights: Path) -> Path:
+    """The configuration of a weights file: `config.json`, or one named after it."""
+    stem = weights.stem.removesuffix("-encoder")
+    for name in (f"{stem}-config.json", "config.json"):
+        if (weights.parent / name).is_file():
+            return weights.parent / name
+    raise ModelError(f"{weights}: no config.json beside it; put the model's there")
+
+
+def _exported(weights: Path, config: Path) -> Path:
+    """The ONNX file made from weights: once per content, in the user's cache."""
+    from serenade.encoders.whisper.graph import REVISION, export, heads_of
+
+    heads = heads_of(config)
+    name = f"{content_hash(weights)[:32]}-{heads}-{REVISION}.onnx"
+    target = cache_folder() / "encoders" / name
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+        try:
+            export(weights, heads, unfinished)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return target
