@@ -1,0 +1,49 @@
+"""What every feature is: a frozen dataclass that turns a signal into a matrix."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature(ABC):
+    """A named, parameterised feature: `(signal, sampling_rate) -> (frames, dims)` float32.
+
+    Subclasses are frozen dataclasses whose fields are plain JSON values, in SI units or the
+    field's own (`n_mels`, `hop_length`). Class, `version` and fields identify what is computed,
+    so they are the cache's key together with the audio: raise `version` whenever values change.
+    """
+
+    version: ClassVar[int] = 1
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Name of each column, in order."""
+
+    @abstractmethod
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Extract the feature.
+
+        Args:
+            signal: mono samples in [-1, 1], shape `(samples,)`.
+            sampling_rate: in Hz.
+
+        Returns:
+            Array of shape `(frames, dims)`, float32; one frame for utterance-level features.
+        """
+
+    def identity(self) -> dict[str, object]:
+        """Everything that decides the values, as JSON-ready data: the cache key's second half."""
+        cls = type(self)
+        return {
+            "feature": f"{cls.__module__}.{cls.__qualname__}",
+            "version": self.version,
+            "parameters": dataclasses.asdict(self),
+        }

@@ -1,0 +1,200 @@
+"""Extracted features kept on disk under what they were made of, so that none can be stale.
+
+An entry's name is a hash of the audio's bytes, the part of it that was read, and the feature's
+class, version and parameters. Entries are written whole or not at all, by any number of processes
+at once; the least recently used go when the cache outgrows its bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.errors import MissingExtraError, SerenadeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+FOLDER_VARIABLE = "SERENADE_CACHE"
+SIZE_VARIABLE = "SERENADE_CACHE_GB"
+
+_READER = 1  # raise when `serenade.audio.read` changes samples
+_DEFAULT_GB = 10.0
+_ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a dead process
+
+
+def cache_folder() -> Path:
+    """Where this package keeps what it can make or fetch again.
+
+    `SERENADE_CACHE` names the folder; otherwise it is the platform's own place for caches.
+
+    Raises:
+        MissingExtraError: no variable, and the extra "train" is not installed.
+    """
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    try:
+        import platformdirs
+    except ImportError:
+        raise MissingExtraError(
+            f"finding the cache folder without the variable {FOLDER_VARIABLE}", "train"
+        ) from None
+    return Path(platformdirs.user_cache_dir("serenade", appauthor=False))
+
+
+def size_limit() -> int:
+    """Bound of the cache in bytes: `SERENADE_CACHE_GB` gigabytes, or ten.
+
+    Raises:
+        SerenadeError: the variable is not a positive number.
+    """
+    stated = os.environ.get(SIZE_VARIABLE, "")
+    try:
+        gigabytes = float(stated) if stated else _DEFAULT_GB
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 < gigabytes < 1e6:
+        raise SerenadeError(f"{SIZE_VARIABLE}={stated}: not a size; give gigabytes, such as 10")
+    return round(gigabytes * 1e9)
+
+
+def entry_key(
+    content: str,
+    start: float,
+    end: float | None,
+    sampling_rate: int,
+    identity: Mapping[str, object],
+) -> str:
+    """Name of the entry that holds a feature of a part of a recording.
+
+    Args:
+        content: hash of the file, of `content_hash`.
+        start: in seconds.
+        end: in seconds; None for the file's end.
+        sampling_rate: the file is read at, in Hz.
+        identity: of the feature, its `identity()`.
+    """
+    stated = [_READER, content, float(start), end, sampling_rate, identity]
+    text = json.dumps(stated, sort_keys=True, allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+def content_hash(file: str | os.PathLike[str]) -> str:
+    """Hash of a file's bytes; a file that did not change since is not read twice.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    stated = Path(file).stat()
+    return _content_hash(os.fspath(file), stated.st_size, stated.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _content_hash(file: str, size: int, changed: int) -> str:  # noqa: ARG001 - the memory's key
+    with Path(file).open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
+
+
+@dataclasses.dataclass
+class Cache:
+    """A folder of feature matrices.
+
+    Args:
+        folder: of the entries; made when the first is written.
+        limit: in bytes; None for `size_limit()`.
+
+    >>> import tempfile
+    >>> cache = Cache(Path(tempfile.mkdtemp()))
+    >>> cache.put("0123", np.ones((2, 3), np.float32))
+    >>> cache.get("0123").shape, cache.get("4567")
+    ((2, 3), None)
+    """
+
+    folder: Path = dataclasses.field(default_factory=lambda: cache_folder() / "features")
+    limit: int | None = None
+    _unchecked: int = dataclasses.field(default=0, init=False, repr=False)
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        """The entry of this name, `(frames, dims)`, or None. A damaged entry is removed."""
+        path = self._path(key)
+        try:
+            matrix: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError):
+            path.unlink(missing_ok=True)  # half a file after a power cut: made again
+            return None
+        with contextlib.suppress(OSError):  # a cache that may only be read still serves
+            os.utime(path)
+        return matrix
+
+    def put(self, key: str, matrix: NDArray[np.float32]) -> None:
+        """Keep a matrix under a name, whole or not at all."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}.tmp")
+        try:
+            with unfinished.open("wb") as file:
+                np.save(file, matrix, allow_pickle=False)
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        self._unchecked += matrix.nbytes
+        if self._unchecked > self._bound() // 16:
+            self.trim()
+
+    def trim(self, limit: int | None = None) -> int:
+        """Remove the least recently used entries beyond the bound; tell how many went.
+
+        Args:
+            limit: in bytes; None for the cache's own.
+        """
+        bound = self._bound() if limit is None else limit
+        self._unchecked = 0
+        entries = sorted(self._entries(), key=lambda entry: entry[1])
+        total, removed = sum(size for _, _, size in entries), 0
+        for path, _, size in entries:
+            if total <= bound:
+                break
+            path.unlink(missing_ok=True)
+            total, removed = total - size, removed + 1
+        return removed
+
+    def clear(self) -> int:
+        """Remove every entry; tell how many went."""
+        return self.trim(limit=0)
+
+    def usage(self) -> tuple[int, int]:
+        """Number of entries, and their bytes."""
+        sizes = [size for _, _, size in self._entries()]
+        return len(sizes), sum(sizes)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npy"
+
+    def _bound(self) -> int:
+        return size_limit() if self.limit is None else self.limit
+
+    def _entries(self) -> Iterator[tuple[Path, float, int]]:
+        """Path, time of last use and size of each entry; what dead processes left is removed."""
+        for path in self.folder.glob("??/*"):
+            try:
+                stated = path.stat()
+            except FileNotFoundError:  # another process removed it
+                continue
+            if path.suffix == ".npy":
+                yield path, stated.st_mtime, stated.st_size
+            elif path.suffix == ".tmp" and time.time() - stated.st_mtime > _ABANDONED:
+                path.unlink(missing_ok=True)

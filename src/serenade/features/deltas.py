@@ -1,0 +1,93 @@
+"""Slopes of features over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.errors import TooShortError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def _slide(padded: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Correlate each column with a kernel, where they overlap wholly."""
+    count = len(padded) - len(kernel) + 1
+    result = np.zeros((count, *padded.shape[1:]), dtype=np.float32)
+    for position, weight in enumerate(kernel.astype(np.float32)):
+        if weight:
+            result += weight * padded[position : position + count]
+    return result
+
+
+def deltas(features: NDArray[np.float32], width: int = 9, order: int = 1) -> NDArray[np.float32]:
+    """Derivative of a polynomial fitted around each frame (Savitzky & Golay 1964).
+
+    A polynomial of degree `order` is fitted to `width` frames and derived `order` times, so its
+    derivative is one constant; the first and last `width // 2` frames take that of the nearest
+    whole fit. Equal to librosa's `delta` with its default `mode="interp"`.
+
+    Args:
+        features: shape `(frames, dims)`.
+        width: odd, at least 3, more than `order`.
+        order: which derivative, per frame^order.
+
+    Returns:
+        Shape `(frames, dims)`, float32.
+
+    Raises:
+        TooShortError: fewer than `width` frames.
+        ValueError: an impossible width or order.
+
+    >>> deltas(np.arange(12, dtype=np.float32)[:, None] * 2, width=5)[:, 0].round(4)
+    array([2., 2., 2., 2., 2., 2., 2., 2., 2., 2., 2., 2.], dtype=float32)
+    """
+    if width < 3 or width % 2 == 0 or not 1 <= order < width:
+        msg = f"width must be odd and at least 3, 1 <= order < width: got {width} and {order}"
+        raise ValueError(msg)
+    if len(features) < width:
+        raise TooShortError(
+            f"features of {len(features)} frames",
+            f"fewer than the {width} that a slope is fitted to",
+            "use a smaller width or `regression_deltas`",
+        )
+    half = width // 2
+    # Row `order` of the pseudo-inverse finds that coefficient; deriving multiplies by order!.
+    powers = np.vander(np.arange(-half, half + 1), order + 1, increasing=True)
+    kernel = np.linalg.pinv(powers)[order] * float(np.prod(np.arange(1, order + 1)))
+    inner = _slide(features, kernel)
+    return np.concatenate(
+        [np.repeat(inner[:1], half, axis=0), inner, np.repeat(inner[-1:], half, axis=0)]
+    )
+
+
+def regression_deltas(
+    features: NDArray[np.float32], half_width: int = 2, order: int = 1
+) -> NDArray[np.float32]:
+    """HTK's and Kaldi's deltas: regression over frames, the ends repeated (HTK Book, eq. 5.16).
+
+    Args:
+        features: shape `(frames, dims)`, any number of frames.
+        half_width: frames on each side, at least 1.
+        order: how many times to derive.
+
+    Returns:
+        Shape `(frames, dims)`, float32.
+
+    >>> regression_deltas(np.array([[0.0], [1.0], [2.0]], np.float32), half_width=1)[:, 0]
+    array([0.5, 1. , 0.5], dtype=float32)
+    """
+    steps = np.arange(-half_width, half_width + 1)
+    kernel = steps / np.sum(steps**2)
+    for _ in range(order):
+        padded = np.concatenate(
+            [
+                np.repeat(features[:1], half_width, axis=0),
+                features,
+                np.repeat(features[-1:], half_width, axis=0),
+            ]
+        )
+        features = _slide(padded, kernel)
+    return features

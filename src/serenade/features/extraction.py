@@ -1,0 +1,168 @@
+"""Features of many recordings: from the cache where they are, on all cores where they are not."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from serenade.audio import read
+from serenade.errors import AudioError, MissingExtraError
+from serenade.features.cache import Cache, content_hash, entry_key
+from serenade.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.features.base import Feature
+
+    Result = NDArray[np.float32] | AudioError
+
+_WORTH_A_POOL = 1.0  # seconds of work before processes are started, which takes about as long
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A part of a recording.
+
+    Args:
+        file: its path.
+        start: in seconds.
+        end: in seconds; None for the file's end.
+    """
+
+    file: str
+    start: float = 0.0
+    end: float | None = None
+
+
+def extract(
+    segments: Sequence[Segment],
+    feature: Feature,
+    *,
+    sampling_rate: int = 16000,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+) -> list[NDArray[np.float32]]:
+    """A feature of each segment, in their order.
+
+    Args:
+        segments: what to extract from.
+        feature: what to extract.
+        sampling_rate: to read at, in Hz.
+        jobs: processes; None for one per core.
+        cache: where results are kept; None for the user's own.
+
+    Returns:
+        Matrices `(frames, dims)`, float32.
+
+    Raises:
+        AudioError: a recording cannot be used. The others are finished first, and kept.
+    """
+    found = extract_usable(segments, feature, sampling_rate=sampling_rate, jobs=jobs, cache=cache)
+    matrices = []
+    for result in found:
+        if isinstance(result, AudioError):
+            raise result
+        matrices.append(result)
+    return matrices
+
+
+def extract_usable(
+    segments: Sequence[Segment],
+    feature: Feature,
+    *,
+    sampling_rate: int = 16000,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+) -> list[Result]:
+    """As `extract`, with the error of a recording that cannot be used in its place.
+
+    Each result enters the cache as soon as it is there: a run that was stopped goes on where it
+    was. Work is spread over processes by joblib, whose `parallel_config` can name a cluster.
+
+    """
+    cache = Cache() if cache is None else cache
+    keys = _keys(segments, feature, sampling_rate, jobs)
+    results: list[Result | None] = [None if key is None else cache.get(key) for key in keys]
+    tasks = [
+        _Task(segment, feature, sampling_rate, cache, key)
+        for segment, key in zip(segments, keys, strict=True)
+    ]
+    missing = [index for index, result in enumerate(results) if result is None]
+    found = _run([tasks[index] for index in missing], jobs)
+    for index, result in zip(
+        missing, progress(found, len(missing), f"extracting {type(feature).__name__}"), strict=True
+    ):
+        results[index] = result
+    return [result for result in results if result is not None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """One segment's extraction; what a worker process is sent."""
+
+    segment: Segment
+    feature: Feature
+    sampling_rate: int
+    cache: Cache
+    key: str | None  # of the cache's entry; None where the file could not be read
+
+    def __call__(self) -> Result:
+        part = self.segment
+        try:
+            audio = read(
+                part.file, sampling_rate=self.sampling_rate, start=part.start, end=part.end
+            )
+            matrix = self.feature(audio.signal, audio.sampling_rate)
+        except AudioError as error:
+            return error
+        if self.key is not None:
+            self.cache.put(self.key, matrix)
+        return matrix
+
+
+def _keys(
+    segments: Sequence[Segment], feature: Feature, sampling_rate: int, jobs: int | None
+) -> list[str | None]:
+    """Names of the cache's entries."""
+    identity = feature.identity()
+
+    def key(part: Segment) -> str | None:
+        try:
+            content = content_hash(part.file)
+        except (OSError, ValueError):
+            return None
+        return entry_key(content, part.start, part.end, sampling_rate, identity)
+
+    # Hashing releases the interpreter lock, and waits for the disk.
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        return list(pool.map(key, segments))
+
+
+def _run(tasks: Sequence[_Task], jobs: int | None) -> Iterator[Result]:
+    """Results in order: here for the first second, then on all cores."""
+    begun = time.monotonic()
+    for done, task in enumerate(tasks):
+        if jobs != 1 and time.monotonic() - begun > _WORTH_A_POOL:
+            yield from _run_on_all_cores(tasks[done:], jobs)
+            return
+        yield task()
+
+
+def _run_on_all_cores(tasks: Sequence[_Task], jobs: int | None) -> Iterable[Result]:
+    try:
+        import joblib
+    except ImportError:
+        raise MissingExtraError(
+            "extraction on several cores (jobs other than 1)", "train"
+        ) from None
+    results: Iterable[Result] = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(
+        joblib.delayed(task)() for task in tasks
+    )
+    return results

@@ -1,0 +1,46 @@
+"""What the package promises about itself: bounds, rooms, lightness."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+NOT_TESTED_AT_THEIR_BOUND = {"torch", "skorch"}
+
+
+def _pins(path):
+    lines = path.read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+
+
+def test_lower_bounds_are_the_ones_ci_installs():
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"]["train"],
+    ]
+    pins = _pins(ROOT / "constraints" / "lowest.txt")
+    for requirement in wanted:
+        name, bound = re.fullmatch(r"([\w.-]+)>=([\w.]+)", requirement).groups()
+        if name not in NOT_TESTED_AT_THEIR_BOUND:
+            assert pins[name] == bound, requirement
+
+
+def test_what_ci_used_is_pinned():
+    pins = _pins(ROOT / "constraints" / "constraints.txt")
+    assert pins["torch"] == "2.13.0"
+    for requirement in PROJECT["project"]["dependencies"]:
+        assert re.match(r"[\w.-]+", requirement).group() in pins
+
+
+def test_every_room_is_drawn():
+    drawn = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for room in (ROOT / "src" / "serenade").iterdir():
+        if room.is_dir() and (room / "__init__.py").exists():
+            assert f"| `{room.name}` |" in drawn, room.name
+
+
+def test_architecture_names_files_that_exist():
+    drawn = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for name in re.findall(r"`([a-z_]+(?:/[a-z_]+)+\.(?:py|md))`", drawn):
+        assert (ROOT / "src" / "serenade" / name).is_file() or (ROOT / name).is_file(), name
