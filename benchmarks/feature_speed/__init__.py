@@ -1,0 +1,1 @@
+"""What `benchmarks/features.py` runs: comparisons as data, their measurement, and the report."""

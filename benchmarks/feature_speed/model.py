@@ -1,0 +1,146 @@
+"""What a comparison is, and how equal its two sides must be before they are timed."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+def library(name: str) -> Any:
+    """A peer's module, imported when it is wanted.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    return importlib.import_module(name)
+
+
+def unchanged(value: Any) -> Any:
+    """The value itself."""
+    return value
+
+
+def transposed(value: Any) -> NDArray[Any]:
+    """Frames as rows, of a library that has them as columns."""
+    return np.asarray(value).T
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """A condition on both sides' values.
+
+    Args:
+        measure: how far two matrices `(frames, dims)` are apart, ours first.
+        tolerance: how far they may be.
+        text: the condition, for the report.
+    """
+
+    measure: Callable[[NDArray[Any], NDArray[Any]], float]
+    tolerance: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One implementation, ready to run.
+
+    Args:
+        call: what is timed.
+        prepare: a float32 signal to what `call` takes; not timed.
+        matrix: what `call` returns to `(frames, dims)`; not timed.
+    """
+
+    call: Callable[[Any], Any]
+    prepare: Callable[[NDArray[np.float32]], Any] = unchanged
+    matrix: Callable[[Any], NDArray[Any]] = unchanged
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """Another library's way to a feature.
+
+    Args:
+        name: in tables.
+        build: makes its side; imports the library.
+        check: what must hold between its values and ours, or why none can.
+    """
+
+    name: str
+    build: Callable[[], Side]
+    check: Check | str
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One feature at one setting, ours against each peer.
+
+    Args:
+        feature: with its setting, in tables.
+        rate: of the signals in Hz.
+        ours: called on a signal.
+        peers: against which.
+    """
+
+    feature: str
+    rate: int
+    ours: Callable[[NDArray[np.float32]], NDArray[Any]]
+    peers: tuple[Peer, ...]
+
+
+def _of_largest(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+    if ours.shape != theirs.shape:
+        return math.inf
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def _of_columns(ours: NDArray[Any], theirs: NDArray[Any], share: float = 1.0) -> float:
+    if ours.shape != theirs.shape:
+        return math.inf
+    size = np.maximum(np.abs(theirs), 1e-2 * np.abs(theirs).max(axis=0) + 1e-9)
+    return float(np.quantile(np.abs(ours - theirs) / size, share))
+
+
+def _of_voiced(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+    count = min(len(ours), len(theirs))
+    mine, other = ours[:count, 0], theirs[:count, 0]
+    voiced = (mine > 0) & (other > 0)
+    return float(np.median(np.abs(mine[voiced] / other[voiced] - 1))) if voiced.any() else 0.0
+
+
+def equal(tolerance: float) -> Check:
+    """No value further off than a share of the largest."""
+    return Check(_of_largest, tolerance, f"equal to {tolerance:g} of the largest")
+
+
+def equal_by_column(tolerance: float) -> Check:
+    """No value further off than a share of itself, or of a hundredth of its column's largest."""
+    return Check(_of_columns, tolerance, f"equal to {tolerance:g} of each")
+
+
+def mostly_equal_by_column(tolerance: float, share: float, but: str) -> Check:
+    """As `equal_by_column` for a share of the values, the last column left out.
+
+    Args:
+        tolerance: share of each value.
+        share: of the values.
+        but: what the last column is.
+    """
+
+    def measure(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+        return _of_columns(ours[:, :-1], theirs[:, :-1], share)
+
+    return Check(measure, tolerance, f"{share:.0%} equal to {tolerance:g} of each, but for {but}")
+
+
+def same_pitch(tolerance: float) -> Check:
+    """F0, the first column: median deviation over frames that both call voiced."""
+    return Check(_of_voiced, tolerance, f"median F0 deviation below {tolerance:.1%}")
