@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from feature_speed.model import (
     same_pitch,
     transposed,
 )
-from serenade.features import spectral
+from serenade.features import compiled, spectral
 from serenade.features.acoustic import AcousticSet
 from serenade.features.chroma import chroma
 from serenade.features.pitch import Pitch
@@ -151,11 +153,28 @@ def _open_smile(name: str) -> Side:
 
 _ACOUSTIC = AcousticSet()
 
+
+def _with_compiled(comparison: Comparison) -> tuple[Comparison, ...]:
+    """The comparison, and the same of compiled code where that is installed."""
+    if importlib.util.find_spec("numba") is None:
+        return (comparison,)
+
+    def ours(signal: NDArray[np.float32]) -> Any:
+        compiled.use(True)
+        try:
+            return comparison.ours(signal)
+        finally:
+            compiled.use(False)
+
+    name = f"{comparison.feature}, compiled"
+    return comparison, dataclasses.replace(comparison, feature=name, ours=ours)
+
+
 COMPARISONS = (
-    _short_term(16000, 0.100, 0.100),
-    _short_term(16000, 0.050, 0.025),
-    _short_term(48000, 0.100, 0.100),
-    _short_term(48000, 0.050, 0.025),
+    *_with_compiled(_short_term(16000, 0.100, 0.100)),
+    *_with_compiled(_short_term(16000, 0.050, 0.025)),
+    *_with_compiled(_short_term(48000, 0.100, 0.100)),
+    *_with_compiled(_short_term(48000, 0.050, 0.025)),
     Comparison(
         "chroma (16 kHz, 2048/512)",
         _RATE,
@@ -184,21 +203,23 @@ COMPARISONS = (
             Peer("Praat (parselmouth)", _praat, same_pitch(0.02)),
         ),
     ),
-    Comparison(
-        f"AcousticSet, {len(_ACOUSTIC.names)} values per utterance (16 kHz)",
-        _RATE,
-        lambda x: _ACOUSTIC(x, _RATE),
-        (
-            Peer(
-                "openSMILE ComParE 2016",
-                lambda: _open_smile("ComParE_2016"),
-                "another set of the same use, 6373 values",
+    *_with_compiled(
+        Comparison(
+            f"AcousticSet, {len(_ACOUSTIC.names)} values per utterance (16 kHz)",
+            _RATE,
+            lambda x: _ACOUSTIC(x, _RATE),
+            (
+                Peer(
+                    "openSMILE ComParE 2016",
+                    lambda: _open_smile("ComParE_2016"),
+                    "another set of the same use, 6373 values",
+                ),
+                Peer(
+                    "openSMILE eGeMAPS v02",
+                    lambda: _open_smile("eGeMAPSv02"),
+                    "another set of the same use, 88 values",
+                ),
             ),
-            Peer(
-                "openSMILE eGeMAPS v02",
-                lambda: _open_smile("eGeMAPSv02"),
-                "another set of the same use, 88 values",
-            ),
-        ),
+        )
     ),
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from serenade.features.compiled import compilable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -97,14 +99,19 @@ def _count(mask: NDArray[np.bool_]) -> Rows:
 
 def _moments(contours: Contours) -> list[Rows]:
     spread = np.where(contours.variance > 0, contours.deviation, np.float32(np.inf))
-    score = contours.centred / spread[:, None]
+    return [contours.mean, contours.deviation, *_higher_moments(contours.centred, spread)]
+
+
+@compilable
+def _higher_moments(centred: Rows, spread: Rows) -> tuple[Rows, Rows]:
+    """Means of the third and fourth power of each row over its spread."""
+    score = centred / spread[:, None]
     square = score * score
-    return [
-        contours.mean,
-        contours.deviation,
-        contours.mean_product(square, score),
-        contours.mean_product(square, square),
-    ]
+    frames = np.float32(centred.shape[1])
+    return (
+        np.einsum("ij,ij->i", square, score) / frames,
+        np.einsum("ij,ij->i", square, square) / frames,
+    )
 
 
 def _extremes(contours: Contours) -> list[Rows]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.features.autocorrelation import parabola
+from serenade.features.compiled import compilable
 from serenade.features.stft import as_signal
 
 if TYPE_CHECKING:
@@ -83,7 +84,10 @@ def find_cycles(signal: NDArray[Any], sampling_rate: int, track: PitchTrack) -> 
     middle += period * _pulse_phase(samples, middle, period, stretch)
     place, height = _highest(samples, middle, _SEARCH * period)
     periods = np.zeros(number.size)
-    periods[linked] = _matched(samples, place[linked], period[linked]) / sampling_rate
+    periods[linked] = (
+        _matched(samples, place[linked], period[linked], _MATCH_POINTS, _MATCH_SHIFTS)
+        / sampling_rate
+    )
     return Cycles(place / sampling_rate, height, periods, linked)
 
 
@@ -95,10 +99,7 @@ def _pulse_phase(
 ) -> NDArray[np.float64]:
     """Where pulses stand, in periods from their cells' middles, averaged over neighbours."""
     grid, direction = _cell()
-    at = (middle + grid[:, None] * period).astype(np.intp)
-    values = samples.take(at, mode="clip")
-    best = values.argmax(axis=0)
-    weight = values[best, np.arange(len(best))]
+    best, weight = _pulse_turns(samples, middle, period, grid)
     turns = np.maximum(weight, 0) * direction[best]
     total = turns.copy()
     for away in range(1, min(_NEIGHBOURS, len(turns) - 1) + 1):
@@ -108,6 +109,20 @@ def _pulse_phase(
     return np.asarray(np.angle(total) / (2 * np.pi))
 
 
+@compilable
+def _pulse_turns(
+    samples: NDArray[np.float32],
+    middle: NDArray[np.float64],
+    period: NDArray[np.float64],
+    grid: NDArray[np.float64],
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """At which of a cell's points, in periods from its middle, it is highest; and how high."""
+    at = (middle + grid[:, None] * period).astype(np.intp)
+    values = samples.take(at, mode="clip")
+    best = values.argmax(axis=0)
+    return best, values[best, np.arange(len(best))]
+
+
 @functools.cache
 def _cell() -> tuple[NDArray[np.float64], NDArray[np.complex64]]:
     """The points of a cell in periods from its middle, and as directions on the unit circle."""
@@ -115,6 +130,7 @@ def _cell() -> tuple[NDArray[np.float64], NDArray[np.complex64]]:
     return grid, np.exp(2j * np.pi * grid).astype(np.complex64)
 
 
+@compilable
 def _highest(
     samples: NDArray[np.float32], middle: NDArray[np.float64], reach: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -131,25 +147,32 @@ def _highest(
     return peak + shift.astype(np.float64), height
 
 
+@compilable
 def _matched(
-    samples: NDArray[np.float32], place: NDArray[np.float64], period: NDArray[np.float64]
+    samples: NDArray[np.float32],
+    place: NDArray[np.float64],
+    period: NDArray[np.float64],
+    points: int,
+    reach: int,
 ) -> NDArray[np.float64]:
-    """Period in samples after each place, near the expected one; 0 where none matches best."""
+    """Period in samples after each place, near the expected one; 0 where none matches best.
+
+    Waveforms are compared at so many `points` per period; `reach` is how many of their steps a
+    period may differ from what is expected.
+    """
     if not place.size:
         return np.zeros(0)
-    step = np.maximum(1, np.rint(period / _MATCH_POINTS)).astype(np.intp)
+    step = np.maximum(1, np.rint(period / points)).astype(np.intp)
     pulse = np.rint(place).astype(np.intp)
-    at = (
-        pulse + np.arange(-(_MATCH_POINTS // 2), _MATCH_POINTS - _MATCH_POINTS // 2)[:, None] * step
-    )
+    at = pulse + np.arange(-(points // 2), points - points // 2)[:, None] * step
     here = samples.take(at, mode="clip")
     # First to the step, then to the sample, then between samples.
-    shortest = np.rint(period / step).astype(np.intp) - _MATCH_SHIFTS
-    shifts = 2 * _MATCH_SHIFTS + 1
-    ahead = at[0] + (shortest + np.arange(_MATCH_POINTS + shifts - 1)[:, None]) * step
+    shortest = np.rint(period / step).astype(np.intp) - reach
+    shifts = 2 * reach + 1
+    ahead = at[0] + (shortest + np.arange(points + shifts - 1)[:, None]) * step
     there = samples.take(ahead, mode="clip")
     by_point, by_cycle = there.strides
-    shape, strides = (_MATCH_POINTS, shifts, place.size), (by_point, by_point, by_cycle)
+    shape, strides = (points, shifts, place.size), (by_point, by_point, by_cycle)
     coarse, inside = _best(_similarity(here, np.ndarray(shape, there.dtype, there, 0, strides)))
     near = np.rint(step * (shortest + coarse)).astype(np.intp)
     there = samples.take((at + near)[:, None] + np.arange(-2, 3)[:, None], mode="clip")

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.special
 
+from serenade.features.compiled import compilable
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GRID = 64  # points per half circle on which valleys are looked for
 _RADIUS = 0.93  # of that circle: near the roots of formants, so that neighbours stay apart
 _TAYLOR = 5  # coefficients of the expansion around a valley
-_CLOSE = 1e-5  # magnitude below which a point is taken for a root
+CLOSE = 1e-5  # magnitude below which a point is taken for a root
 _SAME = 1e-3  # radians between two findings of one root
 
 
+@compilable
 def levinson(autocorrelation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Linear prediction of every frame at once (Levinson-Durbin recursion).
 
@@ -69,16 +72,7 @@ def prediction_roots(
     >>> frame, np.abs(root).round(4), np.angle(root).round(4)
     (array([0]), array([0.95], dtype=float32), array([0.5], dtype=float32))
     """
-    parts = coefficients @ _circle(coefficients.shape[1] - 1)
-    level = np.square(parts[:, 0 : 2 * _GRID : 2])
-    level += np.square(parts[:, 1 : 2 * _GRID : 2])
-    inner = level[:, 1:-1]
-    frame, point = np.nonzero((inner < level[:, :-2]) & (inner <= level[:, 2:]))
-    point += 1
-    taylor = parts.view(np.complex64).reshape(len(parts), _TAYLOR + 1, _GRID)[frame, :, point].T
-    root = _grid_points()[point] + _way_to_root(taylor)
-    good = (root.imag > 0) & (np.abs(root) < 1)
-    frame, root = frame[good], root[good]
+    frame, root = _valley_roots(coefficients @ _circle(coefficients.shape[1] - 1), _grid_points())
     angle = np.angle(root)
     place = (angle + np.pi * frame).argsort()  # by frame, then by angle
     frame, root, angle = frame[place], root[place], angle[place]
@@ -88,11 +82,34 @@ def prediction_roots(
     return frame[new], root[new]
 
 
+@compilable
+def _valley_roots(
+    parts: NDArray[np.float32], grid: NDArray[np.complex64]
+) -> tuple[NDArray[np.intp], NDArray[np.complex64]]:
+    """Frame and root of each valley over the grid whose root lies in the upper half circle.
+
+    Args:
+        parts: Taylor coefficients, shape `(frames, (_TAYLOR + 1) * 2 * len(grid))`; see `_circle`.
+        grid: points they belong to.
+    """
+    points = len(grid)
+    level = np.square(parts[:, 0 : 2 * points : 2])
+    level += np.square(parts[:, 1 : 2 * points : 2])
+    inner = level[:, 1:-1]
+    frame, point = np.nonzero((inner < level[:, :-2]) & (inner <= level[:, 2:]))
+    point += 1
+    terms = parts.view(np.complex64).reshape(len(parts), _TAYLOR + 1, points)
+    taylor = terms[frame, :, point].T
+    root = grid[point] + _way_to_root(taylor)
+    good = (root.imag > 0) & (np.abs(root) < 1)
+    return frame[good], root[good]
+
+
 def _way_to_root(taylor: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """From where polynomials have these Taylor coefficients, `(_TAYLOR + 1, n)`, to a root."""
     value = taylor[0]
     # At a root the reciprocal has none: what is less far from one than float32 resolves moves.
-    value = np.where(np.abs(value) > _CLOSE, value, np.complex64(_CLOSE))
+    value = np.where(np.abs(value) > CLOSE, value, np.complex64(CLOSE))
     ratios = taylor[1:] / -value
     reciprocal = [ratios[0]]  # c_1 on; c_0 is 1
     for order in range(1, _TAYLOR):

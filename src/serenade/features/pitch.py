@@ -23,6 +23,7 @@ from serenade.features.autocorrelation import (
     tables_of,
 )
 from serenade.features.base import Feature
+from serenade.features.compiled import compilable
 from serenade.features.stft import as_signal
 from serenade.features.viterbi import best_path
 
@@ -52,6 +53,40 @@ class PitchTrack:
     def voiced(self) -> NDArray[np.bool_]:
         """True where there is a voice, shape `(frames,)`."""
         return self.frequency > 0
+
+
+@compilable
+def _strongest(
+    correlation: NDArray[np.float32], handicap: NDArray[np.float32], number: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Strength and place of each frame's best maxima, the best first.
+
+    Where there are fewer, the rest have strength -10: no path takes them.
+
+    Args:
+        correlation: shape `(frames, lags)`.
+        handicap: taken off all but the first and last lag, to rank the maxima.
+        number: of maxima.
+
+    Returns:
+        Both of shape `(number, frames)`; places are in steps of the lags.
+    """
+    inner = correlation[:, 1:-1]
+    maxima = inner > correlation[:, :-2]
+    maxima &= inner >= correlation[:, 2:]
+    ranked = inner - (handicap - np.float32(_RAISED))
+    ranked *= maxima
+    row = np.arange(len(correlation))
+    index = np.empty((number, len(correlation)), dtype=np.intp)
+    for rank in range(number):
+        best = index[rank] = ranked.argmax(axis=1)
+        ranked[row, best] = -1
+    around = correlation[row, index + np.arange(3)[:, None, None]]
+    shift, height = parabola(*around)
+    # By interpolation a period can correlate better than perfectly: mirrored below 1.
+    height = np.where(height > 1, 1 / np.maximum(height, 1), height)
+    strength = np.where(maxima[row, index], height, np.float32(-10))
+    return strength, (index + 1 + shift).astype(np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +158,11 @@ class Pitch(Feature):
         # In a quieter frame "unvoiced" beats any candidate, jumps included: no need to look.
         heard = np.flatnonzero(loudness > quiet)
         strength = np.empty((self.candidates, len(heard)), dtype=np.float32)
-        lag = np.empty_like(strength)
+        place = np.empty(strength.shape)  # in float64, as are lags: jitter hangs on F0
         handicap = (self.octave_cost * np.log2(self.fmin * tables.lags[1:-1])).astype(np.float32)
         for block, correlation in autocorrelations(rows[heard], means[heard], tables):
-            strength[:, block], lag[:, block] = self._candidates(correlation, tables.lags, handicap)
+            strength[:, block], place[:, block] = _strongest(correlation, handicap, self.candidates)
+        lag = (tables.lags[0] + (tables.lags[1] - tables.lags[0]) * place).astype(np.float32)
         found = np.zeros((2, len(rows)), dtype=np.float32)
         if len(heard):
             found[:, heard] = self._follow(strength, lag, loudness[heard] / quiet, heard)
@@ -152,34 +188,6 @@ class Pitch(Feature):
         place = np.maximum(chosen - 1, 0), np.arange(count)  # candidates come strongest first
         frequency = np.where(voiced, 1 / lag[place], 0)
         return frequency, np.minimum(np.maximum(strength[place], 0), 1)
-
-    def _candidates(
-        self,
-        correlation: NDArray[np.float32],
-        lags: NDArray[np.float64],
-        handicap: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Strength and lag in seconds of each frame's best maxima, `(candidates, frames)` both.
-
-        Where there are fewer, the rest have strength -10: no path takes them.
-        """
-        inner = correlation[:, 1:-1]
-        maxima = inner > correlation[:, :-2]
-        maxima &= inner >= correlation[:, 2:]
-        ranked = inner - (handicap - np.float32(_RAISED))
-        ranked *= maxima
-        row = np.arange(len(correlation))
-        index = np.empty((self.candidates, len(correlation)), dtype=np.intp)
-        for place in range(self.candidates):
-            best = index[place] = ranked.argmax(axis=1)
-            ranked[row, best] = -1
-        around = correlation[row, index + np.arange(3)[:, None, None]]
-        shift, height = parabola(*around)
-        # By interpolation a period can correlate better than perfectly: mirrored below 1.
-        height = np.where(height > 1, 1 / np.maximum(height, 1), height)
-        strength = np.where(maxima[row, index], height, np.float32(-10))
-        lag = lags[0] + (lags[1] - lags[0]) * (index + 1 + shift)
-        return strength, lag.astype(np.float32)
 
     def _transitions(
         self, log_lag: NDArray[np.float32], silence: NDArray[np.bool_]

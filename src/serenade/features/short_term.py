@@ -16,36 +16,14 @@ import scipy.fft
 
 from serenade.features.base import Feature
 from serenade.features.scratch import keep_scratch
-from serenade.features.short_term_sums import FrameSums
+from serenade.features.short_term_sums import FrameSums, magnitudes, sample_sums, widened
 from serenade.features.short_term_tables import N_CHROMA, N_MFCC, tables_of
 from serenade.features.stft import as_signal, frames
-from serenade.features.temporal import stretch_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK = 131072  # samples per block of frames, about: 1 MB of float64
-
-
-def _crossings(
-    signal: NDArray[np.float32], mean: float, window: int, hop: int
-) -> NDArray[np.float64]:
-    """Half the sum of |sign steps| about the mean within each frame, exact in float32."""
-    nearest = np.float32(mean)
-    # x > mean is x > the float32 at or below it; x < mean likewise from above.
-    below = nearest if float(nearest) <= mean else np.nextafter(nearest, np.float32(-np.inf))
-    positive = signal > below
-    steps = np.zeros(signal.shape, dtype=np.uint8)
-    np.not_equal(positive[1:], positive[:-1], out=steps[1:].view(bool))
-    share = 1.0
-    if float(nearest) == mean:  # a sample can lie on the mean: half a crossing from either side
-        negative = signal < nearest
-        steps[1:] += (negative[1:] != negative[:-1]).view(np.uint8)
-        share = 0.5
-    rows = frames(steps, window, hop)
-    # The step at a frame's first sample comes from the sample before the frame.
-    counter = np.uint16 if window < 2**15 else np.uint32  # steps are at most 2; narrow is fast
-    return np.asarray((rows.sum(axis=1, dtype=counter) - rows[:, 0]) * share)
 
 
 def short_term_features(
@@ -74,28 +52,27 @@ def short_term_features(
     samples = as_signal(signal)
     keep_scratch()
     # In float64: a quiet stretch has many samples whose side of the mean hangs on its last digits.
-    mean = float(np.einsum("i->", samples, dtype=np.float64)) / samples.size
+    wide, mean = widened(samples)
     peak = max(float(samples.max()) - mean, mean - float(samples.min())) + 1e-10
     if samples.size < window:
-        samples = np.append(samples, np.full(window - samples.size, mean, np.float32))
+        wide = np.append(wide, np.full(window - samples.size, mean))
+        samples = wide.astype(np.float32)
     bins = window // 2
     count = 1 + (samples.size - window) // hop
     sums = FrameSums(count, tables_of(sampling_rate, bins))
+    sums.crossings, squares = sample_sums(samples, mean, window, hop)
+    np.divide(squares, peak**2, out=sums.stretches[0])
     # Blocks of about equal size, of even numbers of frames because transforms run two by two.
     blocks = max(1, round(count * window / _BLOCK))
     size = min(-(-count // (2 * blocks)) * 2, count)
     buffer = np.empty((size, bins), dtype=np.float32)
+    rows = frames(wide, window, hop)
     for start in range(0, count, size):
         block = slice(start, min(start + size, count))
-        stretch = samples[start * hop : (block.stop - 1) * hop + window]
-        sums.crossings[block] = _crossings(stretch, mean, window, hop)
-        squares = stretch - np.float32(mean)
-        squares *= squares
-        sums.stretches[0, block] = stretch_sums(frames(squares, window, hop)) / peak**2
-        spectrum = scipy.fft.rfft(frames(stretch.astype(np.float64), window, hop), axis=1)
+        spectrum = scipy.fft.rfft(rows[block], axis=1)
         spectrum[:, 0] -= mean * window  # an offset shows at 0 Hz only
-        magnitude = np.abs(spectrum.astype(np.complex64)[:, :bins], out=buffer[: len(spectrum)])
-        magnitude *= np.float32(1.0 / (bins * peak))
+        magnitude = buffer[: len(spectrum)]
+        magnitudes(spectrum, 1.0 / (bins * peak), magnitude)
         sums.add(block, magnitude)
     return sums.features(window)
 

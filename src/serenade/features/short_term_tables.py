@@ -63,11 +63,11 @@ def chroma_map(sampling_rate: int, bins: int) -> tuple[NDArray[np.intp], NDArray
     shared = counts[inverse]
     source = dict(zip(semitone.tolist(), range(bins), strict=True))  # the last of equals stays
     by_cell = {cell % bins: bin_ for cell, bin_ in source.items() if -bins <= cell < bins}
-    cells = np.array(sorted(by_cell))
+    cells = np.array(sorted(by_cell), dtype=np.intp)
     weights = np.zeros((len(cells), N_CHROMA))
     divisor = shared[np.minimum(semitone[cells], bins - 1)]
     weights[np.arange(len(cells)), cells % N_CHROMA] = 1.0 / divisor
-    return np.array([by_cell[cell] for cell in cells.tolist()]), weights
+    return np.array([by_cell[cell] for cell in cells.tolist()], dtype=np.intp), weights
 
 
 @functools.lru_cache(maxsize=16)

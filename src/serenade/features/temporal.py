@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade.features.compiled import compilable
 from serenade.features.stft import as_signal, frame_sums, frames, pad_ends
 
 if TYPE_CHECKING:
@@ -40,13 +41,22 @@ def zero_crossing_rate(
     samples = as_signal(signal)
     if center:
         samples = pad_ends(samples, frame_length // 2, "edge")
+    frames(samples, frame_length, hop_length)  # raises where there are too few samples
+    count = _sign_changes(samples, frame_length, hop_length)
+    return np.asarray(count / frame_length, dtype=np.float32)
+
+
+@compilable
+def _sign_changes(
+    samples: NDArray[np.float32], frame_length: int, hop_length: int
+) -> NDArray[np.floating[Any]]:
+    """How often neighbouring samples of each frame differ in sign, shape `(frames,)`."""
     negative = samples < np.float32(-1e-10)
     changes = np.zeros(samples.shape, dtype=np.float32)
     np.not_equal(negative[1:], negative[:-1], out=changes[1:], casting="unsafe")
     # A change on a frame's first sample is between it and the sample before the frame.
     first = frames(changes, frame_length, hop_length)[:, 0]
-    count = frame_sums(changes, frame_length, hop_length) - first
-    return np.asarray(count / frame_length, dtype=np.float32)
+    return np.asarray(frame_sums(changes, frame_length, hop_length) - first)
 
 
 def energy(
