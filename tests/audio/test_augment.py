@@ -6,7 +6,7 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenade.audio import Augmentation, add_noise
+from serenade.audio import Augmentation, WhiteNoise, add_noise
 from serenade.audio.augment import change_speed, filter_band, reverberate
 
 RATE = 16000
@@ -149,3 +149,16 @@ def test_nothing_is_clipped() -> None:
     assert np.count_nonzero(np.abs(changed) > 0.999) == 1
     scale = changed @ signal / (signal @ signal.astype(float))
     assert level(scale * signal) - level(changed - scale * signal) == pytest.approx(0, abs=0.3)
+
+
+def test_white_noise_alone_has_the_ratio_and_no_colour() -> None:
+    signal = np.sin(np.arange(96000, dtype=np.float32))
+    ratios = []
+    for seed in range(20):
+        noise = WhiteNoise((15.0, 30.0))(signal, 48000, np.random.default_rng(seed)) - signal
+        ratios.append(10 * np.log10(np.mean(signal**2) / np.mean(noise**2)))
+        power = np.abs(np.fft.rfft(noise)) ** 2
+        low, high = power[1:16000].mean(), power[32000:-1].mean()
+        assert abs(10 * np.log10(low / high)) < 0.3
+    assert 15 <= min(ratios) < 19
+    assert 26 < max(ratios) <= 30

@@ -7,6 +7,7 @@ import pytest
 
 from serenade import systems
 from serenade.errors import SerenadeError
+from serenade.systems.base import NetworkRecipe
 
 
 @pytest.mark.parametrize("name", systems.names())
@@ -19,7 +20,11 @@ def test_every_system_is_complete(name):
     for recipe in system.recipes.values():
         json.dumps(dataclasses.asdict(recipe), allow_nan=False)
         assert system.feature(recipe).names
-        assert len(system.classifiers(recipe, 0)) >= 1
+        assert system.augmentation(recipe)
+        if isinstance(recipe, NetworkRecipe):
+            assert system.network
+        else:
+            assert len(system.classifiers(recipe, 0)) >= 1
 
 
 def test_an_unknown_system_names_the_known():

@@ -1,5 +1,6 @@
 """A small synthetic corpus and a recipe that fits it in seconds."""
 
+import numpy as np
 import pytest
 
 from serenade import corpora, systems
@@ -23,3 +24,81 @@ def probe():
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def clips_of():
+    """Make clips of unequal length: the class shows in one column's mean, amid noise."""
+    from serenade.training.clips import Clips
+
+    def make(count=60, seed=0, noise=1.0, copies=0, dims=6):
+        rng = np.random.default_rng(seed)
+        labels = np.resize(np.array(["angry", "happy", "sad"]), count)
+        hints = np.select([labels == "angry", labels == "happy"], [1.5, 0.0], -1.5)
+
+        def draw():
+            lengths = rng.integers(5, 40, count)
+            parts = [rng.normal(0, noise, (n, dims)).astype(np.float32) for n in lengths]
+            for part, hint in zip(parts, hints, strict=True):
+                part[:, 0] += hint
+            return parts
+
+        blocks = [draw() for _ in range(1 + copies)]
+        speakers = np.array([f"s{row // 6}" for row in range(count)])
+        return Clips(blocks[0], labels, np.ones(count), speakers, tuple(blocks[1:]))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def learner():
+    """Make a learner of a small network: a convolution, dropout, a mean over time."""
+    pytest.importorskip("skorch")
+    import torch
+
+    from serenade.audio import WhiteNoise
+    from serenade.features import MFCC40
+    from serenade.systems.base import NetworkRecipe, System
+    from serenade.systems.networks.layers import Dropout, masked_mean
+    from serenade.training.network import NetworkLearner
+
+    class Small(torch.nn.Module):
+        def __init__(self, dims, classes):
+            super().__init__()
+            self.convolution = torch.nn.Conv1d(dims, 8, 3, padding=1)
+            self.dropout = Dropout(0.2)
+            self.output = torch.nn.Linear(8, classes)
+
+        def forward(self, values, mask):
+            seen = self.convolution(values.transpose(1, 2)).relu().transpose(1, 2)
+            return self.output(masked_mean(self.dropout(seen), mask))
+
+    system = System(
+        name="small",
+        title="small",
+        source="ours",
+        recipes={"default": NetworkRecipe()},
+        feature=lambda _: MFCC40(),
+        augmentation=lambda _: WhiteNoise(),
+        network=lambda _, data: Small(data.dims, len(data.classes)),
+    )
+
+    def make(seed=0, checkpoints=None, tracking=None, device="cpu", **changes):
+        settings = {"epochs": 4, "learning_rate": 0.01, **changes}
+        recipe = system.recipe("default", **settings)
+        return NetworkLearner(
+            system, recipe, seed, device=device, checkpoints=checkpoints, tracking=tracking
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def weights_of():
+    """A fitted learner's weights as bytes."""
+
+    def read(fitted):
+        state = fitted.classifier.module_.state_dict()
+        return {name: tensor.numpy().tobytes() for name, tensor in state.items()}
+
+    return read

@@ -1,12 +1,16 @@
 """The estimator keeps scikit-learn's contract and leaks nothing."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from serenade.errors import EmptyFileError
+from serenade import systems
+from serenade.errors import EmptyFileError, MissingExtraError
+from serenade.evaluation import evaluate, protocols
 from serenade.training import Estimator
 from serenade.training.estimator import cell_weights
 
@@ -58,14 +62,15 @@ def test_test_rows_are_not_looked_at_together(probe, data):
 def test_speaker_standardisation_removes_what_is_constant_of_a_speaker(probe, data):
     X, _ = data
     estimator = Estimator(*probe, speaker_standardisation=True, jobs=1)
-    features = np.random.default_rng(0).standard_normal((len(X), 5)).astype(np.float32)
-    shifted = features + 3 * pd.factorize(X["speaker"])[0][:, None].astype(np.float32)
+    features = np.random.default_rng(0).standard_normal((len(X), 3, 5)).astype(np.float32)
+    shifted = features + 3 * pd.factorize(X["speaker"])[0][:, None, None].astype(np.float32)
+    found = np.stack(estimator._standardised(list(shifted), X))
     np.testing.assert_allclose(
-        estimator._standardised(shifted, X), estimator._standardised(features, X), atol=1e-4
+        found, np.stack(estimator._standardised(list(features), X)), atol=1e-4
     )
     for speaker in X["speaker"].unique():
-        own = estimator._standardised(shifted, X)[(X["speaker"] == speaker).to_numpy()]
-        np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-5)
+        own = found[(X["speaker"] == speaker).to_numpy()]
+        np.testing.assert_allclose(own.mean(axis=(0, 1)), 0, atol=1e-5)
 
 
 def test_several_penalties_are_chosen_between(probe, data):
@@ -85,6 +90,56 @@ def test_a_bad_recording_is_named(probe, data, tmp_path):
     broken = X.set_axis(pd.MultiIndex.from_frame(index))
     with pytest.raises(EmptyFileError, match=r"empty\.wav"):
         Estimator(*probe, jobs=1).fit(broken, y)
+
+
+@pytest.fixture
+def network():
+    """A system with a network, and a recipe of seconds."""
+    pytest.importorskip("skorch")
+    system = systems.get("cnn-transformer")
+    changes = {"offset": 0.0, "duration": 0.5, "channels": (2, 2, 2), "layers": 1, "hidden": 8}
+    return system, system.recipe(copies=1, epochs=2, **changes)
+
+
+def test_a_network_is_an_estimator_too(network, data, tmp_path):
+    X, y = data
+    estimator = clone(Estimator(*network, jobs=1, checkpoints=tmp_path))
+    assert estimator.get_params()["checkpoints"] == tmp_path
+    found = cross_val_predict(
+        estimator, X, y, groups=X["speaker"], cv=GroupKFold(2), method="predict_proba"
+    )
+    assert found.shape == (len(y), 4)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def test_validation_rows_reach_a_network_and_nothing_else(network, probe, corpus):
+    """Features of validation rows are read, their copies are not; the probe has no use for them."""
+    plan = protocols.get("groups", groups=2, validation_speakers=1)
+    made = []
+
+    def factory(chosen):
+        def make(seed):
+            made.append(Estimator(*chosen, seed=seed, jobs=1))
+            return made[-1]
+
+        return make
+
+    report = evaluate(factory(network), corpus, plan)
+    assert not any("not used" in note for note in report.notes)
+    assert all("valid_ua" in each.classifier_.history[-1] for each in made)
+    # 16 clips of each fold's one training speaker and their copies, by 16.
+    expected = -(-2 * len(plan.split(corpus.table, 0)[0].train) // 16)
+    assert made[0].classifier_.history[0]["train_batch_count"] == expected
+    plain = evaluate(factory(probe), corpus, plan)
+    assert any("validation rows were not used" in note for note in plain.notes)
+
+
+def test_an_extra_that_is_missing_is_named(network, data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skorch.callbacks", None)
+    monkeypatch.delitem(sys.modules, "serenade.training.network", raising=False)
+    with pytest.raises(MissingExtraError, match=r"cnn-transformer needs the extra \"train\""):
+        Estimator(*network, jobs=1).fit(*data)
 
 
 def test_cells_of_equal_weight():

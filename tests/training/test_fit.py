@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from serenade import load
+from serenade import load, systems
 from serenade.errors import SerenadeError
 from serenade.training import Estimator
 from serenade.training.export import fit_temperature, linear_head, save
@@ -49,7 +49,7 @@ def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
     pair = np.isin(y, ["angry", "sad"])
     estimator = Estimator(*probe, jobs=1).fit(X[pair], y[pair])
     weights, bias = linear_head(estimator)
-    features = estimator._features(X[pair], estimator.feature)
+    features = np.concatenate(estimator._features(X[pair], estimator.feature))
     logits = features @ weights + bias
     odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(odds, estimator.predict_proba(X[pair]), atol=1e-5)
@@ -84,6 +84,14 @@ def test_standardised_by_speaker_cannot_be_saved(data, probe, tmp_path):
     estimator = Estimator(*probe, speaker_standardisation=True, jobs=1).fit(*data)
     with pytest.raises(SerenadeError, match="single recording"):
         save(estimator, tmp_path, card="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_written_is_refused_before_training(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Estimator, "fit", None)
+    estimator = Estimator(systems.get("cnn-transformer"))
+    with pytest.raises(SerenadeError, match="cnn-transformer: cannot be written"):
+        train(estimator, corpus.table, tmp_path, corpus="x", licence="x", citation="x")
     assert not list(tmp_path.iterdir())
 
 

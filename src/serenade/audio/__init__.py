@@ -1,7 +1,16 @@
 """Audio: any recording to mono float32 at a stated rate, or one error that names the fix."""
 
 from serenade.audio.activity import active_part, frame_power
-from serenade.audio.augment import Augmentation, add_noise
+from serenade.audio.augment import Augmentation, WhiteNoise, add_noise
 from serenade.audio.read import Audio, from_array, read
 
-__all__ = ["Audio", "Augmentation", "active_part", "add_noise", "frame_power", "from_array", "read"]
+__all__ = [
+    "Audio",
+    "Augmentation",
+    "WhiteNoise",
+    "active_part",
+    "add_noise",
+    "frame_power",
+    "from_array",
+    "read",
+]

@@ -72,6 +72,37 @@ class Augmentation:
         return signal / np.float32(peak) if peak > 1 else signal
 
 
+@dataclasses.dataclass(frozen=True)
+class WhiteNoise:
+    """Nothing but additive white Gaussian noise, in every copy.
+
+    Args:
+        snr: lowest and highest signal-to-noise ratio, in dB, between which each copy's is drawn.
+
+    >>> rng = np.random.default_rng(0)
+    >>> changed = WhiteNoise((20.0, 20.0))(np.ones(1600, np.float32), 16000, rng)
+    >>> round(float(changed.std()), 2)
+    0.1
+    """
+
+    snr: tuple[float, float] = (15.0, 30.0)
+
+    def __call__(
+        self,
+        signal: NDArray[np.float32],
+        sampling_rate: int,  # noqa: ARG002 - white at every rate
+        rng: np.random.Generator,
+    ) -> NDArray[np.float32]:
+        """A noisy copy of the same shape; samples may exceed full scale, none is clipped.
+
+        Args:
+            signal: mono samples, shape `(samples,)`.
+            sampling_rate: in Hz.
+            rng: decides everything; the same state gives the same copy.
+        """
+        return add_noise(signal, rng.uniform(*self.snr), rng)
+
+
 def add_noise(
     signal: NDArray[np.float32], snr: float, rng: np.random.Generator, slope: float = 0.0
 ) -> NDArray[np.float32]:

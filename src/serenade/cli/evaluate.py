@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     help="speaker-independent (leave one speaker out up to 10 speakers, else 6 groups), loso, "
     "session, groups, random (speaker-dependent, for comparison) or fixed (the split column).",
 )
+@click.option(
+    "--protocol-set",
+    "plan_changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the protocol: test=0.1, validation=0.1 or repeats=5 of random, "
+    "validation_speakers=2 of those by speaker, groups=6 of groups; may be repeated.",
+)
 @click.option("--repeats", type=click.IntRange(min=1), help="Draws of the random protocol.")
 @click.option(
     "--speaker-standardisation",
@@ -49,7 +57,11 @@ def command(
     changes: Sequence[str],
     seed: int,
     jobs: int | None,
+    device: str,
+    checkpoints: str | None,
+    tracking: str | None,
     protocol: str,
+    plan_changes: Sequence[str],
     repeats: int | None,
     speaker_standardisation: bool,
     out: str | None,
@@ -63,12 +75,14 @@ def command(
     serenade evaluate whisper-probe ravdess --root CORPORA --out runs/ravdess
     serenade evaluate whisper-probe emodb --root CORPORA --labels angry,happy,neutral,sad
     serenade evaluate whisper-probe my.csv --protocol random --repeats 5
+    serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
     """
     from serenade.evaluation import evaluate, get
     from serenade.training import Estimator
 
     chosen, fields = options.settings(system, recipe, changes)
-    plan = get(protocol, **({"repeats": repeats} if repeats else {}))
+    fields_of_plan = options.parsed(plan_changes, "--protocol-set")
+    plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
     opened = options.opened(corpus, root, labels)
     report = evaluate(
         lambda fold_seed: Estimator(
@@ -77,6 +91,9 @@ def command(
             seed=fold_seed,
             speaker_standardisation=speaker_standardisation,
             jobs=jobs,
+            device=device,
+            checkpoints=checkpoints,
+            tracking=tracking,
         ),
         opened,
         plan,
@@ -98,7 +115,7 @@ def command(
 
 def _command(arguments: Sequence[str]) -> str:
     """What was typed, with this machine's folders left out."""
-    hidden = {"--root": "ROOT", "--out": "DIR"}
+    hidden = {"--root": "ROOT", "--out": "DIR", "--checkpoints": "DIR", "--track": "LOG"}
     words, previous = ["serenade"], ""
     for argument in arguments:
         name, equals, _ = argument.partition("=")

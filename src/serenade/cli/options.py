@@ -44,6 +44,25 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--jobs", type=click.IntRange(min=1), help="Processes; by default one per core."
             ),
+            click.option(
+                "--device",
+                default="cpu",
+                show_default=True,
+                help="What networks are trained on: cpu, cuda, cuda:1, …",
+            ),
+            click.option(
+                "--checkpoints",
+                metavar="DIR",
+                type=click.Path(file_okay=False),
+                help="Keep networks there after each epoch. Run the same command again after a "
+                "kill: it goes on where it was, to the same weights.",
+            ),
+            click.option(
+                "--track",
+                "tracking",
+                metavar="LOG",
+                help="Log epochs to tensorboard=DIR, mlflow or mlflow=URI (extra: tracking).",
+            ),
         ]
     ):
         function = option(function)
@@ -53,16 +72,25 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
 def settings(system_name: str, recipe: str, changes: Sequence[str]) -> tuple[System, Any]:
     """A system and its recipe with the changes from the command line."""
     system = systems.get(system_name)
-    parsed = {}
+    return system, system.recipe(recipe, **parsed(changes, "--set"))
+
+
+def parsed(changes: Sequence[str], option: str) -> dict[str, Any]:
+    """`FIELD=VALUE` words as fields and values: Python's where it reads one, else text.
+
+    >>> parsed(["copies=0", "snr=(10, 20)", "encoder=tiny"], "--set")
+    {'copies': 0, 'snr': (10, 20), 'encoder': 'tiny'}
+    """
+    found: dict[str, Any] = {}
     for change in changes:
         field, equals, value = change.partition("=")
         if not equals:
-            raise click.UsageError(f"--set {change}: write FIELD=VALUE")
+            raise click.UsageError(f"{option} {change}: write FIELD=VALUE")
         try:
-            parsed[field] = ast.literal_eval(value)
+            found[field] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            parsed[field] = value
-    return system, system.recipe(recipe, **parsed)
+            found[field] = value
+    return found
 
 
 def opened(corpus_name: str, root: str | None, labels: str | None) -> Corpus:

@@ -28,6 +28,9 @@ def command(
     changes: Sequence[str],
     seed: int,
     jobs: int | None,
+    device: str,
+    checkpoints: str | None,
+    tracking: str | None,
     out: str,
 ) -> None:
     r"""Train SYSTEM on all of CORPUS, into a folder for `serenade predict --model`.
@@ -46,7 +49,15 @@ def command(
     opened = options.opened(corpus, root, labels)
     info = opened.info
     train(
-        Estimator(chosen, fields, seed=seed, jobs=jobs),
+        Estimator(
+            chosen,
+            fields,
+            seed=seed,
+            jobs=jobs,
+            device=device,
+            checkpoints=checkpoints,
+            tracking=tracking,
+        ),
         opened.table,
         out,
         corpus=info.name,

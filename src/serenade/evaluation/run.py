@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class Estimator(Protocol):
     """The part of scikit-learn's contract an evaluation uses.
 
-    `fit` may also take `validation=(X, y)`; it is then given a fold's validation rows.
+    `fit` may also take `validation=(X, y)`; it is then given a fold's validation rows, unless the
+    estimator says by an attribute `uses_validation` that it would not look at them.
     """
 
     classes_: NDArray[Any]
@@ -140,7 +141,7 @@ def versions() -> dict[str, str]:
     parts = {"serenade": "serenade", "numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
     parts["onnxruntime"] = "onnxruntime"
     if "torch" in sys.modules:
-        parts["torch"] = "torch"
+        parts |= {"torch": "torch", "skorch": "skorch"}
     found = {"python": platform.python_version()}
     for name, distribution in parts.items():
         try:
@@ -187,7 +188,8 @@ def _fit(estimator: Estimator, table: pd.DataFrame, emotion: Names, fold: Fold) 
     if len(fold.validation) == 0:
         estimator.fit(X, y)
         return 0
-    if "validation" in inspect.signature(estimator.fit).parameters:
+    takes = "validation" in inspect.signature(estimator.fit).parameters
+    if takes and getattr(estimator, "uses_validation", True):
         validation = _inputs(table, fold.validation), emotion[fold.validation]
         estimator.fit(X, y, validation=validation)  # type: ignore[call-arg]
         return 0

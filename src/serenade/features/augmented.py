@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.audio import Augmentation
+from serenade.audio import Augmentation, WhiteNoise
 from serenade.features.base import Feature
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Augmented(Feature):
     """
 
     feature: Feature
-    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    augmentation: Augmentation | WhiteNoise = dataclasses.field(default_factory=Augmentation)
     copy: int = 0
 
     @property

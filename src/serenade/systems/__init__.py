@@ -12,14 +12,22 @@ if TYPE_CHECKING:
 
 __all__ = ["get", "names"]
 
-_MODULES = {"whisper-probe": "whisper_probe"}
+_MODULES = {
+    "attentive-crnn": "attentive_crnn",
+    "cnn-transformer": "cnn_transformer",
+    "crnn": "crnn",
+    "dcnn": "dcnn",
+    "lld-blstm": "lld_blstm",
+    "lld-svm": "lld_svm",
+    "whisper-probe": "whisper_probe",
+}
 
 
 def names() -> tuple[str, ...]:
     """The systems that can be trained and evaluated.
 
-    >>> names()
-    ('whisper-probe',)
+    >>> "whisper-probe" in names()
+    True
     """
     return tuple(sorted(_MODULES))
 

@@ -107,6 +107,6 @@ SYSTEM = System(
         "nested": WhisperProbe(C=(0.0001, 0.0002, 0.0005, 0.001, 0.003, 0.01)),
     },
     feature=_feature,
-    classifiers=_classifiers,
     augmentation=_augmentation,
+    classifiers=_classifiers,
 )

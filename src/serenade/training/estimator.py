@@ -9,7 +9,8 @@ import numpy as np
 from serenade.errors import MissingExtraError
 from serenade.features.augmented import Augmented
 from serenade.features.extraction import Segment, extract
-from serenade.training.search import best_on_held_out, fit_copies
+from serenade.training.clips import Clips
+from serenade.training.learners import is_network, make
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -17,11 +18,15 @@ except ImportError:
     raise MissingExtraError("training", "train") from None
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from serenade.features.base import Feature
     from serenade.systems.base import System
+    from serenade.training.clips import Matrices
+    from serenade.training.learners import Learner
 
 
 class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -39,10 +44,15 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             both sides. It needs all speech of the test speakers beforehand (no labels): a report
             must say so.
         jobs: processes for extraction; None for all cores.
+        device: what networks are trained on: `cpu`, `cuda` or any that PyTorch knows.
+        checkpoints: folder that networks are kept in after each epoch. A run that was killed goes
+            on there to the weights it would have had; one that is finished is not trained again.
+        tracking: where networks' epochs are logged: `tensorboard=FOLDER` or `mlflow[=URI]`.
 
     Attributes:
         classes_: labels in the order of the posteriors.
-        classifier_: the fitted classifier.
+        classifier_: the fitted scikit-learn pipeline or skorch net.
+        learner_: what fitted it, with its scaler where it has one.
     """
 
     def __init__(
@@ -53,51 +63,67 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         speaker_standardisation: bool = False,
         jobs: int | None = None,
+        device: str = "cpu",
+        checkpoints: str | os.PathLike[str] | None = None,
+        tracking: str | None = None,
     ) -> None:
         self.system = system
         self.recipe = recipe
         self.seed = seed
         self.speaker_standardisation = speaker_standardisation
         self.jobs = jobs
+        self.device = device
+        self.checkpoints = checkpoints
+        self.tracking = tracking
 
     @property
     def settings(self) -> Any:
         """The recipe in force."""
         return self.system.recipe() if self.recipe is None else self.recipe
 
-    def fit(self, X: pd.DataFrame, y: ArrayLike) -> Self:
+    @property
+    def uses_validation(self) -> bool:
+        """Whether `fit` looks at validation recordings: networks do, to find the best epoch."""
+        return is_network(self.settings)
+
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike,
+        validation: tuple[pd.DataFrame, ArrayLike] | None = None,
+    ) -> Self:
         """Fit on recordings.
 
         Args:
             X: table of recordings, shape `(rows, columns)`.
             y: their emotions, shape `(rows,)`.
+            validation: recordings and emotions that say when a network is best; nothing is fitted
+                on them. Without them a recipe may set training speakers aside for that.
 
         Raises:
             AudioError: a recording cannot be used; the corpus' own check lists them beforehand.
+            SerenadeError: a device, recipe or checkpoint that cannot be used.
         """
-        labels = np.asarray(y, dtype=str)
-        settings, feature = self.settings, self.feature
-        blocks = [self._standardised(self._features(X, feature), X)]
-        for copy in range(settings.copies):
-            changed = Augmented(feature, self.system.augmentation(settings), copy)
-            blocks.append(self._standardised(self._features(X, changed), X))
-        weights = cell_weights(X, labels, settings.balance)
-        candidates = self.system.classifiers(settings, self.seed)
-        if len(candidates) == 1:
-            self.classifier_ = candidates[0]
-        else:
-            speakers = X["speaker"].to_numpy(dtype=str)
-            self.classifier_ = best_on_held_out(candidates, blocks, labels, speakers, weights)
-        fit_copies(self.classifier_, blocks, labels, weights)
-        self.classes_ = self.classifier_.classes_
+        settings = self.settings
+        learner: Learner = make(
+            self.system,
+            settings,
+            self.seed,
+            device=self.device,
+            checkpoints=self.checkpoints,
+            tracking=self.tracking,
+        )
+        aside = None
+        if validation is not None and self.uses_validation:
+            aside = self._clips(*validation, copies=0)
+        self.learner_ = learner.fit(self._clips(X, y, settings.copies), aside)
+        self.classifier_ = self.learner_.classifier
+        self.classes_ = self.learner_.classes_
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Posteriors, shape `(rows, classes)`, in the order of `classes_`."""
-        probabilities: NDArray[np.float64] = self.classifier_.predict_proba(
-            self._standardised(self._features(X, self.feature), X)
-        )
-        return probabilities
+        return self.learner_.predict_proba(self._standardised(self._features(X, self.feature), X))
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """The most probable emotion of each recording, shape `(rows,)`."""
@@ -109,29 +135,46 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What the system looks at under the recipe in force."""
         return self.system.feature(self.settings)
 
-    def _features(self, rows: pd.DataFrame, feature: Feature) -> NDArray[np.float32]:
+    def _clips(self, rows: pd.DataFrame, y: ArrayLike, copies: int) -> Clips:
+        """Recordings as a learner sees them, with copies of each."""
+        labels, settings = np.asarray(y, dtype=str), self.settings
+        change = self.system.augmentation(settings)
+        features = (
+            self.feature,
+            *(Augmented(self.feature, change, copy) for copy in range(copies)),
+        )
+        blocks = [self._standardised(self._features(rows, each), rows) for each in features]
+        known = "speaker" in rows and rows["speaker"].notna().all()
+        return Clips(
+            blocks[0],
+            labels,
+            cell_weights(rows, labels, settings.balance),
+            rows["speaker"].to_numpy(dtype=str) if known else None,
+            tuple(blocks[1:]),
+        )
+
+    def _features(self, rows: pd.DataFrame, feature: Feature) -> Matrices:
         import pandas as pd
 
         segments = [
             Segment(file, start.total_seconds(), None if pd.isna(end) else end.total_seconds())
             for file, start, end in rows.index
         ]
-        matrices = extract(segments, feature, jobs=self.jobs)
-        return np.concatenate(matrices).astype(np.float32)
+        return extract(segments, feature, sampling_rate=self.system.sampling_rate, jobs=self.jobs)
 
-    def _standardised(
-        self, features: NDArray[np.float32], rows: pd.DataFrame
-    ) -> NDArray[np.float32]:
+    def _standardised(self, matrices: Matrices, rows: pd.DataFrame) -> Matrices:
         """Features by speaker mean and deviation where that is asked for."""
         if not self.speaker_standardisation:
-            return features
-        result = np.empty_like(features)
+            return matrices
+        result = list(matrices)
         speakers = rows["speaker"].to_numpy()
         for speaker in np.unique(speakers):
-            own = speakers == speaker
-            mean, deviation = features[own].mean(axis=0), features[own].std(axis=0)
+            own = np.flatnonzero(speakers == speaker)
+            frames = np.concatenate([matrices[row] for row in own])
             # A unit that never moves for one speaker says nothing; it must not divide by zero.
-            result[own] = (features[own] - mean) / np.maximum(deviation, 1e-5)
+            mean, deviation = frames.mean(axis=0), np.maximum(frames.std(axis=0), 1e-5)
+            for row in own:
+                result[row] = (matrices[row] - mean) / deviation
         return result
 
 

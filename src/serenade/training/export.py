@@ -13,6 +13,7 @@ import numpy as np
 
 from serenade.encoders.whisper.source import fingerprint
 from serenade.errors import MissingExtraError, SerenadeError
+from serenade.training.learners import is_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,18 +46,14 @@ def save(
         facts: JSON-ready entries for `model.json`: what it was trained on, licence.
 
     Raises:
-        SerenadeError: the estimator standardises by speaker, which one recording cannot.
+        SerenadeError: see `require_writable`.
         MissingExtraError: the extra "train" is not installed.
     """
     try:
         import onnx
     except ImportError:
         raise MissingExtraError("writing a model folder", "train") from None
-    if estimator.speaker_standardisation:
-        raise SerenadeError(
-            "a model standardised by speaker cannot judge a single recording; "
-            "train without speaker standardisation"
-        )
+    require_writable(estimator)
     order = list(estimator.classes_) if labels is None else list(labels)
     weights, bias = linear_head(estimator)
     columns = [list(estimator.classes_).index(label) for label in order]
@@ -83,6 +80,25 @@ def save(
     _replace(folder / "MODEL_CARD.md", card.encode())
     # Last: a folder without it is not a model, so an interrupted write cannot be loaded.
     _replace(folder / "model.json", (json.dumps(description, indent=2) + "\n").encode())
+
+
+def require_writable(estimator: Estimator) -> None:
+    """Refuse what a model folder cannot hold, before hours of training.
+
+    Raises:
+        SerenadeError: features by speaker, or a system that is not a linear classifier on the
+            pooled states of an encoder.
+    """
+    if estimator.speaker_standardisation:
+        raise SerenadeError(
+            "a model standardised by speaker cannot judge a single recording; "
+            "train without speaker standardisation"
+        )
+    if not hasattr(estimator.feature, "encoder") or is_network(estimator.settings):
+        raise SerenadeError(
+            f"{estimator.system.name}: cannot be written as a model folder yet; "
+            "evaluate it, or train whisper-probe"
+        )
 
 
 def linear_head(estimator: Estimator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

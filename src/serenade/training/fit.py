@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.errors import SerenadeError
-from serenade.training.export import fit_temperature, save
+from serenade.training.export import fit_temperature, require_writable, save
 
 if TYPE_CHECKING:
     import os
@@ -123,6 +123,7 @@ def train(
     Raises:
         SerenadeError: too little data, or a system that cannot be written.
     """
+    require_writable(estimator)
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
     unseen = held_out(estimator, X, y)
     who = "speakers" if unseen.speaker_independent else "recordings (speakers unknown)"

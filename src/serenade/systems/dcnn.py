@@ -1,0 +1,73 @@
+"""`dcnn`: what An & Ruan (2021) compare with, by Issa, Demirci & Yazici (2020).
+
+Means over time of MFCC, chroma, mel power, contrast and tonnetz, 193 numbers, into a
+one-dimensional convolutional network. Published accuracy on RAVDESS: 0.7161.
+
+An & Ruan only cite it, so the layout is that of Issa et al., Biomed. Signal Process. Control 59,
+101894: six convolutions of length 5 with 256 and then 128 channels, batch normalisation, maxima of
+8, dropout, RMSprop with a learning rate of 1e-5 that decays by 1e-6 per step. Not stated there, and
+read so: recordings are read at 22.05 kHz, as its extraction library does by default; convolutions
+keep the length; features are scaled by the training set's mean and deviation per column; batches of
+16; 700 epochs at most, of which the best on the validation part counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
+
+from serenade.audio import WhiteNoise
+from serenade.features.sets import SpectralMeans
+from serenade.systems.base import NetworkRecipe, System
+
+if TYPE_CHECKING:
+    from serenade.features.base import Feature
+    from serenade.systems.base import TrainingSet
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DCNNRecipe(NetworkRecipe):
+    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+
+    Args:
+        channels: of the first convolution and of the five others.
+        dropout: before the pooling, before the last convolution, and after it.
+        snr: lowest and highest signal-to-noise ratio of a copy, in dB, where there are copies.
+    """
+
+    scaling: Literal["global", "column", "clip", "none"] = "column"
+    epochs: int = 700
+    batch: int = 16
+    optimiser: str = "rmsprop"
+    learning_rate: float = 1e-5
+    schedule: Literal["constant", "cosine", "inverse"] = "inverse"
+    decay: float = 1e-6
+    channels: tuple[int, int] = (256, 128)
+    dropout: tuple[float, float, float] = (0.1, 0.2, 0.2)
+    snr: tuple[float, float] = (15.0, 30.0)
+
+
+def _feature(recipe: DCNNRecipe) -> Feature:  # noqa: ARG001 - nothing of it can be set
+    return SpectralMeans()
+
+
+def _augmentation(recipe: DCNNRecipe) -> WhiteNoise:
+    return WhiteNoise(recipe.snr)
+
+
+def _network(recipe: DCNNRecipe, data: TrainingSet) -> Any:
+    from serenade.systems.networks.dcnn import DCNN
+
+    return DCNN(data.dims, len(data.classes), channels=recipe.channels, dropout=recipe.dropout)
+
+
+SYSTEM = System(
+    name="dcnn",
+    title="one-dimensional convolutions over means of five spectral features",
+    source="Issa, Demirci & Yazici 2020, doi:10.1016/j.bspc.2020.101894",
+    recipes={"default": DCNNRecipe()},
+    feature=_feature,
+    augmentation=_augmentation,
+    network=_network,
+    sampling_rate=22050,
+)

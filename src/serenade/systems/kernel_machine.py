@@ -1,0 +1,81 @@
+"""A support vector machine with RBF kernel, and scaling by one class: parts of pipelines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.svm import SVC
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LEAST = 1e-5
+
+
+class ReferenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Subtracts the mean of one class' rows and divides by their deviation.
+
+    Args:
+        reference: the class; all rows are taken where it is "" or has fewer than two.
+
+    >>> X, y = np.array([[0.0], [2.0], [9.0]]), np.array(["neutral", "neutral", "angry"])
+    >>> ReferenceScaler("neutral").fit(X, y).transform(X).ravel()
+    array([-1.,  1.,  8.])
+    """
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    def fit(self, X: NDArray[np.float32], y: NDArray[np.str_]) -> Self:
+        """Learn both from rows and their classes."""
+        own = np.asarray(y) == self.reference
+        rows = X[own] if own.sum() > 1 else X
+        self.mean_ = rows.mean(axis=0, dtype=np.float64)
+        deviation = rows.std(axis=0, dtype=np.float64)
+        # A column that stands still in the reference must not outweigh all others elsewhere.
+        self.scale_ = np.where(deviation > _LEAST, deviation, np.maximum(X.std(axis=0), _LEAST))
+        return self
+
+    def transform(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scaled rows."""
+        return np.asarray((X - self.mean_) / self.scale_)
+
+
+class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """scikit-learn's support vector machine, its kernel one over the number of columns wide.
+
+    Args:
+        C: weight of the errors.
+    """
+
+    def __init__(self, C: float) -> None:
+        self.C = C
+
+    def fit(
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[np.str_],
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> Self:
+        """Learn from rows, their classes and weights."""
+        # The kernel as a matrix product, which is many times faster than libsvm's loop.
+        self.machine_ = SVC(C=self.C, kernel=rbf_kernel, break_ties=True)
+        self.machine_.fit(X, y, sample_weight)
+        self.classes_ = self.machine_.classes_
+        return self
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.str_]:
+        """The class with the largest decision value, one against one."""
+        found: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return found
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Softmax of the decision values, shape `(rows, classes)`: in order, not calibrated."""
+        values = self.machine_.decision_function(X)
+        if values.ndim == 1:
+            values = np.stack([-values, values], axis=1)
+        return np.asarray(softmax(values, axis=1))

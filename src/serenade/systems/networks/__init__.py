@@ -1,0 +1,1 @@
+"""Networks of the systems, in PyTorch: modules of `(values, mask)` to logits."""

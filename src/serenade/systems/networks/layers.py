@@ -1,0 +1,102 @@
+"""Layers that several networks share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+_GRAINS = 1 << 16
+
+
+class Dropout(nn.Module):
+    """Inverted dropout whose coins cost a quarter on a CPU: 16 bits of each 64 drawn.
+
+    The probability is kept to 1/65536. Random bits come from PyTorch's own generator.
+
+    >>> layer = Dropout(0.25)
+    >>> 0.24 < float((layer(torch.ones(100_000)) == 0).float().mean()) < 0.26
+    True
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self._dropped = round(probability * _GRAINS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of the same shape; unchanged while evaluating."""
+        if not self.training or self._dropped == 0:
+            return x
+        if x.device.type != "cpu" or self._dropped == _GRAINS:
+            return nn.functional.dropout(x, self.probability)
+        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+        coins = bits.view(torch.int16)[: x.numel()]
+        kept = (coins >= self._dropped - _GRAINS // 2).to(x.dtype)
+        scale = _GRAINS / (_GRAINS - self._dropped)
+        # Coins lie as the values do in memory, which spares a copy in another order.
+        strides = torch.empty_like(x, device="meta").stride()
+        return x * kept.mul_(scale).as_strided(x.shape, strides)
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and two dense layers, each normalised after its sum (Vaswani et al. 2017).
+
+    Args:
+        dims: of the frames.
+        heads: of the attention; must divide dims.
+        hidden: units between the dense layers.
+        dropout: probability, at attention weights, hidden units and both sums.
+    """
+
+    def __init__(self, dims: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.projection = nn.Linear(dims, 3 * dims)
+        self.output = nn.Linear(dims, dims)
+        self.dense = nn.Sequential(
+            nn.Linear(dims, hidden), nn.ReLU(), Dropout(dropout), nn.Linear(hidden, dims)
+        )
+        self.norms = nn.ModuleList([nn.LayerNorm(dims), nn.LayerNorm(dims)])
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Encode frames.
+
+        Args:
+            x: shape `(clips, frames, dims)`.
+            mask: shape `(clips, frames)`, True where real; each clip has a real frame.
+        """
+        clips, frames, dims = x.shape
+        query, key, value = (
+            self.projection(x).view(clips, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        )
+        scores = query @ key.transpose(-1, -2) / math.sqrt(dims // self.heads)
+        weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=-1)
+        context = (self.dropout(weights) @ value).transpose(1, 2).reshape(clips, frames, dims)
+        x = self.norms[0](x + self.dropout(self.output(context)))
+        encoded: Tensor = self.norms[1](x + self.dropout(self.dense(x)))
+        return encoded
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean over real frames: `(clips, frames, dims)` and `(clips, frames)` to `(clips, dims)`.
+
+    >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
+    tensor([[2.]])
+    """
+    real = mask[..., None].to(x.dtype)
+    return (x * real).sum(dim=1) / real.sum(dim=1)
+
+
+def pooled_mask(mask: Tensor, factor: int) -> Tensor:
+    """Mask after pooling of `factor` frames into one: a real frame needs only real ones.
+
+    So a clip gives the same frames whether it is padded or not; a padded clip keeps at least one.
+
+    >>> pooled_mask(torch.tensor([[True] * 5 + [False]]), 2)
+    tensor([[ True,  True, False]])
+    """
+    length = (mask.sum(dim=1) // factor).clamp(min=1)
+    return torch.arange(mask.shape[1] // factor, device=mask.device) < length[:, None]

@@ -1,0 +1,105 @@
+"""Clips of unequal length as batches: padded, masked, and with neighbours of like length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+_POOL = 32  # batches that are sorted by length together; more pads less and mixes less
+
+
+class ClipSet(torch.utils.data.Dataset[Any]):
+    """Matrices, class numbers and weights, as skorch passes them from step to step.
+
+    Args:
+        matrices: each `(frames, dims)` float32.
+        labels: class numbers, shape `(clips,)`; zeros if None.
+        weights: in the loss, shape `(clips,)`; ones if None.
+    """
+
+    def __init__(
+        self,
+        matrices: Sequence[NDArray[np.float32]],
+        labels: NDArray[np.int64] | None = None,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        count = len(matrices)
+        self.matrices = matrices
+        self.lengths = np.array([len(matrix) for matrix in matrices])
+        self.labels = torch.as_tensor(
+            np.zeros(count, np.int64) if labels is None else np.asarray(labels, np.int64)
+        )
+        self.weights = torch.as_tensor(
+            np.ones(count, np.float32) if weights is None else np.asarray(weights, np.float32)
+        )
+
+    def __len__(self) -> int:
+        return len(self.matrices)
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Some clips as tensors.
+
+        Returns:
+            `values` `(clips, frames, dims)`, zero where padded, `mask` `(clips, frames)`, True
+            where real, and `weights` `(clips,)`; and the labels.
+        """
+        lengths = self.lengths[rows]
+        values = np.zeros((len(rows), lengths.max(), self.matrices[0].shape[1]), dtype=np.float32)
+        for place, row in enumerate(rows):
+            values[place, : lengths[place]] = self.matrices[row]
+        mask = np.arange(values.shape[1]) < lengths[:, None]
+        inputs = {
+            "values": torch.from_numpy(values),
+            "mask": torch.from_numpy(mask),
+            "weights": self.weights[rows],
+        }
+        return inputs, self.labels[rows]
+
+
+class Batches:
+    """The batches of one pass over a `ClipSet`; each clip is in exactly one.
+
+    Args:
+        clips: what to divide.
+        batch_size: clips per batch; the last ones may hold fewer, but never one clip alone, for
+            which batch normalisation has no deviation.
+        shuffle: whether in random order, from PyTorch's generator: clips are shuffled, sorted by
+            length within stretches of 32 batches, and the batches shuffled. Otherwise in order.
+    """
+
+    def __init__(self, clips: ClipSet, batch_size: int, *, shuffle: bool = False) -> None:
+        self.clips = clips
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __iter__(self) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+        for rows in self.rows():
+            yield self.clips.batch(rows)
+
+    def rows(self) -> list[NDArray[np.int64]]:
+        """Row numbers of each batch, drawn anew by each call where shuffled."""
+        count = len(self.clips)
+        order = np.arange(count)
+        if not self.shuffle:
+            return _cut(order, self.batch_size)
+        order = torch.randperm(count).numpy()
+        batches = []
+        for start in range(0, count, _POOL * self.batch_size):
+            stretch = order[start : start + _POOL * self.batch_size]
+            stretch = stretch[np.argsort(self.clips.lengths[stretch], kind="stable")]
+            batches += _cut(stretch, self.batch_size)
+        if len(batches) > 1 and len(batches[-1]) == 1:
+            alone = batches.pop()
+            batches[-1] = np.concatenate([batches[-1], alone])
+        return [batches[place] for place in torch.randperm(len(batches))]
+
+
+def _cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    return [order[start : start + size] for start in range(0, len(order), size)]

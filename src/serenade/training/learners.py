@@ -1,0 +1,129 @@
+"""Learners: what a system's recipe is fitted by, behind one small interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from serenade.errors import MissingExtraError, SerenadeError
+from serenade.systems.base import NetworkRecipe
+from serenade.training.search import best_on_held_out, fit_copies
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.systems.base import System
+    from serenade.training.clips import Clips, Matrices
+
+
+class Learner(Protocol):
+    """Learns from clips as feature matrices.
+
+    Attributes:
+        classes_: labels in the order of the posteriors, once fitted.
+        classifier: the fitted scikit-learn pipeline or skorch net.
+    """
+
+    classes_: NDArray[np.str_]
+    classifier: Any
+
+    def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
+        """Learn from clips; validation clips choose, and never train."""
+
+    def predict_proba(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Posteriors of clips, shape `(clips, classes)`."""
+
+
+class PipelineLearner:
+    """Fits scikit-learn pipelines on clips of one frame each.
+
+    Args:
+        candidates: unfitted; of several, the one is taken that does best on held-out training
+            speakers.
+    """
+
+    def __init__(self, candidates: Sequence[Any]) -> None:
+        self.candidates = candidates
+
+    def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
+        """Learn from clips and their copies; validation clips are not looked at."""
+        blocks = [rows(block) for block in clips.blocks]
+        if len(self.candidates) == 1:
+            chosen = self.candidates[0]
+        elif clips.speakers is None:
+            raise SerenadeError(
+                "choosing between settings needs speakers to hold out: name them in the corpus' "
+                "table, or give the recipe one setting"
+            )
+        else:
+            chosen = best_on_held_out(
+                self.candidates, blocks, clips.labels, clips.speakers, clips.weights
+            )
+        self.classifier = fit_copies(chosen, blocks, clips.labels, clips.weights)
+        self.classes_ = self.classifier.classes_
+        return self
+
+    def predict_proba(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Posteriors of clips, shape `(clips, classes)`."""
+        probabilities: NDArray[np.float64] = self.classifier.predict_proba(rows(matrices))
+        return probabilities
+
+
+def rows(matrices: Matrices | Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Matrices of one frame each as the rows of one, shape `(clips, dims)`.
+
+    >>> rows([np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)])
+    array([[1., 1.],
+           [0., 0.]], dtype=float32)
+    """
+    joined = np.concatenate(matrices).astype(np.float32)
+    if len(joined) != len(matrices):
+        raise SerenadeError(
+            "a classifier of single rows was given features of several frames; give the recipe "
+            "utterance-level features"
+        )
+    return joined
+
+
+def make(
+    system: System,
+    recipe: Any,
+    seed: int,
+    *,
+    device: str = "cpu",
+    checkpoints: str | os.PathLike[str] | None = None,
+    tracking: str | None = None,
+) -> Learner:
+    """The learner of a system's recipe.
+
+    Args:
+        system: whose.
+        recipe: of it.
+        seed: of everything random.
+        device: see `NetworkLearner`, as the next two; pipelines need none of them.
+        checkpoints: likewise.
+        tracking: likewise.
+
+    Raises:
+        MissingExtraError: the extra "train" is not installed.
+    """
+    if not is_network(recipe):
+        if system.classifiers is None:
+            raise SerenadeError(f"{system.name}: this recipe needs a classifier, and it has none")
+        return PipelineLearner(system.classifiers(recipe, seed))
+    try:
+        from serenade.training.network import NetworkLearner
+    except ImportError:
+        raise MissingExtraError(f"training {system.name}", "train") from None
+    return NetworkLearner(
+        system, recipe, seed, device=device, checkpoints=checkpoints, tracking=tracking
+    )
+
+
+def is_network(recipe: Any) -> bool:
+    """Whether a recipe trains a network: only then are validation rows of use."""
+    return isinstance(recipe, NetworkRecipe)

@@ -1,0 +1,197 @@
+"""Fitting networks by skorch: scaling, batches, the best epoch, checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from skorch.callbacks import EpochScoring, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+
+from serenade.errors import SerenadeError
+from serenade.systems.base import TrainingSet
+from serenade.training.batches import Batches, ClipSet
+from serenade.training.checkpoint import Best, Checkpoint, Seeds, epoch_seed, run_key
+from serenade.training.net import ClipNet, optimiser, recall, schedule
+from serenade.training.scaling import Scaler
+from serenade.training.watching import Bar, logger
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.systems.base import System
+    from serenade.training.clips import Clips
+
+
+class NetworkLearner:
+    """Trains a system's network on clips of any length.
+
+    Args:
+        system: whose network.
+        recipe: a `NetworkRecipe` of it.
+        seed: of everything random; on one machine's CPU, the same seed and number of threads give
+            the same weights.
+        device: `cpu`, `cuda` or any that PyTorch knows.
+        checkpoints: folder a run is kept in after each epoch, so that it can go on after a kill,
+            and is not trained twice; None keeps nothing.
+        tracking: see `serenade.training.watching.logger`.
+
+    Attributes:
+        classes_: labels in the order of the posteriors.
+        classifier: the skorch net.
+        scaler: fitted on training clips.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        recipe: Any,
+        seed: int = 0,
+        *,
+        device: str = "cpu",
+        checkpoints: str | os.PathLike[str] | None = None,
+        tracking: str | None = None,
+    ) -> None:
+        self.system = system
+        self.recipe = recipe
+        self.seed = seed
+        self.device = usable(device)
+        self.checkpoints = checkpoints
+        self.tracking = tracking
+
+    def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
+        """Train on clips and their copies.
+
+        Args:
+            clips: what is trained on, the scaler included.
+            validation: clips that say which epoch is best, and never train; without them, the
+                recipe's share of the training speakers is set aside.
+        """
+        recipe = self.recipe
+        if validation is None and recipe.holdout > 0:
+            clips, validation = clips.held_out(recipe.holdout, self.seed)
+        self.classes_ = np.unique(clips.labels)
+        numbers = np.searchsorted(self.classes_, clips.labels)
+        reference = clips.take(np.flatnonzero(clips.labels == recipe.reference))
+        blocks = (reference if len(reference.labels) else clips).blocks
+        self.scaler = Scaler(recipe.scaling).fit([m for block in blocks for m in block])
+        rounds = len(clips.blocks)
+        training = ClipSet(
+            [m for block in clips.blocks for m in self.scaler.transform(block)],
+            np.tile(numbers, rounds),
+            np.tile(clips.weights, rounds),
+        )
+        key = run_key(self._stated(), clips, validation)
+        # PyTorch's global generator is given back as it was found.
+        with torch.random.fork_rng(devices=_indices(self.device)):
+            self.classifier = self._net(training, self._validation(validation), key)
+            self._train(training)
+        return self
+
+    def predict_proba(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Posteriors of clips, shape `(clips, classes)`."""
+        clips = ClipSet(self.scaler.transform(matrices))
+        # Neighbours of like length waste the least on padding.
+        order = np.argsort(clips.lengths, kind="stable")
+        found = self.classifier.predict_proba(ClipSet([clips.matrices[row] for row in order]))
+        posteriors = np.empty(found.shape)
+        posteriors[order] = found
+        return posteriors
+
+    def _validation(self, validation: Clips | None) -> ClipSet | None:
+        """Validation clips of classes that are trained on, longest last."""
+        if validation is None:
+            return None
+        known = np.flatnonzero(np.isin(validation.labels, self.classes_))
+        if len(known) == 0:
+            return None
+        lengths = [len(validation.matrices[row]) for row in known]
+        part = validation.take(known[np.argsort(lengths, kind="stable")])
+        numbers = np.searchsorted(self.classes_, part.labels)
+        return ClipSet(self.scaler.transform(part.matrices), numbers)
+
+    def _net(self, training: ClipSet, validation: ClipSet | None, key: str) -> ClipNet:
+        recipe = self.recipe
+        torch.manual_seed(epoch_seed(self.seed, 0))
+        classes = tuple(str(label) for label in self.classes_)
+        shown = TrainingSet(training.matrices, training.labels.numpy(), classes, self.seed)
+        module = self.system.network(recipe, shown)  # type: ignore[misc]
+        best = None if validation is None else Best(recipe.monitor, recipe.patience)
+        path = None if self.checkpoints is None else Path(self.checkpoints) / f"{key}.pt"
+        self._checkpoint = Checkpoint(path, best)
+        steps = -(-len(training) // recipe.batch)
+        callbacks = [
+            ("seeds", Seeds(self.seed)),
+            ("valid_ua", EpochScoring(recall, lower_is_better=False, name="valid_ua")),
+            ("schedule", LRScheduler("LambdaLR", lr_lambda=schedule(recipe, steps))),
+            ("clip", GradientNormClipping(recipe.clip) if recipe.clip else None),
+            ("bar", Bar(recipe.epochs)),
+            ("log", logger(self.tracking, f"{self.system.name}-{key[:8]}")),
+            ("best", best),
+            ("checkpoint", self._checkpoint),
+        ]
+        return ClipNet(
+            module,
+            recipe,
+            criterion=torch.nn.CrossEntropyLoss,
+            classes=list(range(len(classes))),
+            batch_size=recipe.batch,
+            iterator_train=Batches,
+            iterator_train__shuffle=True,
+            iterator_valid=Batches,
+            iterator_valid__batch_size=4 * recipe.batch,
+            train_split=None if validation is None else predefined_split(validation),
+            callbacks=[pair for pair in callbacks if pair[1] is not None],
+            callbacks__valid_acc=None,
+            callbacks__print_log=None,
+            device=self.device,
+            verbose=0,
+            **optimiser(recipe),
+        )
+
+    def _train(self, training: ClipSet) -> None:
+        """Begin, or go on, until the last epoch or until patience is over."""
+        net, checkpoint = self.classifier, self._checkpoint
+        net.initialize()
+        checkpoint.load(net)
+        if checkpoint.finished:
+            return
+        net.set_params(max_epochs=self.recipe.epochs - checkpoint.complete)
+        net.partial_fit(training)
+        patient = checkpoint.best is None or checkpoint.best.misses_ != checkpoint.best.patience
+        if patient and checkpoint.complete < self.recipe.epochs:
+            raise KeyboardInterrupt  # skorch takes the user's for an early stop
+        checkpoint.close(net)
+
+    def _stated(self) -> dict[str, Any]:
+        versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
+        recipe = dataclasses.asdict(self.recipe)
+        return {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
+
+
+def usable(device: str) -> str:
+    """A device, refused where this machine has none such.
+
+    Raises:
+        SerenadeError: PyTorch does not know it, or cannot use it here.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise SerenadeError(
+            f"device {device!r}: PyTorch cannot use it on this machine; give cpu"
+        ) from None
+    return device
+
+
+def _indices(device: str) -> list[int]:
+    """CUDA devices whose generators are used."""
+    parsed = torch.device(device)
+    return [parsed.index or 0] if parsed.type == "cuda" else []

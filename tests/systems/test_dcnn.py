@@ -1,0 +1,45 @@
+"""The network of Issa et al. (2020)."""
+
+import numpy as np
+import pytest
+
+from serenade import systems
+
+torch = pytest.importorskip("torch")
+
+from serenade.systems.networks.dcnn import DCNN  # noqa: E402
+
+SYSTEM = systems.get("dcnn")
+
+
+def test_parameters_by_hand():
+    sizes = [(1, 256), (256, 128), *[(128, 128)] * 4]
+    convolutions = sum(5 * i * o + o for i, o in sizes)
+    norms = 2 * (256 + 128 + 128)
+    expected = convolutions + norms + (128 * (193 // 8) + 1) * 8
+    network = DCNN(193, 8)
+    assert sum(p.numel() for p in network.parameters()) == expected
+    assert network(torch.zeros(4, 1, 193), torch.ones(4, 1, dtype=torch.bool)).shape == (4, 8)
+
+
+def test_the_papers_numbers():
+    recipe = SYSTEM.recipe()
+    assert (recipe.optimiser, recipe.learning_rate, recipe.decay) == ("rmsprop", 1e-5, 1e-6)
+    tone = np.sin(np.arange(22050, dtype=np.float32))
+    assert SYSTEM.feature(recipe)(tone, SYSTEM.sampling_rate).shape == (1, 193)
+
+
+def test_it_learns():
+    pytest.importorskip("skorch")
+    from serenade.training.clips import Clips
+    from serenade.training.network import NetworkLearner
+
+    rng = np.random.default_rng(0)
+    labels = np.resize(np.array(["angry", "sad"]), 64)
+    part = rng.normal(0, 1, (64, 1, 193)).astype(np.float32)
+    part[labels == "sad", 0, 40:80] += 1.0
+    clips = Clips(list(part), labels, np.ones(64))
+    recipe = SYSTEM.recipe(epochs=40, learning_rate=1e-3, channels=(8, 8))
+    fitted = NetworkLearner(SYSTEM, recipe).fit(clips.take(np.arange(48)))
+    found = fitted.classes_[fitted.predict_proba(list(part[48:])).argmax(axis=1)]
+    assert np.mean(found == labels[48:]) > 0.8

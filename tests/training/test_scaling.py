@@ -1,0 +1,40 @@
+"""Scaling: the statistics of all training frames, and of nothing else."""
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from serenade.training.scaling import Scaler
+
+rng = np.random.default_rng(0)
+CLIPS = [rng.normal([3, -100], [2, 30], (n, 2)).astype(np.float32) for n in (4, 9, 30)]
+JOINED = np.concatenate(CLIPS)
+
+
+def test_by_column_it_is_scikit_learns():
+    found = np.concatenate(Scaler("column").fit(CLIPS).transform(CLIPS))
+    np.testing.assert_allclose(found, StandardScaler().fit_transform(JOINED), atol=1e-5)
+
+
+def test_globally_one_mean_and_deviation():
+    found = np.concatenate(Scaler("global").fit(CLIPS).transform(CLIPS))
+    np.testing.assert_allclose(found, (JOINED - JOINED.mean()) / JOINED.std(), atol=1e-5)
+
+
+def test_by_clip_nothing_is_learnt():
+    scaler = Scaler("clip").fit(CLIPS[:1])
+    for clip in scaler.transform(CLIPS):
+        np.testing.assert_allclose(clip.mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(clip.std(axis=0), 1, atol=1e-4)
+
+
+def test_none_changes_nothing():
+    assert Scaler("none").fit(CLIPS).transform(CLIPS)[1] is CLIPS[1]
+
+
+@pytest.mark.parametrize("mode", ["global", "column", "clip"])
+def test_a_constant_divides_by_no_zero(mode):
+    constant = [np.full((3, 2), 7.0, np.float32)]
+    found = Scaler(mode).fit(constant).transform(constant)[0]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, 0)
