@@ -16,6 +16,7 @@ from serenade.errors import SerenadeError
 from serenade.systems.base import TrainingSet
 from serenade.training.batches import Batches, ClipSet
 from serenade.training.checkpoint import Best, Checkpoint, Seeds, epoch_seed, run_key
+from serenade.training.memory import keep_memory
 from serenade.training.net import ClipNet, optimiser, recall, schedule
 from serenade.training.scaling import Scaler
 from serenade.training.watching import Bar, logger
@@ -159,6 +160,7 @@ class NetworkLearner:
     def _train(self, training: ClipSet) -> None:
         """Begin, or go on, until the last epoch or until patience is over."""
         net, checkpoint = self.classifier, self._checkpoint
+        keep_memory()
         net.initialize()
         checkpoint.load(net)
         if checkpoint.finished:
