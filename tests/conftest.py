@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +38,79 @@ def tone() -> np.ndarray:
     time = np.arange(16000) / 16000
     harmonics = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 9))
     return (0.2 * harmonics + 0.001 * rng.standard_normal(16000)).astype(np.float32)
+
+
+IEMOCAP_TEXTS = {
+    "ang": "I don't want to hear it! [LAUGHTER] Leave me alone.",
+    "hap": "That's wonderful, I am so glad.",
+    "exc": "We won! We are going to the sea.",
+    "neu": "You have to fill in the form.",
+    "sad": "He is gone and I miss him.",
+    "fru": "I told you that again and again.",
+    "xxx": "Well. Maybe.",
+    "oth": "Whatever you say.",
+}
+"""What the recordings of a small IEMOCAP say, by the code of their label."""
+
+_PITCH = {"ang": 300, "hap": 240, "exc": 260, "neu": 150, "sad": 110, "fru": 200}
+
+
+@pytest.fixture(scope="session")
+def write_iemocap():
+    """Write a small corpus in IEMOCAP's layout; returns its root.
+
+    Every session has a scripted and an improvised dialogue; in each, both speakers say `each`
+    recordings of every code. Pitch and text tell the emotion, so a system can learn it.
+    """
+    import soundfile
+
+    def write(root, codes=("ang", "hap", "exc", "neu", "sad"), *, each=1, sessions=range(1, 6)):
+        for session in sessions:
+            for dialogue in (f"Ses0{session}F_impro01", f"Ses0{session}M_script01_1"):
+                names = [
+                    (f"{dialogue}_{letter}{number:03d}", code)
+                    for letter in "FM"
+                    for number, code in enumerate(code for code in codes for _ in range(each))
+                ]
+                _iemocap_texts(root / f"Session{session}", dialogue, names)
+                for name, code in names:
+                    rng = np.random.default_rng(zlib.crc32(name.encode()))
+                    pitch = _PITCH.get(code, 180) * (1.6 if "_F0" in name else 1.0)
+                    time = np.arange(round(rng.uniform(0.6, 0.9) * 16000)) / 16000
+                    wave = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6))
+                    folder = root / f"Session{session}" / "sentences" / "wav" / dialogue
+                    folder.mkdir(parents=True, exist_ok=True)
+                    noise = 0.01 * rng.standard_normal(time.size)
+                    soundfile.write(folder / f"{name}.wav", 0.1 * wave + noise, 16000)
+        return root
+
+    return write
+
+
+def _iemocap_texts(session, dialogue, names):
+    """The evaluation, transcription and alignment files of a dialogue."""
+    parts = {name: session / "dialog" / name for name in ("EmoEvaluation", "transcriptions")}
+    alignments = session / "sentences" / "ForcedAlignment" / dialogue
+    for folder in (*parts.values(), alignments):
+        folder.mkdir(parents=True, exist_ok=True)
+    labelled = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
+    said = []
+    for place, (name, code) in enumerate(names):
+        times = f"{place + 6.2901:.4f}", f"{place + 7.2357:.4f}"
+        labelled += [
+            f"[{times[0]} - {times[1]}]\t{name}\t{code}\t[2.5000, 3.0000, 3.5000]",
+            "C-E2:\tNeutral;\t()",
+            "A-E3:\tval 3; act 2; dom  2;\t()",
+            "",
+        ]
+        said += [f"{name} [{float(times[0]):08.4f}-{float(times[1]):08.4f}]: {IEMOCAP_TEXTS[code]}"]
+        words = IEMOCAP_TEXTS[code].upper().replace("[LAUGHTER]", "++LAUGHTER++").split()
+        rows = [("<s>", 0, 4)]
+        rows += [(w.strip(".,!"), 5 * i + 5, 5 * i + 9) for i, w in enumerate(words)]
+        rows += [("</s>", rows[-1][2] + 1, rows[-1][2] + 4)]
+        lines = [f"\t {first:5d}\t {last:5d}\t   {-1000 - last} {w}" for w, first, last in rows]
+        lines = ["\t SFrm\t EFrm\t   SegAScr Word", *lines, "Total score:     -84032"]
+        (alignments / f"{name}.wdseg").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said.append("M: [breathing]")  # the corpus has such lines, of no recording
+    for folder, lines in zip(parts.values(), (labelled, said), strict=True):
+        (folder / f"{dialogue}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

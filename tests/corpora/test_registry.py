@@ -10,7 +10,10 @@ from serenade import corpora
 from serenade.corpora.base import LABELS, CorpusInfo
 from serenade.errors import CorpusError, SerenadeError
 
-REAL = ("casia", "emodb", "emodb-cut2s", "nemo", "ravdess")
+REAL = (
+    *("casia", "emodb", "emodb-cut2s", "iemocap", "nemo", "paired-nemo", "paired-ravdess"),
+    "ravdess",
+)
 
 
 def test_names_are_sorted_and_complete():

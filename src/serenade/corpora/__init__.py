@@ -23,7 +23,10 @@ _MODULES = {
     "casia": "casia",
     "emodb": "emodb",
     "emodb-cut2s": "emodb_cut2s",
+    "iemocap": "iemocap",
     "nemo": "nemo",
+    "paired-nemo": "paired_nemo",
+    "paired-ravdess": "paired_ravdess",
     "ravdess": "ravdess",
     "synthetic": "synthetic",
 }

@@ -141,6 +141,20 @@ def checked(
     return Corpus(info, root, table, tuple(found))
 
 
+def warned(corpus: Corpus, kind: str, warning: str) -> Corpus:
+    """A corpus whose every report carries a warning.
+
+    Args:
+        corpus: that was checked.
+        kind: of the problem that states it, the first of the corpus' problems.
+        warning: what numbers on it need as a remark.
+    """
+    info = dataclasses.replace(corpus.info, warning=warning)
+    return dataclasses.replace(
+        corpus, info=info, problems=(Problem(kind, warning), *corpus.problems)
+    )
+
+
 def _header_problems(facts: Mapping[str, AudioFacts], root: Path) -> list[Problem]:
     """Empty, unreadable and many-channel files."""
     kinds = {

@@ -1,7 +1,8 @@
 """Anyone's own data: a CSV or TSV file with one row per recording or segment.
 
 Columns `file` and `emotion`; where known `start` and `end`, `speaker`, `session`, `gender`,
-`text`, `language`, `split`, and any others. audformat's segmented tables are such files.
+`text`, `language`, `split`, and any others. A `warning` is printed on every report. audformat's
+segmented tables are such files.
 """
 
 from __future__ import annotations

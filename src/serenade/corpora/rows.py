@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from serenade.corpora.base import LABELS, CorpusInfo, Problem, ordered
-from serenade.corpora.checks import AudioFacts, checked, inspect
+from serenade.corpora.checks import AudioFacts, checked, inspect, warned
 from serenade.corpora.files import absolute
 
 if TYPE_CHECKING:
@@ -87,9 +87,12 @@ def collect(
     rows = [row for segment, (_, row) in kept.items() if segment not in contradicted]
     info = _info(name, rows)
     found += _column_problems(rows)
-    return checked(
+    corpus = checked(
         info, base, rows, found, labels=labels, drop_duplicates=drop_duplicates, facts=facts
     )
+    # What another corpus' reports had to say stays with its rows when they are written.
+    warnings = sorted({str(row["warning"]) for row in rows if row.get("warning")})
+    return warned(corpus, "warning", "; ".join(warnings)) if warnings else corpus
 
 
 def nanoseconds(cell: str | None) -> int | None:

@@ -11,8 +11,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Counts, Problem, require_labels
-from serenade.corpora.checks import checked
+from serenade.corpora.base import CorpusInfo, Counts, require_labels
+from serenade.corpora.checks import checked, warned
 
 if TYPE_CHECKING:
     import os
@@ -93,11 +93,12 @@ def load(
     settings = Settings(speakers, sentences, repetitions, seed, sampling_rate)
     folder = folder_of(root, settings)
     rows = made(folder, settings, LABELS)
-    info = dataclasses.replace(INFO, expected=_counts(speakers, sentences * repetitions))
-    silent = dataclasses.replace(info, warning="")  # `checked` would file it under cut clips
-    corpus = checked(silent, folder, rows, labels=labels, drop_duplicates=drop_duplicates)
-    problems = (Problem("synthetic", WARNING), *corpus.problems)
-    return dataclasses.replace(corpus, info=info, problems=problems)
+    # `checked` would file the warning under cut clips.
+    info = dataclasses.replace(
+        INFO, expected=_counts(speakers, sentences * repetitions), warning=""
+    )
+    corpus = checked(info, folder, rows, labels=labels, drop_duplicates=drop_duplicates)
+    return warned(corpus, "synthetic", WARNING)
 
 
 def speaker(number: int, seed: int = 0) -> Speaker:

@@ -29,7 +29,7 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     if not path.is_file():
         raise ModelError(f"{path}: missing; install the package or copy the model again")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _stated_threads() if threads is None else max(1, threads)
+    options.intra_op_num_threads = stated_threads() if threads is None else max(1, threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised
     # Its plans are per length of the input: one for every clip, never forgotten.
@@ -60,7 +60,7 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
     return session.run([output], inputs, options)[0]
 
 
-def _stated_threads() -> int:
-    """The first number of `OMP_NUM_THREADS`, which may be a list; else one."""
+def stated_threads() -> int:
+    """Threads to compute with: `OMP_NUM_THREADS`, the first number of a list; else one."""
     stated = os.environ.get(THREADS_VARIABLE, "").split(",")[0].strip()
     return max(1, int(stated)) if stated.isdecimal() else 1

@@ -12,15 +12,30 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Feature(ABC):
-    """A named, parameterised feature: `(signal, sampling_rate) -> (frames, dims)` float32.
+class Identified:
+    """What is computed, told by class, `version` and fields: half of the cache's key.
 
     Subclasses are frozen dataclasses whose fields are plain JSON values, in SI units or the
-    field's own (`n_mels`, `hop_length`). Class, `version` and fields identify what is computed,
-    so they are the cache's key together with the audio: raise `version` whenever values change.
+    field's own (`n_mels`, `hop_length`). Raise `version` whenever values change.
     """
 
     version: ClassVar[int] = 1
+    scalable: ClassVar[bool] = True
+    """Whether values are quantities; those that name something by number are never scaled."""
+
+    def identity(self) -> dict[str, object]:
+        """Everything that decides the values, as JSON-ready data."""
+        cls = type(self)
+        return {
+            "feature": f"{cls.__module__}.{cls.__qualname__}",
+            "version": self.version,
+            "parameters": dataclasses.asdict(self),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature(Identified, ABC):
+    """A named, parameterised feature: `(signal, sampling_rate) -> (frames, dims)` float32."""
 
     @property
     @abstractmethod
@@ -38,12 +53,3 @@ class Feature(ABC):
         Returns:
             Array of shape `(frames, dims)`, float32; one frame for utterance-level features.
         """
-
-    def identity(self) -> dict[str, object]:
-        """Everything that decides the values, as JSON-ready data: the cache key's second half."""
-        cls = type(self)
-        return {
-            "feature": f"{cls.__module__}.{cls.__qualname__}",
-            "version": self.version,
-            "parameters": dataclasses.asdict(self),
-        }

@@ -1,8 +1,8 @@
 """Extracted features kept on disk under what they were made of, so that none can be stale.
 
-An entry's name is a hash of the audio's bytes, the part of it that was read, and the feature's
-class, version and parameters. Entries are written whole or not at all, by any number of processes
-at once; the least recently used go when the cache outgrows its bound.
+An entry's name is a hash of the audio's bytes and the part of it that was read, or of a text, and
+the feature's class, version and parameters. Entries are written whole or not at all, by any number
+of processes at once; the least recently used go when the cache outgrows its bound.
 """
 
 from __future__ import annotations
@@ -85,7 +85,20 @@ def entry_key(
         sampling_rate: the file is read at, in Hz.
         identity: of the feature, its `identity()`.
     """
-    stated = [_READER, content, float(start), end, sampling_rate, identity]
+    return _hash([_READER, content, float(start), end, sampling_rate, identity])
+
+
+def text_key(text: str, identity: Mapping[str, object]) -> str:
+    """Name of the entry that holds a feature of a text.
+
+    Args:
+        text: what the feature is of.
+        identity: of the feature, its `identity()`.
+    """
+    return _hash(["text", text, identity])
+
+
+def _hash(stated: list[object]) -> str:
     text = json.dumps(stated, sort_keys=True, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serenade.audio import read
 from serenade.errors import AudioError, MissingExtraError
@@ -39,6 +39,23 @@ class Segment:
     file: str
     start: float = 0.0
     end: float | None = None
+
+
+def segments_of(index: Iterable[tuple[str, Any, Any]]) -> list[Segment]:
+    """The rows of a corpus' table as segments.
+
+    Args:
+        index: path, start and end of each row; times as time differences, NaT for a file's end.
+
+    >>> from datetime import timedelta
+    >>> segments_of([("a.wav", timedelta(0), timedelta(seconds=1.5))])
+    [Segment(file='a.wav', start=0.0, end=1.5)]
+    """
+    return [
+        # NaT is no more equal to itself than NaN is.
+        Segment(file, start.total_seconds(), end.total_seconds() if end == end else None)  # noqa: PLR0124
+        for file, start, end in index
+    ]
 
 
 def extract(

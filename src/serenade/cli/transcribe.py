@@ -1,0 +1,199 @@
+"""`serenade transcribe`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from serenade.encoders.asr import Transcript
+    from serenade.encoders.transcripts import Recogniser
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="CORPUS|FILE|FOLDER...")
+@click.option(
+    "--out",
+    metavar="CSV",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The manifest to write.",
+)
+@click.option(
+    "--words",
+    metavar="CSV",
+    type=click.Path(dir_okay=False),
+    help="Write a table of the words, too: file, word, start, end, probability.",
+)
+@click.option(
+    "--root",
+    metavar="DIR",
+    type=click.Path(),
+    help="The corpus' folder, or one that contains it.",
+)
+@click.option("--labels", metavar="A,B,…", help="Keep these emotions of the corpus only.")
+@click.option(
+    "--model",
+    default="tiny.en",
+    show_default=True,
+    help="A size of Whisper, a hub id, or a folder of a model converted for CTranslate2.",
+)
+@click.option(
+    "--language",
+    default="en",
+    show_default=True,
+    help="What is spoken (en, pl, …), or auto; other than en takes a model without .en.",
+)
+@click.option(
+    "--device", default="cpu", show_default=True, help="What Whisper runs on: cpu or cuda."
+)
+@click.option(
+    "--align",
+    is_flag=True,
+    help="Keep the corpus' own English text and find the times of its words (PocketSphinx).",
+)
+def command(
+    sources: Sequence[str],
+    out: Path,
+    words: str | None,
+    root: str | None,
+    labels: str | None,
+    model: str,
+    language: str,
+    device: str,
+    align: bool,
+) -> None:
+    r"""Write what is said in recordings into the column text of a manifest.
+
+    A corpus' table is kept as it is, its own text moved to reference_text, and the word error rate
+    against that is told. For files and folders the column emotion is left empty: fill it in, and
+    `serenade evaluate` reads the manifest. A recording that cannot be used is one line on standard
+    error; the others are transcribed. A run that was stopped goes on where it was when the same
+    command is given again. Needs the extra "asr".
+
+    \b
+    serenade transcribe ravdess --root CORPORA --out ravdess.csv --words words.csv
+    serenade transcribe recordings/ --model base --language pl --out recordings.csv
+    serenade transcribe ravdess --root CORPORA --align --out ravdess.csv --words words.csv
+    """
+    import pandas as pd
+
+    from serenade.corpora.files import absolute
+    from serenade.corpora.tables import write
+    from serenade.corpora.words import write_words
+    from serenade.encoders.asr import Transcript
+    from serenade.encoders.transcripts import transcribe
+    from serenade.features.extraction import segments_of
+    from serenade.progress import progress
+
+    table = _table(sources, root, labels)
+    reference = list(table["text"]) if "text" in table else None
+    if align and reference is None:
+        raise click.UsageError("--align needs recordings with a text: a corpus or a manifest")
+    recognise, settings = _recogniser(model, language, device, reference if align else None)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    journal = out.with_name(f"{out.name}.journal")
+    segments = segments_of(table.index)
+    found = transcribe(segments, recognise, settings=settings, journal=journal)
+    kept: list[Transcript] = []
+    good: list[bool] = []
+    for segment, result in zip(
+        segments, progress(found, len(segments), "transcribing"), strict=True
+    ):
+        good.append(isinstance(result, Transcript))
+        if isinstance(result, Transcript):
+            kept.append(result)
+            lines = [f"{segment.file}: {remark}" for remark in result.remarks]
+        else:
+            lines = [str(result)]
+        for line in lines:
+            click.echo(f"serenade: {line}", err=True)
+    table = table[good]
+    if not kept:
+        journal.unlink(missing_ok=True)
+        sys.exit(1)
+    if not align:
+        if reference is not None:
+            table = table.assign(reference_text=table["text"])
+        texts = pd.Series([result.text or None for result in kept], table.index, dtype=object)
+        table = table.assign(text=texts)
+    write(table, absolute(out).parent, out)
+    if words:
+        files = table.index.get_level_values("file")
+        write_words(
+            words,
+            (
+                (file, *dataclasses.astuple(word))
+                for file, result in zip(files, kept, strict=True)
+                for word in result.words
+            ),
+        )
+    journal.unlink(missing_ok=True)
+    count = sum(len(result.words) for result in kept)
+    click.echo(f"{out}: {count} words in {len(kept)} of {len(good)} recordings{_errors(table)}")
+
+
+def _table(sources: Sequence[str], root: str | None, labels: str | None) -> pd.DataFrame:
+    """The recordings as a corpus' table."""
+    from serenade import corpora
+    from serenade.cli import options
+    from serenade.corpora.files import absolute
+    from serenade.corpora.tables import build
+    from serenade.inference.batch import find
+
+    first = sources[0]
+    if len(sources) == 1 and (
+        first in corpora.names() or Path(first).suffix.lower() in {".csv", ".tsv"}
+    ):
+        corpus = options.opened(first, root, labels)
+        warned = {"warning": corpus.info.warning} if corpus.info.warning else {}
+        return corpus.table.assign(**warned)
+    if root or labels:
+        raise click.UsageError("--root and --labels go with one corpus, not with files or folders")
+    files = find(sources)
+    if not files:
+        click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
+    return build([{"file": str(absolute(file))} for file in files])
+
+
+def _recogniser(
+    model: str, language: str, device: str, texts: Sequence[object] | None
+) -> tuple[Recogniser, dict[str, object]]:
+    """What tells the words of a recording, by its number; and the settings that decide them."""
+    if texts is not None:
+        from serenade.encoders.alignment import align
+
+        said = hashlib.blake2b(repr(texts).encode(), digest_size=16).hexdigest()
+        return lambda signal, rate, number: align(signal, rate, texts[number]), {"align": said}
+    from serenade.encoders.asr import Transcriber
+
+    transcriber = Transcriber(model, None if language == "auto" else language, device=device)
+    settings: dict[str, object] = dataclasses.asdict(transcriber)
+    return lambda signal, rate, _: transcriber(signal, rate), settings
+
+
+def _errors(table: pd.DataFrame) -> str:
+    """The word error rate against the corpus' own text, as a clause; nothing without one."""
+    from serenade.encoders.words import tokenise, word_errors
+
+    if "reference_text" not in table:
+        return ""
+    pairs = [
+        (tokenise(own), tokenise(heard))
+        for own, heard in zip(table["reference_text"], table["text"], strict=True)
+        if tokenise(own)
+    ]
+    total = sum(len(own) for own, _ in pairs)
+    if not total:
+        return ""
+    wrong = sum(word_errors(own, heard) for own, heard in pairs)
+    return f"; word error rate {wrong / total:.1%} against the corpus' own text"

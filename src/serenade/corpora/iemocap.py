@@ -1,0 +1,291 @@
+"""IEMOCAP (Busso et al. 2008): five sessions of a woman and a man, acted and improvised.
+
+A recording is labelled by what most annotators said of it. The selection nearly all papers use
+has four classes, "excited" counted as happy: 5531 recordings. Scripted sentences repeat over
+sessions, so their text can be known from training; the column `kind` tells them apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora.base import CorpusInfo, Counts, Problem, require_labels
+from serenade.corpora.checks import checked
+from serenade.corpora.files import holds, locate, relative, scan
+from serenade.corpora.words import read_text, read_wdseg
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from serenade.corpora.base import Corpus
+    from serenade.corpora.words import Interval
+
+_CODES = {
+    "ang": "angry",
+    "hap": "happy",
+    "neu": "neutral",
+    "sad": "sad",
+    "exc": "excited",
+    "fru": "frustrated",
+    "sur": "surprise",
+    "fea": "fear",
+    "dis": "disgust",
+}
+_UNDECIDED = {"xxx": "no emotion had a majority", "oth": "an emotion without a name of its own"}
+_PUBLISHED = {
+    "angry": 1103,
+    "happy": 595,
+    "neutral": 1708,
+    "sad": 1084,
+    "excited": 1041,
+    "frustrated": 1849,
+    "surprise": 107,
+    "fear": 40,
+    "disgust": 2,
+}
+_FOUR = ("angry", "happy", "neutral", "sad")
+_PER_SESSION = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}  # of the four classes
+
+_NAME = re.compile(r"(Ses0([1-5])[FM]_(impro|script)\w*)_([FM])\d+")
+_NUMBER = r"(-?[\d.]+)"
+_EVALUATION = re.compile(
+    rf"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(Ses0\w+)\s+(\w+)"
+    rf"(?:\s+\[\s*{_NUMBER},\s*{_NUMBER},\s*{_NUMBER}\s*\])?\s*"
+)
+_TRANSCRIPTION = re.compile(r"(Ses0\w+)\s*\[[-\d. ]+\]\s*:?\s*(.*)")
+
+
+def _counts(labels: Iterable[str], *, merged: bool) -> Counts:
+    """The published counts of a selection."""
+    published = _PUBLISHED | ({"happy": 595 + 1041} if merged else {})
+    per_label = {label: published[label] for label in labels}
+    return Counts(files=sum(per_label.values()), speakers=10, per_label=per_label)
+
+
+INFO = CorpusInfo(
+    name="iemocap",
+    title="IEMOCAP",
+    licence="by signature, for research (USC SAIL)",
+    citation=(
+        "Busso, C., Bulut, M., Lee, C.-C., Kazemzadeh, A., Mower, E., Kim, S., Chang, J. N., "
+        "Lee, S. and Narayanan, S. S. (2008). IEMOCAP: Interactive emotional dyadic motion "
+        "capture database. Language Resources and Evaluation 42(4), 335-359."
+    ),
+    url="https://sail.usc.edu/iemocap/",
+    languages=("en",),
+    labels=_FOUR,
+    expected=_counts(_FOUR, merged=True),
+    layout=(
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav and so on, "
+        "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt, Session1/dialog/transcriptions"
+    ),
+    obtain="ask for it at https://sail.usc.edu/iemocap/iemocap_release.htm",
+    folders=("IEMOCAP_full_release", "IEMOCAP", "IEMOCAP_full_release_withoutVideos"),
+)
+
+
+def load(
+    root: str | os.PathLike[str] | None,
+    *,
+    labels: Sequence[str] | None = None,
+    excited_as_happy: bool = True,
+    drop_duplicates: bool = False,
+) -> Corpus:
+    """Open IEMOCAP.
+
+    Args:
+        root: the folder of the `SessionN` folders, or one that contains it.
+        labels: the emotions to keep; by default angry, happy, neutral and sad. There are also
+            frustrated, surprise, fear and disgust, and excited where it is not merged.
+        excited_as_happy: count "excited" as happy.
+        drop_duplicates: keep the first of byte-identical recordings.
+
+    Returns:
+        The corpus; columns `speaker` ("Ses01F" to "Ses05M"), `emotion`, `session` ("1" to "5"),
+        `gender`, `text` (as transcribed, events such as "[LAUGHTER]" included; None where there
+        is none, which is a problem), `language`, `dialogue`, `kind` (scripted, improvised),
+        `valence`, `activation` and `dominance` (means of ratings from 1 to 5).
+
+    Raises:
+        CorpusError: no IEMOCAP there, or a label it does not have.
+    """
+    root = locate(root, INFO, _fits)
+    known = [name for name in _PUBLISHED if name != "excited" or not excited_as_happy]
+    kept = tuple(labels) if labels is not None else _FOUR
+    require_labels(INFO.name, kept, known)
+    info = dataclasses.replace(INFO, labels=kept, expected=_counts(kept, merged=excited_as_happy))
+    reading = _Reading(root)
+    for number in _PER_SESSION:
+        reading.session(number)
+    for row in reading.rows:
+        if row["emotion"] == "excited" and excited_as_happy:
+            row["emotion"] = "happy"
+    rows = sorted((r for r in reading.rows if r["emotion"] in kept), key=lambda r: str(r["file"]))
+    silent = [relative(str(row["file"]), root) for row in rows if row["text"] is None]
+    if silent:
+        message = "no transcription line for these recordings; their text is missing"
+        reading.note("text", message, silent)
+    corpus = checked(info, root, rows, reading.problems(), drop_duplicates=drop_duplicates)
+    if set(kept) != set(_FOUR) or not excited_as_happy:
+        return corpus
+    return dataclasses.replace(corpus, problems=(*corpus.problems, *_session_problems(corpus)))
+
+
+def words(file: str | os.PathLike[str], *, fillers: bool = False) -> tuple[Interval, ...]:
+    """The words of a recording with start and end in seconds, by the corpus' own alignment.
+
+    Args:
+        file: path of the recording, as the table's index has it.
+        fillers: keep silence and noises.
+
+    Raises:
+        CorpusError: there is no alignment of it, or a damaged one.
+    """
+    return read_wdseg(alignment(file), fillers=fillers)
+
+
+def alignment(file: str | os.PathLike[str]) -> Path:
+    """Where the alignment of a recording lies."""
+    path = Path(file)
+    folder = path.parents[2] / "ForcedAlignment" / path.parent.name
+    return folder / f"{path.stem}.wdseg"
+
+
+class _Reading:
+    """Collects rows, and problems that concern many files, session by session."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.rows: list[dict[str, object]] = []
+        self._noted: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def note(self, kind: str, message: str, files: Iterable[str]) -> None:
+        self._noted[kind, message] += files
+
+    def problems(self) -> list[Problem]:
+        return [
+            Problem(kind, message.replace("{}", str(len(files))), tuple(sorted(files)))
+            for (kind, message), files in self._noted.items()
+            if files
+        ]
+
+    def session(self, number: str) -> None:
+        """Read `SessionN`."""
+        folder = self.root / f"Session{number}"
+        if not folder.is_dir():
+            self.note("missing", "{} of the five sessions", [folder.name])
+            return
+        files, problems = scan(folder / "sentences" / "wav", self.root, key=lambda path: path.stem)
+        for problem in problems:
+            self.note(problem.kind, problem.message, problem.files)
+        dialogues: defaultdict[str, dict[str, Path]] = defaultdict(dict)
+        for path in files:
+            if name := _NAME.fullmatch(path.stem):
+                dialogues[str(name[1])][path.stem] = path
+            else:
+                message = "not a name of IEMOCAP (Ses01F_impro01_F000); left out"
+                self.note("name", message, [relative(path, self.root)])
+        evaluations = self._texts(folder / "dialog" / "EmoEvaluation")
+        transcriptions = self._texts(folder / "dialog" / "transcriptions")
+        for dialogue in sorted({*dialogues, *evaluations}):
+            texts = _transcriptions(transcriptions.get(dialogue))
+            if evaluation := evaluations.get(dialogue):
+                self._dialogue(dialogue, dialogues[dialogue], self._labels(evaluation), texts)
+            else:
+                absent = folder / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
+                message = "evaluation files; the recordings of their dialogues are left out"
+                self.note("missing", message, [relative(absent, self.root)])
+
+    def _texts(self, folder: Path) -> dict[str, Path]:
+        """The text files of a folder by stem, those a Mac made noted and left out."""
+        found = {path.stem: path for path in sorted(folder.glob("*.txt"))}
+        mac = [relative(path, self.root) for path in found.values() if path.name.startswith("._")]
+        self.note("mac", "companion files a Mac made, no audio; left out", mac)
+        return {stem: path for stem, path in found.items() if not stem.startswith("._")}
+
+    def _labels(self, path: Path) -> dict[str, re.Match[str]]:
+        """The summary line of each utterance; none where two contradict each other."""
+        found: dict[str, re.Match[str]] = {}
+        contradicted: set[str] = set()
+        for line in filter(None, map(_EVALUATION.fullmatch, read_text(path).splitlines())):
+            if found.setdefault(line[1], line)[2] != line[2]:
+                contradicted.add(line[1])
+        message = f"two emotions in {relative(path, self.root)}; left out"
+        self.note("contradiction", message, contradicted)
+        return {name: line for name, line in found.items() if name not in contradicted}
+
+    def _dialogue(
+        self,
+        name: str,
+        recordings: Mapping[str, Path],
+        labels: Mapping[str, re.Match[str]],
+        texts: Mapping[str, str],
+    ) -> None:
+        """Rows of a dialogue's recordings."""
+        self.note(
+            "missing", "recordings that are labelled", sorted(labels.keys() - recordings.keys())
+        )
+        for stem, path in recordings.items():
+            file = relative(path, self.root)
+            if stem not in labels:
+                self.note("label", "no line in the evaluation file; left out", [file])
+            elif (code := labels[stem][2]) in _CODES:
+                self.rows.append(_row(stem, path, name, labels[stem], texts.get(stem)))
+            elif code in _UNDECIDED:
+                message = f'{{}} recordings labelled "{code}", {_UNDECIDED[code]}; left out'
+                self.note("excluded", message, [file])
+            else:
+                self.note("label", f'unknown emotion "{code}"; left out', [file])
+
+
+def _row(
+    stem: str, path: Path, dialogue: str, line: re.Match[str], text: str | None
+) -> dict[str, object]:
+    """The columns of a labelled recording."""
+    name = _NAME.fullmatch(stem)
+    assert name is not None
+    _, session, kind, letter = name.groups()
+    valence, activation, dominance = line.groups()[2:]
+    return {
+        "file": str(path),
+        "speaker": f"Ses0{session}{letter}",
+        "emotion": _CODES[line[2]],
+        "session": session,
+        "gender": "female" if letter == "F" else "male",
+        "text": text or None,
+        "language": "en",
+        "dialogue": dialogue,
+        "kind": "scripted" if kind == "script" else "improvised",
+        "valence": valence,
+        "activation": activation,
+        "dominance": dominance,
+    }
+
+
+def _transcriptions(path: Path | None) -> dict[str, str]:
+    """Text by utterance; lines that belong to none ("M: …") are passed over."""
+    if path is None:
+        return {}
+    found = filter(
+        None, map(_TRANSCRIPTION.fullmatch, map(str.strip, read_text(path).splitlines()))
+    )
+    return {line[1]: line[2].strip() for line in found}
+
+
+def _session_problems(corpus: Corpus) -> list[Problem]:
+    """Sessions of other sizes than published, of the four classes."""
+    here = corpus.table["session"].value_counts()
+    return [
+        Problem("count", f"{here.get(name, 0)} files of session {name} where {count} are published")
+        for name, count in _PER_SESSION.items()
+        if here.get(name, 0) != count
+    ]
+
+
+def _fits(folder: Path) -> bool:
+    return holds(folder.glob("Session[1-5]/sentences/wav/*/*"), _NAME)
