@@ -117,7 +117,7 @@ def test_the_spectrogram_is_in_decibels_at_its_frequencies():
 def test_parameters_by_hand():
     rng = np.random.default_rng(0)
     clips = [rng.normal(size=(30, 257)).astype(np.float32) for _ in range(9)]
-    data = TrainingSet(clips, np.zeros(9, np.int64), ("a", "b", "c", "d", "e", "f", "g"), 0)
+    data = TrainingSet((clips,), np.zeros(9, np.int64), ("a", "b", "c", "d", "e", "f", "g"), 0)
     network = SYSTEM.network(SYSTEM.recipe(patches=50, coder_steps=1), data)
     kernels = 60 * 60 * (3 + 6 + 10) + 180
     expected = lstm_weights(180, 30, 2) + 60 + (60 + 1) * 7
@@ -128,7 +128,7 @@ def test_parameters_by_hand():
     expected = lstm_weights(180, 128) + (256 + 1) * 7
     assert sum(p.numel() for p in network.parameters() if p.requires_grad) == expected
     second = systems.get("lld-blstm")
-    lld = TrainingSet([np.zeros((9, 275), np.float32)], np.zeros(1, np.int64), ("a", "b"), 0)
+    lld = TrainingSet(([np.zeros((9, 275), np.float32)],), np.zeros(1, np.int64), ("a", "b"), 0)
     network = second.network(second.recipe(), lld)
     expected = (275 + 1) * 512 + lstm_weights(512, 128) + (256 + 1) * 2
     assert sum(p.numel() for p in network.parameters()) == expected
@@ -228,7 +228,7 @@ def test_descriptors_are_scaled_by_neutral_training_clips(speech):
     X, y, unseen = speech
     system = systems.get("lld-blstm")
     recipe = system.recipe(epochs=1, cells=4, hidden=4, holdout=0.0)
-    scaler = Estimator(system, recipe, jobs=1).fit(X[~unseen], y[~unseen]).learner_.scaler
+    scaler = Estimator(system, recipe, jobs=1).fit(X[~unseen], y[~unseen]).learner_.scalers[0]
     files = [file for file, _, _ in X[~unseen & (y == "neutral")].index]
     frames = np.concatenate([HeLLD()(read(file).signal, 16000) for file in files])
     np.testing.assert_allclose(scaler.mean, frames.mean(axis=0, dtype=float), rtol=1e-4, atol=1e-4)
@@ -289,7 +289,7 @@ def test_functionals_and_kernel_machine(speech):
     scaler, machine = (step for _, step in estimator.classifier_.steps)
     assert machine.C > 1e-6
     assert np.mean(estimator.predict(X[unseen]) == y[unseen]) > 0.6
-    rows = estimator._features(X[~unseen & (y == "neutral")], estimator.feature)
+    rows = estimator._matrices(X[~unseen & (y == "neutral")], estimator.features[0])
     np.testing.assert_allclose(scaler.mean_, np.concatenate(rows).mean(axis=0), rtol=1e-3, atol=0.1)
     posteriors = estimator.predict_proba(X[unseen])
     np.testing.assert_allclose(posteriors.sum(axis=1), 1)

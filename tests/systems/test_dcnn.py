@@ -38,8 +38,8 @@ def test_it_learns():
     labels = np.resize(np.array(["angry", "sad"]), 64)
     part = rng.normal(0, 1, (64, 1, 193)).astype(np.float32)
     part[labels == "sad", 0, 40:80] += 1.0
-    clips = Clips(list(part), labels, np.ones(64))
+    clips = Clips((list(part),), labels, np.ones(64))
     recipe = SYSTEM.recipe(epochs=40, learning_rate=1e-3, channels=(8, 8))
     fitted = NetworkLearner(SYSTEM, recipe).fit(clips.take(np.arange(48)))
-    found = fitted.classes_[fitted.predict_proba(list(part[48:])).argmax(axis=1)]
+    found = fitted.classes_[fitted.predict_proba((list(part[48:]),)).argmax(axis=1)]
     assert np.mean(found == labels[48:]) > 0.8

@@ -43,9 +43,9 @@ def clips_of():
                 part[:, 0] += hint
             return parts
 
-        blocks = [draw() for _ in range(1 + copies)]
+        rounds = [(draw(),) for _ in range(1 + copies)]
         speakers = np.array([f"s{row // 6}" for row in range(count)])
-        return Clips(blocks[0], labels, np.ones(count), speakers, tuple(blocks[1:]))
+        return Clips(rounds[0], labels, np.ones(count), speakers, tuple(rounds[1:]))
 
     return make
 

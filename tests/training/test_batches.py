@@ -13,7 +13,7 @@ from serenade.training.batches import Batches, ClipSet  # noqa: E402
 def clips(lengths):
     rng = np.random.default_rng(0)
     matrices = [rng.normal(1, 1, (length, 3)).astype(np.float32) for length in lengths]
-    return ClipSet(matrices, np.arange(len(lengths)), np.arange(len(lengths)) + 1.0)
+    return ClipSet((matrices,), np.arange(len(lengths)), np.arange(len(lengths)) + 1.0)
 
 
 @given(
@@ -34,12 +34,20 @@ def test_each_clip_is_in_one_batch(lengths, size, shuffle):
 
 def test_what_is_padded_is_zero_and_masked():
     inputs, labels = clips([4, 7, 2]).batch(np.array([2, 1]))
-    assert inputs["values"].shape == (2, 7, 3)
-    assert inputs["mask"].sum(dim=1).tolist() == [2, 7]
-    assert (inputs["values"][~inputs["mask"]] == 0).all()
-    assert (inputs["values"][inputs["mask"]] != 0).all()
+    (values,), (mask,) = inputs["values"], inputs["mask"]
+    assert values.shape == (2, 7, 3)
+    assert mask.sum(dim=1).tolist() == [2, 7]
+    assert (values[~mask] == 0).all()
+    assert (values[mask] != 0).all()
     assert labels.tolist() == [2, 1]
     assert inputs["weights"].tolist() == [3, 2]
+
+
+def test_streams_are_padded_each_to_its_own_length():
+    streams = [[np.ones((n, 3), np.float32) for n in (4, 7)], [np.ones((2, 9), np.float32)] * 2]
+    inputs, _ = ClipSet(streams).batch(np.array([1, 0]))
+    assert [tuple(values.shape) for values in inputs["values"]] == [(2, 7, 3), (2, 2, 9)]
+    assert [mask.sum(dim=1).tolist() for mask in inputs["mask"]] == [[7, 4], [2, 2]]
 
 
 def test_neighbours_in_a_batch_are_of_like_length():

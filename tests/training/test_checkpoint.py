@@ -42,8 +42,8 @@ def train(folder):
     )
     labels = np.resize(np.array(["angry", "sad"]), 48)
     part = [rng.normal(0, 1, (n, 40)).astype(np.float32) for n in rng.integers(40, 60, 48)]
-    clips = Clips(part[:32], labels[:32], np.ones(32))
-    validation = Clips(part[32:], labels[32:], np.ones(16))
+    clips = Clips((part[:32],), labels[:32], np.ones(32))
+    validation = Clips((part[32:],), labels[32:], np.ones(16))
     return NetworkLearner(system, recipe, 1, checkpoints=folder).fit(clips, validation)
 
 

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
 from serenade.errors import MissingExtraError, SerenadeError  # noqa: E402
+from serenade.training.clips import picked  # noqa: E402
 from serenade.training.net import recall, schedule  # noqa: E402
 from serenade.training.watching import logger  # noqa: E402
 
@@ -18,20 +19,29 @@ from serenade.training.watching import logger  # noqa: E402
 def test_it_learns(learner, clips_of):
     fitted = learner(epochs=20).fit(clips_of())
     test = clips_of(seed=1)
-    found = fitted.predict_proba(test.matrices)
+    found = fitted.predict_proba(test.streams)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     assert fitted.classes_.tolist() == ["angry", "happy", "sad"]
     assert np.mean(fitted.classes_[found.argmax(axis=1)] == test.labels) > 0.8
 
 
+def test_the_curve_is_what_was_measured(learner, clips_of):
+    fitted = learner(epochs=4).fit(clips_of(), clips_of(seed=1))
+    assert [set(epoch) for epoch in fitted.curve] == [{"train_loss", "valid_loss", "valid_ua"}] * 4
+    found = fitted.classifier.history[:, "train_loss"]
+    np.testing.assert_allclose([epoch["train_loss"] for epoch in fitted.curve], found, atol=1e-5)
+    alone = learner(epochs=2).fit(clips_of())
+    assert [set(epoch) for epoch in alone.curve] == [{"train_loss"}] * 2
+
+
 def test_padding_changes_no_posterior(learner, clips_of):
     clips = clips_of()
     fitted = learner().fit(clips)
-    together = fitted.predict_proba(clips.matrices)
-    alone = np.concatenate([fitted.predict_proba([matrix]) for matrix in clips.matrices[:9]])
+    together = fitted.predict_proba(clips.streams)
+    alone = np.concatenate([fitted.predict_proba(([matrix],)) for matrix in clips.streams[0][:9]])
     np.testing.assert_allclose(together[:9], alone, atol=1e-6)
-    order = np.random.default_rng(0).permutation(len(clips.matrices))
-    mixed = fitted.predict_proba([clips.matrices[row] for row in order])
+    order = np.random.default_rng(0).permutation(len(clips.labels))
+    mixed = fitted.predict_proba(picked(clips.streams, order))
     np.testing.assert_allclose(mixed, together[order], atol=1e-6)
 
 
@@ -48,7 +58,7 @@ def test_the_best_epoch_is_restored(learner, clips_of, monitor):
     clips, validation = clips_of(30, noise=3.0), clips_of(60, seed=5, noise=3.0)
     fitted = learner(epochs=12, monitor=monitor, learning_rate=0.05).fit(clips, validation)
     history = fitted.classifier.history
-    found = fitted.predict_proba(validation.matrices)
+    found = fitted.predict_proba(validation.streams)
     if monitor == "ua":
         best, last = max(history[:, "valid_ua"]), history[-1, "valid_ua"]
         right = fitted.classes_[found.argmax(axis=1)] == validation.labels
@@ -79,12 +89,12 @@ def test_validation_clips_train_nothing(learner, clips_of, weights_of):
     poisoned = dataclasses.replace(
         honest,
         labels=np.roll(honest.labels, 1),
-        matrices=[1e3 * matrix for matrix in honest.matrices],
+        streams=([1e3 * matrix for matrix in honest.streams[0]],),
     )
     one, two = (learner(epochs=5).fit(clips, part) for part in (honest, poisoned))
     losses = [fitted.classifier.history[:, "train_loss"] for fitted in (one, two)]
     assert losses[0] == losses[1]
-    np.testing.assert_array_equal(one.scaler.mean, two.scaler.mean)
+    np.testing.assert_array_equal(one.scalers[0].mean, two.scalers[0].mean)
     assert one.classifier.history[:, "valid_loss"] != two.classifier.history[:, "valid_loss"]
     # With nothing to choose from, even the weights are the same.
     plain = learner(epochs=1).fit(clips)
@@ -96,7 +106,7 @@ def test_held_out_speakers_are_on_one_side(clips_of):
     train, validation = clips.held_out(0.3, seed=0)
     assert not set(train.speakers) & set(validation.speakers)
     assert len(set(validation.speakers)) == 3
-    assert [len(block) for block in train.blocks] == [42] * 3
+    assert [len(block) for (block,) in train.rounds] == [42] * 3
     assert validation.copies == ()
     unknown = dataclasses.replace(clips, speakers=None)
     assert len(unknown.held_out(0.1, seed=0)[1].labels) == 6
@@ -123,7 +133,7 @@ def test_a_heavy_class_is_found_more_often(learner, clips_of):
     for weight in (0.1, 10.0):
         weights = np.where(clips.labels == "happy", weight, 1.0)
         heavy = dataclasses.replace(clips, weights=weights / weights.mean())
-        found = learner(epochs=10).fit(heavy).predict_proba(test.matrices)
+        found = learner(epochs=10).fit(heavy).predict_proba(test.streams)
         shares.append(found[:, 1].mean())
     assert shares[0] < 0.2
     assert shares[1] > 0.5
@@ -137,36 +147,36 @@ def test_copies_are_trained_on(learner, clips_of):
 def test_statistics_of_a_reference_emotion(learner, clips_of):
     clips = clips_of()
     fitted = learner(epochs=1, reference="angry").fit(clips)
-    angry = np.concatenate(clips.take(np.flatnonzero(clips.labels == "angry")).matrices)
-    np.testing.assert_allclose(fitted.scaler.mean, angry.mean(axis=0), atol=1e-5)
+    angry = np.concatenate(clips.take(np.flatnonzero(clips.labels == "angry")).streams[0])
+    np.testing.assert_allclose(fitted.scalers[0].mean, angry.mean(axis=0), atol=1e-5)
     absent = learner(epochs=1, reference="calm").fit(clips)
     np.testing.assert_allclose(
-        absent.scaler.mean, np.concatenate(clips.matrices).mean(axis=0), atol=1e-5
+        absent.scalers[0].mean, np.concatenate(clips.streams[0]).mean(axis=0), atol=1e-5
     )
 
 
 def test_masks_and_mixing(learner, clips_of):
     net = learner(epochs=1, time_masks=2, band_masks=1, band_width=3).fit(clips_of()).classifier
     inputs = {
-        "values": torch.ones(50, 20, 6),
-        "mask": torch.arange(20) < torch.tensor([[10], [20]]).repeat(25, 1),
+        "values": [torch.ones(50, 20, 6)],
+        "mask": [torch.arange(20) < torch.tensor([[10], [20]]).repeat(25, 1)],
         "weights": torch.ones(50),
     }
     labels = torch.arange(50) % 3
     changed, same = net.changed(inputs, labels)
-    values = changed["values"]
+    (values,) = changed["values"]
     assert torch.equal(same, labels)
-    assert (inputs["values"] == 1).all()
+    assert (inputs["values"][0] == 1).all()
     frames = (values == 0).all(dim=2).sum(dim=1)
     bands = (values == 0).all(dim=1).sum(dim=1)
     assert 0 < frames.max() <= 6
     assert (values[::2, 10:].any(dim=2)).all()  # what is padded anyway is not masked
     assert 0 < bands.max() <= 3
     mixing = learner(epochs=1, mixup=0.4).fit(clips_of()).classifier
-    mixed, soft = mixing.changed({**inputs, "values": torch.rand(50, 20, 6)}, labels)
+    mixed, soft = mixing.changed({**inputs, "values": [torch.rand(50, 20, 6)]}, labels)
     torch.testing.assert_close(soft.sum(dim=1), torch.ones(50))
     assert ((soft > 0.01) & (soft < 0.99)).any()
-    assert (mixed["mask"].sum(dim=1) >= inputs["mask"].sum(dim=1)).all()
+    assert (mixed["mask"][0].sum(dim=1) >= inputs["mask"][0].sum(dim=1)).all()
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw", "rmsprop"])
@@ -185,7 +195,7 @@ def test_half_as_many_bits_learn_too(learner, clips_of, weights_of):
     assert weights_of(exact) != weights_of(reduced)
     assert reduced.classifier.module_.output.weight.dtype == torch.float32
     np.testing.assert_allclose(
-        reduced.predict_proba(clips.matrices), exact.predict_proba(clips.matrices), atol=0.05
+        reduced.predict_proba(clips.streams), exact.predict_proba(clips.streams), atol=0.05
     )
 
 

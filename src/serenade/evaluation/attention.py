@@ -59,8 +59,10 @@ def attention(estimator: Estimator, recording: Audio | str | os.PathLike[str]) -
 
     rate = estimator.system.sampling_rate
     audio = recording if isinstance(recording, Audio) else read(recording, sampling_rate=rate)
-    matrix = estimator.feature(audio.signal, audio.sampling_rate)
-    values = torch.from_numpy(estimator.learner_.scaler.transform([matrix])[0])[None]  # type: ignore[attr-defined]
+    (feature,) = estimator.features
+    matrix = feature(audio.signal, audio.sampling_rate)  # type: ignore[call-arg]
+    ((scaled,),) = estimator.learner_.scaled(([matrix],))  # type: ignore[attr-defined]
+    values = torch.from_numpy(scaled)[None]
     values = values.to(estimator.classifier_.device)
     mask = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
     module.eval()

@@ -1,4 +1,4 @@
-"""A report's confusion matrix, drawn to be read in print."""
+"""Figures of reports, drawn to be read in print: confusion matrices, curves of training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from serenade.errors import MissingExtraError
 from serenade.evaluation.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from matplotlib.figure import Figure
 
     from serenade.evaluation.report import Report
+
+_MEASURES = {
+    "train_loss": "training loss",
+    "valid_loss": "validation loss",
+    "valid_ua": "validation UA",
+}
 
 
 def draw_confusion(report: Report, folder: Path) -> list[Path]:
@@ -31,6 +38,38 @@ def draw_confusion(report: Report, folder: Path) -> list[Path]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    return draw(lambda: confusion_figure(report), folder / "confusion")
+
+
+def draw_curves(
+    reports: Mapping[str, Report], stem: Path, measure: str = "train_loss"
+) -> list[Path]:
+    """Write what training measured after each epoch, a line per report, as figures.
+
+    Args:
+        reports: by the name that stands in the legend; those without curves are left out.
+        stem: of the files, without `.png` (300 dpi) and `.pdf`.
+        measure: `train_loss`, `valid_loss` or `valid_ua`; its mean over folds is drawn.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return draw(lambda: curves_figure(reports, measure), stem)
+
+
+def draw(make: Callable[[], Figure], stem: Path) -> list[Path]:
+    """Write a figure for print: `.png` at 300 dpi, and `.pdf`; the same figure, the same bytes.
+
+    Args:
+        make: makes the figure, with fonts as in print.
+        stem: of the files, without the suffix.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     try:
         from matplotlib import rc_context
     except ImportError as error:
@@ -38,13 +77,46 @@ def draw_confusion(report: Report, folder: Path) -> list[Path]:
     written = []
     # Type 42 embeds fonts as text, which journals ask for.
     with rc_context({"font.size": 8, "pdf.fonttype": 42}):
-        figure = confusion_figure(report)
+        figure = make()
         # Without its date or version the same report gives the same bytes.
         for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
             content = io.BytesIO()
             figure.savefig(content, format=kind, dpi=300, metadata=metadata)
-            written.append(write_atomically(folder / f"confusion.{kind}", content.getvalue()))
+            path = stem.with_name(f"{stem.name}.{kind}")
+            written.append(write_atomically(path, content.getvalue()))
     return written
+
+
+def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") -> Figure:
+    """Draw mean curves over folds, told apart by dashes and grey, so that print keeps them apart.
+
+    Args:
+        reports: see `draw_curves`.
+        measure: likewise.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2, 2.8), layout="constrained")
+    axes = figure.add_subplot()
+    styles = ["-", "--", "-.", ":", (0, (1, 3)), (0, (6, 2, 1, 2, 1, 2))]
+    for place, (name, report) in enumerate(reports.items()):
+        found = [
+            [epoch[measure] for epoch in fold.curve if measure in epoch] for fold in report.folds
+        ]
+        shortest = min(map(len, found), default=0)
+        if shortest == 0:
+            continue
+        mean = np.mean([values[:shortest] for values in found], axis=0)
+        grey = str(round(0.55 * (place % 3) / 2, 2))
+        epochs = np.arange(1, shortest + 1)
+        axes.plot(epochs, mean, linestyle=styles[place % len(styles)], color=grey, label=name)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(_MEASURES[measure])
+    if axes.lines:
+        axes.legend(frameon=False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
 
 
 def confusion_figure(report: Report) -> Figure:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from serenade.evaluation import groups
+from serenade.evaluation.calibration import calibration_error
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -68,8 +71,21 @@ def markdown(report: Report) -> str:
             for fold in report.folds
         )
         lines += ["", *_table(["fold", "speakers", "train", "test", "UA", "WA", "s"], rows)]
-    if notes := (*report.notes, *report.cautions):
-        lines += ["", *(f"- {note}" for note in notes)]
+    if report.conditions:
+        rows_changed = [
+            [name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"]
+            for name, one in report.robustness().items()
+        ]
+        lines += [
+            "",
+            "Test recordings changed:",
+            "",
+            *_table(["", "UA", "95% interval"], rows_changed),
+        ]
+    error = calibration_error(report.predictions)
+    calibrated = f"expected calibration error {error:.3f} (15 bins)"
+    told = groups.notes(report.predictions, report.labels)
+    lines += ["", *(f"- {n}" for n in (*report.notes, *told, calibrated, *report.cautions))]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
     return "\n".join(lines) + "\n"
 

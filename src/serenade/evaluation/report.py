@@ -31,6 +31,7 @@ class Prediction:
         reference: the true label.
         predicted: the label of the highest probability.
         probabilities: of the report's labels, in their order.
+        gender: of the speaker; None where unknown.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Prediction:
     reference: str
     predicted: str
     probabilities: tuple[float, ...]
+    gender: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,8 @@ class FoldResult:
         ua: unweighted accuracy over the classes of its test part.
         wa: weighted accuracy.
         seconds: wall time of its training and testing.
+        curve: per epoch of a network's training, `train_loss` and, where there were validation
+            rows, `valid_loss` and `valid_ua`; empty where nothing was trained by epochs.
     """
 
     name: str
@@ -63,6 +67,7 @@ class FoldResult:
     ua: float
     wa: float
     seconds: float
+    curve: tuple[Mapping[str, float], ...] = ()
 
     @classmethod
     def of(
@@ -72,12 +77,13 @@ class FoldResult:
         seconds: float,
         predictions: Sequence[Prediction],
         labels: Sequence[str],
+        curve: Sequence[Mapping[str, float]] = (),
     ) -> Self:
         """Score a fold from its predictions."""
         counts = confusion(*_columns(predictions), labels)
         speakers = tuple(sorted({one.speaker for one in predictions if one.speaker is not None}))
         ua, wa = (float(SCORES[score](counts)) for score in ("ua", "wa"))
-        return cls(name, train, len(predictions), speakers, ua, wa, seconds)
+        return cls(name, train, len(predictions), speakers, ua, wa, seconds, tuple(curve))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +105,8 @@ class Report:
         predictions: of all folds, in their order.
         command: what to type to run it again; empty where it was not run by a command.
         recipe: the settings of the system.
+        conditions: what was predicted of changed test recordings, by the name of the change: a
+            label for each of `predictions`, in their order.
         metrics: the four scores of all predictions, with intervals; made from the predictions.
         confusion: counts, rows are the reference; likewise.
     """
@@ -117,6 +125,7 @@ class Report:
     predictions: tuple[Prediction, ...]
     command: str = ""
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    conditions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     metrics: Mapping[str, Interval] = dataclasses.field(init=False)
     confusion: tuple[tuple[int, ...], ...] = dataclasses.field(init=False)
 
@@ -141,6 +150,16 @@ class Report:
         if any(one.speaker is None for one in self.predictions):
             return ("speakers are unknown: intervals resample recordings, and are too narrow",)
         return tuple(filter(None, [caution(self.metrics["ua"])]))
+
+    def robustness(self) -> dict[str, Interval]:
+        """UA of changed test recordings, by the name of the change."""
+        reference, _ = _columns(self.predictions)
+        speakers = [one.speaker for one in self.predictions]
+        by = None if None in speakers else speakers
+        return {
+            name: intervals(reference, found, by, labels=self.labels, scores=("ua",))["ua"]
+            for name, found in self.conditions.items()
+        }
 
     def over_folds(self, score: str) -> tuple[float, float]:
         """Mean and standard deviation (n - 1) of "ua" or "wa" over folds, or over repeats.
@@ -178,6 +197,7 @@ class Report:
             "predictions": [_plain(one) for one in self.predictions],
             "command": self.command,
             "recipe": dict(self.recipe),
+            "conditions": {name: list(found) for name, found in self.conditions.items()},
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
@@ -235,7 +255,8 @@ class Report:
         folds, first = [], 0
         for fold, count in zip(data["folds"], counts, strict=True):
             part = predictions[first : first + count]
-            folds.append(FoldResult.of(fold["name"], fold["train"], fold["seconds"], part, labels))
+            stated = (fold["name"], fold["train"], fold["seconds"])
+            folds.append(FoldResult.of(*stated, part, labels, fold.get("curve", ())))
             first += count
         same = (
             *("system", "corpus", "licence", "protocol", "speaker_independent", "seed"),
@@ -246,6 +267,7 @@ class Report:
             folds=tuple(folds),
             labels=labels,
             notes=tuple(data["notes"]),
+            conditions={name: tuple(found) for name, found in data.get("conditions", {}).items()},
             predictions=predictions,
         )
 
@@ -256,7 +278,7 @@ class Report:
         return markdown(self)
 
     def to_figures(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Draw the confusion matrix as `confusion.png` (300 dpi) and `confusion.pdf`.
+        """Draw `confusion` and `reliability`, each as `.png` (300 dpi) and `.pdf`.
 
         Args:
             folder: made where it is missing.
@@ -267,9 +289,12 @@ class Report:
         Raises:
             MissingExtraError: matplotlib is not installed.
         """
-        from serenade.evaluation.figures import draw_confusion
+        from serenade.evaluation.calibration import reliability_figure
+        from serenade.evaluation.figures import draw, draw_confusion
 
-        return draw_confusion(self, Path(folder))
+        folder = Path(folder)
+        reliability = draw(lambda: reliability_figure(self), folder / "reliability")
+        return [*draw_confusion(self, folder), *reliability]
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from serenade.errors import EvaluationError
 from serenade.evaluation.files import items
 from serenade.evaluation.folds import check, shared_speakers
-from serenade.evaluation.leaks import audit
+from serenade.evaluation.leaks import CHECKED, audit
 from serenade.evaluation.report import FoldResult, Prediction, Report
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 class Estimator(Protocol):
     """The part of scikit-learn's contract an evaluation uses.
 
+    An attribute `curve_`, numbers by name for each epoch of the training, is kept in the report.
     `fit` may also take `validation=(X, y)`; it is then given a fold's validation rows, unless the
     estimator says by an attribute `uses_validation` that it would not look at them.
     """
@@ -58,6 +59,7 @@ def evaluate(
     system: str | None = None,
     command: str = "",
     recipe: Mapping[str, Any] | None = None,
+    conditions: Mapping[str, Any] | None = None,
 ) -> Report:
     """Evaluate a system on a corpus by a protocol.
 
@@ -73,6 +75,8 @@ def evaluate(
         system: name for the report; by default the estimator's class.
         command: what to type to run this again, for the report.
         recipe: the system's settings as JSON data, for the report.
+        conditions: changes of test recordings by name, as `serenade.audio.CONDITIONS`; estimators
+            must then take `predict_proba(X, change=…)`.
 
     Returns:
         The report.
@@ -87,11 +91,15 @@ def evaluate(
     emotion = _emotions(table)
     folds = protocol.split(table, seed)
     check(folds, table, speaker_independent=protocol.speaker_independent)
-    rows, speakers = items(table, corpus.root), _speakers(table)
+    rows, speakers = items(table, corpus.root), _names(table, "speaker")
+    genders = _names(table, "gender")
+    changed: dict[str, list[str]] = {name: [] for name in conditions or {}}
     results, predictions, unused = [], [], 0
+    stale = set[str]()
     for number, fold in enumerate(folds, 1):
         fold_started = time.perf_counter()
         estimator = estimator_factory(seed)
+        stale |= _fitted(estimator)
         unused += _fit(estimator, table, emotion, fold)
         probabilities = _probabilities(estimator, _inputs(table, fold.test), corpus.labels)
         taken = time.perf_counter() - fold_started
@@ -99,6 +107,7 @@ def evaluate(
             Prediction(
                 **rows[row]._asdict(),
                 speaker=speakers[row],
+                gender=genders[row],
                 reference=str(emotion[row]),
                 predicted=corpus.labels[int(np.argmax(of_row))],
                 # Six digits keep reports small; the label is chosen before rounding.
@@ -106,12 +115,22 @@ def evaluate(
             )
             for row, of_row in zip(fold.test.tolist(), probabilities, strict=True)
         ]
-        result = FoldResult.of(fold.name, len(fold.train), round(taken, 3), part, corpus.labels)
+        for name, change in (conditions or {}).items():
+            found = _probabilities(estimator, _inputs(table, fold.test), corpus.labels, change)
+            changed[name] += [corpus.labels[best] for best in found.argmax(axis=1)]
+        curve = getattr(estimator, "curve_", ())
+        stated = (fold.name, len(fold.train), round(taken, 3))
+        result = FoldResult.of(*stated, part, corpus.labels, curve)
         results.append(result)
         predictions += part
         if progress:
             progress(f"{number}/{len(folds)} {fold.name}: UA {result.ua:.3f}, {taken:.1f} s")
     notes = _notes(corpus, protocol, folds, emotion)
+    if stale:
+        notes.append(
+            f"leak: estimators came fitted ({', '.join(sorted(stale))}), perhaps on test rows; "
+            "make a new one for each fold"
+        )
     if unused:
         notes.append(f"{unused} validation rows were not used: fit() takes no validation=")
     if speaker_standardisation:
@@ -133,6 +152,7 @@ def evaluate(
         predictions=tuple(predictions),
         command=command,
         recipe=dict(recipe or {}),
+        conditions={name: tuple(found) for name, found in changed.items()},
     )
 
 
@@ -168,13 +188,12 @@ def _emotions(table: pd.DataFrame) -> Names:
     return np.array([str(label) for label in table["emotion"]], dtype=np.str_)
 
 
-def _speakers(table: pd.DataFrame) -> list[str | None]:
-    if "speaker" not in table:
+def _names(table: pd.DataFrame, column: str) -> list[str | None]:
+    """A column's names, None where unknown."""
+    if column not in table:
         return [None] * len(table)
-    known = table["speaker"].notna()
-    return [
-        str(name) if there else None for name, there in zip(table["speaker"], known, strict=True)
-    ]
+    known = table[column].notna()
+    return [str(name) if there else None for name, there in zip(table[column], known, strict=True)]
 
 
 def _inputs(table: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
@@ -198,11 +217,12 @@ def _fit(estimator: Estimator, table: pd.DataFrame, emotion: Names, fold: Fold) 
 
 
 def _probabilities(
-    estimator: Estimator, X: pd.DataFrame, labels: Sequence[str]
+    estimator: Estimator, X: pd.DataFrame, labels: Sequence[str], change: Any = None
 ) -> NDArray[np.float64]:
     """Probabilities in the order of the report's labels; 0 for one the estimator never saw."""
     classes = [str(label) for label in estimator.classes_]
-    given = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    options = {} if change is None else {"change": change}
+    given = np.asarray(estimator.predict_proba(X, **options), dtype=np.float64)
     name = type(estimator).__name__
     if given.shape != (len(X), len(classes)):
         raise EvaluationError(
@@ -237,4 +257,14 @@ def _notes(
     for fold in folds:
         if unseen := set(emotion[fold.test]) - set(emotion[fold.train]):
             notes.append(f'fold "{fold.name}": no training row is {", ".join(sorted(unseen))}')
-    return notes + audit(folds, corpus.table, corpus.root)
+    found = audit(folds, corpus.table, corpus.root)
+    notes += map(str, found)
+    if not any(finding.leak for finding in found):
+        notes.append(f"audit: no leak found; looked for {CHECKED}")
+    return notes
+
+
+def _fitted(estimator: Estimator) -> set[str]:
+    """Attributes that scikit-learn's contract reserves for what was learnt."""
+    names = getattr(estimator, "__dict__", {})
+    return {name for name in names if name.endswith("_") and not name.startswith("_")}

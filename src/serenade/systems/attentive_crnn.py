@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from serenade.systems.base import TrainingSet
+    from serenade.systems.base import Scaling, TrainingSet
     from serenade.systems.networks.attentive_crnn import AttentiveCRNN
 
 HOP = 0.010
@@ -139,7 +139,7 @@ class CRNNRecipe(RecurrentRecipe):
         trained: whether kernels go on learning by labels; the paper's do not.
     """
 
-    scaling: Literal["global", "column", "clip", "none"] = "global"
+    scaling: Scaling | tuple[Scaling, ...] = "global"
     channels: int = 60
     kernels: tuple[int, ...] = (3, 6, 10)
     units: int = 60
@@ -162,7 +162,8 @@ def build(
         front: what makes steps of frames.
         hidden: units of a dense layer before the LSTM; 0 for none.
     """
-    from serenade.systems.networks.attentive_crnn import AttentiveCRNN, Recurrence
+    from serenade.systems.networks.attentive_crnn import AttentiveCRNN
+    from serenade.systems.networks.recurrence import Recurrence
 
     recurrence = Recurrence(
         hidden or int(front.outputs),  # type: ignore[arg-type]
@@ -203,7 +204,7 @@ def _network(recipe: CRNNRecipe, data: TrainingSet) -> Any:
         window=recipe.window,
         trained=recipe.trained,
     ).pretrain(
-        data.matrices,
+        data.streams[0],
         share=recipe.share,
         patches=recipe.patches,
         steps=recipe.coder_steps,

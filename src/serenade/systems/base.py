@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     from serenade.audio import Augmentation, WhiteNoise
     from serenade.features.base import Feature
+    from serenade.features.texts import TextFeature
+
+    Stream = Feature | TextFeature
+
+
+Scaling = Literal["global", "column", "clip", "none"]
 
 
 class Recipe(Protocol):
@@ -37,7 +43,8 @@ class NetworkRecipe:
         copies: augmented copies of each training clip.
         balance: a clip weighs the number of clips of its emotion to the power of minus this.
         scaling: how features are centred and scaled: by one mean and deviation over all values of
-            all training clips, by one per column, by each clip's own per column, or not at all.
+            all training clips, by one per column, by each clip's own per column, or not at all;
+            of several streams, one for all (but for words' codes) or one for each.
         reference: the emotion whose training clips give mean and deviation; "" for all clips.
         epochs: how often training clips are gone through at most.
         batch: clips per step.
@@ -56,7 +63,8 @@ class NetworkRecipe:
         time_width: longest stretch, as a share of the clip.
         band_masks: bands of columns likewise.
         band_width: widest band, in columns.
-        monitor: what says which epoch was best on validation clips: unweighted accuracy or loss.
+        monitor: what says which epoch was best on validation clips: unweighted accuracy (mean
+            recall), weighted accuracy (share of clips), or loss.
         patience: epochs without a better one before training stops; 0 never stops early.
         precision: of the numbers that a network multiplies, summed in float32 either way; bfloat16
             takes two thirds of the time where the processor knows it, and gives other weights.
@@ -66,7 +74,7 @@ class NetworkRecipe:
 
     copies: int = 0
     balance: float = 0.0
-    scaling: Literal["global", "column", "clip", "none"] = "column"
+    scaling: Scaling | tuple[Scaling, ...] = "column"
     reference: str = ""
     epochs: int = 50
     batch: int = 16
@@ -83,7 +91,7 @@ class NetworkRecipe:
     time_width: float = 0.15
     band_masks: int = 0
     band_width: int = 6
-    monitor: Literal["ua", "loss"] = "ua"
+    monitor: Literal["ua", "wa", "loss"] = "ua"
     patience: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     holdout: float = 0.0
@@ -94,26 +102,31 @@ class TrainingSet:
     """What a network may look at before it is made: sizes, and clips to pre-train on.
 
     Args:
-        matrices: scaled training clips with their copies, each `(frames, dims)` float32.
+        streams: of each, scaled training clips with their copies, `(frames, dims)` float32.
         labels: class number of each, shape `(clips,)`.
         classes: names of the classes.
         seed: of everything random.
     """
 
-    matrices: Sequence[NDArray[np.float32]]
+    streams: Sequence[Sequence[NDArray[np.float32]]]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     seed: int
 
     @property
     def dims(self) -> int:
-        """Columns of every clip."""
-        return int(self.matrices[0].shape[1])
+        """Columns of every clip in the first stream."""
+        return self.widths[0]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns of every clip in each stream."""
+        return tuple(int(matrices[0].shape[1]) for matrices in self.streams)
 
     @property
     def frames(self) -> int:
-        """Length of the longest clip."""
-        return max(len(matrix) for matrix in self.matrices)
+        """Length of the longest clip in the first stream."""
+        return max(len(matrix) for matrix in self.streams[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,13 +139,17 @@ class System:
         source: the publication it follows.
         recipes: its settings by name; every system has `default`. A `NetworkRecipe` trains
             `network`, any other fits `classifiers`.
-        feature: recipe → the feature it looks at.
+        feature: recipe → the feature it looks at, or several, a stream each; of signals or texts.
         augmentation: recipe → how copies of training clips are changed.
         classifiers: recipe and seed → unfitted scikit-learn pipelines over one-frame features; of
             several, the one is taken that does best on held-out training speakers.
         network: recipe and training set → a `torch.nn.Module` of `(values, mask)`, shapes
-            `(clips, frames, dims)` and `(clips, frames)`, True where real, to logits
-            `(clips, classes)`. What is padded must not change an output.
+            `(clips, frames, dims)` and `(clips, frames)`, True where real, one pair after the
+            other for several streams, to logits `(clips, classes)`. What is padded must not change
+            an output.
+        members: recipe → recipes of the same system whose networks are fitted one by one, each on
+            its own streams, and whose posteriors are averaged; none where the recipe is of one
+            network. None for systems without such recipes.
         sampling_rate: recordings are read at, in Hz.
     """
 
@@ -140,11 +157,17 @@ class System:
     title: str
     source: str
     recipes: Mapping[str, Any]
-    feature: Callable[[Any], Feature]
+    feature: Callable[[Any], Stream | tuple[Stream, ...]]
     augmentation: Callable[[Any], Augmentation | WhiteNoise]
     classifiers: Callable[[Any, int], Sequence[Any]] | None = None
     network: Callable[[Any, TrainingSet], Any] | None = None
+    members: Callable[[Any], Sequence[Any]] | None = None
     sampling_rate: int = 16000
+
+    def features(self, recipe: Any) -> tuple[Stream, ...]:
+        """What it looks at under a recipe, a feature per stream."""
+        found = self.feature(recipe)
+        return found if isinstance(found, tuple) else (found,)
 
     def recipe(self, name: str = "default", **changes: Any) -> Any:
         """A recipe, with some of its fields changed.

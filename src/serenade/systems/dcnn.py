@@ -22,7 +22,7 @@ from serenade.systems.base import NetworkRecipe, System
 
 if TYPE_CHECKING:
     from serenade.features.base import Feature
-    from serenade.systems.base import TrainingSet
+    from serenade.systems.base import Scaling, TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class DCNNRecipe(NetworkRecipe):
         snr: lowest and highest signal-to-noise ratio of a copy, in dB, where there are copies.
     """
 
-    scaling: Literal["global", "column", "clip", "none"] = "column"
+    scaling: Scaling | tuple[Scaling, ...] = "column"
     epochs: int = 700
     batch: int = 16
     optimiser: str = "rmsprop"

@@ -11,7 +11,7 @@ times the cost.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from serenade.features.lld import HeLLD
 from serenade.systems.attentive_crnn import HOP, RecurrentRecipe, build, copies
@@ -19,7 +19,7 @@ from serenade.systems.base import System
 
 if TYPE_CHECKING:
     from serenade.features.base import Feature
-    from serenade.systems.base import TrainingSet
+    from serenade.systems.base import Scaling, TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class LLDBLSTMRecipe(RecurrentRecipe):
         hidden: rectified linear units of the dense layer.
     """
 
-    scaling: Literal["global", "column", "clip", "none"] = "column"
+    scaling: Scaling | tuple[Scaling, ...] = "column"
     reference: str = "neutral"
     hidden: int = 512
 

@@ -19,20 +19,20 @@ class ClipSet(torch.utils.data.Dataset[Any]):
     """Matrices, class numbers and weights, as skorch passes them from step to step.
 
     Args:
-        matrices: each `(frames, dims)` float32.
+        streams: of each, matrices of the clips, `(frames, dims)` float32.
         labels: class numbers, shape `(clips,)`; zeros if None.
         weights: in the loss, shape `(clips,)`; ones if None.
     """
 
     def __init__(
         self,
-        matrices: Sequence[NDArray[np.float32]],
+        streams: Sequence[Sequence[NDArray[np.float32]]],
         labels: NDArray[np.int64] | None = None,
         weights: NDArray[np.float64] | None = None,
     ) -> None:
-        count = len(matrices)
-        self.matrices = matrices
-        self.lengths = np.array([len(matrix) for matrix in matrices])
+        count = len(streams[0])
+        self.streams = streams
+        self.lengths = np.array([len(matrix) for matrix in streams[0]])
         self.labels = torch.as_tensor(
             np.zeros(count, np.int64) if labels is None else np.asarray(labels, np.int64)
         )
@@ -41,26 +41,32 @@ class ClipSet(torch.utils.data.Dataset[Any]):
         )
 
     def __len__(self) -> int:
-        return len(self.matrices)
+        return len(self.lengths)
 
-    def batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    def batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, Any], torch.Tensor]:
         """Some clips as tensors.
 
         Returns:
-            `values` `(clips, frames, dims)`, zero where padded, `mask` `(clips, frames)`, True
-            where real, and `weights` `(clips,)`; and the labels.
+            Per stream, in lists, `values` `(clips, frames, dims)`, zero where padded, and `mask`
+            `(clips, frames)`, True where real; `weights` `(clips,)`; and the labels.
         """
-        lengths = self.lengths[rows]
-        values = np.zeros((len(rows), lengths.max(), self.matrices[0].shape[1]), dtype=np.float32)
-        for place, row in enumerate(rows):
-            values[place, : lengths[place]] = self.matrices[row]
-        mask = np.arange(values.shape[1]) < lengths[:, None]
+        padded = [pad([matrices[row] for row in rows]) for matrices in self.streams]
         inputs = {
-            "values": torch.from_numpy(values),
-            "mask": torch.from_numpy(mask),
+            "values": [values for values, _ in padded],
+            "mask": [mask for _, mask in padded],
             "weights": self.weights[rows],
         }
         return inputs, self.labels[rows]
+
+
+def pad(matrices: Sequence[NDArray[np.float32]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Matrices of unequal length as one tensor, and True where it is real."""
+    lengths = np.array([len(matrix) for matrix in matrices])
+    values = np.zeros((len(matrices), lengths.max(), matrices[0].shape[1]), dtype=np.float32)
+    for place, matrix in enumerate(matrices):
+        values[place, : len(matrix)] = matrix
+    mask = np.arange(values.shape[1]) < lengths[:, None]
+    return torch.from_numpy(values), torch.from_numpy(mask)
 
 
 class Batches:
@@ -71,7 +77,8 @@ class Batches:
         batch_size: clips per batch; the last ones may hold fewer, but never one clip alone, for
             which batch normalisation has no deviation.
         shuffle: whether in random order, from PyTorch's generator: clips are shuffled, sorted by
-            length within stretches of 32 batches, and the batches shuffled. Otherwise in order.
+            the first stream's length within stretches of 32 batches, and the batches shuffled.
+            Otherwise in order.
     """
 
     def __init__(self, clips: ClipSet, batch_size: int, *, shuffle: bool = False) -> None:
@@ -79,7 +86,7 @@ class Batches:
         self.batch_size = batch_size
         self.shuffle = shuffle
 
-    def __iter__(self) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], torch.Tensor]]:
         for rows in self.rows():
             yield self.clips.batch(rows)
 

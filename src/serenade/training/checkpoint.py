@@ -167,8 +167,7 @@ def run_key(stated: Mapping[str, Any], *parts: Clips | None) -> str:
             continue
         digest.update(" ".join(part.labels).encode())
         digest.update(part.weights.tobytes())
-        for block in part.blocks:
-            for matrix in block:
-                digest.update(repr(matrix.shape).encode())
-                digest.update(matrix.tobytes())
+        for matrix in (m for streams in part.rounds for matrices in streams for m in matrices):
+            digest.update(repr(matrix.shape).encode())
+            digest.update(matrix.tobytes())
     return digest.hexdigest()

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Matrices = list[NDArray[np.float32]]
+    Streams = tuple[Matrices, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,33 +21,42 @@ class Clips:
     """Labelled recordings as a learner sees them.
 
     Args:
-        matrices: features of each clip, `(frames, dims)` float32.
+        streams: per feature that a system looks at, the feature of each clip, `(frames, dims)`
+            float32; streams may differ in frames and dims.
         labels: emotions, shape `(clips,)`.
         weights: of each clip in the loss, shape `(clips,)`.
         speakers: names, shape `(clips,)`; None where the corpus does not know them.
-        copies: per round of augmented copies, features of a copy of each clip.
+        copies: per round of augmented copies, streams of a copy of each clip.
     """
 
-    matrices: Matrices
+    streams: Streams
     labels: NDArray[np.str_]
     weights: NDArray[np.float64]
     speakers: NDArray[np.str_] | None = None
-    copies: tuple[Matrices, ...] = ()
+    copies: tuple[Streams, ...] = ()
 
     @property
-    def blocks(self) -> tuple[Matrices, ...]:
-        """Features of the clips, and of each round of copies."""
-        return (self.matrices, *self.copies)
+    def rounds(self) -> tuple[Streams, ...]:
+        """Streams of the clips, and of each round of copies."""
+        return (self.streams, *self.copies)
+
+    @property
+    def stacked(self) -> Streams:
+        """Streams of the clips and then of their copies, a round after the other."""
+        return tuple(
+            [matrix for matrices in stream for matrix in matrices]
+            for stream in zip(*self.rounds, strict=True)
+        )
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """Some of the clips, with their copies."""
         return dataclasses.replace(
             self,
-            matrices=[self.matrices[row] for row in rows],
+            streams=picked(self.streams, rows),
             labels=self.labels[rows],
             weights=self.weights[rows],
             speakers=None if self.speakers is None else self.speakers[rows],
-            copies=tuple([block[row] for row in rows] for block in self.copies),
+            copies=tuple(picked(streams, rows) for streams in self.copies),
         )
 
     def held_out(self, share: float, seed: int) -> tuple[Self, Self]:
@@ -67,3 +79,8 @@ class Clips:
         aside = np.isin(speakers, names[:count])
         kept = self.take(np.flatnonzero(~aside))
         return kept, dataclasses.replace(self, copies=()).take(np.flatnonzero(aside))
+
+
+def picked(streams: Streams, rows: Sequence[int] | NDArray[np.int64]) -> Streams:
+    """Some clips of each stream, in the order of `rows`."""
+    return tuple([matrices[row] for row in rows] for matrices in streams)

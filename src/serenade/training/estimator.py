@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from serenade.errors import MissingExtraError
+from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features.augmented import Augmented
-from serenade.features.extraction import Segment, extract
+from serenade.features.extraction import extract, segments_of
+from serenade.features.texts import TextFeature, extract_texts
 from serenade.training.clips import Clips
 from serenade.training.learners import is_network, make
 
@@ -19,13 +20,16 @@ except ImportError:
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from serenade.audio import Augmentation, WhiteNoise
+    from serenade.audio.conditions import Condition
     from serenade.features.base import Feature
     from serenade.systems.base import System
-    from serenade.training.clips import Matrices
+    from serenade.training.clips import Matrices, Streams
     from serenade.training.learners import Learner
 
 
@@ -52,7 +56,8 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classes_: labels in the order of the posteriors.
         classifier_: the fitted scikit-learn pipeline or skorch net.
-        learner_: what fitted it, with its scaler where it has one.
+        learner_: what fitted it, with its scalers where it has any.
+        curve_: a network's losses, and validation UA, epoch by epoch; empty for other classifiers.
     """
 
     def __init__(
@@ -115,15 +120,26 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         aside = None
         if validation is not None and self.uses_validation:
-            aside = self._clips(*validation, copies=0)
-        self.learner_ = learner.fit(self._clips(X, y, settings.copies), aside)
+            aside = self.clips(*validation, copies=0)
+        self.learner_ = learner.fit(self.clips(X, y, settings.copies), aside)
         self.classifier_ = self.learner_.classifier
         self.classes_ = self.learner_.classes_
+        self.curve_ = self.learner_.curve
         return self
 
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Posteriors, shape `(rows, classes)`, in the order of `classes_`."""
-        return self.learner_.predict_proba(self._standardised(self._features(X, self.feature), X))
+    def predict_proba(
+        self, X: pd.DataFrame, change: Augmentation | WhiteNoise | Condition | None = None
+    ) -> NDArray[np.float64]:
+        """Posteriors, shape `(rows, classes)`, in the order of `classes_`.
+
+        Args:
+            X: table of recordings.
+            change: what is done to each recording beforehand, to see what it costs.
+        """
+        features = self.features
+        if change is not None:
+            features = tuple(_changed(each, change, 0) for each in features)
+        return self.learner_.predict_proba(self._streams(X, features))
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """The most probable emotion of each recording, shape `(rows,)`."""
@@ -131,36 +147,47 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return best
 
     @property
-    def feature(self) -> Feature:
-        """What the system looks at under the recipe in force."""
-        return self.system.feature(self.settings)
+    def features(self) -> tuple[Feature | TextFeature, ...]:
+        """What the system looks at under the recipe in force, a feature per stream."""
+        return self.system.features(self.settings)
 
-    def _clips(self, rows: pd.DataFrame, y: ArrayLike, copies: int) -> Clips:
+    def clips(self, rows: pd.DataFrame, y: ArrayLike, copies: int) -> Clips:
         """Recordings as a learner sees them, with copies of each."""
         labels, settings = np.asarray(y, dtype=str), self.settings
         change = self.system.augmentation(settings)
-        features = (
-            self.feature,
-            *(Augmented(self.feature, change, copy) for copy in range(copies)),
-        )
-        blocks = [self._standardised(self._features(rows, each), rows) for each in features]
+        rounds = [
+            self.features,
+            *(
+                tuple(_changed(each, change, copy) for each in self.features)
+                for copy in range(copies)
+            ),
+        ]
+        streams = [self._streams(rows, features) for features in rounds]
         known = "speaker" in rows and rows["speaker"].notna().all()
         return Clips(
-            blocks[0],
+            streams[0],
             labels,
             cell_weights(rows, labels, settings.balance),
             rows["speaker"].to_numpy(dtype=str) if known else None,
-            tuple(blocks[1:]),
+            tuple(streams[1:]),
         )
 
-    def _features(self, rows: pd.DataFrame, feature: Feature) -> Matrices:
-        import pandas as pd
+    def _streams(self, rows: pd.DataFrame, features: Sequence[Feature | TextFeature]) -> Streams:
+        """Each feature of each row; texts are those of the column `text`, missing ones empty."""
+        return tuple(
+            extract_texts(_texts(rows, self.system), each)
+            if isinstance(each, TextFeature)
+            else self._standardised(self._matrices(rows, each), rows)
+            for each in features
+        )
 
-        segments = [
-            Segment(file, start.total_seconds(), None if pd.isna(end) else end.total_seconds())
-            for file, start, end in rows.index
-        ]
-        return extract(segments, feature, sampling_rate=self.system.sampling_rate, jobs=self.jobs)
+    def _matrices(self, rows: pd.DataFrame, feature: Feature) -> Matrices:
+        return extract(
+            segments_of(rows.index),
+            feature,
+            sampling_rate=self.system.sampling_rate,
+            jobs=self.jobs,
+        )
 
     def _standardised(self, matrices: Matrices, rows: pd.DataFrame) -> Matrices:
         """Features by speaker mean and deviation where that is asked for."""
@@ -176,6 +203,27 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for row in own:
                 result[row] = (matrices[row] - mean) / deviation
         return result
+
+
+def _changed(
+    feature: Feature | TextFeature, change: Augmentation | WhiteNoise | Condition, copy: int
+) -> Feature | TextFeature:
+    """A feature of a changed copy; texts stay as they are."""
+    return feature if isinstance(feature, TextFeature) else Augmented(feature, change, copy)
+
+
+def _texts(rows: pd.DataFrame, system: System) -> list[object]:
+    """What is said in each row.
+
+    Raises:
+        SerenadeError: the table has no transcripts.
+    """
+    if "text" not in rows or rows["text"].isna().all():
+        raise SerenadeError(
+            f"{system.name} looks at what is said, and the corpus has no column text: write one "
+            "with serenade transcribe, and give its manifest"
+        )
+    return list(rows["text"])
 
 
 def cell_weights(rows: pd.DataFrame, labels: NDArray[np.str_], power: float) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.systems.base import NetworkRecipe
+from serenade.training.ensemble import Ensemble
 from serenade.training.search import best_on_held_out, fit_copies
 
 if TYPE_CHECKING:
@@ -17,24 +18,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.systems.base import System
-    from serenade.training.clips import Clips, Matrices
+    from serenade.training.clips import Clips, Streams
+
+    Curve = tuple[dict[str, float], ...]
 
 
 class Learner(Protocol):
-    """Learns from clips as feature matrices.
+    """Learns from clips as streams of feature matrices.
 
     Attributes:
         classes_: labels in the order of the posteriors, once fitted.
         classifier: the fitted scikit-learn pipeline or skorch net.
+        curve: what was measured after each epoch, where it learns by epochs.
     """
 
     classes_: NDArray[np.str_]
     classifier: Any
 
+    @property
+    def curve(self) -> Curve:
+        """See the class."""
+
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
         """Learn from clips; validation clips choose, and never train."""
 
-    def predict_proba(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
         """Posteriors of clips, shape `(clips, classes)`."""
 
 
@@ -46,12 +54,14 @@ class PipelineLearner:
             speakers.
     """
 
+    curve: Curve = ()
+
     def __init__(self, candidates: Sequence[Any]) -> None:
         self.candidates = candidates
 
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
         """Learn from clips and their copies; validation clips are not looked at."""
-        blocks = [rows(block) for block in clips.blocks]
+        blocks = [rows(streams) for streams in clips.rounds]
         if len(self.candidates) == 1:
             chosen = self.candidates[0]
         elif clips.speakers is None:
@@ -67,26 +77,26 @@ class PipelineLearner:
         self.classes_ = self.classifier.classes_
         return self
 
-    def predict_proba(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
         """Posteriors of clips, shape `(clips, classes)`."""
-        probabilities: NDArray[np.float64] = self.classifier.predict_proba(rows(matrices))
+        probabilities: NDArray[np.float64] = self.classifier.predict_proba(rows(streams))
         return probabilities
 
 
-def rows(matrices: Matrices | Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Matrices of one frame each as the rows of one, shape `(clips, dims)`.
+def rows(streams: Streams) -> NDArray[np.float32]:
+    """Streams of one frame per clip as the rows of one matrix, side by side, `(clips, dims)`.
 
-    >>> rows([np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)])
+    >>> rows(([np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)],))
     array([[1., 1.],
            [0., 0.]], dtype=float32)
     """
-    joined = np.concatenate(matrices).astype(np.float32)
-    if len(joined) != len(matrices):
+    joined = [np.concatenate(matrices).astype(np.float32) for matrices in streams]
+    if any(len(block) != len(streams[0]) for block in joined):
         raise SerenadeError(
             "a classifier of single rows was given features of several frames; give the recipe "
             "utterance-level features"
         )
-    return joined
+    return np.concatenate(joined, axis=1)
 
 
 def make(
@@ -111,6 +121,15 @@ def make(
     Raises:
         MissingExtraError: the extra "train" is not installed.
     """
+    if members := system.members(recipe) if system.members else ():
+        known = system.features(recipe)
+        return Ensemble(
+            (
+                make(system, each, seed, device=device, checkpoints=checkpoints, tracking=tracking),
+                [known.index(feature) for feature in system.features(each)],
+            )
+            for each in members
+        )
     if not is_network(recipe):
         if system.classifiers is None:
             raise SerenadeError(f"{system.name}: this recipe needs a classifier, and it has none")

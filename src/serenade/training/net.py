@@ -29,7 +29,7 @@ OPTIMISERS = {
 
 
 class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
-    """A network of `(values, mask)`, trained as a `NetworkRecipe` says.
+    """A network of `(values, mask)`, for each stream in turn, trained as a `NetworkRecipe` says.
 
     Args:
         module: the network.
@@ -41,18 +41,19 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         super().__init__(module, **settings)
         self.recipe = recipe
 
-    def infer(self, x: Mapping[str, Tensor], **fit_params: Any) -> Any:  # noqa: ARG002 - skorch's
+    def infer(self, x: Mapping[str, Any], **fit_params: Any) -> Any:  # noqa: ARG002 - skorch's
         """Logits of a batch, shape `(clips, classes)`."""
         reduced = self.recipe.precision == "bfloat16"
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=reduced):
-            logits = self.module_(x["values"].to(self.device), x["mask"].to(self.device))
+            pairs = zip(x["values"], x["mask"], strict=True)
+            logits = self.module_(*(part.to(self.device) for pair in pairs for part in pair))
         return logits.float()
 
     def get_loss(
         self,
         y_pred: Tensor,
         y_true: Tensor,
-        X: Mapping[str, Tensor] | None = None,
+        X: Mapping[str, Any] | None = None,
         training: bool = False,
     ) -> Tensor:
         """Weighted mean of the cross-entropies; labels are smoothed in training only."""
@@ -67,33 +68,39 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         """One step, on the batch as the recipe changes it."""
         return super().train_step(self.changed(*batch), **fit_params)
 
-    def changed(
-        self, inputs: dict[str, Tensor], labels: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def changed(self, inputs: dict[str, Any], labels: Tensor) -> tuple[dict[str, Any], Tensor]:
         """A training batch with stretches and bands set to zero, then mixed by pairs.
 
         Zero is the mean of the training clips once these are scaled.
         """
-        values, recipe = inputs["values"], self.recipe
+        streams, masks, recipe = inputs["values"], inputs["mask"], self.recipe
         if recipe.time_masks or recipe.band_masks:
-            values = values.clone()
-            for clip, length in zip(values, inputs["mask"].sum(dim=1).tolist(), strict=True):
-                for _ in range(recipe.time_masks):
-                    clip[_stretch(length, round(recipe.time_width * length))] = 0.0
-                for _ in range(recipe.band_masks):
-                    clip[:, _stretch(clip.shape[1], recipe.band_width)] = 0.0
+            streams = [self._hidden(*pair) for pair in zip(streams, masks, strict=True)]
         if not recipe.mixup:
-            return inputs | {"values": values}, labels
-        share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample((len(values),))
-        other = torch.randperm(len(values))
-        classes = functional.one_hot(labels, len(self.classes)).to(values.dtype)
+            return inputs | {"values": streams}, labels
+        share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample((len(labels),))
+        other = torch.randperm(len(labels))
+        classes = functional.one_hot(labels, len(self.classes)).to(share.dtype)
         weights = inputs["weights"]
         mixed = {
-            "values": share[:, None, None] * values + (1 - share[:, None, None]) * values[other],
-            "mask": inputs["mask"] | inputs["mask"][other],
+            "values": [
+                share[:, None, None] * values + (1 - share[:, None, None]) * values[other]
+                for values in streams
+            ],
+            "mask": [mask | mask[other] for mask in masks],
             "weights": share * weights + (1 - share) * weights[other],
         }
         return mixed, share[:, None] * classes + (1 - share[:, None]) * classes[other]
+
+    def _hidden(self, values: Tensor, mask: Tensor) -> Tensor:
+        """A stream's clips with stretches and bands set to zero."""
+        recipe, values = self.recipe, values.clone()
+        for clip, length in zip(values, mask.sum(dim=1).tolist(), strict=True):
+            for _ in range(recipe.time_masks):
+                clip[_stretch(length, round(recipe.time_width * length))] = 0.0
+            for _ in range(recipe.band_masks):
+                clip[:, _stretch(clip.shape[1], recipe.band_width)] = 0.0
+        return values
 
 
 def optimiser(recipe: NetworkRecipe) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from serenade.errors import SerenadeError
 from serenade.systems.base import TrainingSet
 from serenade.training.batches import Batches, ClipSet
 from serenade.training.checkpoint import Best, Checkpoint, Seeds, epoch_seed, run_key
+from serenade.training.clips import picked
 from serenade.training.memory import keep_memory
 from serenade.training.net import ClipNet, optimiser, recall, schedule
 from serenade.training.scaling import Scaler
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.systems.base import System
-    from serenade.training.clips import Clips
+    from serenade.training.clips import Clips, Streams
+    from serenade.training.learners import Curve
 
 
 class NetworkLearner:
@@ -47,7 +49,7 @@ class NetworkLearner:
     Attributes:
         classes_: labels in the order of the posteriors.
         classifier: the skorch net.
-        scaler: fitted on training clips.
+        scalers: of each stream, fitted on training clips.
     """
 
     def __init__(
@@ -81,13 +83,13 @@ class NetworkLearner:
         self.classes_ = np.unique(clips.labels)
         numbers = np.searchsorted(self.classes_, clips.labels)
         reference = clips.take(np.flatnonzero(clips.labels == recipe.reference))
-        blocks = (reference if len(reference.labels) else clips).blocks
-        self.scaler = Scaler(recipe.scaling).fit([m for block in blocks for m in block])
-        rounds = len(clips.blocks)
+        stated = (reference if len(reference.labels) else clips).stacked
+        self.scalers = [
+            Scaler(mode).fit(matrices) for mode, matrices in zip(self._modes(), stated, strict=True)
+        ]
+        rounds = len(clips.rounds)
         training = ClipSet(
-            [m for block in clips.blocks for m in self.scaler.transform(block)],
-            np.tile(numbers, rounds),
-            np.tile(clips.weights, rounds),
+            self.scaled(clips.stacked), np.tile(numbers, rounds), np.tile(clips.weights, rounds)
         )
         key = run_key(self._stated(), clips, validation)
         # PyTorch's global generator is given back as it was found.
@@ -96,15 +98,36 @@ class NetworkLearner:
             self._train(training)
         return self
 
-    def predict_proba(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def scaled(self, streams: Streams) -> Streams:
+        """Streams as the network takes them."""
+        pairs = zip(self.scalers, streams, strict=True)
+        return tuple(scaler.transform(matrices) for scaler, matrices in pairs)
+
+    def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
         """Posteriors of clips, shape `(clips, classes)`."""
-        clips = ClipSet(self.scaler.transform(matrices))
         # Neighbours of like length waste the least on padding.
-        order = np.argsort(clips.lengths, kind="stable")
-        found = self.classifier.predict_proba(ClipSet([clips.matrices[row] for row in order]))
+        order = np.argsort([len(matrix) for matrix in streams[0]], kind="stable")
+        found = self.classifier.predict_proba(ClipSet(self.scaled(picked(streams, order))))
         posteriors = np.empty(found.shape)
         posteriors[order] = found
         return posteriors
+
+    @property
+    def curve(self) -> Curve:
+        """Losses and validation UA after each epoch, to five digits."""
+        known = ("train_loss", "valid_loss", "valid_ua")
+        return tuple(
+            {name: round(float(epoch[name]), 5) for name in known if name in epoch}
+            for epoch in self.classifier.history
+        )
+
+    def _modes(self) -> Sequence[Any]:
+        """How each stream is scaled."""
+        scaling = self.recipe.scaling
+        if not isinstance(scaling, str):
+            return tuple(scaling)
+        features = self.system.features(self.recipe)
+        return [scaling if feature.scalable else "none" for feature in features]
 
     def _validation(self, validation: Clips | None) -> ClipSet | None:
         """Validation clips of classes that are trained on, longest last."""
@@ -113,16 +136,16 @@ class NetworkLearner:
         known = np.flatnonzero(np.isin(validation.labels, self.classes_))
         if len(known) == 0:
             return None
-        lengths = [len(validation.matrices[row]) for row in known]
+        lengths = [len(validation.streams[0][row]) for row in known]
         part = validation.take(known[np.argsort(lengths, kind="stable")])
         numbers = np.searchsorted(self.classes_, part.labels)
-        return ClipSet(self.scaler.transform(part.matrices), numbers)
+        return ClipSet(self.scaled(part.streams), numbers)
 
     def _net(self, training: ClipSet, validation: ClipSet | None, key: str) -> ClipNet:
         recipe = self.recipe
         torch.manual_seed(epoch_seed(self.seed, 0))
         classes = tuple(str(label) for label in self.classes_)
-        shown = TrainingSet(training.matrices, training.labels.numpy(), classes, self.seed)
+        shown = TrainingSet(training.streams, training.labels.numpy(), classes, self.seed)
         module = self.system.network(recipe, shown)  # type: ignore[misc]
         best = None if validation is None else Best(recipe.monitor, recipe.patience)
         path = None if self.checkpoints is None else Path(self.checkpoints) / f"{key}.pt"
@@ -131,6 +154,7 @@ class NetworkLearner:
         callbacks = [
             ("seeds", Seeds(self.seed)),
             ("valid_ua", EpochScoring(recall, lower_is_better=False, name="valid_ua")),
+            ("valid_wa", EpochScoring("accuracy", lower_is_better=False, name="valid_wa")),
             ("schedule", LRScheduler("LambdaLR", lr_lambda=schedule(recipe, steps))),
             ("clip", GradientNormClipping(recipe.clip) if recipe.clip else None),
             ("bar", Bar(recipe.epochs)),

@@ -7,10 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from serenade.systems.networks.layers import Dropout, masked_mean
-from serenade.systems.networks.sparse_coder import mean_pool
-
-_REACH = 0.1  # initial weights of recurrent layers and attention
+from serenade.systems.networks.layers import Dropout, masked_mean, mean_pool
+from serenade.systems.networks.recurrence import Attention, Recurrence
 
 
 class Noise(nn.Module):
@@ -46,98 +44,6 @@ class DescriptorSteps(nn.Module):
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Values and mask of frames to those of steps."""
         return (values, mask) if self.window == 1 else mean_pool(values, mask, self.window)
-
-
-class Recurrence(nn.Module):
-    """LSTM layers over sequences of unequal length.
-
-    Args:
-        inputs: values of a step.
-        cells: in each layer and direction.
-        layers: how many.
-        bidirectional: whether it is read backwards, too.
-        dropout: probability between layers.
-        context: steps after which the layers forget all and begin anew; 0 for never.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        cells: int,
-        *,
-        layers: int = 1,
-        bidirectional: bool = True,
-        dropout: float = 0.0,
-        context: int = 0,
-    ) -> None:
-        super().__init__()
-        self.cells, self.context = cells, context
-        self.outputs = cells * (2 if bidirectional else 1)
-        # One LSTM per layer and direction, over padded batches: packed sequences are free of
-        # padding, but PyTorch's fast path on CPUs does not take them, and is three times as fast.
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                nn.LSTM(self.outputs if layer else inputs, cells, batch_first=True)
-                for _ in range(self.outputs // cells)
-            )
-            for layer in range(layers)
-        )
-        self.dropout = Dropout(dropout)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -_REACH, _REACH)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Outputs of the last layer.
-
-        Args:
-            x: shape `(clips, steps, inputs)`.
-            mask: shape `(clips, steps)`, True where real: a stretch from the first step on.
-
-        Returns:
-            Shape `(clips, steps, outputs)`, zero where padded.
-        """
-        clips, steps, inputs = x.shape
-        size = self.context or steps
-        extra = -steps % size
-        parts = nn.functional.pad(x, (0, 0, 0, extra)).reshape(-1, size, inputs)
-        lengths = nn.functional.pad(mask, (0, extra)).view(-1, size).sum(dim=1)
-        for number, layer in enumerate(self.layers):
-            parts = self._layer(layer, self.dropout(parts) if number else parts, lengths)
-        return parts.reshape(clips, -1, self.outputs)[:, :steps] * mask[..., None]
-
-    def _layer(self, directions: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
-        """One layer: what is padded comes after all that is real, whichever way it is read."""
-        forwards, *backwards = directions.children()
-        found: list[Tensor] = [forwards(x)[0]]
-        for lstm in backwards:
-            places = torch.arange(x.shape[1], device=x.device)
-            mirrored = lengths[:, None] - 1 - places
-            order = torch.where(mirrored < 0, places, mirrored)[..., None]
-            read = lstm(x.gather(1, order.expand_as(x)))[0]
-            found.append(read.gather(1, order.expand_as(read)))
-        return torch.cat(found, dim=2)
-
-    def last(self, outputs: Tensor, mask: Tensor) -> Tensor:
-        """The last output of each direction, shape `(clips, outputs)`."""
-        rows = torch.arange(len(outputs), device=outputs.device)
-        ends = outputs[rows, mask.sum(dim=1) - 1, : self.cells]
-        return torch.cat([ends, outputs[:, 0, self.cells :]], dim=1)
-
-
-class Attention(nn.Module):
-    """Weights of steps by the inner product with one learnt vector (equation 13).
-
-    Args:
-        dims: values of a step.
-    """
-
-    def __init__(self, dims: int) -> None:
-        super().__init__()
-        self.direction = nn.Parameter(torch.empty(dims).uniform_(-_REACH, _REACH))
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Shape `(clips, steps)`: of sum one over real steps, zero where padded."""
-        return (x @ self.direction).masked_fill(~mask, -torch.inf).softmax(dim=1)
 
 
 class AttentiveCRNN(nn.Module):

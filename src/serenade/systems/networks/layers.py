@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _GRAINS = 1 << 16
 
@@ -41,12 +45,14 @@ class Dropout(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and two dense layers, each normalised after its sum (Vaswani et al. 2017).
+    """Attention and two dense layers, each normalised after its sum (Vaswani et al. 2017).
+
+    Frames attend to one another, or to those of another sequence where one is given.
 
     Args:
         dims: of the frames.
         heads: of the attention; must divide dims.
-        hidden: units between the dense layers.
+        hidden: units between the dense layers; 0 for attention alone.
         dropout: probability, at attention weights, hidden units and both sums.
     """
 
@@ -55,29 +61,47 @@ class EncoderLayer(nn.Module):
         self.heads = heads
         self.projection = nn.Linear(dims, 3 * dims)
         self.output = nn.Linear(dims, dims)
-        self.dense = nn.Sequential(
-            nn.Linear(dims, hidden), nn.ReLU(), Dropout(dropout), nn.Linear(hidden, dims)
+        self.dense = (
+            nn.Sequential(
+                nn.Linear(dims, hidden), nn.ReLU(), Dropout(dropout), nn.Linear(hidden, dims)
+            )
+            if hidden
+            else None
         )
-        self.norms = nn.ModuleList([nn.LayerNorm(dims), nn.LayerNorm(dims)])
+        self.norms = nn.ModuleList([nn.LayerNorm(dims) for _ in range(2 if hidden else 1)])
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, source: Tensor | None = None) -> Tensor:
         """Encode frames.
 
         Args:
             x: shape `(clips, frames, dims)`.
-            mask: shape `(clips, frames)`, True where real; each clip has a real frame.
+            mask: shape `(clips, frames)`, True where a frame that is attended to is real; each
+                clip has a real one.
+            source: the frames attended to, `(clips, others, dims)`, which `mask` is of; None for
+                x itself.
         """
         clips, frames, dims = x.shape
-        query, key, value = (
-            self.projection(x).view(clips, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        )
+        query, key, value = self._projected(x, source)
         scores = query @ key.transpose(-1, -2) / math.sqrt(dims // self.heads)
         weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=-1)
         context = (self.dropout(weights) @ value).transpose(1, 2).reshape(clips, frames, dims)
         x = self.norms[0](x + self.dropout(self.output(context)))
+        if self.dense is None:
+            return x
         encoded: Tensor = self.norms[1](x + self.dropout(self.dense(x)))
         return encoded
+
+    def _projected(self, x: Tensor, source: Tensor | None) -> Sequence[Tensor]:
+        """Queries, keys and values, each `(clips, heads, frames, dims / heads)`."""
+        if source is None:
+            parts = self.projection(x).chunk(3, dim=-1)
+        else:
+            dims, weight, bias = x.shape[-1], self.projection.weight, self.projection.bias
+            queries = nn.functional.linear(x, weight[:dims], bias[:dims])
+            pairs = nn.functional.linear(source, weight[dims:], bias[dims:])
+            parts = (queries, *pairs.chunk(2, dim=-1))
+        return [part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts]
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -100,3 +124,19 @@ def pooled_mask(mask: Tensor, factor: int) -> Tensor:
     """
     length = (mask.sum(dim=1) // factor).clamp(min=1)
     return torch.arange(mask.shape[1] // factor, device=mask.device) < length[:, None]
+
+
+def mean_pool(x: Tensor, mask: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Means over the real frames of windows, and which windows have any.
+
+    >>> x, mask = torch.tensor([[[1.0], [3.0], [5.0], [9.0]]]), torch.tensor([[1, 1, 1, 0]]) > 0
+    >>> [part.tolist() for part in mean_pool(x, mask, 2)]
+    [[[[2.0], [5.0]]], [[True, True]]]
+    """
+    clips, frames, dims = x.shape
+    extra = -frames % window
+    real = nn.functional.pad(mask, (0, extra)).view(clips, -1, window)
+    sums = nn.functional.pad(x * mask[..., None], (0, 0, 0, extra))
+    counts = real.sum(dim=2)
+    means = sums.view(clips, -1, window, dims).sum(dim=2) / counts.clamp(min=1)[..., None]
+    return means, counts > 0

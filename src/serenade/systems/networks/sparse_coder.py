@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from serenade.systems.networks.layers import mean_pool
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -236,22 +238,6 @@ def draw(clips: Sequence[Tensor], length: int, count: int, rng: np.random.Genera
     filled = [nn.functional.pad(clip, (0, 0, 0, max(0, length - len(clip)))) for clip in clips]
     views = torch.cat([clip.unfold(0, length, 1) for clip in filled])
     return views[torch.from_numpy(rng.integers(len(views), size=count))].flatten(1)
-
-
-def mean_pool(x: Tensor, mask: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """Means over the real frames of windows, and which windows have any.
-
-    >>> x, mask = torch.tensor([[[1.0], [3.0], [5.0], [9.0]]]), torch.tensor([[1, 1, 1, 0]]) > 0
-    >>> [part.tolist() for part in mean_pool(x, mask, 2)]
-    [[[[2.0], [5.0]]], [[True, True]]]
-    """
-    clips, frames, dims = x.shape
-    extra = -frames % window
-    real = nn.functional.pad(mask, (0, extra)).view(clips, -1, window)
-    sums = nn.functional.pad(x * mask[..., None], (0, 0, 0, extra))
-    counts = real.sum(dim=2)
-    means = sums.view(clips, -1, window, dims).sum(dim=2) / counts.clamp(min=1)[..., None]
-    return means, counts > 0
 
 
 def _copy(coder: SparseCoder, layer: nn.Module, length: int) -> None:

@@ -1,0 +1,116 @@
+"""The network of Liu, Kang & Ren (2022): two streams, neither of which sees its padding."""
+
+import numpy as np
+import pytest
+
+from serenade import corpora, systems
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("skorch")
+
+from serenade.systems.networks.fusion_transformer import FusionTransformer, positions  # noqa: E402
+from serenade.systems.networks.layers import EncoderLayer  # noqa: E402
+from serenade.training import Estimator  # noqa: E402
+from serenade.training.batches import pad  # noqa: E402
+
+SYSTEM = systems.get("fusion-transformer")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    root = tmp_path_factory.mktemp("synthetic")
+    labels = ("angry", "happy", "sad")
+    corpus = corpora.open("synthetic", root, speakers=4, sentences=3, labels=labels)
+    table = corpus.table
+    return table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
+
+
+def streams(*lengths, dims=(7, 5), seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        [rng.standard_normal((pair[side], dims[side])).astype(np.float32) for pair in lengths]
+        for side in (0, 1)
+    ]
+
+
+def logits(network, a, b):
+    with torch.no_grad():
+        return network(*pad(a), *pad(b))
+
+
+def small(**changes):
+    torch.manual_seed(0)
+    settings = {"width": 16, "heads": 4, "layers": 2, "hidden": 32, "cells": 8, "windows": (1, 4)}
+    return FusionTransformer((7, 5), 3, **settings | changes).eval()
+
+
+@pytest.mark.filterwarnings("ignore:openSMILE may be used")
+def test_the_papers_numbers():
+    recipe = SYSTEM.recipe()
+    assert (recipe.layers, recipe.segment, recipe.acoustic) == (6, 0.2, "is10")
+    pytest.importorskip("opensmile")
+    acoustic, again = SYSTEM.features(SYSTEM.recipe(encoder="none"))
+    assert acoustic == again
+    tone = np.sin(np.arange(34400, dtype=np.float32))
+    assert acoustic(tone, 16000).shape == (10, 1582)
+
+
+def test_padding_changes_no_logit():
+    network = small()
+    a, b = streams((9, 40), (3, 61), (1, 2), (12, 8))
+    together = logits(network, a, b)
+    alone = torch.cat([logits(network, a[row : row + 1], b[row : row + 1]) for row in range(4)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+def test_every_parameter_learns_from_both_streams():
+    network = small(dropout=0.0, input_dropout=0.0).train()
+    a, b = streams((9, 40), (3, 61))
+    network(*pad(a), *pad(b)).square().sum().backward()
+    still = [name for name, p in network.named_parameters() if not p.grad.abs().sum()]
+    assert still == []
+    before = logits(network.eval(), a, b)
+    assert (logits(network, [a[1], a[0]], b) - before).abs().min() > 1e-5
+    assert (logits(network, a, [b[1], b[0]]) - before).abs().min() > 1e-5
+
+
+def test_cross_attention_is_pytorchs():
+    torch.manual_seed(0)
+    ours = EncoderLayer(16, 4, 32, 0.0).eval()
+    theirs = torch.nn.MultiheadAttention(16, 4, batch_first=True)
+    theirs.in_proj_weight, theirs.in_proj_bias = ours.projection.weight, ours.projection.bias
+    theirs.out_proj = ours.output
+    x, source = torch.randn(3, 5, 16), torch.randn(3, 9, 16)
+    mask = torch.arange(9) < torch.tensor([[9], [4], [1]])
+    context, _ = theirs(x, source, source, key_padding_mask=~mask)
+    middle = ours.norms[0](x + context)
+    expected = ours.norms[1](middle + ours.dense(middle))
+    torch.testing.assert_close(ours(x, mask, source), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ours(x, mask[:, :5], x), ours(x, mask[:, :5]))
+
+
+def test_places_are_told_apart():
+    places = positions(500, 128)
+    assert places.abs().max() <= 1
+    distances = torch.cdist(places, places) + 9 * torch.eye(500)
+    assert distances.min() > 0.5
+
+
+@pytest.mark.parametrize("encoder", ["none", "whisper"])
+def test_it_learns_synthetic_speech(speech, encoder):
+    X, y = speech
+    changes = {"width": 32, "layers": 2, "hidden": 64, "cells": 16, "epochs": 8}
+    recipe = SYSTEM.recipe(acoustic="own", encoder=encoder, learning_rate=2e-3, **changes)
+    unseen = (X["speaker"] == X["speaker"].iloc[0]).to_numpy()
+    estimator = Estimator(SYSTEM, recipe, jobs=1).fit(X[~unseen], y[~unseen])
+    found = estimator.predict(X[unseen])
+    assert np.mean(found == y[unseen]) > 0.5
+    lengths = [len(matrices[0]) for matrices in estimator._streams(X[:1], estimator.features)]
+    assert (lengths[0] == lengths[1]) == (encoder == "none")
