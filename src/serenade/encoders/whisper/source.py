@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from pathlib import Path
 
+from serenade.encoders.hub import download, is_id
 from serenade.errors import ModelError
 from serenade.features.cache import cache_folder, content_hash
 
 BUNDLED = "whisper-tiny-en"
 """The encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
-
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_SUFFIXES = {".onnx", ".safetensors", ".json", ".pt", ".bin"}  # of paths, not of ids
 
 
 def locate(encoder: str) -> Path:
@@ -38,9 +35,7 @@ def locate(encoder: str) -> Path:
         return path
     if path.suffix == ".safetensors" and path.is_file():
         return _exported(path, _config_beside(path))
-    if _HUB_ID.fullmatch(encoder) and not path.exists() and path.suffix not in _SUFFIXES:
-        from serenade.encoders.whisper.hub import download
-
+    if is_id(encoder):
         return _exported(*download(encoder))
     raise ModelError(
         f"{encoder}: no such encoder; give {BUNDLED!r}, an .onnx or .safetensors file that "

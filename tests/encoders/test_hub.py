@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from serenade.encoders import WhisperPooled
-from serenade.encoders.whisper import hub, source
+from serenade.encoders import WhisperPooled, hub
+from serenade.encoders.whisper import source
 from serenade.errors import ModelError
 
 if TYPE_CHECKING:

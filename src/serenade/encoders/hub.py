@@ -1,4 +1,4 @@
-"""Download of a Whisper model's files from the Hugging Face hub."""
+"""Download of an encoder's files from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ import hashlib
 import os
 import re
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from serenade.errors import MissingExtraError, ModelError
 from serenade.features.cache import cache_folder
 from serenade.progress import progress
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0  # seconds without a byte
+_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_SUFFIXES = {".onnx", ".safetensors", ".json", ".pt", ".pth", ".ckpt", ".bin"}  # of paths
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is that of a model on the hub, rather than of a file or folder.
+
+    >>> is_id("openai/whisper-base"), is_id("models/weights.ckpt"), is_id("tera")
+    (True, False, False)
+    """
+    path = Path(name)
+    return bool(_ID.fullmatch(name)) and path.suffix not in _SUFFIXES and not path.exists()
 
 
 def download(model_id: str) -> tuple[Path, Path]:
     """Fetch weights and configuration of a model, once.
 
     Args:
-        model_id: such as `openai/whisper-base`. `HF_ENDPOINT` names another hub.
+        model_id: such as `openai/whisper-base`; `HF_ENDPOINT` names another hub.
 
     Returns:
         The paths of `model.safetensors` and `config.json`.

@@ -1,0 +1,50 @@
+"""Audio ALBERT: one Transformer layer, used again and again.
+
+Chi et al. (2021), Audio ALBERT: A lite BERT for self-supervised learning of audio representation,
+IEEE SLT. The network and its task are TERA's, with one set of parameters for all layers and
+alterations along time only.
+"""
+
+from __future__ import annotations
+
+from serenade.encoders.selfsupervised.feature import SelfSupervised
+from serenade.encoders.selfsupervised.front import FrontEnd
+from serenade.encoders.selfsupervised.settings import (
+    Alterations,
+    EncoderSettings,
+    Training,
+    TransformerSettings,
+)
+
+_TIME_ONLY = Alterations(band_share=0.0, noise_probability=0.0)
+
+PRESETS = {
+    # As published, in the version of three layers; trained as the released checkpoint was.
+    "paper": (
+        EncoderSettings(
+            "aalbert",
+            FrontEnd(kind="mel", level=-25.0),
+            TransformerSettings(shared=True),
+            _TIME_ONLY,
+        ),
+        Training(steps=1_000_000, batch=480.0, crop=15.0, learning_rate=2e-4),
+    ),
+    # For two processor cores and an hour.
+    "small": (
+        EncoderSettings(
+            "aalbert",
+            FrontEnd(),
+            TransformerSettings(
+                384, 3, 6, 1536, dropout=0.0, shared=True, offsets=(-6, -4, -2, 2, 4, 6)
+            ),
+            _TIME_ONLY,
+        ),
+        Training(minutes=50.0, batch=24.0, precision="bfloat16"),
+    ),
+}
+"""Settings by name: of the encoder, of its pre-training."""
+
+
+def feature(layer: int = -1, encoder: str = "aalbert") -> SelfSupervised:
+    """Hidden states of Audio ALBERT; arguments as of `SelfSupervised`."""
+    return SelfSupervised(encoder=encoder, layer=layer)

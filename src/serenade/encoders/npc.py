@@ -1,0 +1,39 @@
+"""NPC: non-autoregressive predictive coding.
+
+Liu, Chung & Glass (2021), Non-autoregressive predictive coding for learning speech representations
+from local dependencies, Interspeech. Each frame is predicted (L1) from the frames around it, those
+next to it excepted, through a quantised bottleneck; what enters the bottleneck is the feature.
+"""
+
+from __future__ import annotations
+
+from serenade.encoders.selfsupervised.feature import SelfSupervised
+from serenade.encoders.selfsupervised.front import FrontEnd
+from serenade.encoders.selfsupervised.settings import (
+    NO_ALTERATIONS,
+    EncoderSettings,
+    NPCSettings,
+    Training,
+)
+
+PRESETS = {
+    # As published: 100 epochs over the 104,014 utterances of LibriSpeech's train-clean-360 in
+    # batches of 32 are 325,000 steps.
+    "paper": (
+        EncoderSettings("npc", FrontEnd(window="hamming"), NPCSettings(), NO_ALTERATIONS),
+        Training(steps=325_000, batch=480.0, crop=15.0, learning_rate=1e-3, decay=0.0),
+    ),
+    # For two processor cores and an hour.
+    "small": (
+        EncoderSettings(
+            "npc", FrontEnd(window="hamming"), NPCSettings(width=320, dropout=0.0), NO_ALTERATIONS
+        ),
+        Training(minutes=50.0, batch=24.0, decay=0.0, precision="bfloat16"),
+    ),
+}
+"""Settings by name: of the encoder, of its pre-training."""
+
+
+def feature(layer: int = -1, encoder: str = "npc") -> SelfSupervised:
+    """Hidden states of NPC; arguments as of `SelfSupervised`."""
+    return SelfSupervised(encoder=encoder, layer=layer)

@@ -1,0 +1,84 @@
+"""Hidden states of a self-supervised encoder as a feature."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from serenade.encoders.selfsupervised import source
+from serenade.errors import ModelError
+from serenade.features.base import Feature
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfSupervised(Feature):
+    """One hidden state of TERA, AALBERT or NPC, `(frames, width)`, a frame every 10 ms.
+
+    Takes signals at 16 kHz. The encoder is frozen and runs on the processor, on as many threads as
+    PyTorch has.
+
+    Attributes:
+        encoder: see `serenade.encoders.selfsupervised.source.locate`.
+        layer: of TERA and AALBERT, 0 is the input of the first layer, the last is the output of
+            the last. Of NPC, block by block its output and that of the masked convolution beside
+            it, and last the sum of the masked ones.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from serenade.encoders import npc
+    >>> from serenade.encoders.selfsupervised.folder import save_untrained
+    >>> folder = tempfile.mkdtemp()
+    >>> save_untrained(Path(folder), npc.PRESETS["small"][0], seed=0)
+    >>> npc.feature(encoder=folder)(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
+    (98, 320)
+    """
+
+    version: ClassVar[int] = 1
+    encoder: str = "tera"
+    layer: int = -1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`tera3_0`, …: encoder, state and unit."""
+        settings, _ = source.load(self.encoder)
+        state = self._state(settings.network.states)
+        return tuple(f"{settings.name}{state}_{unit}" for unit in range(settings.network.width))
+
+    def identity(self) -> dict[str, object]:
+        """As of every feature, with the encoder's content, wherever it lies."""
+        identity = super().identity()
+        parameters = dataclasses.asdict(self) | {"encoder": Path(self.encoder).name}
+        return identity | {"parameters": parameters, "encoder": source.fingerprint(self.encoder)}
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Run the encoder.
+
+        Raises:
+            SignalFormatError: not a mono signal at 16 kHz.
+            TooShortError: less than one frame.
+            ModelError: no such encoder or layer.
+            MissingExtraError: PyTorch is not installed.
+        """
+        settings, network = source.load(self.encoder)
+        state = self._state(settings.network.states)
+        values = settings.front(signal, sampling_rate)
+        import torch
+
+        with torch.inference_mode():
+            found = network.states(torch.from_numpy(values)[None])[state]
+        result: NDArray[np.float32] = found[0].float().numpy()
+        return result
+
+    def _state(self, count: int) -> int:
+        """The state's number, counted from the first."""
+        try:
+            return range(count)[self.layer]
+        except IndexError:
+            raise ModelError(
+                f"{self.encoder}: has no state {self.layer}; its states are 0 to {count - 1}"
+            ) from None

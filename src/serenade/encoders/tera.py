@@ -1,0 +1,43 @@
+"""TERA: Transformer encoder representations from alteration.
+
+Liu, Li & Lee (2021), TERA: Self-supervised learning of Transformer encoder representation for
+speech, IEEE/ACM TASLP 29. Utterances are altered along time, frequency and magnitude; a Transformer
+encoder and a small head restore what they were (L1).
+"""
+
+from __future__ import annotations
+
+from serenade.encoders.selfsupervised.feature import SelfSupervised
+from serenade.encoders.selfsupervised.front import FrontEnd
+from serenade.encoders.selfsupervised.settings import (
+    Alterations,
+    EncoderSettings,
+    Training,
+    TransformerSettings,
+)
+
+PRESETS = {
+    # As published; the input is that of the released logMelBase checkpoints.
+    "paper": (
+        EncoderSettings(
+            "tera", FrontEnd(kind="mel", level=-25.0), TransformerSettings(), Alterations()
+        ),
+        Training(steps=1_000_000, batch=480.0, crop=15.0, learning_rate=2e-4),
+    ),
+    # For two processor cores and an hour.
+    "small": (
+        EncoderSettings(
+            "tera",
+            FrontEnd(),
+            TransformerSettings(320, 3, 5, 1280, dropout=0.0, offsets=(-6, -3, 3, 6)),
+            Alterations(),
+        ),
+        Training(minutes=50.0, batch=24.0, precision="bfloat16"),
+    ),
+}
+"""Settings by name: of the encoder, of its pre-training."""
+
+
+def feature(layer: int = -1, encoder: str = "tera") -> SelfSupervised:
+    """Hidden states of TERA; arguments as of `SelfSupervised`."""
+    return SelfSupervised(encoder=encoder, layer=layer)

@@ -1,0 +1,66 @@
+"""The benchmark of pre-training: that it runs end to end, and what it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from serenade.encoders import npc
+from serenade.encoders.selfsupervised.folder import save_untrained
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Any:
+    spec = importlib.util.spec_from_file_location("pretraining", FOLDER / "pretraining.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pretraining"] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_table_of_probes(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
+    root, encoder = tmp_path / "speech", tmp_path / "my-npc"
+    settings = npc.PRESETS["small"][0]
+    network = dataclasses.replace(settings.network, width=16, blocks=1, groups=2)
+    save_untrained(encoder, dataclasses.replace(settings, network=network), seed=7)
+    output = tmp_path / "docs" / "pretraining.json"
+    stated = ["--root", root, "--corpus", "synthetic", "--labels", "angry,sad", "--jobs", "1"]
+    stated += ["--encoder", encoder, "--output", output]
+    monkeypatch.setattr(sys, "argv", ["pretraining.py", *map(str, stated)])
+    benchmark.main()
+    found = json.loads(output.read_text("utf-8"))["corpora"]["synthetic"]
+    assert list(found["probes"]) == [
+        "log-mel",
+        *("my-npc, all states", "my-npc untrained, all states"),
+        *("my-npc, last state", "my-npc untrained, last state"),
+    ]
+    assert [probe["dimensions"] for probe in found["probes"].values()] == [160, 96, 96, 32, 32]
+    assert found["probes"]["log-mel"]["value"] > 0.8  # anger is louder than sadness
+    assert len(found["differences"]) == 4
+    written = output.with_suffix(".md").read_text("utf-8")
+    assert written == capsys.readouterr().out
+    assert "| my-npc, last state | 32 | " in written
+
+
+def test_a_probe_finds_what_is_there_and_nothing_else(benchmark: Any) -> None:
+    rng = np.random.default_rng(0)
+    labels, speakers = np.repeat(["a", "b"], 120), np.tile(np.repeat(list("uvwxyz"), 20), 2)
+    noise = rng.standard_normal((240, 30))
+    told = noise + 2.0 * (labels == "b")[:, None]
+    assert (benchmark.predict(told, labels, speakers, 6)[0] == labels).mean() > 0.95
+    assert abs((benchmark.predict(noise, labels, speakers, 6)[0] == labels).mean() - 0.5) < 0.12

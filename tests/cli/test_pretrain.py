@@ -1,0 +1,187 @@
+"""`serenade pretrain`, on recordings made on the spot."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from serenade.cli.main import cli
+from serenade.errors import SerenadeError
+
+pytest.importorskip("torch")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TINY = [
+    *("--set", "width=32", "--set", "blocks=2", "--set", "groups=2", "--set", "interval=20"),
+    *("--batch", "3", "--set", "crop=1.0"),
+]
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        time_ = np.arange(16000 + 1000 * number) / 16000
+        glide = 2 * np.pi * (rng.uniform(80, 250) * time_ + rng.uniform(-30, 30) * time_**2)
+        voice = sum(np.sin(k * glide) / k for k in range(1, 15))
+        signal_ = 0.05 * voice + 0.002 * rng.standard_normal(time_.size)
+        soundfile.write(folder / f"{number}.flac", signal_.astype(np.float32), 16000)
+    return folder
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run `serenade …` in this process, which has imported PyTorch already."""
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def running(*arguments: Any) -> Result:
+        monkeypatch.setattr(sys, "argv", ["serenade", *map(str, arguments)])
+        return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    return running
+
+
+def begun(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "serenade", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"SERENADE_CACHE": str(cwd / "cache")} | environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_from_recordings_to_a_feature(
+    inside: Callable[..., Result], recordings: Path, tmp_path: Path
+) -> None:
+    (recordings / "notes.wav").write_text("no audio")
+    out = tmp_path / "out"
+    done = inside(
+        *("pretrain", "npc", "--audio", recordings, "--out", out, "--steps", "45", *TINY),
+        *("--licence", "CC0-1.0"),
+    )
+    assert done.exit_code == 0, done.output
+    assert "notes.wav: cannot be opened" in done.stderr
+    assert len(re.findall(r"^step \d+, epoch", done.stderr, re.MULTILINE)) == 3
+    assert re.search(r"45 steps, .* epochs, .* min; step 45, .*: loss \d", done.stdout)
+    history = json.loads((out / "history.json").read_text("utf-8"))
+    assert [point["step"] for point in history["points"]] == [20, 40, 45]
+    card = (out / "MODEL_CARD.md").read_text("utf-8")
+    assert "CC0-1.0" in card
+    assert "`serenade pretrain npc --audio recordings --out out --steps 45" in card
+    assert str(tmp_path) not in card + (out / "history.json").read_text("utf-8")
+
+    from serenade.encoders import SelfSupervised
+
+    states = SelfSupervised(str(out))(np.ones(16000, np.float32), 16000)
+    assert states.shape == (98, 32)
+
+
+def test_the_loss_in_a_log(inside: Callable[..., Result], recordings: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    stated = ["pretrain", "npc", "--audio", recordings, "--steps", "25", *TINY, "--out", "run"]
+    done = inside(*stated, "--track", f"tensorboard={tmp_path / 'logs'}")
+    assert done.exit_code == 0, done.output
+    events = EventAccumulator(str(tmp_path / "logs" / "run")).Reload()
+    points = json.loads((tmp_path / "run" / "history.json").read_text("utf-8"))["points"]
+    (name,) = [tag for tag in events.Tags()["scalars"] if "valid_loss" in tag or "valid" in tag]
+    found = [(event.step, event.value) for event in events.Scalars(name)]
+    assert found == [(p["step"], pytest.approx(p["valid_loss"], rel=1e-5)) for p in points]
+
+
+def test_a_run_that_was_killed(
+    inside: Callable[..., Result], recordings: Path, tmp_path: Path
+) -> None:
+    stated = ["pretrain", "npc", "--audio", recordings, "--steps", "60", *TINY]
+    whole = inside(*stated, "--out", tmp_path / "whole")
+    assert whole.exit_code == 0, whole.output
+    out, checkpoint = tmp_path / "cut", tmp_path / "kept" / "checkpoint.pt"
+    kept = ["--checkpoints", checkpoint.parent]
+    with begun(*stated, "--out", out, *kept, "--every", "0", cwd=tmp_path) as process:
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert checkpoint.exists()
+    assert not (out / "model.safetensors").exists()
+    resumed = inside(*stated, "--out", out, *kept)
+    assert resumed.exit_code == 0, resumed.output
+    assert not checkpoint.exists()
+    for name in ("model.safetensors", "config.json"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    curves = [
+        json.loads((folder / "history.json").read_text("utf-8"))["points"]
+        for folder in (out, tmp_path / "whole")
+    ]
+    assert curves[0] == curves[1]
+
+
+def test_two_processes(recordings: Path, tmp_path: Path) -> None:
+    """As a launcher begins them: the variables are those of torchrun and `accelerate launch`."""
+    pytest.importorskip("accelerate")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    stated = ["pretrain", "npc", "--audio", recordings, "--out", tmp_path / "out", "--steps", "8"]
+    processes = [
+        begun(
+            *(*stated, *TINY),
+            cwd=tmp_path,
+            WORLD_SIZE="2",
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port,
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    history = json.loads((tmp_path / "out" / "history.json").read_text("utf-8"))
+    assert (history["processes"], history["steps"]) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "learningrate=1"], "--set learningrate: choose from batch, blocks"),
+        (["--set", "kernel=14"], "npc: kernel and mask must be odd"),
+        (["--device", "nowhere"], "--device nowhere: "),
+        (["--track", "notes"], "notes: not a log"),
+    ],
+)
+def test_mistakes(
+    inside: Callable[..., Result], recordings: Path, arguments: list[str], message: str
+) -> None:
+    done = inside(
+        "pretrain", "npc", "--audio", recordings, "--out", "out", "--steps", 1, *arguments
+    )
+    assert done.exit_code
+    if isinstance(done.exception, SystemExit):
+        assert message in done.stderr.splitlines()[-1]
+    else:  # what `main` makes one line of
+        assert isinstance(done.exception, SerenadeError)
+        assert str(done.exception).startswith(message)

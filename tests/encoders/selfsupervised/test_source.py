@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serenade.encoders.selfsupervised import source
+from serenade.encoders.selfsupervised.folder import load, read_settings, save_untrained
+from serenade.encoders.selfsupervised.network import build
+from serenade.errors import ModelError
+
+if TYPE_CHECKING:
+    from serenade.encoders.selfsupervised.settings import EncoderSettings
+
+CHECKPOINT = Path(__file__).parents[1] / "data" / "npc.ckpt"
+
+
+def test_a_folder_keeps_the_encoder(tmp_path: Path, tiny: EncoderSettings) -> None:
+    save_untrained(tmp_path, tiny, seed=5)
+    settings, network = load(tmp_path)
+    assert settings == tiny
+    assert not network.training
+    for name, tensor in build(tiny, seed=5).state_dict().items():
+        found = network.state_dict()[name]
+        assert found.dtype == tensor.dtype
+        kept = tensor if "running" in name or not tensor.is_floating_point() else tensor.half()
+        assert (found == kept.to(tensor.dtype)).all()
+
+
+def test_a_seed_is_an_encoder(tmp_path: Path, tiny: EncoderSettings) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        save_untrained(tmp_path / name, tiny, seed=seed)
+    prints = [source.fingerprint(str(tmp_path / name)) for name in "abc"]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_where_encoders_are(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    assert source.locate(str(untrained)) == untrained
+    assert source.locate(str(CHECKPOINT)) == CHECKPOINT
+    shutil.copytree(untrained, tmp_path / "shipped" / "tera")
+    monkeypatch.setattr(source, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.chdir(tmp_path)
+    assert source.locate("tera") == tmp_path / "shipped" / "tera"
+    (tmp_path / "tera").mkdir()  # an empty folder of that name is in nobody's way
+    assert source.locate("tera") == tmp_path / "shipped" / "tera"
+    shutil.copytree(untrained, tmp_path / "tera", dirs_exist_ok=True)
+    assert source.locate("tera") == Path("tera")
+    shutil.copytree(untrained, cache / "hub" / "somebody--npc-large")  # downloaded before
+    assert source.locate("somebody/npc-large") == cache / "hub" / "somebody--npc-large"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "folder/model.ckpt", "../tera", ""])
+def test_no_such_encoder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"no such encoder; give .*`serenade pretrain`"):
+        source.locate(name)
+
+
+def test_the_hub_is_asked_for_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("requests")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(ModelError, match=r"somebody/tera: could not be downloaded .*config\.json"):
+        source.locate("somebody/tera")
+
+
+def test_a_changed_file_is_another_encoder(untrained: Path, tiny_tera: EncoderSettings) -> None:
+    _, before = source.load(str(untrained))
+    assert source.load(str(untrained))[1] is before
+    first = source.fingerprint(str(untrained))
+    save_untrained(untrained, tiny_tera, seed=2)
+    assert source.load(str(untrained))[1] is not before
+    assert source.fingerprint(str(untrained)) != first
+
+
+def test_damaged_folders(untrained: Path) -> None:
+    whole = (untrained / "model.safetensors").read_bytes()
+    (untrained / "model.safetensors").write_bytes(whole[:-100])
+    with pytest.raises(ModelError, match=r"model\.safetensors: not the weights"):
+        source.load(str(untrained))
+    (untrained / "model.safetensors").write_bytes(whole)
+    config = json.loads((untrained / "config.json").read_text())
+    config["network"]["width"] = 64
+    (untrained / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="not the weights of its config"):
+        source.load(str(untrained))
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": 9}, {"name": "wavlm"}, {"front": {"bands": 3}}, {"network": 3}]
+)
+def test_configurations_of_something_else(untrained: Path, change: dict[str, object]) -> None:
+    config = json.loads((untrained / "config.json").read_text())
+    (untrained / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(ModelError, match=r"config\.json: not the configuration"):
+        read_settings(untrained)
+    (untrained / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_settings(untrained)
