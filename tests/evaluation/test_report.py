@@ -12,14 +12,14 @@ from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
 from serenade.evaluation import evaluate, metrics, protocols
-from serenade.evaluation.figures import confusion_figure
+from serenade.evaluation.figures import confusion_figure, curves_figure, draw_curves
 from serenade.evaluation.files import write_atomically
 from serenade.evaluation.report import Report
 
 KEYS = [
     "system", "corpus", "licence", "protocol", "speaker_independent", "seed", "versions",
     "seconds", "folds", "metrics", "labels", "confusion", "notes", "predictions", "command",
-    "recipe",
+    "recipe", "conditions",
 ]  # fmt: skip
 
 
@@ -51,11 +51,14 @@ def test_a_report_is_remade_from_its_json(report, tmp_path):
 def test_the_json_holds_what_it_promises_and_no_more(report, tmp_path):
     data = json.loads(report.to_json(tmp_path / "report.json").read_bytes())
     assert list(data) == KEYS
-    assert list(data["folds"][0]) == ["name", "train", "test", "speakers", "ua", "wa", "seconds"]
+    assert list(data["folds"][0]) == [
+        "name", "train", "test", "speakers", "ua", "wa", "seconds", "curve"
+    ]  # fmt: skip
     assert list(data["metrics"]) == ["ua", "wa", "f1_macro", "f1_weighted"]
     assert all(list(one) == ["value", "low", "high"] for one in data["metrics"].values())
     assert list(data["predictions"][0]) == [
-        "file", "start", "end", "speaker", "reference", "predicted", "probabilities"
+        "file", "start", "end", "speaker", "reference", "predicted", "probabilities",
+        "gender"
     ]  # fmt: skip
     assert np.sum(data["confusion"]) == len(data["predictions"]) == 144
     # 12 speakers in 6 groups of two, two of the other ten for validation.
@@ -124,14 +127,15 @@ def test_few_speakers_are_said(make_corpus):
 def test_figures_show_percentages_and_counts(report, tmp_path):
     from matplotlib import image
 
-    png, pdf = report.to_figures(tmp_path / "figures")
+    png, pdf, *others = report.to_figures(tmp_path / "figures")
+    assert [path.name for path in others] == ["reliability.png", "reliability.pdf"]
     assert pdf.read_bytes().startswith(b"%PDF")
     pixels = image.imread(png)
     assert min(pixels.shape[:2]) > 900  # 3.5 inches at 300 dpi
     before = png.read_bytes(), pdf.read_bytes()
-    assert (report.to_figures(tmp_path / "figures")) == [png, pdf]
+    assert (report.to_figures(tmp_path / "figures")) == [png, pdf, *others]
     assert (png.read_bytes(), pdf.read_bytes()) == before
-    assert sorted(png.parent.iterdir()) == [pdf, png]
+    assert sorted(png.parent.iterdir()) == sorted([png, pdf, *others])
 
 
 def test_cells_are_shares_of_their_row_over_counts(report):
@@ -142,6 +146,33 @@ def test_cells_are_shares_of_their_row_over_counts(report):
         for column, count in enumerate(counts):
             assert shown[column, row] == f"{100 * count / sum(counts):.1f}%\n{count}"
     assert "speaker-independent" in axes.get_title()
+
+
+class _Trained(DummyClassifier):
+    """A classifier that says how its training went: `random_state` epochs more than 3."""
+
+    @property
+    def curve_(self):
+        epochs = range(1, 4 + self.random_state)
+        return tuple({"train_loss": 1 / epoch, "valid_ua": 0.1 * epoch} for epoch in epochs)
+
+
+def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
+    trained = evaluate(
+        lambda seed: _Trained(random_state=seed), make_corpus(4), protocols.get("loso"), seed=2
+    )
+    assert [len(fold.curve) for fold in trained.folds] == [5] * 4
+    assert Report.from_json(trained.to_json(tmp_path / "report.json")) == trained
+    figure = curves_figure({"ours": trained, "chance": report})
+    (line,) = figure.axes[0].lines  # chance was not trained by epochs
+    np.testing.assert_allclose(line.get_ydata(), 1 / np.arange(1, 6))
+    np.testing.assert_allclose(line.get_xdata(), np.arange(1, 6))
+    assert figure.axes[0].get_ylabel() == "training loss"
+    rising = curves_figure({"ours": trained}, "valid_ua").axes[0].lines[0]
+    assert (np.diff(rising.get_ydata()) > 0).all()
+    png, pdf = draw_curves({"ours": trained}, tmp_path / "losses")
+    assert (png.name, pdf.name) == ("losses.png", "losses.pdf")
+    assert not curves_figure({"ours": trained}, "valid_loss").axes[0].lines
 
 
 def test_the_confusion_matrix_is_the_reference_by_row(report):

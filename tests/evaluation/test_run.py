@@ -13,6 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from serenade.errors import EvaluationError
 from serenade.evaluation import evaluate, metrics, protocols
+from serenade.evaluation.leaks import CHECKED
+from serenade.evaluation.report import Report
 
 
 class Features:
@@ -149,7 +151,40 @@ def test_identical_files_on_both_sides_are_a_leak(make_corpus):
         )
     ]
     clean = evaluate(Features, make_corpus(4), protocols.get())
-    assert not any("leak" in note for note in clean.notes)
+    assert not any(note.startswith("leak") for note in clean.notes)
+    assert f"audit: no leak found; looked for {CHECKED}" in clean.notes
+
+
+class Shaken(Features):
+    """Knows nothing of recordings that were changed."""
+
+    def predict_proba(self, X, change=None):
+        found = super().predict_proba(X)
+        return found if change is None else np.roll(found, 1, axis=1)
+
+
+def test_conditions_are_predicted_and_kept(make_corpus, tmp_path):
+    corpus = make_corpus(4, gender=lambda speaker: "female" if speaker % 2 else "male")
+    report = evaluate(Shaken, corpus, protocols.get(), conditions={"worse": 1, "same": None})
+    found = report.robustness()
+    assert found["same"].value == report.metrics["ua"].value
+    assert found["worse"].value < found["same"].value
+    assert {one.gender for one in report.predictions} == {"female", "male"}
+    again = Report.from_json(report.to_json(tmp_path / "report.json"))
+    assert again == report
+    page = again.to_markdown()
+    assert "| worse | " in page
+    assert "UA by gender: female " in page
+    assert "expected calibration error " in page
+
+
+def test_an_estimator_that_comes_fitted_is_a_leak(make_corpus):
+    corpus = make_corpus(3)
+    fitted = DummyClassifier().fit(corpus.table, corpus.table["emotion"])
+    report = evaluate(lambda _: fitted, corpus, protocols.get())
+    assert any(
+        note.startswith("leak: estimators came fitted (class_prior_") for note in report.notes
+    )
 
 
 def test_segments_of_one_file_on_both_sides_are_a_leak(make_corpus):
@@ -198,7 +233,9 @@ def test_notes_on_what_was_done(make_corpus):
     assert report.notes == (
         f"protocol speaker-independent: {protocols.get().description}",
         "cut to two seconds",
-        "not looked at for identical copies: 1 files that are not here",
+        "not looked at for copies: 1 files that are not here",
+        next(note for note in report.notes if note.startswith("not listened to for copies: 26")),
+        f"audit: no leak found; looked for {CHECKED}",
         "uses unlabelled test speech of each speaker: features are standardised per speaker",
     )
     assert set(report.versions) >= {

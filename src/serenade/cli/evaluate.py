@@ -36,11 +36,30 @@ if TYPE_CHECKING:
     help="Change a field of the protocol: test=0.1, validation=0.1 or repeats=5 of random, "
     "validation_speakers=2 of those by speaker, groups=6 of groups; may be repeated.",
 )
+@click.option(
+    "--folds",
+    metavar="PATH",
+    type=click.Path(exists=True),
+    help="Folds from a file that --write-folds wrote, or from EmoBox' folder of the corpus, "
+    "instead of a protocol's.",
+)
+@click.option(
+    "--write-folds",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the folds there, for others to use.",
+)
 @click.option("--repeats", type=click.IntRange(min=1), help="Draws of the random protocol.")
 @click.option(
     "--speaker-standardisation",
     is_flag=True,
     help="Standardise features per speaker. It uses unlabelled test speech; the report says so.",
+)
+@click.option(
+    "--robustness",
+    is_flag=True,
+    help="Predict the test recordings with noise, reverberation, over a telephone and at other "
+    "levels, too.",
 )
 @click.option(
     "--out",
@@ -62,8 +81,11 @@ def command(
     tracking: str | None,
     protocol: str,
     plan_changes: Sequence[str],
+    folds: str | None,
+    write_folds: str | None,
     repeats: int | None,
     speaker_standardisation: bool,
+    robustness: bool,
     out: str | None,
 ) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
@@ -77,13 +99,20 @@ def command(
     serenade evaluate whisper-probe my.csv --protocol random --repeats 5
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
     """
+    from serenade.audio.conditions import CONDITIONS
     from serenade.evaluation import evaluate, get
+    from serenade.evaluation.folds import write_folds as write
+    from serenade.evaluation.protocols import Given
     from serenade.training import Estimator
 
     chosen, fields = options.settings(system, recipe, changes)
     fields_of_plan = options.parsed(plan_changes, "--protocol-set")
     plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
     opened = options.opened(corpus, root, labels)
+    if folds is not None:
+        plan = Given(tuple(options.folds(folds, opened)))
+    if write_folds is not None:
+        write(write_folds, plan.split(opened.table, seed), opened.table, opened.root)
     report = evaluate(
         lambda fold_seed: Estimator(
             chosen,
@@ -103,6 +132,7 @@ def command(
         system=chosen.name,
         command=_command(sys.argv[1:]),
         recipe=json.loads(json.dumps({"name": recipe, **dataclasses.asdict(fields)})),
+        conditions=CONDITIONS if robustness else None,
     )
     click.echo(report.to_markdown())
     if out:

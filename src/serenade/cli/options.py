@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from serenade.corpora.base import Corpus
+    from serenade.evaluation.folds import Fold
     from serenade.systems.base import System
 
 
@@ -91,6 +92,17 @@ def parsed(changes: Sequence[str], option: str) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             found[field] = value
     return found
+
+
+def folds(path: str, corpus: Corpus) -> list[Fold]:
+    """Folds of a corpus from a file that Serenade wrote, or a folder of EmoBox' lists."""
+    from pathlib import Path
+
+    from serenade.evaluation.emobox import read_emobox
+    from serenade.evaluation.folds import read_folds
+
+    read = read_emobox if Path(path).is_dir() else read_folds
+    return read(path, corpus.table, corpus.root)
 
 
 def opened(corpus_name: str, root: str | None, labels: str | None) -> Corpus:

@@ -14,6 +14,8 @@ from serenade.features.base import Feature
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from serenade.audio.conditions import Condition
+
 
 @dataclasses.dataclass(frozen=True)
 class Augmented(Feature):
@@ -29,7 +31,7 @@ class Augmented(Feature):
     """
 
     feature: Feature
-    augmentation: Augmentation | WhiteNoise = dataclasses.field(default_factory=Augmentation)
+    augmentation: Augmentation | Condition = dataclasses.field(default_factory=Augmentation)
     copy: int = 0
 
     @property
@@ -49,6 +51,13 @@ class Augmented(Feature):
             "feature": "augmented",
             "version": self.version,
             "of": self.feature.identity(),
-            "augmentation": dataclasses.asdict(self.augmentation),
+            "augmentation": self._augmentation(),
             "copy": self.copy,
         }
+
+    def _augmentation(self) -> dict[str, object]:
+        """Its numbers, and its name but for the two that are told apart by theirs."""
+        numbers = dataclasses.asdict(self.augmentation)
+        if isinstance(self.augmentation, Augmentation | WhiteNoise):
+            return numbers
+        return {"change": type(self.augmentation).__name__, **numbers}

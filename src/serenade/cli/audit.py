@@ -1,0 +1,80 @@
+"""`serenade audit`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from serenade.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@click.argument("corpus")
+@click.option(
+    "--root", metavar="DIR", type=click.Path(), help="The corpus' folder, or one that contains it."
+)
+@click.option("--labels", metavar="A,B,…", help="Keep these emotions only.")
+@click.option(
+    "--protocol",
+    default="speaker-independent",
+    show_default=True,
+    help="How the corpus is divided; as of serenade evaluate.",
+)
+@click.option(
+    "--protocol-set", "plan_changes", multiple=True, metavar="FIELD=VALUE", help="Likewise."
+)
+@click.option(
+    "--folds",
+    metavar="PATH",
+    type=click.Path(exists=True),
+    help="Audit these folds instead of a protocol's; as of serenade evaluate.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of folds drawn at random.")
+@click.option("--json", "as_json", is_flag=True, help="Print findings as JSON.")
+def command(
+    corpus: str,
+    root: str | None,
+    labels: str | None,
+    protocol: str,
+    plan_changes: Sequence[str],
+    folds: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    r"""Look for what training and test parts of CORPUS have in common; status 1 where it leaks.
+
+    Every evaluation does the same; its report says what was found.
+
+    \b
+    serenade audit ravdess --root CORPORA
+    serenade audit emodb --root CORPORA --protocol random
+    serenade audit my.csv --folds folds.json
+    """
+    from serenade.evaluation import get
+    from serenade.evaluation.leaks import CHECKED, audit
+
+    opened = options.opened(corpus, root, labels)
+    if folds is None:
+        fields = options.parsed(plan_changes, "--protocol-set")
+        parts = get(protocol, **fields).split(opened.table, seed)
+    else:
+        parts = options.folds(folds, opened)
+    found = audit(parts, opened.table, opened.root)
+    leaks = any(finding.leak for finding in found)
+    if as_json:
+        data = {"checked": CHECKED, "findings": [dataclasses.asdict(one) for one in found]}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        for finding in found:
+            click.echo(str(finding))
+        click.echo(f"{len(parts)} folds of {len(opened)} recordings; looked for {CHECKED}")
+        if not leaks:
+            click.echo("no leak found")
+    sys.exit(1 if leaks else 0)

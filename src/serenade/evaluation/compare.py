@@ -1,0 +1,259 @@
+"""Finished runs side by side: scores, spread over seeds, and tests between those that can be."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import statistics as spread
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from serenade.errors import EvaluationError
+from serenade.evaluation.report import Report
+from serenade.evaluation.statistics import holm, intervals, mcnemar, paired_permutation
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
+    from serenade.evaluation.report import Prediction
+    from serenade.evaluation.statistics import Interval
+
+SCORES = ("ua", "wa")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entrant:
+    """One system, as one recipe has it, on one corpus by one protocol: a report for each seed.
+
+    Args:
+        name: told apart from the other entrants'.
+        reports: by ascending seed.
+        scores: intervals over speakers of all seeds' predictions, by name of the score; values
+            are means over seeds.
+        deviations: standard deviation over seeds (n - 1); NaN of one.
+    """
+
+    name: str
+    reports: tuple[Report, ...]
+    scores: dict[str, Interval]
+    deviations: dict[str, float]
+
+    @classmethod
+    def of(cls, name: str, reports: Iterable[Report]) -> Self:
+        """Score the reports of one entrant together."""
+        ordered = tuple(sorted(reports, key=lambda report: report.seed))
+        scores, deviations = {}, {}
+        pooled = ordered[0].metrics if len(ordered) == 1 else _pooled(ordered)
+        for score in SCORES:
+            values = [report.metrics[score].value for report in ordered]
+            scores[score] = dataclasses.replace(pooled[score], value=spread.mean(values))
+            deviations[score] = spread.stdev(values) if len(values) > 1 else math.nan
+        return cls(name, ordered, scores, deviations)
+
+    @property
+    def where(self) -> tuple[str, tuple[str, ...], str]:
+        """Corpus, emotions and protocol: only entrants that share them can be ranked."""
+        report = self.reports[0]
+        return report.corpus, report.labels, report.label
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two entrants that judged the same recordings.
+
+    Args:
+        first: name of the one.
+        second: name of the other.
+        difference: UA of the first less that of the second.
+        p: of no difference, by exchanging the two within speakers; adjusted for the number of
+            comparisons (Holm 1979).
+        mcnemar: p of McNemar's test, adjusted likewise; it takes recordings as independent.
+    """
+
+    first: str
+    second: str
+    difference: float
+    p: float
+    mcnemar: float
+
+
+def load(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
+    """Reports of runs.
+
+    Args:
+        paths: of `report.json` files, or of folders that hold any at whatever depth.
+
+    Raises:
+        EvaluationError: no report there, or a damaged one.
+    """
+    reports = []
+    for path in map(Path, paths):
+        files = sorted(path.rglob("report.json")) if path.is_dir() else [path]
+        if not files:
+            raise EvaluationError(f"{path}: no report.json below it; give folders of finished runs")
+        reports += [Report.from_json(file) for file in files]
+    return reports
+
+
+def entrants(reports: Iterable[Report]) -> list[Entrant]:
+    """Group reports by all but the seed; what tells entrants apart is in their names.
+
+    Raises:
+        EvaluationError: two reports of one entrant with one seed.
+    """
+    groups: dict[str, list[Report]] = {}
+    for report in reports:
+        stated = [report.system, report.corpus, report.labels, report.label, _plan(report)]
+        key = json.dumps([*stated, dict(report.recipe)], sort_keys=True)
+        same = groups.setdefault(key, [])
+        if report.seed in {other.seed for other in same}:
+            raise EvaluationError(
+                f"{report.system} on {report.corpus}, seed {report.seed}: the same run twice; "
+                "give each once"
+            )
+        same.append(report)
+    found = list(groups.values())
+    return [Entrant.of(name, group) for name, group in zip(_names(found), found, strict=True)]
+
+
+def compare(found: Sequence[Entrant]) -> list[Comparison]:
+    """Test all pairs of entrants that judged the same recordings of known speakers."""
+    pairs = []
+    for one, other in itertools.combinations(found, 2):
+        if one.where != other.where:
+            continue
+        ours, theirs = _judged(one), _judged(other)
+        if ours.keys() != theirs.keys() or None in {p.speaker for p in ours.values()}:
+            continue
+        items = sorted(ours)
+        reference = [ours[item].reference for item in items]
+        mine, other_labels = ([side[item].predicted for item in items] for side in (ours, theirs))
+        permuted = paired_permutation(
+            reference, mine, other_labels, [ours[item].speaker for item in items]
+        )
+        pairs.append((one.name, other.name, permuted, mcnemar(reference, mine, other_labels).p))
+    adjusted = holm([permuted.p for _, _, permuted, _ in pairs])
+    independent = holm([p for *_, p in pairs])
+    return [
+        Comparison(first, second, permuted.difference, float(p), float(q))
+        for (first, second, permuted, _), p, q in zip(pairs, adjusted, independent, strict=True)
+    ]
+
+
+def markdown(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
+    """A table for each corpus and protocol, best first, and the tests below it."""
+    lines: list[str] = []
+    for where in dict.fromkeys(entrant.where for entrant in found):
+        corpus, labels, protocol = where
+        here = [entrant for entrant in found if entrant.where == where]
+        here.sort(key=lambda entrant: -entrant.scores["ua"].value)
+        lines += [f"## {corpus}, {len(labels)} emotions: {protocol}", ""]
+        lines += ["| system | UA | 95% interval | WA | 95% interval | seeds |"]
+        lines += ["|---|--:|---|--:|---|--:|"]
+        for entrant in here:
+            cells = [entrant.name]
+            for score in SCORES:
+                one, deviation = entrant.scores[score], entrant.deviations[score]
+                cells.append(f"{one.value:.3f}" + _after(" ± ", deviation))
+                cells.append("none" if math.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}")
+            lines.append(f"| {' | '.join(cells)} | {len(entrant.reports)} |")
+        lines.append("")
+        names = {entrant.name for entrant in here}
+        tested = [test for test in tests if {test.first, test.second} <= names]
+        if tested:
+            lines += ["| first | second | UA difference | p, by speaker | p, McNemar |"]
+            lines += ["|---|---|--:|--:|--:|"]
+            lines += [
+                f"| {test.first} | {test.second} | {test.difference:+.3f} | {test.p:.3f} | "
+                f"{test.mcnemar:.3f} |"
+                for test in tested
+            ]
+            lines += ["", "p-values are adjusted for the number of comparisons (Holm 1979).", ""]
+    return "\n".join(lines)
+
+
+def to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
+    """The same as JSON data; NaN becomes None."""
+    return {
+        "entrants": [
+            {
+                "name": entrant.name,
+                "corpus": entrant.where[0],
+                "labels": list(entrant.where[1]),
+                "protocol": entrant.where[2],
+                "seeds": [report.seed for report in entrant.reports],
+                **{
+                    score: {
+                        "value": one.value,
+                        "low": None if math.isnan(one.low) else one.low,
+                        "high": None if math.isnan(one.high) else one.high,
+                        "deviation": None
+                        if math.isnan(entrant.deviations[score])
+                        else entrant.deviations[score],
+                    }
+                    for score, one in entrant.scores.items()
+                },
+            }
+            for entrant in found
+        ],
+        "comparisons": [dataclasses.asdict(test) for test in tests],
+    }
+
+
+def _pooled(reports: Sequence[Report]) -> dict[str, Interval]:
+    predictions = [one for report in reports for one in report.predictions]
+    speakers = [one.speaker for one in predictions]
+    return intervals(
+        [one.reference for one in predictions],
+        [one.predicted for one in predictions],
+        None if None in speakers else speakers,
+        labels=reports[0].labels,
+        scores=SCORES,
+    )
+
+
+def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], Prediction]:
+    """Predictions by seed, place among those of the same item, file and start."""
+    found: dict[tuple[int, int, str, float], Prediction] = {}
+    for report in entrant.reports:
+        times: dict[tuple[str, float], int] = {}
+        for one in report.predictions:
+            item = one.file, one.start
+            times[item] = times.get(item, -1) + 1
+            found[report.seed, times[item], *item] = one
+    return found
+
+
+def _plan(report: Report) -> str:
+    """The note that says how folds were made."""
+    return next((note for note in report.notes if note.startswith("protocol ")), "")
+
+
+def _names(groups: Sequence[Sequence[Report]]) -> list[str]:
+    """System, recipe, and the fields in which recipes of the same name differ."""
+    first = [group[0] for group in groups]
+    names = []
+    for report in first:
+        recipe = dict(report.recipe)
+        name = report.system
+        if recipe.get("name", "default") != "default":
+            name += f" ({recipe['name']})"
+        rivals = [
+            dict(other.recipe)
+            for other in first
+            if other.system == report.system and other.recipe.get("name") == recipe.get("name")
+        ]
+        differing = [
+            f"{field}={recipe.get(field)}"
+            for field in recipe
+            if any(other.get(field) != recipe[field] for other in rivals)
+        ]
+        names.append(", ".join([name, *differing]))
+    return names
+
+
+def _after(sign: str, value: float) -> str:
+    return "" if math.isnan(value) else f"{sign}{value:.3f}"

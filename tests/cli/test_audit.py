@@ -1,0 +1,42 @@
+"""`serenade audit`, and folds that go from one command to another."""
+
+import json
+
+import pytest
+
+pytest.importorskip("sklearn")
+
+
+def test_a_clean_protocol_and_a_leaking_one(run, tmp_path):
+    speech = ("--root", tmp_path / "speech", "--labels", "angry,sad")
+    clean = run("audit", "synthetic", *speech)
+    assert clean.returncode == 0, clean.stderr
+    assert "looked for shared speakers, byte-identical files" in clean.stdout
+    assert clean.stdout.endswith("no leak found\n")
+    leaking = run("audit", "synthetic", *speech, "--protocol", "random", "--json")
+    assert leaking.returncode == 1
+    (speakers,) = (one for one in json.loads(leaking.stdout)["findings"] if one["leak"])
+    assert speakers["kind"] == "speakers"
+
+
+def test_folds_are_written_and_read(run, tmp_path):
+    speech = ("synthetic", "--root", tmp_path / "speech", "--labels", "angry,sad")
+    settings = ("--set", "copies=0", "--set", "layers=(1,)", "--jobs", "1")
+    folds = tmp_path / "folds.json"
+    first = run(
+        *("evaluate", "whisper-probe", *speech, *settings, "--out", tmp_path / "one"),
+        *("--protocol", "groups", "--protocol-set", "groups=2", "--write-folds", folds),
+    )
+    assert first.returncode == 0, first.stderr
+    again = run(
+        *("evaluate", "whisper-probe", *speech, *settings, "--out", tmp_path / "two"),
+        *("--folds", folds),
+    )
+    assert again.returncode == 0, again.stderr
+    one, two = (
+        json.loads((tmp_path / name / "report.json").read_text("utf-8")) for name in ("one", "two")
+    )
+    assert one["predictions"] == two["predictions"]
+    assert (one["protocol"], two["protocol"]) == ("groups", "given")
+    assert two["speaker_independent"]
+    assert run("audit", *speech, "--folds", folds).returncode == 0

@@ -1,0 +1,128 @@
+"""Runs side by side: seeds averaged, pairs tested where they judged the same recordings."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from serenade.errors import EvaluationError
+from serenade.evaluation import compare, evaluate, paired_permutation, protocols
+
+
+class Knowing:
+    """Right with a given probability, by the file's own name."""
+
+    def __init__(self, share, seed):
+        self.share, self.seed = share, seed
+
+    def fit(self, X, y):  # noqa: ARG002 - it knows without looking
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        truth = [
+            next(i for i, label in enumerate(self.classes_) if label in str(file))
+            for file in X.index.get_level_values("file")
+        ]
+        rng = np.random.default_rng([self.seed, zlib.crc32(str(X.index[0]).encode())])
+        drawn = rng.integers(0, len(self.classes_), len(X))
+        found = np.where(rng.random(len(X)) < self.share, truth, drawn)
+        return np.eye(len(self.classes_))[found]
+
+
+@pytest.fixture
+def report_of(make_corpus):
+    corpus = make_corpus(8, each=5)
+
+    def make(share, seed=0, protocol="loso", system="ours", **recipe):
+        return evaluate(
+            lambda fold_seed: Knowing(share, fold_seed),
+            corpus,
+            protocols.get(protocol),
+            seed=seed,
+            system=system,
+            recipe={"name": "default", **recipe},
+        )
+
+    return make
+
+
+def test_seeds_are_one_entrant(report_of):
+    reports = [report_of(0.6, seed) for seed in (2, 0, 1)]
+    (one,) = compare.entrants(reports)
+    values = [report.metrics["ua"].value for report in reports]
+    assert [report.seed for report in one.reports] == [0, 1, 2]
+    assert one.scores["ua"].value == pytest.approx(np.mean(values))
+    assert one.deviations["ua"] == pytest.approx(np.std(values, ddof=1))
+    assert one.scores["ua"].low < np.mean(values) < one.scores["ua"].high
+    assert "± " in compare.markdown([one], [])
+    with pytest.raises(EvaluationError, match="seed 0: the same run twice"):
+        compare.entrants([*reports, reports[1]])
+
+
+def test_entrants_are_told_apart_by_what_differs(report_of):
+    found = compare.entrants(
+        [
+            report_of(0.5, epochs=3, width=8),
+            report_of(0.5, epochs=9, width=8),
+            report_of(0.2, system="x"),
+        ]
+    )
+    assert [one.name for one in found] == ["ours, epochs=3", "ours, epochs=9", "x"]
+
+
+def test_pairs_are_tested_by_speaker_and_adjusted(report_of):
+    reports = [report_of(0.9, system="good"), report_of(0.5, system="fair"), report_of(0.1)]
+    found = compare.entrants(reports)
+    tests = compare.compare(found)
+    assert {(test.first, test.second) for test in tests} == {
+        *(("good", "fair"), ("good", "ours"), ("fair", "ours")),
+    }
+    alone = paired_permutation(
+        [one.reference for one in reports[0].predictions],
+        [one.predicted for one in reports[0].predictions],
+        [one.predicted for one in reports[2].predictions],
+        [one.speaker for one in reports[0].predictions],
+    )
+    best = next(test for test in tests if (test.first, test.second) == ("good", "ours"))
+    assert best.difference == alone.difference > 0.3
+    assert alone.p < best.p <= 3 * alone.p
+    page = compare.markdown(found, tests)
+    assert page.index("| good |") < page.index("| fair |") < page.index("| ours |")
+    data = json.loads(json.dumps(compare.to_dict(found, tests), allow_nan=False))
+    assert len(data["entrants"]) == len(data["comparisons"]) == 3
+
+
+def test_other_recordings_are_not_compared(report_of):
+    found = compare.entrants([report_of(0.9), report_of(0.5, protocol="random", system="x")])
+    assert compare.compare(found) == []
+    assert compare.markdown(found, []).count("## small") == 2
+
+
+def test_reports_are_found_in_folders(report_of, tmp_path):
+    report_of(0.5).to_json(tmp_path / "runs" / "a" / "report.json")
+    report_of(0.7, 1).to_json(tmp_path / "runs" / "b" / "c" / "report.json")
+    assert len(compare.load([tmp_path / "runs"])) == 2
+    assert len(compare.load([tmp_path / "runs" / "a" / "report.json"])) == 1
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match=r"empty: no report.json below it"):
+        compare.load([tmp_path / "empty"])
+
+
+def test_unknown_speakers_are_not_tested(make_corpus):
+    corpus = make_corpus(4)
+    corpus.table["speaker"] = None
+    reports = [
+        evaluate(
+            lambda seed: DummyClassifier(strategy="uniform", random_state=seed),
+            corpus,
+            protocols.get("random"),
+            system=name,
+        )
+        for name in ("one", "two")
+    ]
+    assert compare.compare(compare.entrants(reports)) == []
