@@ -1,0 +1,72 @@
+"""`serenade reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("paper")
+@click.option("--root", metavar="DIR", type=click.Path(), help="The folder that holds the corpora.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    default="reproduction",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where tables, figures and runs are kept.",
+)
+@click.option(
+    "--fast", is_flag=True, help="A quick look: six speakers, few epochs. Marked as such."
+)
+@click.option("--dry-run", is_flag=True, help="Run nothing: lay out what was finished earlier.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
+@click.option("--device", default="cpu", show_default=True, help="What networks are trained on.")
+def command(
+    paper: str,
+    root: str | None,
+    out: Path,
+    fast: bool,
+    dry_run: bool,
+    jobs: int | None,
+    device: str,
+) -> None:
+    r"""Fill the tables of PAPER (or of all five): its numbers beside ours.
+
+    Each row is run by the paper's protocol and on unseen speakers; one that cannot be run says
+    why. What is finished is never run again, and a run that was killed goes on where it was.
+
+    \b
+    serenade reproduce all --root CORPORA --fast
+    serenade reproduce cnn-transformer --root CORPORA --out results
+    """
+    from serenade import reproduce
+    from serenade.reproduce import render
+    from serenade.reproduce.runner import Runner
+
+    papers = [reproduce.get(name) for name in (reproduce.names() if paper == "all" else [paper])]
+    if fast:
+        out = out / "fast"
+    runner = Runner(
+        root,
+        out,
+        fast=fast,
+        jobs=jobs,
+        device=device,
+        progress=lambda line: click.echo(line, err=True),
+        dry=dry_run,
+    )
+    found = []
+    for one in papers:
+        entries = runner.entries(one)
+        page = render.markdown(one, entries)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{one.name}.md").write_text(page, "utf-8")
+        render.figures(one, entries, runner, out / "figures")
+        click.echo(page)
+        found += entries
+    render.write_json(found, out / "tables.json")
+    filled = sum(entry.speaker_independent is not None for entry in found)
+    click.echo(f"{out}: {filled} of {len(found)} rows filled, the others say why")

@@ -1,0 +1,55 @@
+"""Liu, Kang & Ren (2022)."""
+
+from __future__ import annotations
+
+from serenade.reproduce.base import Paper, Place, Row, Table
+
+_FOUR = ("angry", "happy", "neutral", "sad")
+_FAST = {"epochs": 5}
+_SHARES = {"test": 280 / 6000, "validation": 280 / 6000}
+
+
+def _row(name: str, encoder: str, f1: float | None, accuracy: float | None) -> Row:
+    return Row(
+        name,
+        {"f1_weighted": f1, "wa": accuracy},
+        system="fusion-transformer",
+        changes={"encoder": encoder},
+        fast=_FAST,
+    )
+
+
+PAPER = Paper(
+    name="fusion-transformer",
+    title=(
+        "Improving speech emotion recognition by fusing pre-trained and acoustic features using "
+        "Transformer and BiLSTM"
+    ),
+    citation="Liu, Kang & Ren (2022), doi:10.1007/978-3-031-03948-5_28",
+    tables=(
+        Table(
+            "Table 1",
+            "F1 and accuracy of acoustic features alone, and fused with three encoders'.",
+            (
+                _row("Acoustic Only", "none", 0.789, 0.789),
+                _row("Acoustic+Npc", "npc", 0.861, 0.861),
+                _row("Acoustic+Audio Albert", "aalbert", 0.915, 0.914),
+                _row("Acoustic+Tera", "tera", 0.942, 0.943),
+                _row("ours: Acoustic+Whisper", "whisper", None, None),
+            ),
+            (
+                Place("casia", plan=_SHARES, seeds=5),
+                Place("emodb", _FOUR, plan=_SHARES, seeds=5, stands_for="CASIA"),
+                Place("ravdess", plan=_SHARES, stands_for="CASIA"),
+            ),
+            curves="Figure 5",
+        ),
+    ),
+    notes=(
+        (
+            "The paper draws 6000 utterances of CASIA at random, 5440/280/280; its public part has "
+            "1200, and the same shares are taken. Encoders are those of this project, trained on a "
+            "few hours of speech, where the paper's were trained on hundreds."
+        ),
+    ),
+)

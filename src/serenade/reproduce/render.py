@@ -1,0 +1,161 @@
+"""Reproduced tables as Markdown, JSON and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.evaluation.figures import draw, draw_curves
+from serenade.evaluation.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from serenade.evaluation.report import Report
+    from serenade.reproduce.base import Paper
+    from serenade.reproduce.runner import Entry, Runner
+
+_TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
+_FAST = (
+    "**A quick look (`--fast`): six speakers, one seed, few epochs. It shows that everything runs; "
+    "its numbers mean nothing else.**"
+)
+
+
+def write_json(entries: Sequence[Entry], path: Path) -> Path:
+    """Write every entry, a line each.
+
+    Args:
+        entries: of all papers.
+        path: usually `tables.json`.
+    """
+    lines = ",\n ".join(json.dumps(dataclasses.asdict(e), ensure_ascii=False) for e in entries)
+    return write_atomically(path, f"[\n {lines}\n]\n".encode())
+
+
+def markdown(paper: Paper, entries: Sequence[Entry]) -> str:
+    """A paper's tables: its number, ours by its protocol, ours on unseen speakers.
+
+    Args:
+        paper: whose.
+        entries: of this paper, in the order of `Runner.entries`.
+    """
+    lines = [f"# {paper.name}", "", f"{paper.title}. {paper.citation}.", ""]
+    if any(entry.fast for entry in entries):
+        lines += [_FAST, ""]
+    place = 0
+    for table in paper.tables:
+        count = sum(len(row.values) for row in table.rows) * len(table.places)
+        part = entries[place : place + count]
+        place += count
+        lines += [f"## {table.name}", "", table.caption, "", *_table(part), ""]
+    if paper.notes:
+        lines += [*(f"- {note}" for note in paper.notes), ""]
+    return "\n".join(lines)
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    head = (
+        "| row | corpus | | paper | ours, paper's protocol | ours, unseen speakers | 95% interval |"
+    )
+    lines = [head, "|---|---|---|--:|--:|--:|---|"]
+    for entry in entries:
+        corpus = entry.corpus + (f", for {entry.stands_for}" if entry.stands_for else "")
+        ours = _value(entry.paper_protocol)
+        if entry.spread is not None:
+            ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
+        if entry.speaker_dependent and entry.paper_protocol is not None:
+            ours += " *speaker-dependent*"
+        interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else entry.reason
+        cells = [entry.row, corpus, _TITLES[entry.metric], _value(entry.paper_value)]
+        cells += [ours, _value(entry.speaker_independent), interval]
+        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    return lines
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def figures(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path) -> list[Path]:
+    """Draw a paper's tables as bars, and losses where the paper draws them.
+
+    Args:
+        paper: whose.
+        entries: of this paper.
+        runner: that made them.
+        folder: where figures are written.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    written = []
+    shown = [entry for entry in entries if entry.paper_protocol is not None]
+    for corpus in dict.fromkeys(entry.corpus for entry in shown):
+        part = [e for e in shown if e.corpus == corpus and e.metric == shown[0].metric]
+        if part:
+            stem = folder / f"{paper.name}-{corpus}"
+            written += draw(lambda part=part: bars(part), stem)  # type: ignore[misc]
+    for table in paper.tables:
+        for place in table.places if table.curves else ():
+            reports = _trained(runner, [e for e in shown if e.corpus == place.corpus])
+            if reports:
+                stem = folder / f"{paper.name}-{place.corpus}-losses"
+                written += draw_curves(reports, stem)
+    return written
+
+
+def bars(entries: Sequence[Entry]) -> Figure:
+    """The paper's numbers and ours side by side, with whiskers for intervals.
+
+    Args:
+        entries: of one metric and corpus.
+    """
+    from matplotlib.figure import Figure
+
+    rows = list(dict.fromkeys(entry.row for entry in entries))
+    by_row = {entry.row: entry for entry in entries}
+    figure = Figure(figsize=(5.2, 0.9 + 0.55 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    kinds = (
+        ("paper", "white", "paper_value", None),
+        ("ours, paper's protocol", "0.75", "paper_protocol", ("paper_low", "paper_high")),
+        ("ours, unseen speakers", "0.3", "speaker_independent", ("low", "high")),
+    )
+    for offset, (label, colour, name, ends) in enumerate(kinds):
+        places = [row + 0.27 * (offset - 1) for row in range(len(rows))]
+        values = [_or_nan(getattr(by_row[row], name)) for row in rows]
+        if np.isnan(values).all():
+            continue
+        axes.barh(
+            places, values, 0.25, label=label, color=colour, edgecolor="black", linewidth=0.5
+        )
+        if ends is not None:
+            limits = np.array([[_or_nan(getattr(by_row[row], e)) for row in rows] for e in ends])
+            reach = np.abs(limits - np.array(values))
+            axes.errorbar(values, places, xerr=reach, fmt="none", ecolor="black", elinewidth=0.6)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"{_TITLES[entries[0].metric]} on {entries[0].corpus}")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _trained(runner: Runner, entries: Sequence[Entry]) -> dict[str, Report]:
+    """The first report of each row, for its curves."""
+    return {
+        entry.row: runner.kept(entry.runs[0]) for entry in entries if entry.runs and entry.seeds
+    }

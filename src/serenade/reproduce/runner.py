@@ -1,0 +1,270 @@
+"""Running what fills a paper's tables: each run once, kept, and gone on with after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade import corpora, systems
+from serenade.errors import SerenadeError
+from serenade.evaluation import evaluate
+from serenade.evaluation import get as get_protocol
+from serenade.evaluation.report import Report
+from serenade.reproduce.base import runs
+from serenade.training import Estimator
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from serenade.corpora.base import Corpus
+    from serenade.reproduce.base import Paper, Place, Row, Run, Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One number of a paper beside ours.
+
+    Args:
+        paper: name of the paper's system.
+        table: as the paper numbers it.
+        row: as the paper names it.
+        metric: `ua`, `wa` or `f1_weighted`.
+        corpus: what it was measured on here.
+        stands_for: the paper's corpus, where this is another one.
+        paper_value: what the paper prints for this corpus; None where it prints nothing.
+        paper_protocol: ours by the paper's protocol, mean over seeds; None where it was not run.
+        speaker_independent: ours on unseen speakers; likewise.
+        low: lower end of its 95% interval, over speakers.
+        high: upper end.
+        paper_low: lower end of the interval under the paper's protocol.
+        paper_high: upper end.
+        seeds: how many, under the paper's protocol.
+        spread: standard deviation over them; None of one.
+        speaker_dependent: whether the paper's protocol trains on test speakers.
+        reason: why a number is lacking; empty where none is.
+        fast: whether this is a quick look only, never to be quoted.
+        runs: names of the runs behind it.
+    """
+
+    paper: str
+    table: str
+    row: str
+    metric: str
+    corpus: str
+    stands_for: str
+    paper_value: float | None
+    paper_protocol: float | None = None
+    speaker_independent: float | None = None
+    low: float | None = None
+    high: float | None = None
+    paper_low: float | None = None
+    paper_high: float | None = None
+    seeds: int = 0
+    spread: float | None = None
+    speaker_dependent: bool | None = None
+    reason: str = ""
+    fast: bool = False
+    runs: tuple[str, ...] = ()
+
+
+class Runner:
+    """Makes and keeps the reports of runs.
+
+    Args:
+        root: the folder that holds the corpora.
+        out: where runs are kept, below `runs/`.
+        fast: a quick look with few speakers and epochs.
+        jobs: processes for extraction; None for all cores.
+        device: what networks are trained on.
+        progress: called with a line as work goes on.
+        dry: whether nothing is run: what was not finished earlier is lacking.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None,
+        out: str | os.PathLike[str],
+        *,
+        fast: bool = False,
+        jobs: int | None = None,
+        device: str = "cpu",
+        progress: Callable[[str], None] = lambda _: None,
+        dry: bool = False,
+    ) -> None:
+        self.root = root
+        self.out = Path(out)
+        self.fast = fast
+        self.jobs = jobs
+        self.device = device
+        self.progress = progress
+        self.dry = dry
+        self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus] = {}
+
+    def entries(self, paper: Paper) -> list[Entry]:
+        """Every number of a paper's tables beside ours, each with its reason where it lacks."""
+        return [
+            entry
+            for table in paper.tables
+            for row in table.rows
+            for place in table.places
+            for entry in self._entries(paper, table, row, place)
+        ]
+
+    def report(self, run: Run) -> Report:
+        """The report of a run: the one that is kept, or a new one.
+
+        Raises:
+            SerenadeError: it cannot be run here; the message says why.
+        """
+        folder = self.out / "runs" / run.name
+        kept = folder / "report.json"
+        if kept.is_file():
+            return Report.from_json(kept)
+        if self.dry:
+            raise SerenadeError("not run yet")
+        self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
+        report = self._evaluated(run)
+        report.to_json(kept)
+        (folder / "report.md").write_text(report.to_markdown(), "utf-8")
+        report.to_figures(folder)
+        return report
+
+    def kept(self, name: str) -> Report:
+        """The report of a finished run, by its name."""
+        return Report.from_json(self.out / "runs" / name / "report.json")
+
+    def _evaluated(self, run: Run) -> Report:
+        corpus = self._corpus(run)
+        system = systems.get(run.system)
+        recipe = system.recipe(run.recipe, **run.changes)
+        stated = {"name": run.recipe, **dataclasses.asdict(recipe)}
+        return evaluate(
+            lambda seed: Estimator(
+                system,
+                recipe,
+                seed=seed,
+                jobs=self.jobs,
+                device=self.device,
+                checkpoints=self.out / "checkpoints",
+            ),
+            corpus,
+            get_protocol(run.protocol, **run.plan),
+            seed=run.seed,
+            progress=self.progress,
+            system=run.system,
+            command=f"serenade reproduce (run {run.name})",
+            recipe=json.loads(json.dumps(stated)),
+        )
+
+    def _corpus(self, run: Run) -> Corpus:
+        key = run.corpus, run.labels, run.speakers
+        if key not in self._corpora:
+            options: dict[str, Any] = {"labels": run.labels} if run.labels else {}
+            corpus = corpora.open(run.corpus, self.root, **options)
+            if run.speakers:
+                kept = corpus.table["speaker"].isin(corpus.speakers[: run.speakers])
+                corpus = corpus.select(kept)
+            self._corpora[key] = corpus
+        return self._corpora[key]
+
+    def _entries(self, paper: Paper, table: Table, row: Row, place: Place) -> list[Entry]:
+        blank = [
+            Entry(
+                paper=paper.name,
+                table=table.name,
+                row=row.name,
+                metric=metric,
+                corpus=place.corpus,
+                stands_for=place.stands_for,
+                paper_value=None if place.stands_for else value,
+                fast=self.fast,
+            )
+            for metric, value in row.values.items()
+        ]
+        if not row.system:
+            return [dataclasses.replace(entry, reason=row.reason) for entry in blank]
+        by_paper, unseen = runs(row, place, fast=self.fast)
+        papers, reason = self._reports(by_paper)
+        ours, other = self._reports(unseen)
+        reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
+        names = tuple(run.name for run in (*by_paper, *unseen))
+        return [
+            dataclasses.replace(
+                entry,
+                reason=reasons,
+                runs=names,
+                **_by_paper(entry.metric, papers),
+                **_unseen(entry.metric, ours),
+            )
+            for entry in blank
+        ]
+
+    def _reports(self, wanted: Sequence[Run]) -> tuple[list[Report], str]:
+        """The reports that could be made, and why others could not."""
+        found, reason = [], ""
+        for run in wanted:
+            try:
+                found.append(self.report(run))
+            except SerenadeError as error:
+                reason = _brief(error)
+                self.progress(f"{run.name}: {reason}")
+        return found, reason
+
+
+def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
+    """What an entry says of the paper's protocol."""
+    if not reports:
+        return {}
+    values = [report.metrics[metric].value for report in reports]
+    pooled = pooled_interval(metric, reports)
+    return {
+        "paper_protocol": float(np.mean(values)),
+        "paper_low": pooled[0],
+        "paper_high": pooled[1],
+        "seeds": len(reports),
+        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "speaker_dependent": not all(report.speaker_independent for report in reports),
+    }
+
+
+def _unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
+    """What an entry says of unseen speakers."""
+    if not reports:
+        return {}
+    (report,) = reports
+    found = report.metrics[metric]
+    return {
+        "speaker_independent": found.value,
+        "low": _number(found.low),
+        "high": _number(found.high),
+    }
+
+
+def pooled_interval(metric: str, reports: Sequence[Report]) -> tuple[float | None, float | None]:
+    """The interval of a score of all predictions of several seeds, speakers being resampled."""
+    if len(reports) == 1:
+        found = reports[0].metrics[metric]
+    else:
+        together = dataclasses.replace(
+            reports[0],
+            folds=tuple(fold for report in reports for fold in report.folds),
+            predictions=tuple(one for report in reports for one in report.predictions),
+        )
+        found = together.metrics[metric]
+    return _number(found.low), _number(found.high)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _brief(error: SerenadeError) -> str:
+    """An error as a reason, without this machine's folders."""
+    words = [Path(word).name if word.startswith("/") else word for word in str(error).split()]
+    return " ".join(words)

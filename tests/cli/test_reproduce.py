@@ -1,0 +1,26 @@
+"""`serenade reproduce` where no corpus is: every row is there and says why it is empty."""
+
+import json
+
+import pytest
+
+pytest.importorskip("skorch")
+
+
+def test_rows_without_a_corpus_say_so(run, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    done = run("reproduce", "cnn-transformer", "--root", "nothing", "--fast", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out" / "fast" / "tables.json").read_text("utf-8"))
+    assert [entry["paper_value"] for entry in data] == [0.8075, 0.7161, None, 0.8046]
+    assert all("ravdess" in entry["reason"].lower() for entry in data)
+    assert all(entry["fast"] for entry in data)
+    assert "0 of 4 rows filled" in done.stdout
+    assert str(tmp_path) not in done.stdout
+
+
+def test_an_unknown_paper_is_one_line(run):
+    done = run("reproduce", "tera")
+    assert done.returncode == 1
+    assert "choose from fusion-transformer" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,131 @@
+"""Tables are filled from runs that are made once; what cannot be run says why."""
+
+import json
+
+import pytest
+
+pytest.importorskip("skorch")
+
+from serenade.evaluation.report import Report
+from serenade.reproduce import render
+from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.runner import Runner
+
+FIELDS = {
+    *("paper", "table", "row", "metric", "paper_value", "paper_protocol"),
+    *("speaker_independent", "low", "high", "reason"),
+}
+PLACE = Place(
+    "synthetic", ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=2, stands_for="X"
+)
+PAPER = Paper(
+    name="paper",
+    title="A title",
+    citation="Nobody (2000)",
+    tables=(
+        Table(
+            "Table 1",
+            "What it shows.",
+            (
+                Row("probe", {"wa": 0.9, "ua": None}, "whisper-probe", changes={"copies": 0}),
+                Row("network", {"wa": 0.8}, "dcnn", changes={"epochs": 2, "channels": (8, 8)}),
+                Row("others", {"wa": 0.7}, reason="published by others"),
+            ),
+            (Place("casia"), PLACE),
+            curves="Figure 1",
+        ),
+    ),
+    notes=("What must be known.",),
+)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A runner, its lines, its entries, and its folder."""
+    root, out = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("out")
+    lines = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERENADE_CACHE", str(root / "cache"))
+        runner = Runner(root / "speech", out, jobs=1, fast=True, progress=lines.append)
+        entries = runner.entries(PAPER)
+    return runner, lines, entries, out
+
+
+def test_each_number_stands_beside_ours(filled):
+    _, _, entries, out = filled
+    by = {(e.row, e.metric, e.corpus): e for e in entries}
+    assert len(by) == len(entries) == 8
+    probe = by["probe", "wa", "synthetic"]
+    assert probe.paper_value is None  # the paper printed its number for another corpus
+    assert (probe.stands_for, probe.reason, probe.fast) == ("X", "", True)
+    assert probe.low <= probe.speaker_independent <= probe.high
+    assert probe.paper_low <= probe.paper_protocol <= probe.paper_high
+    report = Report.from_json(out / "runs" / probe.runs[-1] / "report.json")
+    assert report.speaker_independent
+    assert report.metrics["wa"].value == probe.speaker_independent
+    assert by["probe", "ua", "synthetic"].runs == probe.runs
+
+
+def test_what_cannot_be_run_says_why(filled):
+    _, _, entries, out = filled
+    by = {(e.row, e.corpus): e for e in entries}
+    absent = by["network", "casia"]
+    assert absent.paper_value == 0.8
+    assert absent.speaker_independent is absent.paper_protocol is None
+    assert "casia" in absent.reason.lower()
+    assert str(out.parent) not in absent.reason
+    assert by["others", "casia"].reason == "published by others"
+
+
+def test_finished_runs_are_not_run_again(filled):
+    runner, lines, entries, out = filled
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("report.json")}
+    assert len(before) == 4
+    told = len(lines)
+    again = [e for e in runner.entries(PAPER) if e.corpus == "synthetic"]
+    assert again == [e for e in entries if e.corpus == "synthetic"]
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("report.json")} == before
+    assert not [line for line in lines[told:] if "casia" not in line.lower()]
+    dry = Runner(None, out, fast=True, dry=True).entries(PAPER)
+    assert [e.speaker_independent for e in dry] == [e.speaker_independent for e in entries]
+    assert {e.reason for e in Runner(None, out / "new", dry=True).entries(PAPER)} == {
+        "not run yet",
+        "published by others",
+    }
+
+
+def test_seeds_are_averaged():
+    from types import SimpleNamespace
+
+    from serenade.reproduce.runner import _by_paper
+
+    def report(value):
+        return SimpleNamespace(
+            metrics={"wa": SimpleNamespace(value=value, low=0.1, high=0.9)},
+            speaker_independent=False,
+        )
+
+    assert _by_paper("wa", [report(0.5)])["spread"] is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serenade.reproduce.runner.pooled_interval", lambda *_: (0.2, 0.8))
+        found = _by_paper("wa", [report(0.5), report(0.7)])
+    assert found["paper_protocol"] == pytest.approx(0.6)
+    assert found["spread"] == pytest.approx(0.1414, abs=1e-4)
+    assert (found["seeds"], found["speaker_dependent"]) == (2, True)
+
+
+def test_tables_figures_and_json(filled, tmp_path):
+    runner, _, entries, _ = filled
+    page = render.markdown(PAPER, entries)
+    assert "A quick look" in page
+    assert "| probe | casia | WA | 0.900 | - | - |" in page
+    assert "*speaker-dependent*" in page
+    assert "- What must be known." in page
+    data = json.loads(render.write_json(entries, tmp_path / "tables.json").read_text("utf-8"))
+    assert len(data) == 8
+    assert all(set(entry) >= FIELDS for entry in data)
+    written = {path.name for path in render.figures(PAPER, entries, runner, tmp_path)}
+    assert written == {
+        *("paper-synthetic.png", "paper-synthetic.pdf"),
+        *("paper-synthetic-losses.png", "paper-synthetic-losses.pdf"),
+    }
