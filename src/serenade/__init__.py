@@ -9,7 +9,8 @@ The shortest use, offline and without PyTorch:
 >>> "angry" in model.labels
 True
 
-`model.predict("call.wav")` gives one prediction, `model.timeline("call.wav")` one per window.
+`model.predict("call.wav")` gives one prediction, `model.timeline("call.wav")` segments over time,
+`serenade.stream(sampling_rate=48000)` takes a signal while it comes.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
-    from serenade.inference import Model
+    from serenade.inference import Model, Stream
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "load", "stream"]
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Model:
@@ -37,3 +38,35 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
     from serenade.inference import Model
 
     return Model.load(path)
+
+
+def stream(
+    model: Model | None = None,
+    *,
+    sampling_rate: int,
+    window: float | None = None,
+    hop: float | None = None,
+) -> Stream:
+    """Judge a signal while it comes, chunk by chunk.
+
+    Args:
+        model: None for the bundled one.
+        sampling_rate: of the samples that will come, in Hz.
+        window: length of a look in seconds; None for the default.
+        hop: seconds between looks; None for the default.
+
+    Returns:
+        A `serenade.inference.Stream`: `push(chunk)` and `close()` give updates, `latency` says how
+        long they take.
+
+    >>> import numpy as np
+    >>> round(stream(sampling_rate=16000).latency, 2)
+    1.48
+    """
+    from serenade.inference.windows import HOP, WINDOW
+
+    return (model or load()).stream(
+        sampling_rate,
+        window=WINDOW if window is None else window,
+        hop=HOP if hop is None else hop,
+    )

@@ -57,6 +57,10 @@ class SilenceError(AudioError):
     """Nothing above -80 dBFS."""
 
 
+class NoSpeechError(AudioError):
+    """A long recording in which nobody speaks."""
+
+
 class SignalFormatError(AudioError):
     """An array or a rate of the wrong shape, type or range."""
 
@@ -71,6 +75,10 @@ class EvaluationError(SerenadeError, ValueError):
 
 class ModelError(SerenadeError):
     """A model folder that is missing, damaged or of another version."""
+
+
+class DeviceError(SerenadeError):
+    """No microphone, or it cannot be opened."""
 
 
 class MissingExtraError(SerenadeError, ImportError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import soundfile
 import soxr
 
-from serenade.audio import read
+from serenade import errors
+from serenade.audio import read, read_blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,3 +162,63 @@ def test_reading_imports_nothing_heavy(wav: Path) -> None:
         [sys.executable, "-c", code, str(wav)], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype"), [(s, t) for s, t, _ in LOSSLESS if t != "PCM_U8"] + LOSSY
+)
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_blocks_are_the_signal(tmp_path: Path, suffix: str, subtype: str, rate: int) -> None:
+    if subtype == "OPUS":
+        rate = 48000
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (400_000, 2))
+    path = write(tmp_path / f"long.{suffix}", noise, rate, subtype=subtype)
+    blocks = list(read_blocks(path))
+    assert len(blocks) > 2
+    np.testing.assert_array_equal(np.concatenate(blocks), read(path).signal)
+
+
+def test_blocks_raise_what_reading_raises(tmp_path: Path, tone: np.ndarray) -> None:
+    path = write(tmp_path / "cut.flac", np.tile(tone, 60))
+    path.write_bytes(path.read_bytes()[:-5000])
+    blocks = read_blocks(path)
+    assert next(blocks).size  # what is there comes first
+    with pytest.raises(errors.TruncatedAudioError):
+        list(blocks)
+    with pytest.raises(errors.SilenceError):
+        list(read_blocks(write(tmp_path / "silent.wav", np.zeros(16000))))
+    with pytest.raises(errors.TooShortError):
+        list(read_blocks(write(tmp_path / "short.wav", tone[:160])))
+    broken = tone.copy()
+    broken[3] = np.nan
+    with pytest.raises(errors.NonFiniteAudioError):
+        list(read_blocks(write(tmp_path / "nan.wav", broken, subtype="FLOAT")))
+    with pytest.raises(errors.MissingFileError):
+        list(read_blocks(tmp_path / "absent.wav"))
+
+
+def crashed(path: Path) -> Path:
+    """A WAV file whose recorder did not come to write its length."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = bytes(4)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_blocks_take_little_memory(tmp_path: Path, broken: bool) -> None:
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 44100, 2, "PCM_16") as file:
+        for _ in range(24):
+            file.write(np.random.default_rng(0).uniform(-0.5, 0.5, (44100 * 5, 2)))
+    if broken:
+        crashed(path)
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        count = sum(block.size for block in read_blocks(path))
+        assert tracemalloc.get_traced_memory()[1] < size / 3
+    finally:
+        tracemalloc.stop()
+    assert count == 120 * 16000

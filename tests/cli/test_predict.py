@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import shutil
 
@@ -30,15 +31,73 @@ def test_json(run, example):
 
 def test_lines_for_people(run, example):
     done = run("predict", "--timeline", example)
-    first, *windows = done.stdout.splitlines()
+    first, *segments = done.stdout.splitlines()
     assert first.startswith(f"{example}: ")
-    assert len(windows) > 5
-    assert windows[0].split()[:4] == ["0.0", "-", "3.0", "s"]
+    assert len(segments) >= 2
+    assert segments[0].split()[:4] == ["0.0", "-", segments[0].split()[2], "s"]
 
 
 def test_json_with_a_timeline(run, example):
     (entry,) = json.loads(run("predict", "--timeline", "--hop", "2", "--json", example).stdout)
-    assert [window["start"] for window in entry["windows"][:3]] == [0, 2, 4]
+    segments = entry["segments"]
+    assert segments[0]["start"] == 0
+    assert list(segments[0]) == ["start", "end", "emotion", "probability", "probabilities"]
+    assert all(one["end"] <= other["start"] for one, other in itertools.pairwise(segments))
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "start"),
+    [("a.vtt", (), "WEBVTT"), ("a.txt", ("--format", "textgrid"), 'File type = "ooTextFile"')],
+)
+def test_timelines_are_written(run, example, tmp_path, name, format_, start):
+    done = run("predict", example, "--out", tmp_path / name, *format_)
+    assert done.returncode == 0
+    assert (tmp_path / name).read_text("utf-8").startswith(start)
+
+
+def test_several_timelines_go_into_a_folder(run, example, tmp_path):
+    shutil.copy(example, tmp_path / "other.flac")
+    run("predict", example, "other.flac", "--out", "grids", "--format", "textgrid")
+    names = sorted(path.name for path in (tmp_path / "grids").iterdir())
+    assert names == ["example.TextGrid", "other.TextGrid"]
+    run("predict", example, "other.flac", "--out", "db", "--format", "audformat")
+    assert (tmp_path / "db" / "db.yaml").is_file()
+
+
+def test_plot(run, example, tmp_path):
+    pytest.importorskip("matplotlib")
+    done = run("predict", example, "--plot", tmp_path / "a.png")
+    assert done.returncode == 0
+    assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+def test_enrolment_is_said(run, example, tmp_path):
+    (tmp_path / "voice").mkdir()
+    shutil.copy(example, tmp_path / "voice" / "normal.flac")
+    first = run("predict", example, "--enrol", "voice").stdout.splitlines()[0]
+    assert "enrolled: neutral speech, " in first
+    (entry,) = json.loads(run("predict", example, "--enrol", "self", "--json").stdout)
+    assert entry["enrolment"].startswith("none, ")
+    assert "to enrol itself" in entry["enrolment"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--hop", "3", "--window", "2"), "leaves gaps"),
+        (("--format", "json"), "name it"),
+        (("--out", "a.xyz"), "no format has that suffix"),
+        (("--plot", "a.png", "--enrol", "empty"), "no recordings in empty"),
+        (("--enrol", "self", "--enrol", "empty"), "goes with no other"),
+        (("--json", "--csv", "-"), "would both print"),
+    ],
+)
+def test_options_that_do_not_go(run, example, tmp_path, options, says):
+    (tmp_path / "empty").mkdir()
+    done = run("predict", example, *options)
+    assert done.returncode != 0
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 def test_csv(run, example, tmp_path):

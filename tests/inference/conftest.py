@@ -1,11 +1,15 @@
 """Real files to predict: the committed example, and what it can be turned into."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import serenade
+from serenade.audio import read
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
 
@@ -22,6 +26,17 @@ def model():
     return serenade.load()
 
 
+@pytest.fixture(scope="session")
+def talk():
+    """Samples at 16 kHz: speech of 3 s and 1.2 s between pauses of 2, 1 and 1.5 s, soft noise."""
+    speech = read(EXAMPLE).signal
+    first, second = speech[6000:54_000], speech[70_000:89_200]
+    pauses = [np.zeros(round(seconds * 16000), np.float32) for seconds in (2, 1, 1.5)]
+    joined = np.concatenate([pauses[0], first, pauses[1], second, pauses[2]])
+    noise = np.random.default_rng(0).standard_normal(joined.size)
+    return (joined + 0.0005 * noise).astype(np.float32)
+
+
 @pytest.fixture
 def folder(tmp_path, example):
     """Ten files in folders of two levels, one of them not audio, and things to pass over."""
@@ -34,3 +49,26 @@ def folder(tmp_path, example):
     (root / "notes.txt").write_text("passed over")
     (root / "._0.flac").write_bytes(b"\x00\x05\x16\x07")
     return root
+
+
+@pytest.fixture
+def peak_memory():
+    """Run code in a process of its own, in which `peak()` is the most memory it has had, in MB.
+
+    Not `ru_maxrss`, which a process inherits from the one that started it.
+    """
+    peak = (
+        "peak = lambda: next(int(line.split()[1]) / 1024 for line in open('/proc/self/status')"
+        " if line.startswith('VmHWM'));"
+    )
+
+    def running(code, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", peak + code, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    return running

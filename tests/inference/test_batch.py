@@ -1,8 +1,11 @@
 """Folders of recordings."""
 
 import os
+import re
 
+import numpy as np
 import pytest
+import soundfile
 
 from serenade.errors import AudioError, MissingFileError, NotAudioError
 from serenade.inference import Prediction
@@ -39,6 +42,25 @@ def test_a_missing_file_is_an_answer_too(model, example, tmp_path):
 
 
 def test_timelines_on_request(model, example):
-    ((_, windows),) = predict_files(model, [str(example)], windows=(3.0, 1.0))
-    assert len(windows) > 3
-    assert windows == model.timeline(example, window=3.0, hop=1.0)
+    ((prediction, timeline),) = predict_files(model, [str(example)], windows=(3.0, 1.0))
+    assert timeline == model.timeline(str(example), window=3.0, hop=1.0)
+    assert prediction == timeline.overall()  # of 14 s: a short recording is looked at as a whole
+
+
+def test_a_short_recording_with_a_timeline_is_still_one_utterance(model, talk, tmp_path):
+    path = tmp_path / "short.wav"
+    soundfile.write(path, talk, 16000)
+    ((prediction, timeline),) = predict_files(model, [str(path)], windows=(2.0, 1.0))
+    assert timeline.segments
+    assert prediction == model.predict(str(path))
+
+
+def test_recordings_enrol_themselves_or_say_why_not(model, talk, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.tile(talk, 7), 16000)
+    soundfile.write(tmp_path / "short.wav", talk, 16000)
+    files = [str(tmp_path / name) for name in ("long.wav", "short.wav")]
+    (long, _), (short, _) = predict_files(model, files, by_itself=True)
+    assert re.fullmatch(r"by itself, \d+ utterances", long.enrolment)
+    assert long.probabilities != model.predict(files[0]).probabilities
+    assert short.enrolment == "none, 1 utterance of the 10 it takes to enrol itself"
+    assert short.probabilities == model.predict(files[1]).probabilities

@@ -1,6 +1,14 @@
 """What predictions look like as data."""
 
-from serenade.inference import Prediction, Window
+import pytest
+
+from serenade.errors import NoSpeechError
+from serenade.inference import Prediction, Segment, Timeline
+
+SEGMENTS = (
+    Segment(1.0, 2.0, {"angry": 1.0, "sad": 0.0}),
+    Segment(3.0, 6.0, {"angry": 0.2, "sad": 0.8}),
+)
 
 
 def test_a_prediction_as_json():
@@ -14,13 +22,41 @@ def test_a_prediction_as_json():
     }
 
 
-def test_a_window_as_json():
-    made = Window("a.wav", 9.0, {"angry": 1.0, "sad": 0.0}, start=1.0, end=4.0, speech=False)
+def test_enrolment_is_said_where_there_is_one():
+    made = Prediction("a.wav", 1.0, {"sad": 1.0}, "by itself, 12 utterances")
+    assert made.to_dict()["enrolment"] == "by itself, 12 utterances"
+
+
+def test_a_timeline_as_json():
+    made = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS)
     assert made.to_dict() == {
-        "start": 1.0,
-        "end": 4.0,
-        "speech": False,
-        "emotion": "angry",
-        "probability": 1.0,
-        "probabilities": {"angry": 1.0, "sad": 0.0},
+        "file": "a.wav",
+        "duration": 7.0,
+        "segments": [
+            {
+                "start": 1.0,
+                "end": 2.0,
+                "emotion": "angry",
+                "probability": 1.0,
+                "probabilities": {"angry": 1.0, "sad": 0.0},
+            },
+            {
+                "start": 3.0,
+                "end": 6.0,
+                "emotion": "sad",
+                "probability": 0.8,
+                "probabilities": {"angry": 0.2, "sad": 0.8},
+            },
+        ],
     }
+
+
+def test_the_whole_is_the_mean_over_speech():
+    overall = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS, "e").overall()
+    assert overall.probabilities == pytest.approx({"angry": 0.4, "sad": 0.6})
+    assert (overall.file, overall.duration, overall.enrolment) == ("a.wav", 7.0, "e")
+
+
+def test_no_speech_is_an_error_that_names_the_file():
+    with pytest.raises(NoSpeechError, match=r"a\.wav: holds no speech"):
+        Timeline("a.wav", 7.0, ("angry",), ()).overall()

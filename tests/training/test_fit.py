@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from serenade import load, systems
+from serenade import corpora, load, systems
 from serenade.errors import SerenadeError
 from serenade.training import Estimator
 from serenade.training.export import fit_temperature, linear_head, save
@@ -30,7 +30,10 @@ def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp
         citation="none",
         progress=lines.append,
     )
-    assert lines == [f"held-out speakers: UA {unseen.ua:.3f}"]
+    assert lines == [
+        f"held-out speakers: UA {unseen.ua:.3f}",
+        "no enrolment: that takes 5 speakers or more",
+    ]
     assert unseen.speaker_independent
     model = load(tmp_path / "model")
     assert model.labels == ("angry", "happy", "neutral", "sad")
@@ -40,8 +43,25 @@ def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp
         scaled = expected ** (1 / temperature)
         np.testing.assert_allclose(found, scaled / scaled.sum(), atol=1e-3)
     card = (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
-    for stated in ("CC0", f"{unseen.ua:.3f}", "synthetic", "five groups of speakers"):
+    for stated in ("CC0", f"{unseen.ua:.3f}", "synthetic", "five groups of speakers", "too few"):
         assert stated in card
+
+
+def test_with_enough_speakers_the_folder_can_be_enrolled(tmp_path, probe):
+    labels = ("angry", "neutral", "sad")
+    corpus = corpora.open("synthetic", tmp_path, speakers=5, sentences=2, labels=labels)
+    lines = []
+    estimator = Estimator(probe[0], probe[0].recipe("default", copies=0, layers=(1,)), jobs=1)
+    facts = {"corpus": "synthetic", "licence": "CC0", "citation": "none"}
+    train(estimator, corpus.table, tmp_path / "model", progress=lines.append, **facts)
+    assert lines[1].startswith("the same, enrolled with some recordings each: UA ")
+    model = load(tmp_path / "model")
+    assert model.description["enrolment"]["temperature"] > 0
+    file = corpus.table.index[0][0]
+    enrolled = model.enrol([file]).predict(file)
+    assert enrolled.enrolment == "neutral speech, 1 utterance"
+    assert enrolled.probabilities != model.predict(file).probabilities
+    assert lines[1].split()[-1] in (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
 
 
 def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
@@ -49,7 +69,7 @@ def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
     pair = np.isin(y, ["angry", "sad"])
     estimator = Estimator(*probe, jobs=1).fit(X[pair], y[pair])
     weights, bias = linear_head(estimator)
-    features = np.concatenate(estimator._features(X[pair], estimator.feature))
+    features = np.concatenate(estimator._matrices(X[pair], estimator.features[0]))
     logits = features @ weights + bias
     odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(odds, estimator.predict_proba(X[pair]), atol=1e-5)

@@ -80,13 +80,13 @@ def missing_bytes(path: Path) -> int:
 
 
 def mended(path: Path) -> BinaryIO | None:
-    """The content of a WAV file whose length was never filled in, its length filled in.
+    """A WAV file whose length was never filled in, opened as if it were.
 
     A recorder that crashes, and some that write to a pipe, leave a zero where the samples' length
     belongs; libsndfile then finds no sample.
 
     Returns:
-        None where the file is no such file.
+        The file, for the caller to close; None where the file is no such file.
     """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
@@ -98,10 +98,47 @@ def mended(path: Path) -> BinaryIO | None:
         # Another chunk after the zero: the file is complete, and empty.
         if length or size - start < 8 or file.read(4).isalpha():
             return None
-        file.seek(0)
-        content = bytearray(file.read())
-    struct.pack_into("<I", content, start - 4, min(size - start, 0xFFFFFFFF))
-    return io.BytesIO(content)
+    patch = struct.pack("<I", min(size - start, 0xFFFFFFFF))
+    return io.BufferedReader(_Patched(path, start - 4, patch))
+
+
+class _Patched(io.RawIOBase):
+    """A file with some of its bytes replaced: nothing of it is held in memory.
+
+    Args:
+        path: the file.
+        position: of the first replaced byte.
+        patch: what is read there instead.
+    """
+
+    def __init__(self, path: Path, position: int, patch: bytes) -> None:
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self._position = position
+        self._patch = patch
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        start = self._file.tell()
+        count = self._file.readinto(buffer) or 0
+        first = max(self._position, start)
+        last = min(self._position + len(self._patch), start + count)
+        if first < last:
+            patch = self._patch[first - self._position : last - self._position]
+            buffer[first - start : last - start] = patch
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def states_mp3_length(path: Path) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from serenade import errors
 from serenade.audio.container import mended, missing_bytes, states_mp3_length
@@ -16,6 +16,7 @@ from serenade.audio.container import mended, missing_bytes, states_mp3_length
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
 RATES = (1000, 768_000)
@@ -24,20 +25,34 @@ RATES = (1000, 768_000)
 CHANNELS = 64
 """Most channels a recording may have."""
 
-_BLOCK = 1 << 20  # samples decoded at once: a header may promise more than memory holds
+_BLOCK = 1 << 18  # samples decoded at once: a header may promise more than memory holds
 _UNKNOWN = 1 << 62  # libsndfile's length of a stream that does not state one is beyond this
 
 
-def decode(name: str, start: float, end: float | None) -> tuple[NDArray[np.float32], int]:
-    """Samples of a file between two times, and their rate in Hz.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decoded:
+    """A file that was opened and whose header is sound.
+
+    Args:
+        rate: in Hz.
+        channels: in each block.
+        blocks: float32 samples `(samples, channels)`, integer formats scaled to [-1, 1]; a
+            TruncatedAudioError where the file holds fewer than its header states.
+    """
+
+    rate: int
+    channels: int
+    blocks: Iterator[NDArray[np.float32]]
+
+
+@contextlib.contextmanager
+def opened(name: str, start: float, end: float | None) -> Iterator[Decoded]:
+    """Open a file to decode it between two times, a block at a time.
 
     Args:
         name: the file.
         start: in seconds.
         end: in seconds; None, or beyond it, for the file's end.
-
-    Returns:
-        Float32 samples `(samples, channels)`, integer formats scaled to [-1, 1], and the rate.
 
     Raises:
         AudioError: one of its subclasses says what is wrong with the file and what to do.
@@ -59,8 +74,8 @@ def decode(name: str, start: float, end: float | None) -> tuple[NDArray[np.float
         ) from None
     # Bytes, since soundfile cannot encode every name that a POSIX system may have.
     source = content or (name if os.name == "nt" else os.fsencode(name))
-    with _opened(name, source, cut) as file:
-        return _segment(name, file, start, stop), file.samplerate
+    with content or contextlib.nullcontext(), _opened(name, source, cut) as file:
+        yield Decoded(file.samplerate, file.channels, _segment(name, file, start, stop))
 
 
 def _check_file(name: str) -> None:
@@ -108,7 +123,7 @@ def _opened(name: str, source: Any, cut: bool) -> Any:
     return file
 
 
-def _segment(name: str, file: Any, start: float, stop: float) -> NDArray[np.float32]:
+def _segment(name: str, file: Any, start: float, stop: float) -> Iterator[NDArray[np.float32]]:
     """Samples between two times; an error where they are fewer than the header states."""
     import soundfile
 
@@ -120,17 +135,21 @@ def _segment(name: str, file: Any, start: float, stop: float) -> NDArray[np.floa
             "correct the segment's times",
         )
     first = round(start * rate)
-    wanted = (promised if stop * rate >= promised else round(stop * rate)) - first
+    missing = (promised if stop * rate >= promised else round(stop * rate)) - first
+    size = max(1, _BLOCK // file.channels)
     try:
         if first:
             file.seek(first)
-        blocks = list(_blocks(file, wanted))
+        while missing > 0:
+            block = file.read(min(missing, size), dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            missing -= len(block)
+            yield block
     except soundfile.LibsndfileError:
         raise _truncated(name) from None
-    samples = np.concatenate(blocks) if len(blocks) != 1 else blocks[0]
-    if len(samples) < wanted and _exact(name, file):
+    if missing > 0 and _exact(name, file):
         raise _truncated(name)
-    return samples
 
 
 def _exact(name: str, file: Any) -> bool:
@@ -138,17 +157,6 @@ def _exact(name: str, file: Any) -> bool:
     if file.format == "MP3":
         return states_mp3_length(Path(name))
     return bool(file.frames < _UNKNOWN)
-
-
-def _blocks(file: Any, wanted: int) -> Iterator[NDArray[np.float32]]:
-    """Read `wanted` frames in blocks; stop early where the file does."""
-    size = _BLOCK // file.channels
-    while True:
-        block = file.read(min(max(wanted, 0), size), dtype="float32", always_2d=True)
-        yield block
-        wanted -= len(block)
-        if not len(block) or wanted <= 0:
-            return
 
 
 def _truncated(name: str) -> errors.TruncatedAudioError:

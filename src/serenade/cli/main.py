@@ -12,8 +12,15 @@ from serenade.errors import SerenadeError
 
 _COMMANDS = {
     "predict": "the emotion of recordings, folders of them, or emotions over time",
+    "listen": "emotions from a microphone, or raw samples from a pipe, while they come",
     "evaluate": "a system on a corpus: honest folds, metrics with intervals, a report",
+    "reproduce": "the tables of five papers: their numbers beside ours",
+    "audit": "what training and test parts of a corpus have in common",
+    "compare": "finished runs: tables, and tests between them",
     "train": "a system on a corpus, into a model folder that predict can load",
+    "pretrain": "a speech encoder on recordings without labels",
+    "speech2vec": "vectors of words from how they are spoken, and the nearest of a word",
+    "transcribe": "what is said in recordings, into a manifest with a text for each",
     "systems": "what can be trained and evaluated",
     "corpora": "what corpora are known, and what is wrong with one on disk",
     "cache": "the extracted features that are kept, and how to clear them",

@@ -1,70 +1,59 @@
-"""How predictions are printed: lines for people, JSON and CSV for programs."""
+"""How predictions are printed for people."""
 
 from __future__ import annotations
 
-import csv
-import json
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from serenade.inference import Prediction, Window
+    from serenade.inference import Prediction, Segment, Timeline, Update
 
 _COLUMNS = 24
 
 
-def plain(prediction: Prediction, windows: Sequence[Window]) -> None:
-    """Print a recording's emotion, and its windows with a bar each."""
+def plain(prediction: Prediction, timeline: Timeline | None) -> None:
+    """Print a recording's emotion, and its segments with a bar each."""
+    known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
     click.echo(
         f"{prediction.file}: {prediction.emotion} {prediction.probability:.0%} "
-        f"({prediction.duration:.1f} s)"
+        f"({prediction.duration:.1f} s{known})"
     )
-    for window in windows:
-        span = f"  {window.start:6.1f} - {window.end:5.1f} s  "
-        if window.speech:
-            bar = "#" * round(window.probability * _COLUMNS)
-            click.echo(f"{span}{bar:<{_COLUMNS}} {window.emotion} {window.probability:.0%}")
-        else:
-            click.echo(f"{span}{'':<{_COLUMNS}} (no speech)")
+    if timeline is not None and not timeline.segments:
+        click.echo("  no speech was found")
+    for segment in () if timeline is None else timeline.segments:
+        _segment(segment)
 
 
-def to_json(done: Iterable[tuple[Prediction, Sequence[Window]]], *, timeline: bool) -> str:
-    """A JSON list with an object per file."""
-    entries = []
-    for prediction, windows in done:
-        entry = prediction.to_dict()
-        if timeline:
-            entry["windows"] = [window.to_dict() for window in windows]
-        entries.append(entry)
-    return json.dumps(entries, indent=2, ensure_ascii=False)
+def update(found: Update, *, live: bool) -> None:
+    """Print the segments that are over, and on a terminal how it stands.
+
+    Args:
+        found: of a stream.
+        live: whether bars may be drawn over.
+    """
+    if live and found.segments:
+        click.echo("\r\x1b[K", nl=False)
+    for segment in found.segments:
+        _segment(segment)
+    if live:
+        click.echo(f"\r\x1b[K{_bars(found) if found.speaking else ''}", nl=False)
 
 
-def to_csv(
-    done: Iterable[tuple[Prediction, Sequence[Window]]],
-    labels: Sequence[str],
-    file: TextIO,
-    *,
-    timeline: bool,
-) -> None:
-    """A table with a row per file, or per window; a column per emotion."""
-    span = ["start", "end", "speech"] if timeline else []
-    writer = csv.writer(file)
-    writer.writerow(["file", "duration", *span, "emotion", "probability", *labels])
-    for prediction, windows in done:
-        for part in windows if timeline else (prediction,):
-            entry = part.to_dict()
-            times = [entry[name] for name in span]
-            shares = [round(part.probabilities[label], 4) for label in labels]
-            writer.writerow(
-                [
-                    prediction.file,
-                    round(prediction.duration, 3),
-                    *times,
-                    entry["emotion"],
-                    entry["probability"],
-                    *shares,
-                ]
-            )
+def _segment(segment: Segment) -> None:
+    bar = "#" * round(segment.probability * _COLUMNS)
+    click.echo(
+        f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
+        f"{bar:<{_COLUMNS}} {segment.emotion} {segment.probability:.0%}"
+    )
+
+
+def _bars(found: Update) -> str:
+    """Every emotion with a bar of eighths of a character, on one line."""
+    eighths = " ▁▂▃▄▅▆▇█"
+    best = max(found.probabilities, key=found.probabilities.__getitem__)
+    shown = [
+        click.style(f"{label} {eighths[round(share * 8)]}", bold=label == best)
+        for label, share in found.probabilities.items()
+    ]
+    return "  " + "  ".join(shown)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade.audio import read
 from serenade.errors import AudioError
+from serenade.inference.enrolment import enrolled_by_itself
+from serenade.inference.model import WHOLE
+from serenade.inference.threads import side_by_side
 from serenade.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from serenade.inference.model import Model
-    from serenade.inference.prediction import Prediction, Window
+    from serenade.inference.prediction import Prediction, Timeline
 
-    Result = tuple[Prediction, list[Window]] | AudioError
+    Result = tuple[Prediction, Timeline | None] | AudioError
 
 SUFFIXES = frozenset(
     [
@@ -51,6 +52,7 @@ def predict_files(
     files: Sequence[str],
     *,
     windows: tuple[float, float] | None = None,
+    by_itself: bool = False,
     jobs: int | None = None,
     bar: bool = False,
 ) -> Iterator[Result]:
@@ -60,30 +62,29 @@ def predict_files(
         model: what predicts.
         files: their names.
         windows: length and hop in seconds of a timeline as well; None for none.
-        jobs: threads; None for one per core.
+        by_itself: whether each recording enrols its own speaker, see
+            `serenade.inference.enrolment.enrolled_by_itself`.
+        jobs: threads; None for one per core. Where they are more than the files, those that are
+            left work on the windows of long recordings.
         bar: whether progress is shown.
 
     Yields:
-        For each file its prediction and windows, or the error that says why there is none.
+        For each file its prediction and timeline, or the error that says why there is none.
     """
+    threads = jobs or os.cpu_count() or 1
+    each = max(1, threads // max(1, len(files)))
 
     def one(file: str) -> Result:
         try:
-            audio = read(file, sampling_rate=model.sampling_rate)
-            prediction = model.predict(audio)
+            chosen = enrolled_by_itself(model, file) if by_itself else model
             if windows is None:
-                return prediction, []
-            return prediction, model.timeline(audio, window=windows[0], hop=windows[1])
+                return chosen.predict(file, jobs=each), None
+            timeline = chosen.timeline(file, window=windows[0], hop=windows[1], jobs=each)
+            # A short recording is one utterance, and looked at as such.
+            short = timeline.duration <= WHOLE
+            return chosen.predict(file) if short else timeline.overall(), timeline
         except AudioError as error:
             return error
 
-    def shown(results: Iterator[Result]) -> Iterator[Result]:
-        return progress(results, len(files), "predicting") if bar else results
-
-    threads = min(jobs or os.cpu_count() or 1, len(files))
-    if threads <= 1:
-        yield from shown(map(one, files))
-        return
-    # Decoding, resampling and the encoder all release the interpreter lock.
-    with ThreadPoolExecutor(threads) as pool:
-        yield from shown(pool.map(one, files))
+    results = (result for _, result in side_by_side(one, files, min(threads, len(files))))
+    yield from progress(results, len(files), "predicting") if bar else results

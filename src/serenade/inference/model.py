@@ -1,70 +1,62 @@
-"""A trained model: a folder of JSON and ONNX, loaded and run without PyTorch.
-
-A folder holds `model.json` (labels, the feature it looks at with its parameters, what it was
-trained on, its licence), `head.onnx` (features to probabilities) and a model card.
-"""
+"""A trained model: a folder of JSON and ONNX, loaded and run without PyTorch."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
+import itertools
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from serenade.audio import Audio, frame_power, from_array, read
-from serenade.encoders.runtime import open_session, run_session
-from serenade.encoders.whisper import WhisperPooled
-from serenade.encoders.whisper.source import fingerprint
-from serenade.errors import ModelError
-from serenade.inference.prediction import Prediction, Window
+from serenade.encoders.runtime import run_session
+from serenade.inference.folder import read_folder
+from serenade.inference.prediction import Prediction, Segment, Timeline
+from serenade.inference.segments import Segments
+from serenade.inference.source import opened
+from serenade.inference.threads import side_by_side
+from serenade.inference.windows import HOP, WINDOW, Windows, check_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from serenade.features.base import Feature
-
-FORMAT = 1
-"""Version of the folder's layout that this package writes and reads."""
-
-FEATURES: Mapping[str, type[Feature]] = {"whisper-pooled": WhisperPooled}
-"""The features a model folder may name."""
+    from serenade.inference.folder import Folder
+    from serenade.inference.source import Anything
+    from serenade.inference.stream import Stream
 
 WHOLE = 12.0
-"""Longest recording, in seconds, that is looked at in one piece; others go by windows."""
-
-_WINDOW, _HOP = 4.0, 2.0
+"""Longest recording, in seconds, that `predict` looks at in one piece."""
 
 
 class Model:
-    """Tells the emotion of recordings.
+    """Tells the emotion of recordings; does not change.
 
     Args:
-        labels: emotions in the order of the probabilities.
-        feature: what the head looks at.
+        folder: what was loaded.
         head: an onnxruntime session, `features` to `probabilities`.
-        sampling_rate: in Hz, of the signals that `feature` takes.
-        description: the rest of `model.json`.
+        shift: what is subtracted from the features, `(dims,)`; None for nothing.
+        enrolment: what is known of the speaker, in words; empty for nothing.
+
+    Attributes:
+        labels: emotions in the order of the probabilities.
+        sampling_rate: of the signals it looks at, in Hz.
+        description: of the model, as its `model.json` has it.
     """
 
     def __init__(
         self,
-        labels: tuple[str, ...],
-        feature: Feature,
+        folder: Folder,
         head: Any,
-        sampling_rate: int,
-        description: Mapping[str, Any],
+        *,
+        shift: NDArray[np.float64] | None = None,
+        enrolment: str = "",
     ) -> None:
-        self.labels = labels
-        self.feature = feature
-        self.sampling_rate = sampling_rate
-        self.description = description
+        self.folder = folder
+        self.enrolment = enrolment
         self._head = head
+        self._shift = None if shift is None else shift.astype(np.float32)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -74,145 +66,178 @@ class Model:
             ModelError: the folder is missing, damaged, of a later version, or its encoder is
                 another one than it was trained on.
         """
-        folder = Path(__file__).parent / "bundled" if path is None else Path(path)
-        description = _described(folder)
-        try:
-            labels = tuple(str(label) for label in description["labels"])
-            stated = description["feature"]
-            feature = _feature(stated["name"], stated["parameters"])
-            rate = int(description["sampling_rate"])
-            expected = stated.get("encoder")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(
-                f"{folder / 'model.json'}: damaged ({type(error).__name__}: {error}); "
-                "copy the model folder again"
-            ) from None
-        if expected and expected != fingerprint(feature.encoder):  # type: ignore[attr-defined]
-            raise ModelError(f"{folder}: trained on another version of its encoder; train it again")
-        head = open_session(folder / "head.onnx")
-        width, classes = head.get_inputs()[0].shape[1], head.get_outputs()[0].shape[1]
-        if (width, classes) != (len(feature.names), len(labels)) or not labels:
-            raise ModelError(
-                f"{folder}: its head takes {width} values and gives {classes}, model.json states "
-                f"{len(feature.names)} and {len(labels)}; copy the model folder again"
-            )
-        return cls(labels, feature, head, rate, description)
+        folder = read_folder(path)
+        return cls(folder, folder.head())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotions in the order of the probabilities."""
+        return self.folder.labels
+
+    @property
+    def feature(self) -> Feature:
+        """What it looks at."""
+        return self.folder.feature
+
+    @property
+    def sampling_rate(self) -> int:
+        """Of the signals it looks at, in Hz."""
+        return self.folder.sampling_rate
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What `model.json` states: trained on what, under which licence."""
+        return self.folder.description
 
     def predict(
         self,
-        source: str | os.PathLike[str] | Audio | ArrayLike,
+        source: Anything,
         sampling_rate: int | None = None,
+        *,
+        jobs: int | None = None,
     ) -> Prediction:
         """The emotion of a recording as a whole.
 
-        Recordings of over 12 s are looked at in windows, whose probabilities are averaged with
-        the windows' speech energy in mind: silent windows do not count.
+        One of up to 12 s is taken for one utterance and looked at in one piece; of a longer one
+        the timeline is averaged, pauses left out, in memory that does not grow with its length.
 
         Args:
             source: a file, a recording of `serenade.audio.read` at the model's rate, or samples
                 `(samples,)` or `(samples, channels)`.
             sampling_rate: of the samples, in Hz; only with samples.
+            jobs: threads for a long recording; None for one per core.
 
         Raises:
-            AudioError: the recording cannot be used; the message says why.
+            AudioError: the recording cannot be used; the message says why. NoSpeechError where
+                a long recording holds no speech.
         """
-        audio = self._audio(source, sampling_rate)
-        if audio.duration <= WHOLE:
-            probabilities = self._probabilities(audio.signal)
-        else:
-            windows = [w for w in self._windows(audio, _WINDOW, _HOP) if w.speech]
-            probabilities = np.mean([list(w.probabilities.values()) for w in windows], axis=0)
-        return Prediction(audio.source, audio.duration, self._named(probabilities))
+        opening = opened(source, sampling_rate, self.sampling_rate)
+        blocks = opening.read()
+        begun: list[NDArray[np.float32]] = []
+        for block in blocks:
+            begun.append(block)
+            if opening.samples > WHOLE * self.sampling_rate:
+                return self._timeline(
+                    opening.name, itertools.chain(begun, blocks), WINDOW, HOP, jobs
+                ).overall()
+        found = self._named(self.probabilities(np.concatenate(begun)))
+        duration = opening.samples / self.sampling_rate
+        return Prediction(opening.name, duration, found, self.enrolment)
 
     def timeline(
         self,
-        source: str | os.PathLike[str] | Audio | ArrayLike,
+        source: Anything,
         sampling_rate: int | None = None,
         *,
-        window: float = 3.0,
-        hop: float = 1.0,
-    ) -> list[Window]:
-        """The emotion over time: one prediction per window.
+        window: float = WINDOW,
+        hop: float = HOP,
+        jobs: int | None = None,
+    ) -> Timeline:
+        """The emotions over time, in memory that does not grow with the recording but by segments.
+
+        Utterances are found first (`serenade.encoders.voice`); windows are laid over each, and
+        their probabilities averaged where they overlap. Neighbouring stretches of one emotion are
+        one segment.
 
         Args:
             source: as of `predict`.
             sampling_rate: likewise.
             window: length of a window in seconds, at least 0.5.
-            hop: distance between windows in seconds.
-
-        Returns:
-            Windows from the start to the end of the recording; a shorter recording gives one.
+            hop: distance between windows in seconds: how finely emotions are divided.
+            jobs: threads; None for one per core.
 
         Raises:
             AudioError: the recording cannot be used; the message says why.
-            ValueError: a window under 0.5 s, or a hop that is not positive.
+            ValueError: see `check_windows`.
         """
-        if not window >= 0.5 or not hop > 0:
-            raise ValueError(f"need window >= 0.5 and hop > 0 in seconds, got {window} and {hop}")
-        return list(self._windows(self._audio(source, sampling_rate), window, hop))
+        check_windows(window, hop)
+        opening = opened(source, sampling_rate, self.sampling_rate)
+        return self._timeline(opening.name, opening.read(), window, hop, jobs)
 
-    def _windows(self, audio: Audio, window: float, hop: float) -> Iterator[Window]:
-        rate, size = audio.sampling_rate, audio.signal.size
-        length, step = round(window * rate), max(1, round(hop * rate))
-        count = 1 + max(0, math.ceil((size - length) / step))
-        # As quiet as this beside the loudest speech is a pause, not quiet speech.
-        floor = np.percentile(frame_power(audio.signal, rate), 95) * 10**-4
-        for first in range(0, count * step, step):
-            # The last window is moved back to be whole: a fragment would be judged unlike others.
-            start = max(0, min(first, size - length))
-            part = audio.signal[start : start + length]
-            speech = bool(frame_power(part, rate).max() > floor)
-            yield Window(
-                file=audio.source,
-                duration=audio.duration,
-                probabilities=self._named(self._probabilities(part)),
-                start=start / rate,
-                end=(start + part.size) / rate,
-                speech=speech,
-            )
+    def stream(
+        self,
+        sampling_rate: int,
+        *,
+        window: float = WINDOW,
+        hop: float = HOP,
+        source: str = "stream",
+    ) -> Stream:
+        """Take a signal while it comes; see `serenade.inference.Stream`."""
+        from serenade.inference.stream import Stream
 
-    def _probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        features = self.feature(signal, self.sampling_rate)
+        return Stream(self, sampling_rate, window=window, hop=hop, source=source)
+
+    def enrol(
+        self,
+        sources: Iterable[str | os.PathLike[str]],
+        *,
+        speech: Literal["neutral", "mixed"] = "neutral",
+    ) -> Model:
+        """A model that knows a speaker by some recordings; this one stays as it is.
+
+        The mean of the speaker's features, drawn towards the population's while there is little
+        speech, is taken away from what is predicted: what remains is less the voice and the
+        microphone, more the emotion.
+
+        Args:
+            sources: recordings of one speaker. Some sentences in a normal voice are enough; those
+                of over 12 s count as several.
+            speech: `neutral` for a normal voice, `mixed` for speech of many emotions in fair
+                shares: recordings of one strong emotion would be taken for the voice.
+
+        Raises:
+            AudioError: a recording cannot be used.
+            ModelError: the model was trained without speakers, or without neutral speech.
+            SerenadeError: fewer than three utterances of mixed emotions.
+            ValueError: no source, or another kind of speech.
+        """
+        from serenade.inference.enrolment import enrolled
+
+        return enrolled(self, sources, speech)
+
+    def features(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the head looks at, of a signal at the model's rate: `(rows, dims)`."""
+        return self.feature(signal, self.sampling_rate)
+
+    def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Look at a signal `(samples,)` at the model's rate in one piece: `(classes,)`."""
+        features = self.features(signal)
+        if self._shift is not None:
+            features = features - self._shift
         found = run_session(self._head, "probabilities", {"features": features})
-        probabilities: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
-        return probabilities
+        mean: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
+        return mean
+
+    def _timeline(
+        self,
+        name: str,
+        blocks: Iterable[NDArray[np.float32]],
+        window: float,
+        hop: float,
+        jobs: int | None,
+    ) -> Timeline:
+        rate, step = self.sampling_rate, round(hop * self.sampling_rate)
+        windows, joiner = Windows(round(window * rate), step), Segments(step)
+        size = 0
+
+        def looks() -> Any:
+            nonlocal size
+            for block in blocks:
+                size += block.size
+                yield from windows.push(block)
+            yield from windows.finish()
+
+        threads = jobs or os.cpu_count() or 1
+        judged = side_by_side(lambda look: self.probabilities(look.signal), looks(), threads)
+        found = [
+            self.segment(*part) for look, values in judged for part in joiner.add(look, values)
+        ]
+        return Timeline(name, size / rate, self.labels, tuple(found), self.enrolment)
+
+    def segment(self, start: int, end: int, probabilities: NDArray[np.float64]) -> Segment:
+        """Probabilities `(classes,)` of the samples from `start` to before `end`."""
+        rate = self.sampling_rate
+        return Segment(start / rate, end / rate, self._named(probabilities))
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.labels, map(float, probabilities), strict=True))
-
-    def _audio(self, source: Any, sampling_rate: int | None) -> Audio:
-        if isinstance(source, str | os.PathLike | Audio):
-            if sampling_rate is not None:
-                raise TypeError("a file states its own sampling rate: leave sampling_rate out")
-            if isinstance(source, Audio):
-                return source
-            return read(source, sampling_rate=self.sampling_rate)
-        if sampling_rate is None:
-            raise TypeError("an array needs its sampling_rate in Hz")
-        return from_array(source, sampling_rate, sampling_rate=self.sampling_rate)
-
-
-def _described(folder: Path) -> dict[str, Any]:
-    """`model.json` of a folder, its format checked."""
-    path = folder / "model.json"
-    if not path.is_file():
-        raise ModelError(
-            f"{folder}: not a model folder (no model.json); give one that serenade train wrote"
-        )
-    try:
-        description = json.loads(path.read_text("utf-8"))
-        version = description["format"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(f"{path}: damaged; copy the model folder again") from None
-    if version != FORMAT:
-        raise ModelError(f"{path}: format {version}, this package reads {FORMAT}; update serenade")
-    return dict(description)
-
-
-def _feature(name: str, parameters: Mapping[str, Any]) -> Feature:
-    """A feature from its name and JSON parameters."""
-    kind = FEATURES[name]
-    known = {field.name for field in dataclasses.fields(kind)}
-    return kind(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items() if k in known}
-    )

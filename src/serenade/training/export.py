@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import io
 import json
 import os
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serenade.training.enrolment import EnrolledProbe
     from serenade.training.estimator import Estimator
 
 _FORMAT = 1
@@ -34,8 +36,12 @@ def save(
     temperature: float = 1.0,
     labels: Sequence[str] | None = None,
     facts: Mapping[str, Any] | None = None,
+    enrolled: tuple[EnrolledProbe, float] | None = None,
 ) -> None:
     """Write a model folder: `model.json`, `head.onnx` and `MODEL_CARD.md`.
+
+    With enrolment also `enrolled.onnx`, the head for enrolled speakers, and `speakers.npz`, what
+    a speaker's mean is estimated by.
 
     Args:
         estimator: fitted, of a system whose classifier is linear.
@@ -44,6 +50,7 @@ def save(
         temperature: divides the logits; see `fit_temperature`.
         labels: order of the probabilities; the classifier's own if None.
         facts: JSON-ready entries for `model.json`: what it was trained on, licence.
+        enrolled: the fitted probe for enrolled speakers and its temperature, if there is one.
 
     Raises:
         SerenadeError: see `require_writable`.
@@ -55,13 +62,23 @@ def save(
         raise MissingExtraError("writing a model folder", "train") from None
     require_writable(estimator)
     order = list(estimator.classes_) if labels is None else list(labels)
-    weights, bias = linear_head(estimator)
-    columns = [list(estimator.classes_).index(label) for label in order]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    graph = _head(onnx, weights[:, columns] / temperature, bias[columns] / temperature)
-    _replace(folder / "head.onnx", graph.SerializeToString())
-    feature = estimator.feature
+    _replace(folder / "head.onnx", _head(onnx, estimator, order, temperature))
+    known: dict[str, Any] = {}
+    if enrolled is not None:
+        probe, own_temperature = enrolled
+        _replace(folder / "enrolled.onnx", _head(onnx, probe, order, own_temperature))
+        statistics = io.BytesIO()
+        probe.population_.save(statistics)
+        _replace(folder / "speakers.npz", statistics.getvalue())
+        known = {
+            "enrolment": {
+                "temperature": round(own_temperature, 4),
+                "neutral": probe.population_.neutral,
+            }
+        }
+    (feature,) = estimator.features
     description = {
         "format": _FORMAT,
         "serenade": importlib.metadata.version("serenade"),
@@ -72,9 +89,10 @@ def save(
         "feature": {
             "name": "whisper-pooled",
             "parameters": dataclasses.asdict(feature),
-            "encoder": fingerprint(feature.encoder),  # type: ignore[attr-defined]
+            "encoder": fingerprint(feature.encoder),  # type: ignore[union-attr]
         },
         "temperature": round(temperature, 4),
+        **known,
         **(facts or {}),
     }
     _replace(folder / "MODEL_CARD.md", card.encode())
@@ -94,14 +112,16 @@ def require_writable(estimator: Estimator) -> None:
             "a model standardised by speaker cannot judge a single recording; "
             "train without speaker standardisation"
         )
-    if not hasattr(estimator.feature, "encoder") or is_network(estimator.settings):
+    if is_network(estimator.settings) or not hasattr(estimator.features[0], "encoder"):
         raise SerenadeError(
             f"{estimator.system.name}: cannot be written as a model folder yet; "
             "evaluate it, or train whisper-probe"
         )
 
 
-def linear_head(estimator: Estimator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def linear_head(
+    estimator: Estimator | EnrolledProbe,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scaling and classifier as one affine map, `(dims, classes)` and `(classes,)`."""
     scaler, classifier = (step for _, step in estimator.classifier_.steps)
     coefficients, intercept = classifier.coef_, classifier.intercept_
@@ -137,8 +157,12 @@ def fit_temperature(
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def _head(onnx: Any, weights: NDArray[np.float64], bias: NDArray[np.float64]) -> Any:
-    """softmax(features @ weights + bias) as an ONNX model."""
+def _head(
+    onnx: Any, estimator: Estimator | EnrolledProbe, order: Sequence[str], temperature: float
+) -> bytes:
+    """softmax((features @ weights + bias) / temperature) as an ONNX model, classes in an order."""
+    columns = [list(estimator.classes_).index(label) for label in order]
+    weights, bias = (values[..., columns] / temperature for values in linear_head(estimator))
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     tensors = [
         onnx.numpy_helper.from_array(array.astype(np.float32), name)
@@ -156,12 +180,14 @@ def _head(onnx: Any, weights: NDArray[np.float64], bias: NDArray[np.float64]) ->
         [helper.make_tensor_value_info("probabilities", kind, ["rows", classes])],
         initializer=tensors,
     )
-    return helper.make_model(
+    model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", 17)],
         ir_version=8,
         producer_name="serenade",
     )
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,240 @@
+"""Timelines: how windows are laid and smoothed, measured on joined clips of unseen speakers.
+
+    python benchmarks/timeline.py --root CORPORA --output docs/benchmarks/timeline.json
+
+Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
+every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The
+bundled model's recipe judges them, trained on other speakers of the three corpora (five groups).
+The measure is unweighted average recall over stretches of 50 ms in which the clip speaks and speech
+was found, the mean of RAVDESS, EMO-DB and nEMO, five speakers each; classes with fewer than 20
+recordings in a corpus are left out of the joined recordings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joined import LEVEL, RATE, join
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold
+
+from serenade import systems
+from serenade.evaluation.run import versions
+from serenade.inference.windows import Look, Windows
+from serenade.training import Estimator
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+from make_bundled_model import FEW, SOURCES, pooled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Judge = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+CELL = 800  # samples
+SPEAKERS, CLIPS = 5, 16
+MATERIALS = {
+    "changing, long pauses": ((0.5, 2.0), (1, 1)),
+    "lasting, long pauses": ((0.5, 2.0), (2, 4)),
+    "changing, short pauses": ((0.05, 0.3), (1, 1)),
+    "lasting, short pauses": ((0.05, 0.3), (2, 4)),
+}
+LAYOUTS = [
+    ("utterance", 2.0, 0.5),
+    ("utterance", 2.0, 1.0),
+    ("utterance", 3.0, 1.0),
+    ("utterance", 4.0, 1.0),
+    ("grid", 2.0, 1.0),
+    ("grid", 3.0, 1.0),
+]
+
+
+def judges(table: pd.DataFrame) -> dict[str, Judge]:
+    """For each speaker what a model that never heard it makes of a signal."""
+    system = systems.get("whisper-probe")
+    estimator = Estimator(system, system.recipe("bundled"))
+    X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
+    speakers = table["speaker"].to_numpy(dtype=str)
+    found: dict[str, Judge] = {}
+    for train, test in GroupKFold(5).split(X, y, speakers):
+        fitted = clone(estimator).fit(X.iloc[train], y[train])
+        (feature,) = fitted.features
+
+        def judge(signal: Any, fitted: Any = fitted, feature: Any = feature) -> Any:
+            return fitted.classifier_.predict_proba(feature(signal, RATE))[0]
+
+        found |= dict.fromkeys(np.unique(speakers[test]), judge)
+    return found
+
+
+def recording(
+    rows: pd.DataFrame, gaps: tuple[float, float], runs: tuple[int, int], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    """A speaker's clips joined, and the emotion of each cell; empty between clips."""
+    files, emotions = [], []
+    while len(files) < CLIPS:
+        others = [label for label in rows["emotion"].unique() if label not in emotions[-1:]]
+        chosen = rng.choice(sorted(others))
+        mine = rows.index.get_level_values("file")[rows["emotion"] == chosen].to_numpy(dtype=str)
+        taken = rng.permutation(mine)[: rng.integers(runs[0], runs[1] + 1)].tolist()
+        files += taken
+        emotions += [chosen] * len(taken)
+    made = join(files, gaps, rng)
+    noise = rng.standard_normal(made.signal.size) * LEVEL * 10**-1.5
+    names = np.array([*emotions, ""])
+    return (made.signal + noise).astype(np.float32), names[made.clip[::CELL]]
+
+
+def looks(signal: NDArray[np.float32], layout: str, window: float, hop: float) -> Iterator[Look]:
+    """Windows inside utterances, or on a fixed grid over the whole recording."""
+    length, step = round(window * RATE), round(hop * RATE)
+    if layout == "utterance":
+        laid = Windows(length, step)
+        yield from laid.push(signal)
+        yield from laid.finish()
+        return
+    for start in range(0, max(1, signal.size - length + step), step):
+        place = max(0, min(start, signal.size - length))
+        yield Look(place, signal[place : place + length], 0, True, False)
+
+
+def spoken(signal: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Cells in which speech was found."""
+    found = np.zeros(-(-signal.size // CELL), bool)
+    for look in looks(signal, "utterance", 2.0, 1.0):
+        found[look.start // CELL : -(-look.end // CELL)] = True
+    return found
+
+
+def cells(
+    signal: NDArray[np.float32], speech: NDArray[np.bool_], layout: Any, judge: Judge
+) -> NDArray[np.float64]:
+    """Mean probabilities of the windows over each cell, weighted by the speech in them."""
+    total: Any = 0
+    weight = np.full(speech.size, 1e-9)
+    for look in looks(signal, *layout):
+        part = slice(look.start // CELL, -(-look.end // CELL))
+        share = float(speech[part].mean())
+        if share > 0.1:
+            found = judge(look.signal)
+            total = np.zeros((speech.size, found.size)) if isinstance(total, int) else total
+            total[part] += share * found
+            weight[part] += share
+    return total / weight[:, None]
+
+
+def box(posteriors: Any, speech: Any, back: float, ahead: float) -> Any:
+    """Mean over the spoken cells from `back` seconds before to `ahead` after."""
+    sums = np.cumsum(np.concatenate([posteriors[:1] * 0, posteriors * speech[:, None]]), axis=0)
+    count = np.cumsum(np.concatenate([[0], speech]))
+    place = np.arange(len(speech))
+    low = np.maximum(0, place - round(back * RATE / CELL))
+    high = np.minimum(len(speech), place + round(ahead * RATE / CELL) + 1)
+    return (sums[high] - sums[low]) / np.maximum(count[high] - count[low], 1e-9)[:, None]
+
+
+def leaky(posteriors: Any, speech: Any, seconds: float) -> Any:
+    """Mean over the past that forgets with a time constant."""
+    kept, total, weight = np.exp(-CELL / RATE / seconds), 0.0 * posteriors[0], 0.0
+    result = np.zeros_like(posteriors)
+    for place, talks in enumerate(speech):
+        total, weight = kept * total, kept * weight
+        if talks:
+            total, weight = total + posteriors[place], weight + 1
+        result[place] = total / max(weight, 1e-9)
+    return result
+
+
+SMOOTHING: dict[str, Callable[[Any, Any], Any]] = {
+    "none": lambda posteriors, _: posteriors,
+    "1 s both sides": lambda posteriors, speech: box(posteriors, speech, 1, 1),
+    "2 s both sides": lambda posteriors, speech: box(posteriors, speech, 2, 2),
+    "past 2 s": lambda posteriors, speech: box(posteriors, speech, 2, 0),
+    "leaky, 2 s": lambda posteriors, speech: leaky(posteriors, speech, 2),
+}
+
+
+def run(root: Path) -> dict[str, Any]:
+    """The whole benchmark, as it is written to JSON."""
+    table = pooled(root)
+    judged = judges(table)
+    classes = np.unique(table["emotion"].to_numpy(dtype=str))
+    hits: Any = collections.defaultdict(lambda: np.zeros((len(classes), 2)))
+    for (material, (gaps, runs)), corpus in itertools.product(MATERIALS.items(), SOURCES):
+        rows = table[table["corpus"] == corpus]
+        counts = rows["emotion"].value_counts()
+        rows = rows[rows["emotion"].isin(counts.index[counts >= FEW])]
+        for number, speaker in enumerate(sorted(rows["speaker"].unique())[:SPEAKERS]):
+            rng = np.random.default_rng([number, len(corpus)])
+            signal, truth = recording(rows[rows["speaker"] == speaker], gaps, runs, rng)
+            speech = spoken(signal)
+            for layout in LAYOUTS:
+                posteriors = cells(signal, speech, layout, judged[speaker])
+                for smoothing, change in SMOOTHING.items():
+                    found = classes[change(posteriors, speech).argmax(axis=1)]
+                    for place, label in enumerate(classes):
+                        mine = (truth == label) & speech
+                        counted = [(found[mine] == label).sum(), mine.sum()]
+                        hits[material, corpus, layout, smoothing][place] += counted
+    results = []
+    for layout, smoothing in itertools.product(LAYOUTS, SMOOTHING):
+        row: dict[str, Any] = dict(zip(("layout", "window", "hop"), layout, strict=True))
+        row["smoothing"] = smoothing
+        for material in MATERIALS:
+            recalls = [
+                np.mean([right / all_ for right, all_ in table_ if all_])
+                for table_ in (hits[material, c, layout, smoothing] for c in SOURCES)
+            ]
+            row[material] = float(np.mean(recalls))
+        results.append(row)
+    return {"rows": results, "versions": versions()}
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = [
+        "# Timelines",
+        "",
+        "Unweighted average recall over time on joined clips of unseen speakers, mean of three",
+        "corpora. Windows are laid over each utterance that was found, or on a fixed grid;",
+        "overlapping ones are averaged, then smoothed. Made by `benchmarks/timeline.py`, which",
+        "says how.",
+        "",
+        f"| windows | smoothing | {' | '.join(MATERIALS)} | mean |",
+        "|---|---|" + "---|" * (len(MATERIALS) + 1),
+    ]
+    for row in result["rows"]:
+        values = [row[material] for material in MATERIALS]
+        name = f"{row['layout']}, {row['window']:g} s each {row['hop']:g} s"
+        shown = [f"{value:.3f}" for value in (*values, np.mean(values))]
+        lines.append(f"| {name} | {row['smoothing']} | {' | '.join(shown)} |")
+    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
+    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
+    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
+    arguments = parser.parse_args()
+    result = run(arguments.root)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+        arguments.output.with_suffix(".md").write_text(table_of(result))
+    print(table_of(result), end="")
+
+
+if __name__ == "__main__":
+    main()

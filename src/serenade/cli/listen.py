@@ -1,0 +1,89 @@
+"""`serenade listen`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from serenade.cli import output
+
+if TYPE_CHECKING:
+    from serenade.inference import Model, Update
+
+
+@click.command()
+@click.option(
+    "--input",
+    "source",
+    metavar="-",
+    type=click.Choice(["-"]),
+    help="Read raw samples (mono, signed 16 bits, little-endian) from standard input instead of "
+    "a microphone.",
+)
+@click.option(
+    "--rate",
+    default=16000,
+    show_default=True,
+    type=click.IntRange(1000, 768_000),
+    help="Sampling rate in Hz.",
+)
+@click.option("--device", help="A microphone's number or a part of its name.")
+@click.option(
+    "--model",
+    metavar="DIR",
+    type=click.Path(),
+    help="A model folder written by `serenade train`; by default the bundled model.",
+)
+@click.option(
+    "--enrol",
+    metavar="DIR",
+    type=click.Path(),
+    help="Recordings of the speaker's normal voice, to judge against.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per update.")
+def command(
+    source: str | None,
+    rate: int,
+    device: str | None,
+    model: str | None,
+    enrol: str | None,
+    as_json: bool,
+) -> None:
+    r"""Tell emotions while somebody speaks.
+
+    Shows a bar per emotion, and each segment once it is over. Ctrl+C ends it.
+
+    \b
+    serenade listen
+    ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | serenade listen --input - --json
+    """
+    import serenade
+    from serenade.audio.live import microphone, raw_samples
+    from serenade.inference.batch import find
+
+    loaded: Model = serenade.load(model)
+    if enrol:
+        loaded = loaded.enrol(find([enrol]))
+    stream = loaded.stream(rate, source="standard input" if source else "microphone")
+    chosen = int(device) if device and device.isdecimal() else device
+    chunks = raw_samples(sys.stdin.buffer, rate) if source else microphone(rate, chosen)
+    live = sys.stdout.isatty() and not as_json
+
+    def show(updates: list[Update]) -> None:
+        for update in updates:
+            if as_json:
+                click.echo(json.dumps(update.to_dict(), ensure_ascii=False))
+            else:
+                output.update(update, live=live)
+
+    if live:
+        click.echo("Listening; Ctrl+C ends.", err=True)
+    try:
+        for chunk in chunks:
+            show(stream.push(chunk))
+    except KeyboardInterrupt:
+        pass
+    show(stream.close())

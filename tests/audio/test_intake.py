@@ -1,0 +1,93 @@
+"""Samples in blocks: the same signal however it was cut, the same errors as for whole arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serenade import errors
+from serenade.audio import Intake, from_array
+
+RATES = [8000, 11025, 16000, 22050, 44100, 48000]
+
+
+def joined(intake: Intake, samples: np.ndarray, cuts: list[int]) -> np.ndarray:
+    blocks = np.split(samples, sorted(cut % (len(samples) + 1) for cut in cuts))
+    return np.concatenate([*(intake.push(block) for block in blocks), intake.finish()])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(RATES),
+    st.integers(2000, 30_000),
+    st.lists(st.integers(0, 2**31), max_size=40),
+    st.integers(1, 3),
+)
+def test_cutting_does_not_matter(rate: int, size: int, cuts: list[int], channels: int) -> None:
+    samples = np.random.default_rng(size).uniform(-1, 1, (size, channels)).astype(np.float32)
+    found = joined(Intake(rate, 16000, "array"), samples, cuts)
+    mono = samples[:, 0] if channels == 1 else samples.mean(axis=1)
+    expected = mono if rate == 16000 else soxr.resample(mono, rate, 16000, "HQ")
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000, 192_000])
+@pytest.mark.parametrize("chunk", [0.001, 0.1])
+def test_the_resampler_holds_back_less_than_is_stated(rate: int, chunk: float) -> None:
+    from serenade.inference.stream import RESAMPLING
+
+    intake, given_, size = Intake(rate, 16000, "stream"), 0, max(1, round(chunk * rate))
+    rng = np.random.default_rng(0)
+    for _ in range(round(2 / chunk)):
+        given_ += intake.push(rng.uniform(-1, 1, (size, 1)).astype(np.float32)).size
+        assert intake.duration - given_ / 16000 < RESAMPLING
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_a_bad_block_is_as_if_it_never_came(value: float) -> None:
+    rng = np.random.default_rng(0)
+    good = rng.uniform(-1, 1, (8000, 1)).astype(np.float32)
+    bad = good.copy()
+    bad[5000] = value
+    intake = Intake(44100, 16000, "line in")
+    first = intake.push(good)
+    with pytest.raises(errors.AudioError, match="line in"):
+        intake.push(bad)
+    rest = np.concatenate([first, intake.push(good), intake.finish()])
+    whole = soxr.resample(np.concatenate([good, good])[:, 0], 44100, 16000, "HQ")
+    np.testing.assert_array_equal(rest, whole)
+
+
+def test_what_is_no_recording_shows_at_the_end() -> None:
+    intake = Intake(16000, 16000, "x")
+    with pytest.raises(errors.NoSamplesError):
+        intake.check()
+    intake.push(np.full((800, 1), 0.5, np.float32))
+    with pytest.raises(errors.TooShortError, match=r"0\.050"):
+        intake.check()
+    intake.push(np.full((800, 1), 0.5, np.float32))
+    intake.check()
+    quiet = Intake(16000, 16000, "x")
+    quiet.push(np.zeros((1600, 2), np.float32))
+    with pytest.raises(errors.SilenceError, match="check the microphone"):
+        quiet.check()
+    quiet.push(np.tile(np.float32([[0.5, -0.5]]), (1600, 1)))
+    with pytest.raises(errors.SilenceError, match="cancel"):
+        quiet.check()
+
+
+@pytest.mark.parametrize("rate", [0, 16000.0, 10**7, "16000"])
+def test_rates_that_are_none(rate: object) -> None:
+    with pytest.raises(errors.SignalFormatError, match="sampling rate"):
+        Intake(rate, 16000, "x")
+
+
+def test_an_array_is_one_block(tone: np.ndarray) -> None:
+    intake = Intake(16000, 8000, "array")
+    np.testing.assert_array_equal(
+        joined(intake, tone[:, None], [100, 7000]),
+        from_array(tone, 16000, sampling_rate=8000).signal,
+    )

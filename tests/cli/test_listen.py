@@ -1,0 +1,72 @@
+"""`serenade listen`, from a pipe."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from serenade import load
+from serenade.audio import read
+
+
+@pytest.fixture
+def listen(tmp_path):
+    """Run `serenade listen …` on samples."""
+
+    def running(content, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "serenade", "listen", *map(str, arguments)],
+            input=content,
+            capture_output=True,
+            check=False,
+            timeout=240,
+            env=os.environ | {"SERENADE_CACHE": str(tmp_path / "cache")},
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    return running
+
+
+@pytest.fixture(scope="module")
+def pcm(example):
+    return np.round(read(example).signal[: 6 * 16000] * 32767).astype("<i2")
+
+
+def test_a_pipe_is_judged_as_the_file_is(listen, pcm):
+    status, out, err = listen(pcm.tobytes(), "--input", "-", "--json")
+    assert (status, err) == (0, "")
+    updates = [json.loads(line) for line in out.splitlines()]
+    assert updates[-1]["speaking"] is False
+    found = [segment for update in updates for segment in update["segments"]]
+    expected = [segment.to_dict() for segment in load().timeline(pcm, 16000).segments]
+    assert [(s["start"], s["end"], s["emotion"]) for s in found] == [
+        (s["start"], s["end"], s["emotion"]) for s in expected
+    ]
+
+
+def test_lines_for_people_are_the_segments(listen, pcm):
+    status, out, _ = listen(pcm.tobytes(), "--input", "-")
+    assert status == 0
+    assert len(out.splitlines()) == len(load().timeline(pcm, 16000).segments)
+    assert "\x1b" not in out
+
+
+def test_another_rate(listen, pcm):
+    status, out, _ = listen(np.repeat(pcm, 2).tobytes(), "--input", "-", "--rate", 32000, "--json")
+    assert status == 0
+    assert json.loads(out.splitlines()[-1])["end"] <= 6.001
+
+
+def test_silence_and_nothing_say_nothing(listen):
+    for content in (b"\x01", bytes(64_001)):
+        assert listen(content, "--input", "-", "--json") == (0, "", "")
+
+
+def test_no_microphone_is_one_line(listen):
+    status, _, err = listen(b"", "--device", "there is no such microphone")
+    assert status == 1
+    (line,) = err.splitlines()
+    assert "--input -" in line or "serenade[listen]" in line

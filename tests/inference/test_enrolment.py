@@ -1,0 +1,133 @@
+"""Enrolment: a speaker's mean taken away, as far as it is known."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+import serenade
+from serenade.audio import read
+from serenade.errors import AudioError, ModelError, SerenadeError
+from serenade.inference.enrolment import enrolled_by_itself
+from serenade.inference.folder import BUNDLED
+
+
+@pytest.fixture
+def voice(talk, tmp_path):
+    """Four recordings of one speaker, the first two of the same words."""
+    names = [tmp_path / f"{number}.wav" for number in range(4)]
+    for number, name in enumerate(names):
+        start = 32_000 + 8000 * max(0, number - 1)
+        soundfile.write(name, talk[start : start + 32_000], 16000, subtype="FLOAT")
+    return names
+
+
+def test_the_shift_is_the_populations_estimate(model, voice):
+    population = model.folder.population()
+    features = np.concatenate([model.features(read(file).signal) for file in voice])
+    for speech in ("neutral", "mixed"):
+        enrolled = model.enrol(voice, speech=speech)
+        shift = population.shift(
+            features.mean(axis=0, dtype=np.float64), 4, neutral=speech == "neutral"
+        )
+        np.testing.assert_allclose(enrolled._shift, shift, atol=1e-4)
+        assert enrolled.enrolment == f"{speech} speech, 4 utterances"
+
+
+def test_predictions_say_so_and_the_model_stays(model, voice, example):
+    before = model.predict(example)
+    enrolled = model.enrol(voice[:1])
+    after = enrolled.predict(example)
+    assert after.enrolment == "neutral speech, 1 utterance"
+    assert after.probabilities != before.probabilities
+    assert sum(after.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert enrolled.timeline(example).enrolment == after.enrolment
+    assert model.predict(example) == before
+    assert before.enrolment == model.enrolment == ""
+
+
+def test_more_speech_counts_more(model, voice):
+    sizes = [float(np.abs(model.enrol(voice[:1] * n)._shift).sum()) for n in (1, 5, 50)]
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_a_long_recording_counts_as_many(model, talk, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.tile(talk, 3), 16000)
+    enrolled = model.enrol([tmp_path / "long.wav"], speech="mixed")
+    assert enrolled.enrolment == "mixed speech, 6 utterances"
+
+
+def test_a_recording_enrols_itself_where_it_is_long_enough(model, talk, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.tile(talk, 6), 16000)
+    own = enrolled_by_itself(model, tmp_path / "long.wav")
+    by_hand = model.enrol([tmp_path / "long.wav"], speech="mixed")
+    assert own.enrolment == "by itself, 12 utterances"
+    np.testing.assert_array_equal(own._shift, by_hand._shift)
+    short = enrolled_by_itself(model, read(tmp_path / "long.wav", end=3.0))
+    assert short.enrolment.startswith("none, 1 utterance of the 10")
+    assert short._shift is None
+
+
+def test_what_cannot_enrol(model, voice, tmp_path):
+    with pytest.raises(ValueError, match="nothing to enrol by"):
+        model.enrol([])
+    with pytest.raises(ValueError, match="'neutral' or 'mixed', not 'sad'"):
+        model.enrol(voice, speech="sad")
+    with pytest.raises(SerenadeError, match=r"2 utterances of mixed.*at least 3"):
+        model.enrol(voice[:2], speech="mixed")
+    (tmp_path / "bad.wav").write_text("no audio")
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        model.enrol([*voice, tmp_path / "bad.wav"])
+
+
+@pytest.fixture
+def copied(tmp_path):
+    return shutil.copytree(BUNDLED, tmp_path / "model")
+
+
+def without(description, *names):
+    return {k: v for k, v in description.items() if k not in names}
+
+
+def test_folders_without_speakers_predict_but_do_not_enrol(copied, voice, example, model):
+    (copied / "speakers.npz").unlink()
+    (copied / "enrolled.onnx").unlink()
+    path = copied / "model.json"
+    path.write_text(json.dumps(without(json.loads(path.read_text("utf-8")), "enrolment")))
+    loaded = serenade.load(copied)
+    assert loaded.predict(example) == model.predict(example)
+    with pytest.raises(ModelError, match="cannot be enrolled; train it on a corpus that names"):
+        loaded.enrol(voice)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
+def test_damaged_statistics_are_named(copied, voice, content):
+    (copied / "speakers.npz").write_bytes(content)
+    with pytest.raises(ModelError, match=r"speakers\.npz: damaged"):
+        serenade.load(copied).enrol(voice)
+
+
+def test_statistics_of_another_model_are_named(copied, voice):
+    with np.load(copied / "speakers.npz") as file:
+        arrays = {k: v[:7] if v.ndim else v for k, v in file.items()}
+    np.savez(copied / "speakers.npz", **arrays)
+    with pytest.raises(ModelError, match=r"speakers\.npz: of another model"):
+        serenade.load(copied).enrol(voice)
+
+
+def test_without_neutral_speech_only_mixed_enrols(copied, voice):
+    with np.load(copied / "speakers.npz") as file:
+        arrays = dict(file) | {"neutral": np.array(False)}
+    np.savez(copied / "speakers.npz", **arrays)
+    loaded = serenade.load(copied)
+    with pytest.raises(ModelError, match="without neutral speech"):
+        loaded.enrol(voice)
+    assert loaded.enrol(voice, speech="mixed").enrolment
+
+
+def test_nothing_in_the_archive_is_unpickled(copied, voice):
+    np.savez(copied / "speakers.npz", mean=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ModelError, match="damaged"):
+        serenade.load(copied).enrol(voice)

@@ -1,0 +1,41 @@
+"""Work side by side."""
+
+import threading
+import time
+
+import pytest
+
+from serenade.inference.threads import side_by_side
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_order_is_kept_and_few_are_under_way(threads):
+    begun, most = 0, 0
+
+    def items():
+        nonlocal begun
+        for number in range(40):
+            begun += 1
+            yield number
+
+    def work(number):
+        time.sleep(0.001 * (number % 3))
+        return number * number
+
+    for done, (number, square) in enumerate(side_by_side(work, items(), threads)):
+        assert (number, square) == (done, done * done)
+        most = max(most, begun - done)
+    assert most <= 2 * threads + 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_errors_arrive_and_nothing_is_left_running(threads):
+    def work(number):
+        if number == 5:
+            raise ValueError("five")
+        return number
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="five"):
+        list(side_by_side(work, range(10), threads))
+    assert threading.active_count() == before

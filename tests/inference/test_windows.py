@@ -1,0 +1,118 @@
+"""Which stretches are looked at."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serenade.inference.windows import Windows, check_windows
+
+RATE = 16000
+
+
+def looks(signal, cuts=(), window=2.0, hop=1.0, live=False):
+    windows = Windows(round(window * RATE), round(hop * RATE), live=live)
+    found = [look for part in np.split(signal, sorted(cuts)) for look in windows.push(part)]
+    return [*found, *windows.finish()]
+
+
+def test_utterances_are_found_and_covered(talk):
+    found = looks(talk)
+    ends = [look for look in found if look.last]
+    assert len(ends) == 2
+    for last, start, end in zip(ends, (2.0, 6.0), (5.0, 7.2), strict=True):
+        assert last.origin / RATE == pytest.approx(start, abs=0.2)
+        assert last.end / RATE == pytest.approx(end, abs=0.2)
+    first = [look for look in found if look.origin == ends[0].origin]
+    assert [look.start - look.origin for look in first[:2]] == [0, RATE]
+    assert all(look.signal.size == 2 * RATE for look in first)
+    (second,) = [look for look in found if look.origin == ends[1].origin]  # under a window: one
+    assert second.signal.size < 2 * RATE
+    for look in found:
+        np.testing.assert_array_equal(look.signal, talk[look.start : look.end])
+
+
+def test_live_windows_grow_and_the_others_stay(talk):
+    live = looks(talk, live=True)
+    assert [look.signal.size for look in live[:2]] == [RATE, 2 * RATE]
+    kept = [(look.start, look.end, look.last) for look in live if look.whole]
+    assert kept == [(look.start, look.end, look.last) for look in looks(talk)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 8 * RATE), max_size=30),
+    st.floats(0.5, 4),
+    st.floats(0.1, 1),
+    st.booleans(),
+)
+def test_cutting_does_not_matter(talk, cuts, window, share, live):
+    whole = looks(talk, (), window, share * window, live)
+    cut = looks(talk, cuts, window, share * window, live)
+    assert len(whole) == len(cut) > 0
+    for one, other in zip(whole, cut, strict=True):
+        assert (one.start, one.end, one.origin) == (other.start, other.end, other.origin)
+        assert (one.whole, one.last) == (other.whole, other.last)
+        np.testing.assert_array_equal(one.signal, other.signal)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.5, 4), st.floats(0.1, 1))
+def test_every_sample_of_an_utterance_is_in_a_window(talk, window, share):
+    found = looks(talk, (), window, share * window)
+    for last in (look for look in found if look.last):
+        covered = np.zeros(last.end - last.origin, bool)
+        for look in found:
+            if look.origin == last.origin:
+                covered[look.start - last.origin : look.end - last.origin] = True
+        # What is shorter than a hop at the beginning may lie before the first whole window.
+        assert covered[round(share * window * RATE) :].all()
+
+
+def test_speech_until_the_end_ends_there(talk):
+    cut = talk[: round(4.333 * RATE)]
+    last = looks(cut)[-1]
+    assert last.last
+    assert last.end == cut.size
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(3 * RATE, 5 * RATE), st.sampled_from([0.25, 0.5, 1.0]), st.booleans())
+def test_looks_are_of_the_signal_wherever_it_ends(talk, size, hop, live):
+    cut = talk[:size]
+    for look in looks(cut, (size // 2,), 2.0, hop, live):
+        assert look.signal.size >= min(hop, 0.2) * RATE
+        np.testing.assert_array_equal(look.signal, cut[look.start : look.end])
+
+
+def test_a_window_that_ends_in_the_last_frame(talk):
+    """The frame was never whole: what it completes is judged all the same."""
+    speech = talk[round(2.2 * RATE) : round(4.8 * RATE)]
+    for origin_to_end in range(2 * RATE, 2 * RATE + 512, 37):
+        cut = speech[:origin_to_end]
+        for look in looks(cut, (), 1.0, 0.5):
+            np.testing.assert_array_equal(look.signal, cut[look.start : look.end])
+            assert look.signal.size
+
+
+def test_silence_and_nothing_have_no_window():
+    assert looks(np.zeros(5 * RATE, np.float32)) == []
+    assert looks(np.zeros(0, np.float32)) == []
+
+
+def test_memory_is_that_of_a_window(talk):
+    windows = Windows(2 * RATE, RATE)
+    for _ in range(6):
+        list(windows.push(talk))
+        assert windows._kept.size < 3 * RATE
+    for _ in range(6):
+        list(windows.push(np.zeros(10 * RATE, np.float32)))
+        assert windows._kept.size < 3 * RATE
+
+
+@pytest.mark.parametrize(
+    ("window", "hop"), [(0.1, 0.1), (2, 0), (2, 3), (2, float("nan")), (float("nan"), 1)]
+)
+def test_windows_that_cannot_be(window, hop):
+    with pytest.raises(ValueError, match=r"need window >= 0\.5"):
+        check_windows(window, hop)
