@@ -19,7 +19,7 @@ def test_every_system_is_complete(name):
     assert "default" in system.recipes
     for recipe in system.recipes.values():
         json.dumps(dataclasses.asdict(recipe), allow_nan=False)
-        assert system.feature(recipe).names
+        assert system.features(recipe)
         assert system.augmentation(recipe)
         if isinstance(recipe, NetworkRecipe):
             assert system.network

@@ -17,8 +17,11 @@ _MODULES = {
     "cnn-transformer": "cnn_transformer",
     "crnn": "crnn",
     "dcnn": "dcnn",
+    "dual-bilstm": "dual_bilstm",
+    "fusion-transformer": "fusion_transformer",
     "lld-blstm": "lld_blstm",
     "lld-svm": "lld_svm",
+    "stser": "stser",
     "whisper-probe": "whisper_probe",
 }
 

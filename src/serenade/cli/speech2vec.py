@@ -1,0 +1,186 @@
+"""`serenade speech2vec`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from serenade.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from serenade.corpora.words import Interval
+    from serenade.encoders.speech2vec.settings import Settings
+
+
+@click.command()
+@click.argument("corpus", required=False)
+@click.option(
+    "--words",
+    "tables",
+    multiple=True,
+    metavar="CSV",
+    type=click.Path(exists=True, dir_okay=False),
+    help="When words are said, of `serenade transcribe --words`; may be repeated. IEMOCAP and "
+    "synthetic speech know it themselves. Without CORPUS, all recordings of the tables are used.",
+)
+@click.option(
+    "--root",
+    metavar="DIR",
+    type=click.Path(),
+    help="The corpus' folder, or one that contains it.",
+)
+@click.option("--labels", metavar="A,B,…", help="Keep these emotions of the corpus only.")
+@click.option(
+    "--out",
+    metavar="TXT",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The vectors, as word2vec writes them. Beside them, under the same name, the network "
+    "(.safetensors) and what it was trained on, with the losses (.json).",
+)
+@click.option(
+    "--size", type=click.IntRange(min=2), help="Dimensions of a vector: 50, 100, 200, 300, …"
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over all words.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change another setting (window, batch, learning_rate, held_out, …); may be repeated.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of everything random.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
+@click.option("--device", default="cpu", show_default=True, help="What to train on.")
+@click.option(
+    "--every",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Minutes between two checkpoints. Run the same command again after a kill: it goes on "
+    "where it was, to the same vectors.",
+)
+@click.option(
+    "--nearest",
+    "queries",
+    multiple=True,
+    metavar="WORD",
+    help="Print the words nearest to this one; may be repeated. Without CORPUS and --words, of "
+    "vectors that are there already.",
+)
+def command(
+    corpus: str | None,
+    tables: Sequence[str],
+    root: str | None,
+    labels: str | None,
+    out: Path,
+    size: int | None,
+    epochs: int | None,
+    changes: Sequence[str],
+    seed: int,
+    jobs: int | None,
+    device: str,
+    every: float,
+    queries: Sequence[str],
+) -> None:
+    r"""Learn vectors of words from how they are spoken (Speech2Vec).
+
+    The file is what dual-bilstm takes as vectors=FILE, and any word2vec tool. A recording that
+    cannot be used is one line on standard error.
+
+    \b
+    serenade transcribe ravdess --root CORPORA --align --out r.csv --words words.csv
+    serenade speech2vec ravdess --root CORPORA --words words.csv --out vectors.txt --size 50
+    serenade speech2vec iemocap --root CORPORA --out vectors.txt
+    serenade speech2vec --out vectors.txt --nearest happy
+    """
+    from serenade.encoders.speech2vec.settings import Settings
+    from serenade.encoders.word_vectors import load
+
+    if not (corpus or tables) and not queries:
+        raise click.UsageError("give CORPUS or --words to learn from, or --nearest WORD")
+    if corpus or tables:
+        given = {"size": size, "epochs": epochs, "seed": seed}
+        named = {name: value for name, value in given.items() if value is not None}
+        fields = options.parsed(changes, "--set")
+        known = {field.name for field in dataclasses.fields(Settings)}
+        if unknown := sorted(fields.keys() - known):
+            raise click.UsageError(f"--set {unknown[0]}: choose from {', '.join(sorted(known))}")
+        settings = Settings(**fields | named)
+        _learn(_spoken(corpus, tables, root, labels), settings, out, jobs, device, every)
+    if queries:
+        vectors = load(out)
+        for word in queries:
+            near = vectors.nearest(word)
+            click.echo(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
+
+
+def _learn(
+    spoken: Mapping[str, Sequence[Interval]],
+    settings: Settings,
+    out: Path,
+    jobs: int | None,
+    device: str,
+    every: float,
+) -> None:
+    """Train, and write what comes of it; the vectors last, so that these are never half of it."""
+    from serenade.cli.pretrain import Shown, told
+    from serenade.errors import MissingExtraError
+
+    try:
+        from serenade.encoders.speech2vec import model
+        from serenade.encoders.speech2vec.material import gather
+        from serenade.encoders.speech2vec.network import encode
+        from serenade.encoders.speech2vec.training import train
+    except ImportError:
+        raise MissingExtraError("Speech2Vec", "train") from None
+
+    checkpoint = out.with_suffix(".checkpoint.pt")
+    with Shown(None) as shown:
+        material, problems = gather(spoken, settings, jobs=jobs)
+        for line in problems:
+            shown.problem(f"serenade: {line}")
+        network, history = train(
+            settings, material, place=device, checkpoint=checkpoint, every=every, watch=shown
+        )
+    vectors = model.word_vectors(material.words, encode(network, material.matrices))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model.save(network, settings, out.with_suffix(".safetensors"))
+    out.with_suffix(".json").write_text(json.dumps(history, indent=1) + "\n", "utf-8")
+    vectors.save(out)
+    checkpoint.unlink(missing_ok=True)
+    left_out = f", {material.left_out} left out" if material.left_out else ""
+    click.echo(
+        f"{out}: {len(vectors)} words of {len(material)} spoken ones{left_out}; "
+        f"{told(history['points'][-1])}"
+    )
+
+
+def _spoken(
+    corpus: str | None, tables: Sequence[str], root: str | None, labels: str | None
+) -> dict[str, list[Interval]]:
+    """Words by recording, in time's order."""
+    from serenade.corpora.words import read_words, words_of
+
+    found: defaultdict[str, list[Interval]] = defaultdict(list)
+    if corpus is None:
+        if root or labels:
+            raise click.UsageError("--root and --labels go with a corpus")
+        for table in tables:
+            for file, words in read_words(table).items():
+                found[file] += words
+        return found
+    opened = options.opened(corpus, root, labels)
+    chosen: Sequence[str | None] = tables or [None]
+    for one in chosen:
+        for (file, _, _), words in zip(opened.table.index, words_of(opened, one), strict=True):
+            found[file] += words
+    # Segments of one file need not stand in time's order in a table.
+    return {file: sorted(words, key=lambda word: word[1:]) for file, words in found.items()}

@@ -1,0 +1,140 @@
+"""`dual-bilstm`: short-term features beside embedded words, an LSTM each (Krishna & Reddy).
+
+34 short-term features of each 100 ms, and Speech2Vec's vector of each word of the transcript, go
+through bidirectional LSTMs whose last outputs are joined by dense layers. Published unweighted
+accuracy on IEMOCAP's four emotions, sessions 1 to 4 against 5: 68.49 with vectors of 50 dimensions;
+acoustic branch alone 55.01, Speech2Vec alone 60.03, word vectors alone 60.68.
+
+`branches` chooses `both`, `acoustic` or `words`; `vectors` the file that words begin with: of
+`serenade speech2vec`, published Speech2Vec vectors, word2vec, GloVe, or `random` for none. The
+paper's are Speech2Vec's of Chung & Glass (2018), which cannot be shipped: name a file.
+
+Faithful: windows of 100 ms, at most 200 of them, and 128 words; 128 cells each way; recurrent
+dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; embeddings that learn; Adam at
+0.001; batches of 32; 20 epochs. Both alone as the paper has them: the acoustic branch's dense layer
+is followed by softmax, that of words by another dense layer.
+
+Not stated in the paper, and read so: dense layers have ReLU; features are scaled by training means
+and deviations; the last step is the last real one, not one of the padding; the 20th epoch counts,
+there being no validation part. Words: of the file and trained on, or trained on alone (beginning at
+random within 0.05): learnt; of the file alone: as there; of neither: zero. The vocabulary that
+learns is that of the training texts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
+
+from serenade.audio import Augmentation
+from serenade.encoders.embedded_words import CODE_COLUMNS, RANDOM, EmbeddedWords, codes_of
+from serenade.encoders.word_vectors import GLOVE
+from serenade.errors import SerenadeError
+from serenade.features import ShortTerm34
+from serenade.systems.base import NetworkRecipe, System
+
+if TYPE_CHECKING:
+    from serenade.systems.base import Scaling, Stream, TrainingSet
+    from serenade.systems.networks.dual_bilstm import Embedding
+
+_REACH = 0.05  # initial embeddings of words without a vector, Keras' own
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DualRecipe(NetworkRecipe):
+    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+
+    Args:
+        branches: `both`, `acoustic` or `words`.
+        vectors: a file of word vectors, `glove-6b-50d`, or `random`.
+        split: whether contractions and hyphenated words are taken apart, as GloVe's are.
+        dims: of embeddings that begin at random; a file has its own.
+        windows: of 100 ms that are read of a clip.
+        words: that are read of it.
+        cells: of each LSTM, in each direction.
+        dense: units of the dense layers.
+        recurrent_dropout: probability in the LSTMs.
+        dropout: behind dense layers.
+    """
+
+    scaling: Scaling | tuple[Scaling, ...] = "column"
+    epochs: int = 20
+    batch: int = 32
+    learning_rate: float = 1e-3
+    branches: Literal["both", "acoustic", "words"] = "both"
+    vectors: str = RANDOM
+    split: bool = False
+    dims: int = 50
+    windows: int = 200
+    words: int = 128
+    cells: int = 128
+    dense: int = 256
+    recurrent_dropout: float = 0.2
+    dropout: float = 0.3
+
+
+def _features(recipe: DualRecipe) -> tuple[Stream, ...]:
+    streams: dict[str, tuple[Stream, ...]] = {
+        "acoustic": (ShortTerm34(),),
+        "words": (EmbeddedWords(recipe.vectors, recipe.split, recipe.words),),
+    }
+    streams["both"] = streams["acoustic"] + streams["words"]
+    if recipe.branches not in streams:
+        raise SerenadeError(f"branches={recipe.branches}: choose from both, acoustic, words")
+    return streams[recipe.branches]
+
+
+def _augmentation(recipe: DualRecipe) -> Augmentation:
+    del recipe  # nothing of it can be set
+    return Augmentation()
+
+
+def _network(recipe: DualRecipe, data: TrainingSet) -> Any:
+    from serenade.systems.networks.dual_bilstm import Branch, DualBiLSTM
+
+    settings: dict[str, Any] = {
+        "cells": recipe.cells,
+        "dense": recipe.dense,
+        "recurrent_dropout": recipe.recurrent_dropout,
+        "dropout": recipe.dropout,
+    }
+    branches = []
+    if recipe.branches != "words":
+        branches.append(Branch(data.dims, recipe.windows, **settings))
+    if recipe.branches != "acoustic":
+        embedding = _embedding(recipe, data)
+        dims = embedding.learnt.shape[1]
+        branches.append(Branch(dims, recipe.words, embedding, **settings))
+    joint = 0 if recipe.branches == "acoustic" else recipe.dense
+    return DualBiLSTM(branches, len(data.classes), joint=joint, dropout=recipe.dropout)
+
+
+def _embedding(recipe: DualRecipe, data: TrainingSet) -> Embedding:
+    """What learns of the words in training texts: nothing yet where they have a vector."""
+    import numpy as np
+    import torch
+
+    from serenade.systems.networks.dual_bilstm import Embedding
+
+    rows = np.concatenate(data.streams[-1])
+    codes, places = np.unique(codes_of(rows), return_index=True)
+    vectors = rows[places, CODE_COLUMNS:]
+    dims = vectors.shape[1] or recipe.dims
+    start = torch.empty(len(codes), dims).uniform_(-_REACH, _REACH)
+    start[torch.from_numpy(vectors.any(axis=1))] = 0.0
+    return Embedding(torch.from_numpy(codes), start)
+
+
+SYSTEM = System(
+    name="dual-bilstm",
+    title="LSTMs over short-term features and over Speech2Vec's vectors of the words",
+    source="Krishna & Reddy, Multi-Modal SER Using Speech Embeddings and Audio Features",
+    recipes={
+        "default": DualRecipe(),
+        # Word vectors in place of speech embeddings: the last row of the paper's table 1.
+        "glove": DualRecipe(vectors=GLOVE, split=True),
+    },
+    feature=_features,
+    augmentation=_augmentation,
+    network=_network,
+)

@@ -1,0 +1,52 @@
+"""What a run leaves on disk."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from serenade.encoders import word_vectors as text_format  # noqa: E402
+from serenade.encoders.speech2vec import model  # noqa: E402
+from serenade.encoders.speech2vec.network import build, encode  # noqa: E402
+from serenade.encoders.speech2vec.settings import Settings  # noqa: E402
+from serenade.errors import ModelError  # noqa: E402
+
+
+def test_a_word_is_the_mean_of_its_instances(tmp_path):
+    rng = np.random.default_rng(0)
+    words = ["b", "a", "c", "b", "a", "b"]
+    encodings = rng.standard_normal((6, 4)).astype(np.float32)
+    found = model.word_vectors(words, encodings)
+    assert found.words == ("b", "a", "c")
+    for word, rows in (("b", [0, 3, 5]), ("a", [1, 4]), ("c", [2])):
+        np.testing.assert_allclose(
+            found.vectors([word])[0][0], encodings[rows].mean(axis=0), rtol=1e-6
+        )
+    found.save(tmp_path / "v.txt")
+    again = text_format.load(tmp_path / "v.txt")
+    assert again.words == found.words
+    np.testing.assert_array_equal(again.matrix, found.matrix)
+
+
+def test_a_network_comes_back_as_it_was(tmp_path):
+    settings = Settings(size=6, seed=3)
+    network = build(settings)
+    model.save(network, settings, tmp_path / "n.safetensors")
+    again, stated = model.load(tmp_path / "n.safetensors")
+    assert stated == settings
+    matrices = [np.random.default_rng(0).standard_normal((9, 13)).astype(np.float32)]
+    np.testing.assert_array_equal(encode(again, matrices), encode(network, matrices))
+
+
+def test_another_file_is_refused_by_name(tmp_path):
+    from safetensors.torch import save_file
+
+    for name, content in (("text", b"no"), ("empty", b"")):
+        (tmp_path / name).write_bytes(content)
+    save_file({"x": torch.zeros(1)}, tmp_path / "other")
+    save_file({"x": torch.zeros(1)}, tmp_path / "odd", metadata={"speech2vec": '{"sizes": 2}'})
+    save_file({"x": torch.zeros(1)}, tmp_path / "lacks", metadata={"speech2vec": "{}"})
+    for name in ("text", "empty", "other", "odd", "lacks", "absent"):
+        with pytest.raises(ModelError, match=name):
+            model.load(tmp_path / name)
