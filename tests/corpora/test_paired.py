@@ -125,7 +125,7 @@ def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tm
     for each in (corpus, again):
         report = evaluate(lambda _: DummyClassifier(), each, get("groups", groups=2), seed=0)
         assert "paired corpus: speech and text are of different people" in report.to_markdown()
-        assert not [note for note in report.notes if "say sentences" in note], "a text on both sides"
+        assert not [note for note in report.notes if "say sentences" in note]  # none on both sides
 
 
 def test_the_same_seed_gives_the_same_pairs(speech, tables):

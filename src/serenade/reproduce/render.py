@@ -133,9 +133,7 @@ def bars(entries: Sequence[Entry]) -> Figure:
         values = [_or_nan(getattr(by_row[row], name)) for row in rows]
         if np.isnan(values).all():
             continue
-        axes.barh(
-            places, values, 0.25, label=label, color=colour, edgecolor="black", linewidth=0.5
-        )
+        axes.barh(places, values, 0.25, label=label, color=colour, edgecolor="black", linewidth=0.5)
         if ends is not None:
             limits = np.array([[_or_nan(getattr(by_row[row], e)) for row in rows] for e in ends])
             reach = np.abs(limits - np.array(values))
