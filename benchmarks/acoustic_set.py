@@ -17,18 +17,16 @@ beside the JSON. Needs the extras "train" and "opensmile" (openSMILE's licence a
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib.metadata
 import itertools
-import json
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import opensmile
+from kept import keep, options
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
@@ -40,6 +38,7 @@ from serenade.features.acoustic import AcousticSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -187,17 +186,10 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     warnings.simplefilter("ignore", UserWarning)
     result = run(arguments.root)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-        arguments.output.with_suffix(".md").write_text(table(result))
-    print(table(result), end="")
+    keep(result, table, arguments.output)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,13 @@ table is written beside the JSON.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from kept import keep, options
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from serenade import corpora, systems
@@ -129,16 +128,9 @@ def table_of(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     result = run(arguments.root)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-        arguments.output.with_suffix(".md").write_text(table_of(result))
-    print(table_of(result), end="")
+    keep(result, table_of, arguments.output)
 
 
 if __name__ == "__main__":

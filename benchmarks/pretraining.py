@@ -17,7 +17,6 @@ beside the JSON. Needs the extra "train".
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import tempfile
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from kept import keep, options
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 
@@ -231,14 +231,12 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
+    parser = options(__doc__)
     parser.add_argument("--corpus", action="append", required=True, help="name; may be repeated")
     parser.add_argument("--labels", help="emotions to keep, A,B,…")
     parser.add_argument("--encoder", type=Path, action="append", required=True, help="folder")
     parser.add_argument("--seed", type=int, default=0, help="of the untrained weights")
     parser.add_argument("--jobs", type=int, help="processes; by default one per core")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
     arguments = parser.parse_args()
     # A speaker who has no recording of a class is no mistake.
     warnings.filterwarnings("ignore", message="Recall is ill-defined")
@@ -253,11 +251,7 @@ def main() -> None:
         if arguments.labels:
             corpus = corpus.select(labels=tuple(arguments.labels.split(",")))
         result["corpora"][name] = compare(corpus, encoders, arguments.seed, arguments.jobs)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-        arguments.output.with_suffix(".md").write_text(table(result), "utf-8")
-    print(table(result), end="")
+    keep(result, table, arguments.output)
 
 
 if __name__ == "__main__":

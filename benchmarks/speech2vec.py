@@ -19,7 +19,6 @@ run that was stopped goes on. A table is written beside the JSON.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from kept import keep, options
 
 from serenade import corpora
 from serenade.corpora.words import read_words, write_words
@@ -275,20 +275,14 @@ def table_of(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
+    parser = options(__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for what is kept")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--size", type=int, default=50)
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
     arguments = parser.parse_args()
     settings = Settings(epochs=arguments.epochs, size=arguments.size, held_out=0.0)
     result = run(arguments.root, arguments.work, settings)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-        arguments.output.with_suffix(".md").write_text(table_of(result))
-    print(table_of(result), end="")
+    keep(result, table_of, arguments.output)
 
 
 if __name__ == "__main__":

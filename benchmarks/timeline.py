@@ -12,16 +12,15 @@ recordings in a corpus are left out of the joined recordings.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import itertools
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joined import LEVEL, RATE, join
+from kept import keep, options
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
@@ -224,16 +223,9 @@ def table_of(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     result = run(arguments.root)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-        arguments.output.with_suffix(".md").write_text(table_of(result))
-    print(table_of(result), end="")
+    keep(result, table_of, arguments.output)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,21 @@ RAVDESS' actors; figures are of the other half, EMO-DB and nEMO.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joined import LEVEL, NOISES, RATE, join
+from kept import keep, options
 
 from serenade import corpora
 from serenade.encoders.voice import FRAME, VoiceActivity
 from serenade.evaluation.run import versions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 RATIOS = (60, 20, 10, 5, 0)
@@ -192,16 +192,9 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     result = run(arguments.root)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-        arguments.output.with_suffix(".md").write_text(table(result))
-    print(table(result), end="")
+    keep(result, table, arguments.output)
 
 
 if __name__ == "__main__":

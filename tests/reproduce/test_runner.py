@@ -6,9 +6,11 @@ import pytest
 
 pytest.importorskip("skorch")
 
+from serenade import corpora
+from serenade.errors import EvaluationError
 from serenade.evaluation.report import Report
 from serenade.reproduce import render
-from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.base import Paper, Place, Row, Run, Table
 from serenade.reproduce.runner import Runner
 
 FIELDS = {
@@ -92,6 +94,29 @@ def test_finished_runs_are_not_run_again(filled):
         "not run yet",
         "published by others",
     }
+
+
+def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
+    manifest = corpora.open("synthetic", tmp_path / "speech", labels=("angry", "sad"))
+    vectors = tmp_path / "vectors"
+    vectors.mkdir()
+    (vectors / "50.txt").write_text("we 1 0\ngo 0 1\n")
+    run = Run(
+        "dual-bilstm",
+        "synthetic",
+        labels=("angry", "sad"),
+        changes={"vectors": "@speech2vec/50.txt", "branches": "words", "epochs": 1},
+        protocol="groups",
+        plan={"groups": 2},
+    )
+    assert len(manifest)
+    with pytest.raises(EvaluationError, match="needs vectors: give --use speech2vec=PATH"):
+        Runner(tmp_path / "speech", tmp_path / "out", jobs=1).report(run)
+    runner = Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": str(vectors)})
+    report = runner.report(run)
+    assert report.recipe["vectors"] == "@speech2vec/50.txt"
+    assert str(tmp_path) not in (tmp_path / "out/runs" / run.name / "report.json").read_text()
 
 
 def test_seeds_are_averaged():

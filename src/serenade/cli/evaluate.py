@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -131,7 +131,7 @@ def command(
         progress=lambda line: click.echo(line, err=True),
         system=chosen.name,
         command=_command(sys.argv[1:]),
-        recipe=json.loads(json.dumps({"name": recipe, **dataclasses.asdict(fields)})),
+        recipe=json.loads(json.dumps({"name": recipe, **_told(dataclasses.asdict(fields))})),
         conditions=CONDITIONS if robustness else None,
     )
     click.echo(report.to_markdown())
@@ -141,6 +141,14 @@ def command(
         report.to_json(folder / "report.json")
         (folder / "report.md").write_text(report.to_markdown(), "utf-8")
         report.to_figures(folder)
+
+
+def _told(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe without this machine's folders."""
+    return {
+        field: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for field, value in recipe.items()
+    }
 
 
 def _command(arguments: Sequence[str]) -> str:

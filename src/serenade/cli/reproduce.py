@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from serenade.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @click.command()
@@ -21,6 +27,14 @@ import click
 @click.option(
     "--fast", is_flag=True, help="A quick look: six speakers, few epochs. Marked as such."
 )
+@click.option(
+    "--use",
+    "resources",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="What rows need and this package does not bring: text, a text encoder (by default ALBERT "
+    "from the hub); speech2vec, a folder of 50.txt and so on. May be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Run nothing: lay out what was finished earlier.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
 @click.option("--device", default="cpu", show_default=True, help="What networks are trained on.")
@@ -29,6 +43,7 @@ def command(
     root: str | None,
     out: Path,
     fast: bool,
+    resources: Sequence[str],
     dry_run: bool,
     jobs: int | None,
     device: str,
@@ -56,6 +71,7 @@ def command(
         jobs=jobs,
         device=device,
         progress=lambda line: click.echo(line, err=True),
+        use={name: str(path) for name, path in options.parsed(resources, "--use").items()},
         dry=dry_run,
     )
     found = []

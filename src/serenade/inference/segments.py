@@ -22,8 +22,8 @@ class Segments:
     An utterance is divided into cells of one hop. A cell's probabilities are the mean of the
     windows over it, weighted by their share of it; neighbouring cells with the same most probable
     emotion are one segment. Pauses always divide. More smoothing was tried on joined clips of
-    unseen speakers (docs/benchmarks/timeline.md): a second on both sides gained 0.002 for a
-    second of latency, more lost more where emotions change than it gained where they last.
+    unseen speakers (docs/benchmarks/timeline.md): a second on both sides gained 0.002 and cost a
+    second of latency; more lost more where emotions change than it gained where they last.
 
     Args:
         hop: in samples, that of the windows.

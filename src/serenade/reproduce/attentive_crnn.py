@@ -1,4 +1,4 @@
-"""He, Ren & He, a deep recognition framework."""
+"""He, Ren & He."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ _DIRECTIONS = tuple(
 
 PAPER = Paper(
     name="attentive-crnn",
-    title="Deep recognition framework for speech emotion",
+    title=(
+        "Speech emotion recognition using convolutional neural networks and recurrent neural "
+        "networks with attention model"
+    ),
     citation="He, Ren & He",
     tables=(
         Table("Figure 4", "Accuracy of the four experiments, CASIA.", _rows(0.7403), (_CASIA,)),

@@ -7,6 +7,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from serenade.errors import EvaluationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -59,7 +61,8 @@ class Row:
             `f1_weighted`; for a figure without numbers, metrics with None.
         system: that fills it; empty where nothing here does.
         recipe: name of its recipe.
-        changes: fields of the recipe that are changed.
+        changes: fields of the recipe that are changed; a text `@NAME/rest` is a file below what
+            the user names so, see `resolved`.
         fast: further ones for a quick look.
         reason: why nothing fills it.
     """
@@ -159,6 +162,29 @@ def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...]
         plan = {**place.independent, "groups": 2}
         return paper, (Run(**common, protocol="groups", plan=plan),)
     return paper, (Run(**common, protocol="speaker-independent", plan=place.independent),)
+
+
+def resolved(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:
+    """Changes of a recipe with the files that only this machine knows.
+
+    Args:
+        changes: of a `Row` or `Run`.
+        use: paths (or ids on a hub) by name.
+
+    Raises:
+        EvaluationError: a name nobody has given a path for.
+
+    >>> resolved({"vectors": "@speech2vec/50.txt", "epochs": 3}, {"speech2vec": "vectors"})
+    {'vectors': 'vectors/50.txt', 'epochs': 3}
+    """
+    found = dict(changes)
+    for field, value in changes.items():
+        if isinstance(value, str) and value.startswith("@"):
+            name, slash, rest = value[1:].partition("/")
+            if name not in use:
+                raise EvaluationError(f"needs {field}: give --use {name}=PATH")
+            found[field] = use[name] + slash + rest
+    return found
 
 
 def all_runs(paper: Paper, *, fast: bool = False) -> Iterator[Run]:

@@ -18,7 +18,10 @@ _OURS = Row(
 
 PAPER = Paper(
     name="cnn-transformer",
-    title="Speech emotion recognition algorithm of spatial and temporal features",
+    title=(
+        "Speech emotion recognition algorithm based on deep learning algorithm fusion of temporal "
+        "and spatial features"
+    ),
     citation="An & Ruan (2021), J. Phys.: Conf. Ser. 1861 012064",
     tables=(
         Table(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade import corpora, systems
+from serenade.encoders.text import ALBERT
 from serenade.errors import SerenadeError
 from serenade.evaluation import evaluate
 from serenade.evaluation import get as get_protocol
 from serenade.evaluation.report import Report
-from serenade.reproduce.base import runs
+from serenade.reproduce.base import resolved, runs
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class Runner:
         jobs: processes for extraction; None for all cores.
         device: what networks are trained on.
         progress: called with a line as work goes on.
+        use: paths by name, of what rows need and this package does not bring: `text`, a text
+            encoder (by default ALBERT from the hub), and `speech2vec`, a folder of `50.txt` and so
+            on, as serenade speech2vec writes them.
         dry: whether nothing is run: what was not finished earlier is lacking.
     """
 
@@ -95,6 +99,7 @@ class Runner:
         jobs: int | None = None,
         device: str = "cpu",
         progress: Callable[[str], None] = lambda _: None,
+        use: Mapping[str, str] | None = None,
         dry: bool = False,
     ) -> None:
         self.root = root
@@ -103,6 +108,7 @@ class Runner:
         self.jobs = jobs
         self.device = device
         self.progress = progress
+        self.use = {"text": ALBERT, **(use or {})}
         self.dry = dry
         self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus] = {}
 
@@ -142,8 +148,9 @@ class Runner:
     def _evaluated(self, run: Run) -> Report:
         corpus = self._corpus(run)
         system = systems.get(run.system)
-        recipe = system.recipe(run.recipe, **run.changes)
-        stated = {"name": run.recipe, **dataclasses.asdict(recipe)}
+        recipe = system.recipe(run.recipe, **resolved(run.changes, self.use))
+        # Without this machine's paths.
+        stated = {"name": run.recipe, **dataclasses.asdict(recipe), **run.changes}
         return evaluate(
             lambda seed: Estimator(
                 system,
