@@ -162,6 +162,9 @@ def test_missing_and_empty_texts_are_the_special_tokens_alone(data, albert):
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
     assert not np.allclose(found[0], found[3])
+    # One recording without a transcript counts as empty, be it the only one.
+    alone = estimator.predict_proba(X.iloc[:1].assign(text=None))
+    np.testing.assert_allclose(alone, estimator.predict_proba(X.iloc[:1].assign(text="")))
     # A language that the encoder never saw is its "unknown" token, as often as there are words.
     polish = estimator.predict_proba(X.iloc[:2].assign(text=["nie wiem", "tak proszę"]))
     np.testing.assert_array_equal(polish[0], polish[1])

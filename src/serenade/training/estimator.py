@@ -175,7 +175,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _streams(self, rows: pd.DataFrame, features: Sequence[Feature | TextFeature]) -> Streams:
         """Each feature of each row; texts are those of the column `text`, missing ones empty."""
         return tuple(
-            extract_texts(_texts(rows, self.system), each)
+            extract_texts(_texts(rows, self), each)
             if isinstance(each, TextFeature)
             else self._standardised(self._matrices(rows, each), rows)
             for each in features
@@ -212,16 +212,18 @@ def _changed(
     return feature if isinstance(feature, TextFeature) else Augmented(feature, change, copy)
 
 
-def _texts(rows: pd.DataFrame, system: System) -> list[object]:
+def _texts(rows: pd.DataFrame, estimator: Estimator) -> list[object]:
     """What is said in each row.
 
     Raises:
         SerenadeError: the table has no transcripts.
     """
-    if "text" not in rows or rows["text"].isna().all():
+    # Of a few recordings to be judged, all may be without a transcript; of a corpus, none is.
+    fitted = hasattr(estimator, "learner_")
+    if "text" not in rows or (not fitted and rows["text"].isna().all()):
         raise SerenadeError(
-            f"{system.name} looks at what is said, and the corpus has no column text: write one "
-            "with serenade transcribe, and give its manifest"
+            f"{estimator.system.name} looks at what is said, and the corpus has no column text: "
+            "write one with serenade transcribe, and give its manifest"
         )
     return list(rows["text"])
 
