@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from serenade import corpora
+from serenade import corpora, extensions
 
 
 @click.command()
@@ -22,7 +22,8 @@ def command(name: str | None, root: str | None, download: str | None) -> None:
     r"""List the corpora; describe one; check one on disk.
 
     NAME is one of the listed names, or the path of a CSV or TSV manifest with the columns file
-    and emotion (and start, end, speaker, session, text, split where known).
+    and emotion (and start, end, speaker, session, text, split where known), or of your own
+    loader, a .py file.
 
     \b
     serenade corpora
@@ -41,7 +42,7 @@ def command(name: str | None, root: str | None, download: str | None) -> None:
     if download:
         click.echo(corpora.fetch(name, download))
         return
-    if name in corpora.names():
+    if name in corpora.names() or extensions.is_file(name):
         _describe(name)
         if root is None:
             return
@@ -58,7 +59,7 @@ def command(name: str | None, root: str | None, download: str | None) -> None:
 
 def _describe(name: str) -> None:
     info = corpora.describe(name)
-    click.echo(f"{name}: {info.title}")
+    click.echo(f"{info.name}: {info.title}")
     for key, value in (
         ("licence", info.licence),
         ("cite", info.citation),

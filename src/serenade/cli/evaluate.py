@@ -90,7 +90,8 @@ def command(
 ) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
-    CORPUS is a name of `serenade corpora` or the path of a manifest. Nothing that is fitted sees
+    SYSTEM is a name of `serenade systems` or the path of your own, a .py file. CORPUS is a name of
+    `serenade corpora`, the path of a manifest, or of your own loader, a .py file. Nothing that is fitted sees
     the test fold.
 
     \b
@@ -98,6 +99,7 @@ def command(
     serenade evaluate whisper-probe emodb --root CORPORA --labels angry,happy,neutral,sad
     serenade evaluate whisper-probe my.csv --protocol random --repeats 5
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
+    serenade evaluate own_system.py my.csv
     """
     from serenade.audio.conditions import CONDITIONS
     from serenade.evaluation import evaluate, get

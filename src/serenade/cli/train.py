@@ -35,7 +35,8 @@ def command(
 ) -> None:
     r"""Train SYSTEM on all of CORPUS, into a folder for `serenade predict --model`.
 
-    CORPUS is a name of `serenade corpora` or the path of a manifest: a CSV with the columns file
+    SYSTEM is a name of `serenade systems` or the path of your own, a .py file. CORPUS is a name of
+    `serenade corpora`, the path of your own loader, or of a manifest: a CSV with the columns file
     and emotion is enough, speaker makes the probabilities better calibrated.
 
     \b

@@ -152,7 +152,7 @@ def _table(sources: Sequence[str], root: str | None, labels: str | None) -> pd.D
 
     first = sources[0]
     if len(sources) == 1 and (
-        first in corpora.names() or Path(first).suffix.lower() in {".csv", ".tsv"}
+        first in corpora.names() or Path(first).suffix.lower() in {".csv", ".tsv", ".py"}
     ):
         corpus = options.opened(first, root, labels)
         warned = {"warning": corpus.info.warning} if corpus.info.warning else {}

@@ -1,7 +1,7 @@
 """Corpora: a folder or a manifest becomes a checked table of recordings.
 
 A new corpus is one module here with `INFO` (a `CorpusInfo`) and `load(root, **options)`, and
-one line in `_MODULES`. Nothing heavy is imported before a corpus is opened.
+one line in `_MODULES`; outside the package, such a module is opened by its path. Nothing heavy is imported before a corpus is opened.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serenade import extensions
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from serenade.corpora.base import Corpus, CorpusInfo
 
@@ -45,14 +47,20 @@ def describe(name: str) -> CorpusInfo:
     """What is known about a corpus: licence, citation, labels, counts, where to get it.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, or the path of a `.py` file as of `open`.
 
     Raises:
-        CorpusError: no corpus of this name.
+        CorpusError: no corpus of this name, or a file that cannot be used.
 
     >>> describe("ravdess").expected.files
     1440
     """
+    if extensions.is_file(name):
+        from serenade.corpora.base import CorpusInfo
+
+        example = "INFO = CorpusInfo(name=..., title=..., licence=..., ...)"
+        own: CorpusInfo = extensions.attribute(name, "INFO", CorpusInfo, example, CorpusError)
+        return own
     info: CorpusInfo = _module(name).INFO
     return info
 
@@ -63,7 +71,8 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     """Open and check a corpus.
 
     Args:
-        name: one of `names()`, or the path of a `.csv` or `.tsv` manifest.
+        name: one of `names()`, the path of a `.csv` or `.tsv` manifest, or of a `.py` file with
+            `INFO` and `load(root, **options)`; see `examples/own_corpus.py`.
         root: the corpus' folder or a folder that contains it; for a manifest, the folder its
             relative paths start from (by default its own).
         options: the loader's own; all take `labels` (the emotions to keep) and
@@ -76,8 +85,22 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
         from serenade.corpora import manifest
 
         return manifest.load(name, root, **options)
-    corpus: Corpus = _module(str(name)).load(root, **options)
+    corpus: Corpus = _loader(name)(root, **options)
     return corpus
+
+
+def _loader(name: str | os.PathLike[str]) -> Callable[..., Any]:
+    """What opens a corpus that has a name, or a file of its own."""
+    if not extensions.is_file(name):
+        return _module(str(name)).load  # type: ignore[no-any-return]
+    from types import FunctionType
+
+    describe(str(name))
+    example = "def load(root, *, labels=None, drop_duplicates=False): ... return checked(...)"
+    load: Callable[..., Any] = extensions.attribute(
+        name, "load", FunctionType, example, CorpusError
+    )
+    return load
 
 
 def fetch(name: str, destination: str | os.PathLike[str]) -> Path:
@@ -107,6 +130,6 @@ def _module(name: str) -> Any:
     if name not in _MODULES:
         raise CorpusError(
             f"{name}: no corpus of this name; choose from {', '.join(names())}, "
-            "or give the path of a .csv or .tsv manifest"
+            "or give the path of a .csv or .tsv manifest, or of a .py file with INFO and load"
         )
     return importlib.import_module(f"serenade.corpora.{_MODULES[name]}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import sys
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -24,13 +27,28 @@ class Identified:
     """Whether values are quantities; those that name something by number are never scaled."""
 
     def identity(self) -> dict[str, object]:
-        """Everything that decides the values, as JSON-ready data."""
+        """Everything that decides the values, as JSON-ready data.
+
+        Of a class outside this package, also a hash of its file: who tries things out does not
+        count versions.
+        """
         cls = type(self)
-        return {
+        stated = {
             "feature": f"{cls.__module__}.{cls.__qualname__}",
             "version": self.version,
             "parameters": dataclasses.asdict(self),
         }
+        source = None if cls.__module__.startswith("serenade.") else _source(cls.__module__)
+        return stated if source is None else {**stated, "source": source}
+
+
+def _source(module: str) -> str | None:
+    """A hash of a module's file; None of one that has none, as in a notebook."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+    except OSError:
+        return None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from serenade import extensions
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
@@ -36,16 +37,43 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> System:
-    """A system by its name.
+    """A system by its name, or one's own by the path of its file.
+
+    Args:
+        name: one of `names()`, or a file of Python that defines `SYSTEM`, a
+            `serenade.systems.base.System`; see `examples/own_system.py`.
 
     Raises:
-        SerenadeError: no system of this name.
+        SerenadeError: no system of this name, or a file that cannot be used.
 
     >>> get("whisper-probe").recipes["default"].copies
     3
     """
+    if extensions.is_file(name):
+        from serenade.systems.base import System
+
+        example = "SYSTEM = System(name=..., recipes={'default': ...}, feature=..., ...)"
+        own: System = extensions.attribute(name, "SYSTEM", System, example)
+        _check(own, name)
+        return own
     if name not in _MODULES:
-        raise SerenadeError(f"{name}: no system of this name; choose from {', '.join(names())}")
+        raise SerenadeError(
+            f"{name}: no system of this name; choose from {', '.join(names())}, "
+            "or give the path of a .py file that defines SYSTEM"
+        )
     module = importlib.import_module(f"serenade.systems.{_MODULES[name]}")
     system: System = module.SYSTEM
     return system
+
+
+def _check(system: System, path: str) -> None:
+    """Refuse what would fail long after it was given."""
+    if "default" not in system.recipes:
+        raise SerenadeError(f"{path}: its SYSTEM has no recipe default; name one of its recipes so")
+    if system.name in _MODULES:
+        raise SerenadeError(
+            f"{path}: {system.name} is a built-in system; give SYSTEM a name of its own, "
+            "or reports could not tell them apart"
+        )
+    if (system.classifiers is None) == (system.network is None):
+        raise SerenadeError(f"{path}: SYSTEM needs classifiers or network, and one of them only")

@@ -1,0 +1,47 @@
+"""My corpus: `<speaker>/<emotion>/<sentence>.wav`, emotions in German.
+
+    serenade corpora own_corpus.py --root my-recordings
+    serenade evaluate whisper-probe own_corpus.py --root my-recordings
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from serenade.corpora.base import CorpusInfo, Counts, Problem
+from serenade.corpora.checks import checked
+from serenade.errors import CorpusError
+
+EMOTIONS = {"wut": "angry", "freude": "happy", "ruhe": "neutral", "trauer": "sad"}
+SENTENCES = {"s1": "Das Buch liegt auf dem Tisch.", "s2": "Wir fahren morgen ans Meer."}
+
+INFO = CorpusInfo(
+    name="own-corpus",
+    title="My recordings, read in four emotions",
+    licence="mine; not for publication",
+    citation="none",
+    url="",
+    languages=("de",),
+    labels=tuple(EMOTIONS.values()),
+    # What ought to be there; what is missing is reported. Leave it out if nobody knows.
+    expected=Counts(files=24, speakers=3, per_label=dict.fromkeys(EMOTIONS.values(), 6)),
+    layout="<speaker>/<emotion>/<sentence>.wav",
+)
+
+
+def load(root, *, labels=None, drop_duplicates=False):
+    """Open it: a row for each recording, and a problem for each thing that is wrong."""
+    if root is None:
+        raise CorpusError(f"{INFO.name}: say where it is by --root")
+    rows, strange = [], []
+    for path in sorted(Path(root).resolve().glob("*/*/*.wav")):
+        speaker, emotion = path.parts[-3:-1]
+        if emotion in EMOTIONS and path.stem in SENTENCES:
+            row = {"file": str(path), "speaker": speaker, "emotion": EMOTIONS[emotion]}
+            rows.append({**row, "text": SENTENCES[path.stem], "language": "de"})
+        else:
+            strange.append(str(path))
+    problems = [Problem("name", "not in the list; left out", tuple(strange))] if strange else []
+    return checked(
+        INFO, Path(root), rows, problems, labels=labels, drop_duplicates=drop_duplicates
+    )
