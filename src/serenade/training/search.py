@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade.errors import SerenadeError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,8 +32,18 @@ def fit_copies(
 
     Returns:
         The classifier, fitted.
+
+    Raises:
+        SerenadeError: its last step cannot weigh clips.
     """
-    last = classifier.steps[-1][0]
+    from sklearn.utils.validation import has_fit_parameter
+
+    last, model = classifier.steps[-1]
+    if not has_fit_parameter(model, "sample_weight"):
+        raise SerenadeError(
+            f"{type(model).__name__}: its fit takes no sample_weight; "
+            "choose a classifier that can weigh clips"
+        )
     return classifier.fit(
         np.concatenate(blocks),
         np.tile(labels, len(blocks)),

@@ -1,0 +1,100 @@
+"""A page per corpus, from its `INFO`, its module and its loader."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from typing import TYPE_CHECKING
+
+from docs_pages import text
+
+from serenade import corpora
+
+if TYPE_CHECKING:
+    from serenade.corpora.base import CorpusInfo
+
+
+def pages() -> dict[str, str]:
+    """Pages by their path, with `corpora/index.md`."""
+    made, rows = {}, []
+    for name in corpora.names():
+        info = corpora.describe(name)
+        made[f"corpora/{name}.md"] = page(name, info)
+        counts = info.expected
+        rows.append(
+            [
+                f"[{name}]({name}.md)",
+                info.title,
+                ", ".join(info.languages),
+                str(counts.files) if counts else "-",
+                str(counts.speakers) if counts else "-",
+                str(len(info.labels)),
+                info.licence,
+            ]
+        )
+    head = ["corpus", "title", "language", "recordings", "speakers", "emotions", "licence"]
+    made["corpora/index.md"] = (
+        "# Corpora\n\nWhat can be opened by name. Any other is "
+        "[a CSV file or a loader of your own](../extend/corpus.md). Serenade brings no "
+        "recordings but synthetic ones.\n\n" + text.table(head, rows, "lllrrr") + "\n"
+    )
+    return made
+
+
+def page(name: str, info: CorpusInfo) -> str:
+    """A corpus' page."""
+    module = importlib.import_module(f"serenade.corpora.{name.replace('-', '_')}")
+    about = inspect.cleandoc(module.__doc__ or "")
+    if refers := re.search(r"see `serenade\.corpora\.(\w+)`", about):
+        other = importlib.import_module(f"serenade.corpora.{refers.group(1)}")
+        about += "\n\n" + inspect.cleandoc(other.__doc__ or "")
+    facts = [
+        ["licence", info.licence],
+        ["cite", info.citation],
+        ["home", f"<{info.url}>" if info.url else ""],
+        ["languages", ", ".join(info.languages)],
+        ["emotions", ", ".join(info.labels)],
+        ["layout", info.layout],
+        ["how to get it", re.sub(r"(https?://\S+)", r"<\1>", info.obtain)],
+        ["download", f"`serenade corpora {name} --download DIR`" if info.archive else ""],
+    ]
+    parts = [f"# {name}: {info.title}", text.prose(about)]
+    if info.warning:
+        parts.append(f'!!! warning\n    {info.warning}')
+    parts.append(text.table(["", ""], [row for row in facts if row[1]]))
+    if info.expected:
+        counts = info.expected
+        rows = [[label, str(count)] for label, count in counts.per_label.items()]
+        rows.append(["all", str(counts.files)])
+        parts += [
+            "## Published counts",
+            f"{counts.files} recordings of {counts.speakers} speakers. What is on a disk is "
+            "compared with this, and every difference is listed as a problem.",
+            text.table(["emotion", "recordings"], rows, "lr"),
+        ]
+    parts += ["## Opening it", _loader(module.load)]
+    parts.append(
+        f"`serenade corpora {name} --root DIR` counts what is there and lists every problem "
+        "with the files concerned."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _loader(load: object) -> str:
+    """A loader's arguments, columns and errors, as its docstring has them."""
+    doc = inspect.cleandoc(load.__doc__ or "")
+    parts = [f"`serenade.corpora.open(NAME, root, **options)`; {doc.split(chr(10))[0]}"]
+    for section in ("Args", "Returns", "Raises"):
+        found = re.search(rf"^{section}:\n((?:    .*\n?|\n)+)", doc, re.MULTILINE)
+        if found is None:
+            continue
+        body = inspect.cleandoc(found.group(1))
+        entries = re.findall(r"^(\w+): (.*(?:\n +.*)*)", body, re.MULTILINE)
+        shown = (
+            "\n".join(f"- `{key}`: {' '.join(value.split())}" for key, value in entries)
+            if entries and section != "Returns"
+            else body
+        )
+        parts.append(f"**{section}**\n\n{text.prose(shown)}")
+    return "\n\n".join(parts)

@@ -1,0 +1,120 @@
+"""A page per system."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from docs_pages import text
+
+from serenade import reproduce, systems
+
+if TYPE_CHECKING:
+    from docs_pages.results import Results
+
+    from serenade.reproduce.base import Paper
+    from serenade.systems.base import System
+
+
+def pages(found: Results) -> dict[str, str]:
+    """Pages by their path, with `systems/index.md`."""
+    made = {f"systems/{name}.md": page(systems.get(name), found) for name in systems.names()}
+    rows = [
+        [f"[{name}]({name}.md)", system.title, text.prose(system.source)]
+        for name, system in ((name, systems.get(name)) for name in systems.names())
+    ]
+    made["systems/index.md"] = (
+        "# Systems\n\nWhat `serenade evaluate` and `serenade train` take; your own is "
+        "[a file](../extend/system.md). Each page has the system's source, how its gaps are read, "
+        "its recipes and what we measured.\n\n"
+        + text.table(["system", "what it is", "source"], rows)
+        + "\n"
+    )
+    return made
+
+
+def page(system: System, found: Results) -> str:
+    """A system's page."""
+    module = _module(system)
+    title, gaps, rest = text.docstring(module)
+    parts = [
+        f"# {system.name}",
+        text.prose(title.partition(": ")[2] or title),
+        rest,
+        f"Source: {text.prose(system.source)}. Recordings are read at {system.sampling_rate} Hz.",
+    ]
+    if gaps:
+        parts += ["## How gaps of the paper are read", gaps]
+    parts += ["## Recipes", _recipes(system)]
+    for paper in (reproduce.get(name) for name in reproduce.names()):
+        if paper.name == system.name:
+            parts += ["## What the paper prints", _printed(paper)]
+            if entries := found.reproduced(paper):
+                parts += ["## The paper's tables beside ours", entries]
+        elif system.name in _fillers(paper):
+            parts.append(f"It fills rows of the paper of [{paper.name}]({paper.name}.md).")
+    parts += ["## Measured", found.of(system.name)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _module(system: System) -> Any:
+    """The module that a system is written in."""
+    return importlib.import_module(f"serenade.systems.{system.name.replace('-', '_')}")
+
+
+def _recipes(system: System) -> str:
+    """Fields, each recipe's value where it differs from the first's, and what they mean."""
+    meaning = text.arguments(type(system.recipe()))
+    names = list(system.recipes)
+    head = ["field", *(f"`{name}`" for name in names), "meaning"]
+    rows = []
+    for field in dataclasses.fields(system.recipe()):
+        values = [getattr(system.recipes[name], field.name) for name in names]
+        cells = [text.code(values[0])]
+        cells += ["" if value == values[0] else text.code(value) for value in values[1:]]
+        rows.append([f"`{field.name}`", *cells, text.prose(meaning[field.name])])
+    says = (
+        "Every number a run depends on; `--recipe NAME` takes one, `--set FIELD=VALUE` changes a "
+        "field. An empty cell is as in the first column.\n\n"
+    )
+    return (says if len(names) > 1 else says.partition(" An empty")[0] + "\n\n") + text.table(
+        head, rows
+    )
+
+
+def _printed(paper: Paper) -> str:
+    """The numbers that a paper prints, as `serenade reproduce` knows them."""
+    parts = [f"{paper.title}. {paper.citation}."]
+    for table in paper.tables:
+        rows = [
+            [row.name, _METRICS[metric], text.share(value)]
+            for row in table.rows
+            for metric, value in row.values.items()
+            if value is not None
+        ]
+        parts.append(f"**{table.name}.** {table.caption}")
+        if rows:
+            parts.append(text.table(["row", "", "paper"], rows, "llr"))
+    parts += [f"- {note}" for note in paper.notes]
+    parts.append(f"`serenade reproduce {paper.name} --root CORPORA` puts our numbers beside them.")
+    return text.prose("\n\n".join(parts))
+
+
+_METRICS = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
+
+
+def _fillers(paper: Paper) -> set[str]:
+    return {row.system for table in paper.tables for row in table.rows}
+
+
+def documented(system: System) -> list[str]:
+    """Fields of a system's recipes that no docstring explains."""
+    kinds = {type(recipe) for recipe in system.recipes.values()}
+    return [
+        f"{inspect.getmodule(kind).__name__}.{kind.__name__}.{field.name}"  # type: ignore[union-attr]
+        for kind in kinds
+        for field in dataclasses.fields(kind)
+        if field.name not in text.arguments(kind)
+    ]

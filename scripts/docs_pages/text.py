@@ -1,0 +1,82 @@
+"""Docstrings and values as Markdown."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+_GAP = re.compile(r"not stated|read so|paper (?:scales|says|names)|as printed", re.IGNORECASE)
+
+
+def arguments(cls: type) -> dict[str, str]:
+    """What a class' docstring and those of its bases say of each argument.
+
+    >>> class One:
+    ...     '''One.
+    ...
+    ...     Args:
+    ...         a: first,
+    ...             and more.
+    ...         b: second.
+    ...     '''
+    >>> arguments(One)
+    {'a': 'first, and more.', 'b': 'second.'}
+    """
+    found: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        section = re.search(
+            r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", inspect.cleandoc(each.__doc__ or ""), re.MULTILINE
+        )
+        for name, text in re.findall(
+            r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section.group(1) if section else "", re.MULTILINE
+        ):
+            found[name] = " ".join(text.split())
+    return found
+
+
+def docstring(module: Any) -> tuple[str, str, str]:
+    """A module's docstring: its first line, how the paper's gaps are read, and the rest.
+
+    A paragraph belongs to the gaps where it says "not stated" or the like; see the systems.
+    """
+    title, *paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(module.__doc__ or ""))
+    gaps = [one for one in paragraphs if _GAP.search(one)]
+    others = [one for one in paragraphs if one not in gaps]
+    return " ".join(title.split()), prose("\n\n".join(gaps)), prose("\n\n".join(others))
+
+
+def prose(text: str) -> str:
+    """Text of a docstring as Markdown: brackets that name no link stay brackets."""
+    return re.sub(r"\[(?=[^\]]*\](?!\())", r"\\[", text)
+
+
+def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
+    """A Markdown table.
+
+    Args:
+        head: titles of the columns.
+        rows: cells.
+        align: a letter per column, `r` for right; the others are left.
+
+    >>> print(table(["a", "b"], [["x|y", "1"]], "lr"))
+    | a | b |
+    |---|--:|
+    | x\\|y | 1 |
+    """
+    bars = ["--:" if letter == "r" else "---" for letter in align.ljust(len(head), "l")]
+    lines = [f"| {' | '.join(head)} |", f"|{'|'.join(bars)}|"]
+    for row in rows:
+        cells = [" ".join(cell.replace("|", "\\|").split()) for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def code(value: Any) -> str:
+    """A value as code in a cell; empty text as quotes."""
+    return f"`{value if isinstance(value, str) and value else repr(value)}`"
+
+
+def share(value: float | None) -> str:
+    """A share of one with three digits, or a dash."""
+    return "-" if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN

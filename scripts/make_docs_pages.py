@@ -1,0 +1,107 @@
+"""Lay out the documentation site's pages: those in docs/, and those made from the program.
+
+    python scripts/make_docs_pages.py            # into build/docs
+    mkdocs build --strict -f build/docs/mkdocs.yml
+
+What is written by hand lies in docs/. A page per system (docstring, recipes, paper's numbers,
+measured numbers), per corpus (INFO) and per run (its report), the leaderboard, the commands' help
+and the list of public names are made here, so that each fact stands in one place. Pages are plain
+Markdown but for mkdocstrings' `:::` lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from docs_pages import api, corpora, results, systems
+
+ROOT = Path(__file__).parents[1]
+
+
+def make(out: Path, root: Path = ROOT) -> Path:
+    """Write all pages and the site's settings.
+
+    Args:
+        out: folder for both; what it held before is deleted.
+        root: of the repository.
+
+    Returns:
+        The settings' file, for `mkdocs build --strict -f`.
+    """
+    if out.exists():
+        shutil.rmtree(out)
+    pages = out / "pages"
+    shutil.copytree(root / "docs", pages, ignore=shutil.ignore_patterns("*.json"))
+    shutil.copy(root / "ARCHITECTURE.md", pages / "architecture.md")
+    shutil.copy(_model_card(), pages / "model_card.md")
+    found = results.Results.load(root / "results")
+    made = {
+        **systems.pages(found),
+        **corpora.pages(),
+        **results.pages(found),
+        **api.pages(),
+    }
+    for name, text in made.items():
+        path = pages / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for name, picture in found.pictures().items():
+        shutil.copy(picture, pages / name)
+    settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))
+    python = settings["plugins"]["mkdocstrings"]["handlers"]["python"]
+    python["paths"] = [str(root / path) for path in python["paths"]]
+    settings |= {
+        "docs_dir": str(pages.resolve()),
+        "site_dir": str((root / "site").resolve()),
+        "nav": navigation(pages),
+    }
+    path = out / "mkdocs.yml"
+    path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
+    return path
+
+
+def _model_card() -> Path:
+    inference = importlib.import_module("serenade.inference")
+    return Path(str(inference.__file__)).parent / "bundled" / "MODEL_CARD.md"
+
+
+SECTIONS = {
+    "Tutorials": "tutorials",
+    "Systems": "systems",
+    "Corpora": "corpora",
+    "Add your own": "extend",
+    "Benchmarks": "benchmarks",
+    "Runs": "runs",
+    "Reference": "reference",
+}
+SINGLE = {
+    "Home": "index.md",
+    "Leaderboard": "leaderboard.md",
+    "The bundled model": "model_card.md",
+    "The house": "architecture.md",
+}
+
+
+def navigation(pages: Path) -> list[dict[str, Any]]:
+    """Every page once: single ones, and a section per folder, its index first."""
+    nav: list[dict[str, Any]] = [{"Home": SINGLE["Home"]}]
+    for title, folder in SECTIONS.items():
+        names = sorted(
+            (path.relative_to(pages).as_posix() for path in (pages / folder).rglob("*.md")),
+            key=lambda name: (not name.endswith("index.md"), name),
+        )
+        nav.append({title: names})
+        if title == "Corpora":
+            nav.append({"Leaderboard": SINGLE["Leaderboard"]})
+    return [*nav, *({t: SINGLE[t]} for t in ("The bundled model", "The house"))]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "docs")
+    print(make(parser.parse_args().out))
