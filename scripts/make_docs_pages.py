@@ -1,7 +1,7 @@
 """Lay out the documentation site's pages: those in docs/, and those made from the program.
 
     python scripts/make_docs_pages.py            # into build/docs
-    mkdocs build --strict -f build/docs/mkdocs.yml
+    mkdocs build --strict -f build/docs/mkdocs.yml   # the site is build/docs/site
 
 What is written by hand lies in docs/. A page per system (docstring, recipes, paper's numbers,
 measured numbers), per corpus (INFO) and per run (its report), the leaderboard, the commands' help
@@ -39,6 +39,8 @@ def make(out: Path, root: Path = ROOT) -> Path:
     shutil.copytree(root / "docs", pages, ignore=shutil.ignore_patterns("*.json"))
     shutil.copy(root / "ARCHITECTURE.md", pages / "architecture.md")
     shutil.copy(_model_card(), pages / "model_card.md")
+    for name in ("corpus", "system"):
+        with_example(pages / "extend" / f"{name}.md", root / "examples" / f"own_{name}.py")
     found = results.Results.load(root / "results")
     made = {
         **systems.pages(found),
@@ -55,14 +57,19 @@ def make(out: Path, root: Path = ROOT) -> Path:
     settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))
     python = settings["plugins"]["mkdocstrings"]["handlers"]["python"]
     python["paths"] = [str(root / path) for path in python["paths"]]
-    settings |= {
-        "docs_dir": str(pages.resolve()),
-        "site_dir": str((root / "site").resolve()),
-        "nav": navigation(pages),
-    }
+    settings |= {"docs_dir": "pages", "site_dir": "site", "nav": navigation(pages)}
     path = out / "mkdocs.yml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
     return path
+
+
+def with_example(page: Path, example: Path) -> None:
+    """Put a file where a page has its name in braces on a line of its own."""
+    text, mark = page.read_text("utf-8"), f"\n{{{example.name}}}\n"
+    if text.count(mark) != 1:
+        raise SystemExit(f"{page}: write {mark.strip()} on one line of its own")
+    code = example.read_text("utf-8")
+    page.write_text(text.replace(mark, f"\n```python\n{code}```\n"), "utf-8")
 
 
 def _model_card() -> Path:

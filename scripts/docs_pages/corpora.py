@@ -55,8 +55,8 @@ def page(name: str, info: CorpusInfo) -> str:
         ["home", f"<{info.url}>" if info.url else ""],
         ["languages", ", ".join(info.languages)],
         ["emotions", ", ".join(info.labels)],
-        ["layout", info.layout],
-        ["how to get it", re.sub(r"(https?://\S+)", r"<\1>", info.obtain)],
+        ["layout", text.prose(info.layout)],
+        ["how to get it", re.sub(r"(https?://[^\s;]+)", r"<\1>", info.obtain)],
         ["download", f"`serenade corpora {name} --download DIR`" if info.archive else ""],
     ]
     parts = [f"# {name}: {info.title}", text.prose(about)]

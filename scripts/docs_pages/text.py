@@ -6,7 +6,8 @@ import inspect
 import re
 from typing import Any
 
-_GAP = re.compile(r"not stated|read so|paper (?:scales|says|names)|as printed", re.IGNORECASE)
+_GAP = re.compile(r"\bread so\b|^Not the paper's|[Gg]aps in the paper")
+_CODE = re.compile(r"(`[^`]*`)")
 
 
 def arguments(cls: type) -> dict[str, str]:
@@ -38,17 +39,26 @@ def arguments(cls: type) -> dict[str, str]:
 def docstring(module: Any) -> tuple[str, str, str]:
     """A module's docstring: its first line, how the paper's gaps are read, and the rest.
 
-    A paragraph belongs to the gaps where it says "not stated" or the like; see the systems.
+    A paragraph belongs to the gaps where it says what was "read so", or is "Not the paper's".
     """
     title, *paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(module.__doc__ or ""))
-    gaps = [one for one in paragraphs if _GAP.search(one)]
+    gaps = [one for one in paragraphs if _GAP.search(" ".join(one.split()))]
     others = [one for one in paragraphs if one not in gaps]
     return " ".join(title.split()), prose("\n\n".join(gaps)), prose("\n\n".join(others))
 
 
 def prose(text: str) -> str:
-    """Text of a docstring as Markdown: brackets that name no link stay brackets."""
-    return re.sub(r"\[(?=[^\]]*\](?!\())", r"\\[", text)
+    """Text of a docstring as Markdown: outside code, what looks like a tag is none.
+
+    >>> prose("`<a>` and <b>/x.wav, [0, 1]")
+    '`<a>` and &lt;b>/x.wav, \\\\[0, 1]'
+    """
+    parts = _CODE.split(text)
+    parts[::2] = [
+        re.sub(r"\[(?=[^\]]*\](?!\())", r"\\[", re.sub(r"<(?!https?:)", "&lt;", part))
+        for part in parts[::2]
+    ]
+    return "".join(parts)
 
 
 def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
