@@ -1,0 +1,130 @@
+"""Every command and Python block of the pages written by hand runs, in order, on synthetic speech.
+
+A page's `sh` blocks are run by bash and its `python` blocks in one namespace, in a folder that has
+what the page speaks of. Lines that install are compared with pyproject instead.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from serenade import corpora
+from serenade.corpora.synthetic import speaker, synthesise
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    path.relative_to(ROOT / "docs")
+    for folder in ("tutorials", "extend")
+    for path in sorted((ROOT / "docs" / folder).glob("*.md"))
+]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page):
+    """Language, code and line of each block."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return [(b[1], b[2], text[: b.start()].count("\n") + 2) for b in BLOCK.finditer(text)]
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory):
+    """What pages speak of: call.wav, recordings/, normal-voice/, my.csv, own files."""
+    folder = tmp_path_factory.mktemp("things")
+    signal, rate = soundfile.read(ROOT / "examples" / "example.flac")
+    soundfile.write(folder / "call.wav", signal, rate)
+    for name in ("recordings", "normal-voice", "bin"):
+        (folder / name).mkdir()
+    shutil.copy(folder / "call.wav", folder / "recordings" / "first.wav")
+    (folder / "recordings" / "second.wav").write_text("not a recording")
+    for name, text in (("one", "We go home."), ("two", "We go home.")):
+        said = synthesise(text, speaker(1), "neutral", seed=len(name))
+        soundfile.write(folder / "normal-voice" / f"{name}.wav", said.signal, 16000)
+    small = corpora.open("synthetic", folder / "speech", sentences=2, labels=("angry", "sad"))
+    rows = small.table.reset_index().itertuples()
+    table = "\n".join(f"{row.file},{row.emotion},{row.speaker}" for row in rows)
+    (folder / "my.csv").write_text(f"file,emotion,speaker\n{table}\n", "utf-8")
+    emotions = {"wut": "angry", "freude": "happy", "ruhe": "neutral", "trauer": "sad"}
+    for number in (1, 2, 3):
+        for own, emotion in emotions.items():
+            home = folder / "my-recordings" / f"speaker{number}" / own
+            home.mkdir(parents=True)
+            for seed in (1, 2):
+                said = synthesise("We go home.", speaker(number), emotion, seed=seed)
+                soundfile.write(home / f"s{seed}.wav", said.signal, 16000)
+    for name in ("own_corpus.py", "own_system.py"):
+        shutil.copy(ROOT / "examples" / name, folder)
+    program = folder / "bin" / "serenade"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serenade "$@"\n')
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def folder(things, tmp_path, monkeypatch):
+    """A copy of the things, which is the working folder."""
+    shutil.copytree(things, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SERENADE_CACHE", str(things / "cache"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    own = {"own_corpus", "own_system"}
+    for name in own & set(sys.modules):
+        monkeypatch.delitem(sys.modules, name)
+    yield tmp_path
+    for name in own & set(sys.modules):
+        del sys.modules[name]
+
+
+def installs(line):
+    """Whether a line installs, which it may do by names that pyproject has."""
+    if not line.startswith("pip install "):
+        return False
+    found = re.fullmatch(r'pip install "?serenade(?:\[([\w,]+)\])?"?', line) or re.fullmatch(
+        r'pip install "\.\[([\w,]+)\]"', line
+    )
+    assert found, line
+    extras = found[1].split(",") if found[1] else []
+    assert set(extras) <= set(PROJECT["optional-dependencies"]), line
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_what_a_page_says_works(page, folder):
+    namespace = {"__name__": "page"}
+    for language, code, line in blocks(page):
+        where = f"{page}, line {line}"
+        if language == "python":
+            exec(compile(code, where, "exec"), namespace)  # noqa: S102 - our own page
+        elif language == "sh":
+            script = "\n".join(each for each in code.splitlines() if not installs(each))
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", script],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+                cwd=folder,
+            )
+            assert done.returncode == 0, f"{where}:\n{done.stdout}\n{done.stderr}"
+            assert "Traceback" not in done.stderr, where
+        else:
+            assert language == "text", f"{where}: a block of {language or 'no language'}"
+
+
+def test_pages_have_blocks():
+    found = {str(page): [language for language, *_ in blocks(page)] for page in PAGES}
+    assert len(found) >= 5
+    assert all("sh" in languages for languages in found.values()), found
+
+
+@pytest.mark.parametrize("name", ["own_corpus.py", "own_system.py"])
+def test_an_example_is_short(name):
+    assert len((ROOT / "examples" / name).read_text("utf-8").splitlines()) < 60
