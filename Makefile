@@ -1,10 +1,11 @@
-# Two commands do everything on a fresh machine with Python 3.11 or later: `make demo`, `make test`.
+# Three commands do everything on a fresh machine with Python 3.11 or later: `make demo`, `make test`
+# and `make docs`.
 PYTHON ?= python3
 FILE ?= examples/example.flac
 LIGHT := .venv-demo
 FULL := .venv
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs pages clean
 
 demo: $(LIGHT)/done
 	$(LIGHT)/bin/serenade predict --timeline $(FILE)
@@ -19,6 +20,15 @@ check:
 	$(BIN)mypy
 	$(BIN)lint-imports
 	$(BIN)python -m pytest
+
+# The documentation site, into build/docs/site; no network is used.
+docs: $(FULL)/done
+	$(MAKE) --no-print-directory pages BIN=$(FULL)/bin/
+
+# The same with whatever environment is active.
+pages:
+	$(BIN)python scripts/make_docs_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)mkdocs build --strict --quiet --config-file build/docs/mkdocs.yml
 
 $(LIGHT)/done: pyproject.toml
 	$(PYTHON) -m venv $(LIGHT)
