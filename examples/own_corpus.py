@@ -1,7 +1,7 @@
 """My corpus: `<speaker>/<emotion>/<sentence>.wav`, emotions in German.
 
-    serenade corpora own_corpus.py --root my-recordings
-    serenade evaluate whisper-probe own_corpus.py --root my-recordings
+serenade corpora own_corpus.py --root my-recordings
+serenade evaluate whisper-probe own_corpus.py --root my-recordings
 """
 
 from __future__ import annotations
@@ -42,6 +42,4 @@ def load(root, *, labels=None, drop_duplicates=False):
         else:
             strange.append(str(path))
     problems = [Problem("name", "not in the list; left out", tuple(strange))] if strange else []
-    return checked(
-        INFO, Path(root), rows, problems, labels=labels, drop_duplicates=drop_duplicates
-    )
+    return checked(INFO, Path(root), rows, problems, labels=labels, drop_duplicates=drop_duplicates)

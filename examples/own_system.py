@@ -1,7 +1,7 @@
 """My system: the spectrum's mean and how it moves, and a forest of trees that vote.
 
-    serenade systems own_system.py
-    serenade evaluate own_system.py ravdess --root CORPORA --set trees=500
+serenade systems own_system.py
+serenade evaluate own_system.py ravdess --root CORPORA --set trees=500
 """
 
 from __future__ import annotations

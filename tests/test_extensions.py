@@ -86,7 +86,6 @@ def test_a_name_that_is_none(write):
 
 def test_a_file_can_import_its_neighbours(write):
     write("NAME = 'neighbourly'", "own_neighbour_of_test.py")
-    path = write(system().replace('"mine"', "NAME") + "\nassert NAME == 'neighbourly'\n")
     text = "from own_neighbour_of_test import NAME\n"
     path = write(text + system().replace('"mine"', "NAME"))
     assert systems.get(path).name == "neighbourly"

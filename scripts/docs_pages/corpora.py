@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING
 
 from docs_pages import text
-
 from serenade import corpora
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def page(name: str, info: CorpusInfo) -> str:
     ]
     parts = [f"# {name}: {info.title}", text.prose(about)]
     if info.warning:
-        parts.append(f'!!! warning\n    {info.warning}')
+        parts.append(f"!!! warning\n    {info.warning}")
     parts.append(text.table(["", ""], [row for row in facts if row[1]]))
     if info.expected:
         counts = info.expected

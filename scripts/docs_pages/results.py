@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from click.testing import CliRunner
-from docs_pages import text
 
+from docs_pages import text
 from serenade.evaluation import compare
 from serenade.evaluation.report import Report
 from serenade.reproduce import render
@@ -68,8 +68,10 @@ class Results:
                     f"[{corpus}, {len(labels)} emotions](../{self._page(first)})",
                     str(one.reports[0].recipe.get("name", "default")),
                     protocol,
-                    *(f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]"
-                      for s in (one.scores[name] for name in compare.SCORES)),
+                    *(
+                        f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]"
+                        for s in (one.scores[name] for name in compare.SCORES)
+                    ),
                     str(len(one.reports)),
                 ]
             )
@@ -131,7 +133,5 @@ def leaderboard(found: Results) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "leaderboard.md"
-        CliRunner().invoke(
-            command, [str(found.folder), "--out", str(page)], catch_exceptions=False
-        )
+        CliRunner().invoke(command, [str(found.folder), "--out", str(page)], catch_exceptions=False)
         return page.read_text("utf-8")

@@ -8,12 +8,10 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from docs_pages import text
-
 from serenade import reproduce, systems
 
 if TYPE_CHECKING:
     from docs_pages.results import Results
-
     from serenade.reproduce.base import Paper
     from serenade.systems.base import System
 

@@ -100,9 +100,17 @@ def test_every_run_has_a_page_and_a_row(found):
 
 def test_a_reproduced_table_stands_beside_the_paper(tmp_path):
     entry = {
-        **{"paper": "cnn-transformer", "table": "Table 1", "row": "mean of the diagonal"},
-        **{"metric": "ua", "corpus": "ravdess", "stands_for": "", "paper_value": 0.807},
-        **{"paper_protocol": 0.512, "seeds": 1, "speaker_dependent": True, "runs": ["one"]},
+        "paper": "cnn-transformer",
+        "table": "Table 1",
+        "row": "mean of the diagonal",
+        "metric": "ua",
+        "corpus": "ravdess",
+        "stands_for": "",
+        "paper_value": 0.807,
+        "paper_protocol": 0.512,
+        "seeds": 1,
+        "speaker_dependent": True,
+        "runs": ["one"],
     }
     (tmp_path / "tables.json").write_text(json.dumps([entry]))
     shown = results.Results.load(tmp_path).reproduced(get("cnn-transformer"))
