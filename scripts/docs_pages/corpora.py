@@ -66,12 +66,12 @@ def page(name: str, info: CorpusInfo) -> str:
         counts = info.expected
         rows = [[label, str(count)] for label, count in counts.per_label.items()]
         rows.append(["all", str(counts.files)])
-        parts += [
-            "## Published counts",
+        says = (
             f"{counts.files} recordings of {counts.speakers} speakers. What is on a disk is "
-            "compared with this, and every difference is listed as a problem.",
-            text.table(["emotion", "recordings"], rows, "lr"),
-        ]
+            "compared with this, and every difference is listed as a problem."
+        )
+        table = text.table(["emotion", "recordings"], rows, "lr")
+        parts += ["## Published counts", says, table]
     parts += ["## Opening it", _loader(module.load)]
     parts.append(
         f"`serenade corpora {name} --root DIR` counts what is there and lists every problem "

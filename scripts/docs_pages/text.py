@@ -48,10 +48,10 @@ def docstring(module: Any) -> tuple[str, str, str]:
 
 
 def prose(text: str) -> str:
-    """Text of a docstring as Markdown: outside code, what looks like a tag is none.
+    r"""Text of a docstring as Markdown: outside code, what looks like a tag is none.
 
-    >>> prose("`<a>` and <b>/x.wav, [0, 1]")
-    '`<a>` and &lt;b>/x.wav, \\\\[0, 1]'
+    >>> print(prose("`<a>` and <b>/x.wav, [0, 1]"))
+    `<a>` and &lt;b>/x.wav, \[0, 1]
     """
     parts = _CODE.split(text)
     parts[::2] = [
@@ -62,7 +62,7 @@ def prose(text: str) -> str:
 
 
 def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
-    """A Markdown table.
+    r"""A Markdown table.
 
     Args:
         head: titles of the columns.
@@ -72,7 +72,7 @@ def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
     >>> print(table(["a", "b"], [["x|y", "1"]], "lr"))
     | a | b |
     |---|--:|
-    | x\\|y | 1 |
+    | x\|y | 1 |
     """
     bars = ["--:" if letter == "r" else "---" for letter in align.ljust(len(head), "l")]
     lines = [f"| {' | '.join(head)} |", f"|{'|'.join(bars)}|"]

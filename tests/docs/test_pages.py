@@ -153,5 +153,5 @@ def test_prose_keeps_code_and_brackets():
 def test_an_example_needs_its_place(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("no place\n")
-    with pytest.raises(SystemExit, match="own_system.py"):
+    with pytest.raises(SystemExit, match=r"own_system\.py"):
         make_docs_pages.with_example(page, ROOT / "examples" / "own_system.py")

@@ -91,8 +91,8 @@ def command(
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
     SYSTEM is a name of `serenade systems` or the path of your own, a .py file. CORPUS is a name of
-    `serenade corpora`, the path of a manifest, or of your own loader, a .py file. Nothing that is fitted sees
-    the test fold.
+    `serenade corpora`, the path of a manifest, or of your own loader, a .py file. Nothing that is
+    fitted sees the test fold.
 
     \b
     serenade evaluate whisper-probe ravdess --root CORPORA --out runs/ravdess

@@ -106,9 +106,7 @@ def entrants(reports: Iterable[Report]) -> list[Entrant]:
     """
     groups: dict[str, list[Report]] = {}
     for report in reports:
-        stated = [report.system, report.corpus, report.labels, report.label, _plan(report)]
-        key = json.dumps([*stated, dict(report.recipe)], sort_keys=True)
-        same = groups.setdefault(key, [])
+        same = groups.setdefault(identity(report), [])
         if report.seed in {other.seed for other in same}:
             raise EvaluationError(
                 f"{report.system} on {report.corpus}, seed {report.seed}: the same run twice; "
@@ -117,6 +115,12 @@ def entrants(reports: Iterable[Report]) -> list[Entrant]:
         same.append(report)
     found = list(groups.values())
     return [Entrant.of(name, group) for name, group in zip(_names(found), found, strict=True)]
+
+
+def identity(report: Report) -> str:
+    """All that tells a run from others but its seed, as JSON: what was run, on what, and how."""
+    stated = [report.system, report.corpus, report.labels, report.label, _plan(report)]
+    return json.dumps([*stated, dict(report.recipe)], sort_keys=True)
 
 
 def compare(found: Sequence[Entrant]) -> list[Comparison]:
@@ -164,14 +168,20 @@ def markdown(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
         names = {entrant.name for entrant in here}
         tested = [test for test in tests if {test.first, test.second} <= names]
         if tested:
-            lines += ["| first | second | UA difference | p, by speaker | p, McNemar |"]
-            lines += ["|---|---|--:|--:|--:|"]
-            lines += [
-                f"| {test.first} | {test.second} | {test.difference:+.3f} | {test.p:.3f} | "
-                f"{test.mcnemar:.3f} |"
-                for test in tested
-            ]
-            lines += ["", "p-values are adjusted for the number of comparisons (Holm 1979).", ""]
+            lines += [tests_table(tested), ""]
+    return "\n".join(lines)
+
+
+def tests_table(tests: Sequence[Comparison]) -> str:
+    """A table of tests, and what its p-values are."""
+    lines = ["| first | second | UA difference | p, by speaker | p, McNemar |"]
+    lines += ["|---|---|--:|--:|--:|"]
+    lines += [
+        f"| {test.first} | {test.second} | {test.difference:+.3f} | {test.p:.3f} | "
+        f"{test.mcnemar:.3f} |"
+        for test in tests
+    ]
+    lines += ["", "p-values are adjusted for the number of comparisons (Holm 1979)."]
     return "\n".join(lines)
 
 
