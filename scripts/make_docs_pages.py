@@ -12,6 +12,7 @@ Markdown but for mkdocstrings' `:::` lines.
 from __future__ import annotations
 
 import argparse
+import collections
 import importlib
 import shutil
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any
 
 import yaml
 from docs_pages import api, corpora, results, systems
+
+from serenade import reproduce
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,7 +55,8 @@ def make(out: Path, root: Path = ROOT) -> Path:
         path = pages / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    for name, picture in found.pictures().items():
+    drawn = [found.figures(name) for name in reproduce.names()]
+    for name, picture in collections.ChainMap(found.pictures(), *drawn).items():
         shutil.copy(picture, pages / name)
     settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))
     python = settings["plugins"]["mkdocstrings"]["handlers"]["python"]
@@ -83,19 +87,22 @@ SECTIONS = {
     "Corpora": "corpora",
     "Add your own": "extend",
     "Benchmarks": "benchmarks",
-    "Runs": "runs",
     "Reference": "reference",
 }
 SINGLE = {
     "Home": "index.md",
     "Leaderboard": "leaderboard.md",
+    "Runs": "runs/index.md",
     "The bundled model": "model_card.md",
     "The house": "architecture.md",
 }
 
 
 def navigation(pages: Path) -> list[dict[str, Any]]:
-    """Every page once: single ones, and a section per folder, its index first."""
+    """Every page once: single ones, and a section per folder, its index first.
+
+    Pages of single runs are reached from the list of them; there may be hundreds.
+    """
     nav: list[dict[str, Any]] = [{"Home": SINGLE["Home"]}]
     for title, folder in SECTIONS.items():
         names = sorted(
@@ -104,7 +111,7 @@ def navigation(pages: Path) -> list[dict[str, Any]]:
         )
         nav.append({title: names})
         if title == "Corpora":
-            nav.append({"Leaderboard": SINGLE["Leaderboard"]})
+            nav += [{one: SINGLE[one]} for one in ("Leaderboard", "Runs")]
     return [*nav, *({t: SINGLE[t]} for t in ("The bundled model", "The house"))]
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from click.testing import CliRunner
-
 from docs_pages import text
+from serenade import corpora
+from serenade.errors import CorpusError
 from serenade.evaluation import compare
 from serenade.evaluation.report import Report
 from serenade.reproduce import render
-from serenade.reproduce.runner import Entry
+from serenade.reproduce.runner import Entry, Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from serenade.evaluation.compare import Entrant
     from serenade.reproduce.base import Paper
 
@@ -24,6 +25,15 @@ _NONE = (
     "No finished run of it is committed yet; `serenade evaluate {name} CORPUS --root CORPORA "
     "--out results/…` makes one."
 )
+_HEAD = """# Leaderboard
+
+Made from the [run files](runs/index.md) in the repository; the command in each makes it again. A
+table has what was run on the same recordings by the same protocol, best first. UA is the mean
+recall, WA the accuracy, both with 95% intervals over speakers. Where a protocol is called
+speaker-dependent, test speakers were heard in training, and its numbers say nothing about speakers
+who were not. Below a table, its systems are tested against each other by exchanging speakers as a
+whole; p-values are adjusted within the table.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,25 +43,35 @@ class Results:
     Args:
         folder: the folder.
         reports: by the path of their file.
-        entrants: of these, seeds together.
+        repeats: those that run again what another of them ran, by path; they count nowhere.
+        entrants: of the others, seeds together.
         entries: rows that `serenade reproduce` wrote.
     """
 
     folder: Path
     reports: dict[Path, Report]
+    repeats: frozenset[Path]
     entrants: list[Entrant]
     entries: list[Entry]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read every `report.json` and `tables.json` below a folder, which may lack both."""
-        reports = {path: Report.from_json(path) for path in sorted(folder.rglob("report.json"))}
+        """Read every `report.json` and `tables.json` below a folder, which may lack both.
+
+        Quick looks, which `serenade reproduce --fast` keeps in a folder `fast`, are left out.
+        """
+        reports = {path: Report.from_json(path) for path in _below(folder, "report.json")}
         entries = [
             Entry(**{**row, "runs": tuple(row["runs"])})
-            for path in sorted(folder.rglob("tables.json"))
+            for path in _below(folder, "tables.json")
             for row in json.loads(path.read_text("utf-8"))
         ]
-        return cls(folder, reports, compare.entrants(reports.values()), entries)
+        first: dict[tuple[str, int], Path] = {}
+        for path, report in reports.items():
+            first.setdefault((compare.identity(report), report.seed), path)
+        repeats = reports.keys() - set(first.values())
+        counted = [reports[path] for path in first.values()]
+        return cls(folder, reports, frozenset(repeats), compare.entrants(counted), entries)
 
     def of(self, system: str) -> str:
         """A table of a system's runs; each leads to its report."""
@@ -60,22 +80,20 @@ class Results:
             return _NONE.format(name=system)
         where = {id(report): path for path, report in self.reports.items()}
         rows = []
-        for one in mine:
+        for one in sorted(mine, key=_order):
             corpus, labels, protocol = one.where
             first = where[id(one.reports[0])]
+            scores = (one.scores[name] for name in compare.SCORES)
             rows.append(
                 [
-                    f"[{corpus}, {len(labels)} emotions](../{self._page(first)})",
-                    str(one.reports[0].recipe.get("name", "default")),
+                    f"[{corpus}, {len(labels)} emotions](../{self.page(first)})",
+                    one.name,
                     protocol,
-                    *(
-                        f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]"
-                        for s in (one.scores[name] for name in compare.SCORES)
-                    ),
+                    *(f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]" for s in scores),
                     str(len(one.reports)),
                 ]
             )
-        head = ["corpus", "recipe", "protocol", "UA", "WA", "seeds"]
+        head = ["corpus", "system and recipe", "protocol", "UA", "WA", "seeds"]
         return (
             "With 95% intervals over speakers.\n\n"
             + text.table(head, rows, "lllllr")
@@ -83,31 +101,73 @@ class Results:
         )
 
     def reproduced(self, paper: Paper) -> str:
-        """A paper's tables beside ours, one heading deeper; empty where none were made."""
-        entries = [entry for entry in self.entries if entry.paper == paper.name]
-        if not entries:
+        """A paper's tables beside ours, one heading deeper; empty where none were made.
+
+        Rows are found by their names, so that tables written before a paper got another row, or
+        in several parts, still go where they belong. Of two of one name, the fuller one counts.
+        """
+        known: dict[tuple[str, ...], Entry] = {}
+        for entry in self.entries:
+            if entry.paper == paper.name:
+                other = known.setdefault(_place(entry), entry)
+                known[_place(entry)] = max(other, entry, key=_filled)
+        if not known:
             return ""
-        _, _, tables = render.markdown(paper, entries).partition("\n## ")
+        # A dry run reads and writes nothing here: it lists the rows.
+        rows = Runner(None, self.folder / "nowhere", dry=True).entries(paper)
+        entries = [known.get(_place(row), row) for row in rows]
+        bare = dataclasses.replace(paper, notes=())
+        _, _, tables = render.markdown(bare, entries).partition("\n## ")
         return "### " + tables.replace("\n## ", "\n### ")
+
+    def figures(self, paper: str) -> dict[str, Path]:
+        """Figures that `serenade reproduce` drew of a paper, by where they go."""
+        found = (
+            picture
+            for tables in _below(self.folder, "tables.json")
+            for picture in sorted((tables.parent / "figures").glob(f"{paper}-*.png"))
+        )
+        return {f"systems/{picture.name}": picture for picture in found}
 
     def pictures(self) -> dict[str, Path]:
         """Confusion matrices by where they go."""
         return {
-            self._page(path).removesuffix(".md") + ".png": path.with_name("confusion.png")
+            self.page(path).removesuffix(".md") + ".png": path.with_name("confusion.png")
             for path in self.reports
             if path.with_name("confusion.png").is_file()
         }
 
-    def _page(self, path: Path) -> str:
+    def page(self, path: Path) -> str:
+        """Where a run file's page is."""
         return f"runs/{'-'.join(path.relative_to(self.folder).parts[:-1])}.md"
+
+
+def _below(folder: Path, name: str) -> list[Path]:
+    """Files of a name, those in fewer folders first."""
+    found = (path for path in folder.rglob(name) if "fast" not in path.relative_to(folder).parts)
+    return sorted(found, key=lambda path: (len(path.parts), path))
+
+
+def _place(entry: Entry) -> tuple[str, ...]:
+    return entry.table, entry.row, entry.metric, entry.corpus
+
+
+def _filled(entry: Entry) -> int:
+    return (entry.paper_protocol is not None) + (entry.speaker_independent is not None)
+
+
+def _order(one: Entrant) -> tuple[str, int, bool, str]:
+    """By corpus and emotions, unseen speakers first."""
+    report = one.reports[0]
+    return report.corpus, -len(report.labels), not report.speaker_independent, report.label
 
 
 def pages(found: Results) -> dict[str, str]:
     """A page per run, the list of them, and the leaderboard."""
     made, rows = {}, []
     pictures = found.pictures()
-    for path, report in found.reports.items():
-        name = found._page(path)  # noqa: SLF001 - of this module
+    for path, report in sorted(found.reports.items(), key=lambda item: found.page(item[0])):
+        name = found.page(path)
         picture = name.removesuffix(".md") + ".png"
         body = report.to_markdown()
         if report.command:
@@ -115,23 +175,40 @@ def pages(found: Results) -> dict[str, str]:
         if picture in pictures:
             body += f"\n![Confusion matrix]({Path(picture).name})\n"
         made[name] = body
-        rows.append([f"[{report.system}]({Path(name).name})", report.corpus, report.label])
-    listed = text.table(["run", "corpus", "protocol"], rows) if rows else "None is committed yet."
+        recipe = str(report.recipe.get("name", "default"))
+        again = " (a run once more; counted once)" if path in found.repeats else ""
+        link = f"[{Path(name).stem}]({Path(name).name}){again}"
+        rows.append([link, report.system, recipe, report.corpus, report.label, str(report.seed)])
+    head = ["run", "system", "recipe", "corpus", "protocol", "seed"]
+    listed = text.table(head, rows, "lllllr") if rows else "None is committed yet."
     made["runs/index.md"] = (
         "# Runs\n\nThe reports of all committed run files, as `serenade evaluate` printed "
         f"them.\n\n{listed}\n"
     )
-    made["leaderboard.md"] = leaderboard(found)
+    made["leaderboard.md"] = leaderboard(found.entrants)
     return made
 
 
-def leaderboard(found: Results) -> str:
-    """What `serenade compare` writes of all runs."""
-    if not found.reports:
+def leaderboard(entrants: Iterable[Entrant]) -> str:
+    """A table for each corpus and protocol, and its tests folded below it."""
+    ordered = sorted(entrants, key=_order)
+    if not ordered:
         return "# Leaderboard\n\nNo run file is committed yet.\n"
-    from serenade.cli.compare import command
+    parts = [_HEAD.strip()]
+    for where in dict.fromkeys(one.where for one in ordered):
+        here = [one for one in ordered if one.where == where]
+        heading, _, table = compare.markdown(here, []).partition("\n\n")
+        parts += [heading, *_warning(where[0]), table.strip()]
+        if tests := compare.compare(here):
+            folded = compare.tests_table(tests).replace("\n", "\n    ")
+            parts.append(f'??? note "Tests between them"\n    {folded}')
+    return "\n\n".join(parts) + "\n"
 
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "leaderboard.md"
-        CliRunner().invoke(command, [str(found.folder), "--out", str(page)], catch_exceptions=False)
-        return page.read_text("utf-8")
+
+def _warning(corpus: str) -> list[str]:
+    """What must be known of a corpus before its numbers are read."""
+    try:
+        warning = corpora.describe(corpus).warning
+    except CorpusError:  # somebody's own
+        return []
+    return [f"!!! warning\n    {warning}"] if warning else []

@@ -1,5 +1,7 @@
 """The pages made from the program: complete, and without a number of their own."""
 
+import dataclasses
+import doctest
 import json
 import re
 import shutil
@@ -10,9 +12,11 @@ import pytest
 from docs_pages import api, corpora, results, systems, text
 
 from serenade import corpora as all_corpora
+from serenade import reproduce
 from serenade import systems as all_systems
-from serenade.errors import EvaluationError
-from serenade.reproduce import get
+from serenade.evaluation import compare
+from serenade.reproduce import get, render
+from serenade.reproduce.runner import Runner
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "results" / "lld-svm" / "emodb-speaker-independent"
@@ -85,7 +89,7 @@ def test_measured_numbers_follow_the_run_file(tmp_path):
     after = results.Results.load(tmp_path)
     assert "1.000 [1.000, 1.000]" in after.of("lld-svm")
     assert "1.000 [1.000, 1.000]" not in before.of("lld-svm")
-    assert "| lld-svm | 1.000 | 1.000 to 1.000 |" in results.leaderboard(after)
+    assert "| lld-svm | 1.000 | 1.000 to 1.000 |" in results.leaderboard(after.entrants)
 
 
 def test_every_run_has_a_page_and_a_row(found):
@@ -98,41 +102,129 @@ def test_every_run_has_a_page_and_a_row(found):
         assert f"| {entrant.name} |" in made["leaderboard.md"]
 
 
-def test_a_reproduced_table_stands_beside_the_paper(tmp_path):
-    entry = {
-        "paper": "cnn-transformer",
-        "table": "Table 1",
-        "row": "mean of the diagonal",
-        "metric": "ua",
-        "corpus": "ravdess",
-        "stands_for": "",
-        "paper_value": 0.807,
-        "paper_protocol": 0.512,
-        "seeds": 1,
-        "speaker_dependent": True,
-        "runs": ["one"],
-    }
-    (tmp_path / "tables.json").write_text(json.dumps([entry]))
-    shown = results.Results.load(tmp_path).reproduced(get("cnn-transformer"))
+@pytest.fixture
+def reproduced(tmp_path):
+    """Writes what `serenade reproduce` writes of a paper, its first row filled."""
+    paper = get("cnn-transformer")
+    rows = Runner(None, tmp_path / "nowhere", dry=True).entries(paper)
+    kept = tmp_path / "reproduce" / "some"
+
+    def write(keep=None, folder=kept, **filled):
+        entries = [dataclasses.replace(rows[0], reason="", **filled), *rows[1:keep]]
+        render.write_json(entries, folder / "tables.json")
+        return results.Results.load(tmp_path)
+
+    return write
+
+
+def test_a_reproduced_table_stands_beside_the_paper(reproduced):
+    found = reproduced(paper_protocol=0.5125, seeds=1, speaker_dependent=True)
+    shown = found.reproduced(get("cnn-transformer"))
     assert shown.startswith("### Table 1")
-    assert "| 0.807 | 0.512 *speaker-dependent* | - |" in shown
-    page = systems.page(all_systems.get("cnn-transformer"), results.Results.load(tmp_path))
+    assert shown.count("### ") == 2
+    assert re.search(r"\| 0.80[78] \| 0.51[23] \*speaker-dependent\* \| - \|", shown)
+    page = systems.page(all_systems.get("cnn-transformer"), found)
     assert shown in page
     assert "No finished run of it is committed yet" in page
+
+
+def test_rows_that_a_paper_got_later_are_lacking_not_mixed_up(reproduced):
+    shown = reproduced(keep=1, paper_protocol=0.5125).reproduced(get("cnn-transformer"))
+    assert shown.count("| not run yet |") == 3
+    assert shown.index("0.51") < shown.index("### Table 2")
+
+
+def test_of_tables_written_twice_the_fuller_counts(reproduced, tmp_path):
+    reproduced(paper_protocol=0.5125, speaker_independent=0.25, low=0.125, high=0.375)
+    found = reproduced(folder=tmp_path, paper_protocol=0.75)
+    shown = found.reproduced(get("cnn-transformer"))
+    assert "| 0.250 | 0.125 to 0.375 |" in shown
+    assert "0.750" not in shown
+
+
+@pytest.mark.parametrize("name", reproduce.names())
+def test_rows_are_told_apart_by_their_names(name):
+    rows = Runner(None, "nowhere", dry=True).entries(get(name))
+    assert len({(row.table, row.row, row.metric, row.corpus) for row in rows}) == len(rows)
+
+
+def test_figures_of_a_paper_go_to_its_page(reproduced, tmp_path):
+    figure = tmp_path / "reproduce" / "some" / "figures" / "cnn-transformer-ravdess.png"
+    figure.parent.mkdir(parents=True)
+    figure.touch()
+    found = reproduced(paper_protocol=0.5)
+    assert found.figures("cnn-transformer") == {"systems/cnn-transformer-ravdess.png": figure}
+    assert found.figures("stser") == {}
+    page = systems.page(all_systems.get("cnn-transformer"), found)
+    assert "](cnn-transformer-ravdess.png)" in page
+
+
+def test_a_quick_look_counts_nowhere(reproduced, tmp_path):
+    quick = tmp_path / "some" / "fast"
+    found = reproduced(folder=quick, paper_protocol=0.5)
+    assert found.entries == []
+    (quick / "runs" / "one").mkdir(parents=True)
+    shutil.copy(RUN / "report.json", quick / "runs" / "one")
+    assert results.Results.load(tmp_path).reports == {}
 
 
 def test_no_results_are_no_mistake(tmp_path):
     empty = results.Results.load(tmp_path / "nowhere")
     assert "None is committed yet" in results.pages(empty)["runs/index.md"]
-    assert "No run file" in results.leaderboard(empty)
+    assert "No run file" in results.leaderboard(empty.entrants)
 
 
-def test_the_same_run_twice_is_told(tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
+def test_the_same_run_twice_counts_once(tmp_path):
+    for name in ("one", "reproduce/two"):
+        (tmp_path / name).mkdir(parents=True)
         shutil.copy(RUN / "report.json", tmp_path / name)
-    with pytest.raises(EvaluationError, match="the same run twice"):
-        results.Results.load(tmp_path)
+    found = results.Results.load(tmp_path)
+    assert [len(one.reports) for one in found.entrants] == [1]
+    assert "| 1 |" in found.of("lld-svm")
+    made = results.pages(found)
+    assert {"runs/one.md", "runs/reproduce-two.md"} <= made.keys()
+    assert (
+        "[reproduce-two](reproduce-two.md) (a run once more; counted once)"
+        in (made["runs/index.md"])
+    )
+    assert "[one](one.md) |" in made["runs/index.md"]
+
+
+def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
+    page = results.leaderboard(found.entrants)
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert headings.index("emodb, 4 emotions: speaker-independent") < headings.index(
+        "emodb, 4 emotions: random, speaker-dependent"
+    )
+    (here,) = {one.where for one in found.entrants if one.name == "lld-svm"}
+    tests = compare.compare([one for one in found.entrants if one.where == here])
+    assert tests
+    for line in compare.tests_table(tests).splitlines():
+        assert not line or f"\n    {line}\n" in page
+
+
+def test_a_paired_corpus_is_never_shown_without_its_warning(tmp_path):
+    data = json.loads((RUN / "report.json").read_text("utf-8"))
+    for corpus in ("paired-ravdess", "own-corpus"):
+        (tmp_path / corpus).mkdir()
+        text_ = json.dumps({**data, "corpus": corpus})
+        (tmp_path / corpus / "report.json").write_text(text_)
+    page = results.leaderboard(results.Results.load(tmp_path).entrants)
+    assert page.count("!!! warning") == 1
+    warned = page.index("!!! warning")
+    assert page.index("## paired-ravdess") < warned < page.index("| system |", warned)
+
+
+def test_the_readme_says_what_run_files_say(found):
+    shown = (ROOT / "README.md").read_text("utf-8").split("## Results")[1].split("\n## ")[0]
+    numbers = set(re.findall(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", shown))
+    measured = {
+        f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+        for entrant in found.entrants
+        for one in entrant.scores.values()
+    }
+    assert numbers
+    assert numbers <= measured
 
 
 def test_reference_lists_every_public_name_and_command():
@@ -148,6 +240,10 @@ def test_reference_lists_every_public_name_and_command():
 def test_prose_keeps_code_and_brackets():
     assert text.prose("`<a>` in <b> [0, 1]") == r"`<a>` in &lt;b> \[0, 1]"
     assert text.prose("see [x](y.md), <https://z>") == "see [x](y.md), <https://z>"
+
+
+def test_docstrings_of_the_scripts():
+    assert doctest.testmod(text) == doctest.TestResults(failed=0, attempted=4)
 
 
 def test_an_example_needs_its_place(tmp_path):
