@@ -105,11 +105,18 @@ def navigation(pages: Path) -> list[dict[str, Any]]:
     """
     nav: list[dict[str, Any]] = [{"Home": SINGLE["Home"]}]
     for title, folder in SECTIONS.items():
-        names = sorted(
-            (path.relative_to(pages).as_posix() for path in (pages / folder).rglob("*.md")),
-            key=lambda name: (not name.endswith("index.md"), name),
+        files = sorted((pages / folder).rglob("*.md"), key=lambda f: (f.stem != "index", f.stem))
+        names = [file.relative_to(pages).as_posix() for file in files]
+        # Names that are typed are found sooner than what they stand for.
+        typed = folder in {"corpora", "reference"}
+        nav.append(
+            {
+                title: [
+                    {file.stem: name} if typed and file.stem != "index" else name
+                    for file, name in zip(files, names, strict=True)
+                ]
+            }
         )
-        nav.append({title: names})
         if title == "Corpora":
             nav += [{one: SINGLE[one]} for one in ("Leaderboard", "Runs")]
     return [*nav, *({t: SINGLE[t]} for t in ("The bundled model", "The house"))]

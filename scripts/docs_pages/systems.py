@@ -38,9 +38,10 @@ def page(system: System, found: Results) -> str:
     """A system's page."""
     module = _module(system)
     title, gaps, rest = text.docstring(module)
+    title = title.partition(": ")[2] or title
     parts = [
         f"# {system.name}",
-        text.prose(title.partition(": ")[2] or title),
+        text.prose(title[:1].upper() + title[1:]),
         rest,
         f"Source: {text.prose(system.source)}. Recordings are read at {system.sampling_rate} Hz.",
     ]
