@@ -200,7 +200,7 @@ def leaderboard(entrants: Iterable[Entrant]) -> str:
         heading, _, table = compare.markdown(here, []).partition("\n\n")
         parts += [heading, *_warning(where[0]), table.strip()]
         if tests := compare.compare(here):
-            folded = compare.tests_table(tests).replace("\n", "\n    ")
+            folded = compare.table_of_tests(tests).replace("\n", "\n    ")
             parts.append(f'??? note "Tests between them"\n    {folded}')
     return "\n\n".join(parts) + "\n"
 

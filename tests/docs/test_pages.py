@@ -199,7 +199,7 @@ def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
     (here,) = {one.where for one in found.entrants if one.name == "lld-svm"}
     tests = compare.compare([one for one in found.entrants if one.where == here])
     assert tests
-    for line in compare.tests_table(tests).splitlines():
+    for line in compare.table_of_tests(tests).splitlines():
         assert not line or f"\n    {line}\n" in page
 
 

@@ -168,11 +168,11 @@ def markdown(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
         names = {entrant.name for entrant in here}
         tested = [test for test in tests if {test.first, test.second} <= names]
         if tested:
-            lines += [tests_table(tested), ""]
+            lines += [table_of_tests(tested), ""]
     return "\n".join(lines)
 
 
-def tests_table(tests: Sequence[Comparison]) -> str:
+def table_of_tests(tests: Sequence[Comparison]) -> str:
     """A table of tests, and what its p-values are."""
     lines = ["| first | second | UA difference | p, by speaker | p, McNemar |"]
     lines += ["|---|---|--:|--:|--:|"]
