@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from serenade.inference.model import Model
     from serenade.inference.prediction import Prediction, Timeline
+    from serenade.inference.source import Anything
 
     Result = tuple[Prediction, Timeline | None] | AudioError
 
@@ -45,6 +46,33 @@ def find(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
     return list(dict.fromkeys(found))
+
+
+def judged(
+    model: Model,
+    source: Anything,
+    windows: tuple[float, float] | None = None,
+    *,
+    jobs: int | None = None,
+) -> tuple[Prediction, Timeline | None]:
+    """One recording's prediction, and its timeline where windows are given.
+
+    Args:
+        model: what predicts.
+        source: as of `Model.predict`, but one that can be read twice.
+        windows: length and hop in seconds of a timeline; None for none.
+        jobs: threads; None for one per core.
+
+    Raises:
+        AudioError: the recording cannot be used.
+        ValueError: see `serenade.inference.windows.check_windows`.
+    """
+    if windows is None:
+        return model.predict(source, jobs=jobs), None
+    timeline = model.timeline(source, window=windows[0], hop=windows[1], jobs=jobs)
+    # A short recording is one utterance, and looked at as such.
+    short = timeline.duration <= WHOLE
+    return model.predict(source) if short else timeline.overall(), timeline
 
 
 def predict_files(
@@ -77,12 +105,7 @@ def predict_files(
     def one(file: str) -> Result:
         try:
             chosen = enrolled_by_itself(model, file) if by_itself else model
-            if windows is None:
-                return chosen.predict(file, jobs=each), None
-            timeline = chosen.timeline(file, window=windows[0], hop=windows[1], jobs=each)
-            # A short recording is one utterance, and looked at as such.
-            short = timeline.duration <= WHOLE
-            return chosen.predict(file) if short else timeline.overall(), timeline
+            return judged(chosen, file, windows, jobs=each)
         except AudioError as error:
             return error
 

@@ -31,7 +31,7 @@ LEAST = 10
 
 def enrolled(
     model: Model,
-    sources: Iterable[str | os.PathLike[str]],
+    sources: Iterable[Anything],
     speech: Literal["neutral", "mixed"] = "neutral",
 ) -> Model:
     """See `Model.enrol`."""

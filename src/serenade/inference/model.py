@@ -169,7 +169,7 @@ class Model:
 
     def enrol(
         self,
-        sources: Iterable[str | os.PathLike[str]],
+        sources: Iterable[Anything],
         *,
         speech: Literal["neutral", "mixed"] = "neutral",
     ) -> Model:

@@ -10,12 +10,12 @@ from serenade.audio import Audio, from_array, read_blocks
 from serenade.errors import SignalFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    Anything = str | os.PathLike[str] | Audio | ArrayLike
+    Anything = str | os.PathLike[str] | Audio | ArrayLike | "Reopened"
 
 
 @dataclasses.dataclass
@@ -39,11 +39,24 @@ class Source:
             yield block
 
 
+@dataclasses.dataclass(frozen=True)
+class Reopened:
+    """A signal of the caller's own making, that may be read more than once.
+
+    Args:
+        name: what messages call it.
+        blocks: begins it anew; blocks `(samples,)` at the model's rate.
+    """
+
+    name: str
+    blocks: Callable[[], Iterator[NDArray[np.float32]]]
+
+
 def opened(source: Anything, sampling_rate: int | None, wanted: int) -> Source:
     """A source of any kind.
 
     Args:
-        source: a file, a recording of `serenade.audio.read`, or samples.
+        source: a file, a recording of `serenade.audio.read`, a `Reopened`, or samples.
         sampling_rate: of the samples, in Hz; only with samples.
         wanted: the rate of the blocks, in Hz.
 
@@ -51,9 +64,11 @@ def opened(source: Anything, sampling_rate: int | None, wanted: int) -> Source:
         AudioError: the array cannot be used; what is wrong with a file shows when it is read.
         TypeError: a rate with a file, or an array without one.
     """
-    if isinstance(source, str | os.PathLike | Audio):
+    if isinstance(source, str | os.PathLike | Audio | Reopened):
         if sampling_rate is not None:
             raise TypeError("a file states its own sampling rate: leave sampling_rate out")
+        if isinstance(source, Reopened):
+            return Source(source.name, source.blocks())
         if not isinstance(source, Audio):
             return Source(os.fsdecode(source), read_blocks(source, sampling_rate=wanted))
         if source.sampling_rate != wanted:

@@ -1,0 +1,114 @@
+"""What is refused, as HTTP says it: one JSON shape, a status that tells whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import JSONResponse
+
+from serenade.errors import AudioError, NotAudioError, SerenadeError
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+_DRAINED = 16 * 2**20  # bytes of a refused body that are read and dropped
+_DRAINING = 2.0  # seconds for that
+
+
+class Refused(Exception):  # noqa: N818 - not always the user's mistake
+    """A request that is not answered.
+
+    Args:
+        status: of HTTP.
+        kind: the error's name, for programs.
+        message: what is wrong and what to do, for people.
+        file: which file, where there are several.
+        retry: seconds after which trying again may help; None where it will not.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        *,
+        file: str | None = None,
+        retry: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+        self.file = file
+        self.retry = retry
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: type, message, and file where it is known.
+
+        >>> Refused(413, "TooLarge", "a.wav: too large").to_dict()
+        {'type': 'TooLarge', 'message': 'a.wav: too large'}
+        """
+        file = {} if self.file is None else {"file": self.file}
+        return {"type": self.kind, "message": self.message, **file}
+
+
+class TooLongError(AudioError):
+    """A recording longer than the server takes."""
+
+
+class StoppedError(Exception):
+    """Work that nobody waits for any more."""
+
+
+def refusal(error: Exception, file: str) -> Refused:
+    """What an error about an uploaded file is over HTTP.
+
+    Args:
+        error: raised while the file was worked on.
+        file: what its sender called it: the place it was kept in is nobody's business.
+
+    >>> error = NotAudioError("/tmp/x/0", "not audio that libsndfile reads", "export it as WAV")
+    >>> refused = refusal(error, "song.txt")
+    >>> refused.status, refused.message
+    (415, 'song.txt: not audio that libsndfile reads; export it as WAV')
+    """
+    kind = type(error).__name__
+    if isinstance(error, AudioError):
+        status = {NotAudioError: 415, TooLongError: 413}.get(type(error), 422)
+        return Refused(status, kind, f"{file}: {error.problem}; {error.fix}", file=file)
+    if isinstance(error, SerenadeError | ValueError):
+        return Refused(422, kind, str(error))
+    raise error
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """The response to a `Refused`."""
+    assert isinstance(error, Refused)
+    await _drain(request)
+    headers = {} if error.retry is None else {"Retry-After": str(math.ceil(error.retry))}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": error.to_dict()}, error.status, headers)
+
+
+async def _drain(request: Request) -> None:
+    """Take some of a body that nobody wants.
+
+    A connection closed on unread bytes is reset, and the sender might never read why.
+    """
+    untouched = not getattr(request.state, "begun", False)
+    finished = getattr(request.state, "finished", False)
+    waits = untouched and request.headers.get("expect", "").lower() == "100-continue"
+    if finished or waits or request.method not in {"POST", "PUT"}:
+        return
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAINING):
+            while size < _DRAINED:
+                message = await request.receive()
+                size += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return

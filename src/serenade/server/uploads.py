@@ -1,0 +1,184 @@
+"""Bodies of requests as files on disk, counted while they come."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
+
+from serenade.server.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import Request
+
+    from serenade.server.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """A file that was sent.
+
+    Args:
+        name: what its sender calls it, for people to read.
+        path: where it is kept.
+    """
+
+    name: str
+    path: Path
+
+
+async def body(
+    request: Request, settings: Settings, most: int | None = None
+) -> AsyncIterator[bytes]:
+    """The body of a request in pieces.
+
+    Args:
+        request: not read yet.
+        settings: limits.
+        most: bytes, where fewer than the settings' are enough.
+
+    Raises:
+        Refused: 413 as soon as it is too large, 408 where it takes too long.
+    """
+    limit = min(settings.max_size, most or settings.max_size)
+    too_large = Refused(
+        413, "TooLarge", f"the body is over {limit} bytes; send a shorter recording, or FLAC or Ogg"
+    )
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > limit:
+        raise too_large
+    size = 0
+    request.state.begun = True
+    try:
+        async with asyncio.timeout(settings.timeout):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large
+                yield chunk
+    except TimeoutError:
+        raise Refused(
+            408, "TooSlow", f"the body did not come within {settings.timeout:g} s; try again"
+        ) from None
+    except ClientDisconnect:
+        request.state.finished = True
+        raise Refused(400, "Disconnected", "the body was cut off") from None
+    request.state.finished = True
+
+
+async def received(
+    request: Request, folder: Path, settings: Settings, *, name: str = "", many: bool = False
+) -> list[Upload]:
+    """The files of a request: those of a multipart form, or the body itself.
+
+    Args:
+        request: not read yet.
+        folder: where to keep them.
+        settings: limits.
+        name: of a file that is the body itself.
+        many: whether there may be several.
+
+    Raises:
+        Refused: 413 too large or too many, 422 no file or a broken form, 408 too slow.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data":
+        upload = Upload(plain_name(name), folder / "0")
+        with upload.path.open("wb") as file:
+            async for chunk in body(request, settings):
+                file.write(chunk)
+        return [upload]
+    if not options.get(b"boundary"):
+        raise Refused(422, "BrokenForm", "the form states no boundary; let your client set it")
+    form = _Form(folder, settings.max_files if many else 1)
+    try:
+        parser = MultipartParser(options[b"boundary"], form.callbacks())
+        async for chunk in body(request, settings):
+            parser.write(chunk)
+        parser.finalize()
+    except MultipartParseError as error:
+        raise Refused(422, "BrokenForm", f"the form is broken ({error}); send it again") from None
+    finally:
+        form.close()
+    if not form.files:
+        raise Refused(422, "NoFile", 'no file in the form; send one in its field "file"')
+    return form.files
+
+
+class _Form:
+    """Takes the files out of a form and drops its other fields."""
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self.files: list[Upload] = []
+        self._folder = folder
+        self._most = most
+        self._open: BinaryIO | None = None
+        self._field = b""
+        self._value = b""
+        self._disposition = b""
+
+    def callbacks(self) -> dict[str, object]:
+        return {
+            "on_part_begin": self._part_begins,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_ends,
+            "on_headers_finished": self._headers_end,
+            "on_part_data": self._data,
+            "on_part_end": self.close,
+        }
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+    def _part_begins(self) -> None:
+        self._field = self._value = self._disposition = b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_ends(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._field = self._value = b""
+
+    def _headers_end(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if b"filename" not in options:
+            return
+        if len(self.files) >= self._most:
+            advice = "send fewer" if self._most > 1 else "several go to /v1/batch"
+            raise Refused(413, "TooMany", f"more files than {self._most}; {advice}")
+        upload = Upload(
+            plain_name(options[b"filename"].decode("utf-8", "replace")),
+            self._folder / str(len(self.files)),
+        )
+        self.files.append(upload)
+        self._open = upload.path.open("wb")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._open is not None:
+            self._open.write(data[start:end])
+
+
+def plain_name(name: str) -> str:
+    r"""A file's name without folders and control characters.
+
+    >>> plain_name("..\\..\\a\n.wav"), plain_name("/tmp/é.wav"), plain_name("")
+    ('a.wav', 'é.wav', 'recording')
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    return "".join(c for c in last if c.isprintable())[:200] or "recording"
