@@ -13,6 +13,7 @@ from serenade.errors import SerenadeError
 _COMMANDS = {
     "predict": "the emotion of recordings, folders of them, or emotions over time",
     "listen": "emotions from a microphone, or raw samples from a pipe, while they come",
+    "serve": "a page with a microphone, and an API over HTTP and WebSocket",
     "evaluate": "a system on a corpus: honest folds, metrics with intervals, a report",
     "reproduce": "the tables of five papers: their numbers beside ours",
     "audit": "what training and test parts of a corpus have in common",
