@@ -116,16 +116,19 @@ def command(
         if (error.name or "").startswith("serenade"):
             raise
         raise MissingExtraError("the server", "serve") from None
-    settings = Settings(
-        api_keys=tuple(api_keys),
-        origins=tuple(origin.rstrip("/") for origin in origins),
-        max_size=max_size * 2**20,
-        max_duration=max_duration,
-        concurrency=max_concurrency or os.cpu_count() or 1,
-        queue=queue,
-        streams=max_streams,
-        timeout=timeout,
-    )
+    try:
+        settings = Settings(
+            api_keys=tuple(api_keys),
+            origins=tuple(origin.rstrip("/") for origin in origins),
+            max_size=max_size * 2**20,
+            max_duration=max_duration,
+            concurrency=max_concurrency or os.cpu_count() or 1,
+            queue=queue,
+            streams=max_streams,
+            timeout=timeout,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     running = server(serenade.load(model), settings, host, port)
     click.echo(f"Serenade at http://{host}:{port}  (Ctrl+C ends)", err=True)
     running.run()
