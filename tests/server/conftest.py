@@ -1,0 +1,206 @@
+"""Servers as users have them: uvicorn on the loopback, in a thread; and a browser."""
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason='needs the extra "serve"')
+
+import httpx
+from websockets.sync.client import connect
+
+import serenade
+from serenade.server import Settings
+from serenade.server.run import server
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
+
+
+@pytest.fixture(scope="session")
+def example():
+    """The committed synthetic recording."""
+    return EXAMPLE
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The bundled model."""
+    return serenade.load()
+
+
+@contextlib.contextmanager
+def _served(model, settings):
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = server(model, settings, "127.0.0.1", listening.getsockname()[1])
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+    thread.start()
+    base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        while not running.started:
+            time.sleep(0.01)
+        with httpx.Client(base_url=base, timeout=60) as client:
+            client.running = running
+            yield client
+    finally:
+        running.should_exit = True
+        thread.join(60)
+        listening.close()
+
+
+@pytest.fixture(scope="session")
+def serve(model):
+    """Serve a model with settings, for as long as a with statement; gives an HTTP client."""
+
+    def serving(judge=model, **settings):
+        return _served(judge, Settings(**{"concurrency": 2} | settings))
+
+    return serving
+
+
+@pytest.fixture(scope="module")
+def client(serve):
+    """A client of a server with the usual settings."""
+    with serve() as found:
+        yield found
+
+
+class Browser:
+    """Headless Chromium by its DevTools protocol, one page."""
+
+    def __init__(self, executable, folder, *flags):
+        self.process = subprocess.Popen(
+            [
+                executable,
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--remote-debugging-port=0",
+                f"--user-data-dir={folder}",
+                "--autoplay-policy=no-user-gesture-required",
+                *flags,
+                "about:blank",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        stated = Path(folder) / "DevToolsActivePort"
+        limit = time.monotonic() + 60
+        while not (stated.is_file() and "\n" in stated.read_text()):
+            if time.monotonic() > limit or self.process.poll() is not None:
+                self.close()
+                pytest.skip("Chromium is there but does not start")
+            time.sleep(0.05)
+        port = stated.read_text().splitlines()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=30) as answer:
+            pages = [entry for entry in json.load(answer) if entry["type"] == "page"]
+        self._socket = connect(
+            pages[0]["webSocketDebuggerUrl"], max_size=None, proxy=None, ping_interval=None
+        )
+        self._numbers = itertools.count(1)
+        self.events = []
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.send(f"{domain}.enable")
+
+    def send(self, method, **parameters):
+        """A command; gives its result. Events that come meanwhile are kept."""
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=60))
+            if message.get("id") == number:
+                assert "error" not in message, (method, message)
+                return message["result"]
+            self.events.append(message)
+
+    def run(self, script):
+        """The value of an expression in the page."""
+        found = self.send(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True,
+            userGesture=True,
+        )
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def wait(self, script, seconds=60):
+        """Wait until an expression is true; gives its value."""
+        limit = time.monotonic() + seconds
+        while not (value := self.run(script)):
+            state = self.run("document.querySelector('main')?.innerText")
+            assert time.monotonic() < limit, f"{script}: not within {seconds} s; the page: {state}"
+            time.sleep(0.1)
+        return value
+
+    def open(self, address):
+        """Go to a page of ours and wait until it is ready."""
+        self.send("Page.navigate", url=address)
+        self.wait("document.body?.dataset.ready === 'yes'")
+
+    def press(self, key, code, number):
+        """A key of the keyboard, down and up."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self.send(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=code,
+                windowsVirtualKeyCode=number, **(text if kind == "keyDown" else {}),
+            )
+
+    def picture(self, path):
+        """A picture of the whole page, as PNG."""
+        import base64
+
+        found = self.send("Page.captureScreenshot", captureBeyondViewport=True)
+        Path(path).write_bytes(base64.b64decode(found["data"]))
+
+    def complaints(self):
+        """What the console and the log say is wrong, and requests to other hosts."""
+        found = []
+        for event in self.events:
+            kind, given = event["method"], event["params"]
+            if kind == "Log.entryAdded" and given["entry"]["level"] == "error":
+                found.append(given["entry"]["text"])
+            if kind == "Runtime.exceptionThrown":
+                found.append(given["exceptionDetails"]["text"])
+            if kind == "Network.requestWillBeSent":
+                url = given["request"]["url"]
+                if not url.startswith(("http://127.0.0.1:", "blob:", "data:", "about:")):
+                    found.append(f"asked {url}")
+        return found
+
+    def close(self):
+        with contextlib.suppress(AttributeError):
+            self._socket.close()
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def browser():
+    """Start Chromium with flags; skips where there is none."""
+    executable = os.environ.get("SERENADE_CHROMIUM") or shutil.which("chromium")
+    if not executable:
+        pytest.skip("Chromium not found: install Debian's package chromium, or name it in "
+                    "SERENADE_CHROMIUM")
+    with contextlib.ExitStack() as stack:
+
+        def starting(*flags):
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+            )
+            found = Browser(executable, folder, *flags)
+            stack.callback(found.close)
+            return found
+
+        yield starting
