@@ -106,8 +106,9 @@ class Browser:
         port = stated.read_text().splitlines()[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=30) as answer:
             pages = [entry for entry in json.load(answer) if entry["type"] == "page"]
-        self._socket = connect(
-            pages[0]["webSocketDebuggerUrl"], max_size=None, proxy=None, ping_interval=None
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(
+            connect(pages[0]["webSocketDebuggerUrl"], max_size=None, proxy=None, ping_interval=None)
         )
         self._numbers = itertools.count(1)
         self.events = []
@@ -180,8 +181,8 @@ class Browser:
         return found
 
     def close(self):
-        with contextlib.suppress(AttributeError):
-            self._socket.close()
+        with contextlib.suppress(AttributeError):  # not yet open
+            self._open.close()
         self.process.terminate()
         self.process.wait(30)
 
