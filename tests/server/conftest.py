@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from websockets.sync.client import connect
 
 import serenade
 from serenade.server import Settings
-from serenade.server.run import server
+from serenade.server.run import listen, server
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
 
@@ -41,8 +40,8 @@ def model():
 
 @contextlib.contextmanager
 def _served(model, settings):
-    listening = socket.create_server(("127.0.0.1", 0))
-    running = server(model, settings, "127.0.0.1", listening.getsockname()[1])
+    listening = listen("127.0.0.1", 0)
+    running = server(model, settings)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
     thread.start()
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -111,7 +111,7 @@ def command(
     from serenade.server import Settings
 
     try:
-        from serenade.server.run import server
+        from serenade.server.run import listen, server
     except ImportError as error:
         if (error.name or "").startswith("serenade"):
             raise
@@ -129,6 +129,10 @@ def command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    running = server(serenade.load(model), settings, host, port)
-    click.echo(f"Serenade at http://{host}:{port}  (Ctrl+C ends)", err=True)
-    running.run()
+    running = server(serenade.load(model), settings)
+    with listen(host, port) as listening:
+        address = f"[{host}]" if ":" in host else host
+        click.echo(
+            f"Serenade at http://{address}:{listening.getsockname()[1]}  (Ctrl+C ends)", err=True
+        )
+        running.run(sockets=[listening])

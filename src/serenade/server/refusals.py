@@ -87,23 +87,24 @@ def refusal(error: Exception, file: str) -> Refused:
 async def answer(request: Request, error: Exception) -> JSONResponse:
     """The response to a `Refused`."""
     assert isinstance(error, Refused)
-    await _drain(request)
     headers = {} if error.retry is None else {"Retry-After": str(math.ceil(error.retry))}
+    if not await _drained(request):
+        headers["Connection"] = "close"  # or the rest of the body would be read to its end
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": error.to_dict()}, error.status, headers)
 
 
-async def _drain(request: Request) -> None:
-    """Take some of a body that nobody wants.
+async def _drained(request: Request) -> bool:
+    """Take some of a body that nobody wants; whether it is over.
 
     A connection closed on unread bytes is reset, and the sender might never read why.
     """
+    if request.method not in {"POST", "PUT"} or getattr(request.state, "finished", False):
+        return True
     untouched = not getattr(request.state, "begun", False)
-    finished = getattr(request.state, "finished", False)
-    waits = untouched and request.headers.get("expect", "").lower() == "100-continue"
-    if finished or waits or request.method not in {"POST", "PUT"}:
-        return
+    if untouched and request.headers.get("expect", "").lower() == "100-continue":
+        return False  # the sender waits with it for our word
     size = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAINING):
@@ -111,4 +112,5 @@ async def _drain(request: Request) -> None:
                 message = await request.receive()
                 size += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body"):
-                    return
+                    return True
+    return False

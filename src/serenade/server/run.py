@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from serenade.errors import SerenadeError
 from serenade.server.app import create_app
 from serenade.server.live import MESSAGE
 
@@ -16,22 +18,37 @@ if TYPE_CHECKING:
 _CONNECTIONS = 2000  # beyond, uvicorn answers 503 itself
 
 
-def server(model: Model, settings: Settings, host: str, port: int) -> uvicorn.Server:
-    """A server that was not started.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: address to listen on.
+        port: likewise; 0 for any that is free.
+
+    Raises:
+        SerenadeError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        raise SerenadeError(
+            f"{host}:{port}: cannot listen there ({error}); choose another --port or --host"
+        ) from None
+
+
+def server(model: Model, settings: Settings) -> uvicorn.Server:
+    """A server that was not started; `run` it on sockets of `listen`.
 
     On SIGTERM or Ctrl+C it takes no more connections and finishes what runs.
 
     Args:
         model: what judges.
         settings: limits and rights.
-        host: address to listen on.
-        port: likewise; 0 for any that is free.
     """
     return uvicorn.Server(
         uvicorn.Config(
             create_app(model, settings),
-            host=host,
-            port=port,
             log_level="warning",
             access_log=False,
             server_header=False,

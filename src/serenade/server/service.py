@@ -61,9 +61,10 @@ class Service:
         if not self.settings.api_keys:
             return
         kind, _, token = headers.get("authorization", "").partition(" ")
-        given = stated or headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")
+        header = headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")
+        given = stated.encode() or header.encode("latin-1")  # as the bytes were read
         # Every key is compared, and each in a time that does not depend on what was given.
-        found = [hmac.compare_digest(given.encode(), k.encode()) for k in self.settings.api_keys]
+        found = [hmac.compare_digest(given, key.encode()) for key in self.settings.api_keys]
         if not any(found):
             raise Refused(401, "Unauthorized", "state the server's API key in the header X-API-Key")
 

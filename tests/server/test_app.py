@@ -1,0 +1,95 @@
+"""What every answer has, the reference, and the command."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from serenade.server import Settings
+
+
+def test_every_answer_keeps_pages_safe(client):
+    for path in ("/", "/page.js", "/docs", "/healthz", "/nothing", "/v1/model"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "server" not in headers
+
+
+def test_the_page_asks_nobody_else(client):
+    html = client.get("/").text
+    for part in re.findall(r'(?:src|href)="([^"#]+)"', html):
+        assert client.get(f"/{part}").status_code == 200, part
+    for path in ("/", "/page.js", "/page.css", "/worklet.js", "/docs"):
+        assert not re.search(r"(?:https?:)?//[a-z]+\.", client.get(path).text), path
+    assert "lie detector" in html
+    assert " style=" not in html  # the policy would not let it through
+    assert "<script>" not in html
+
+
+def test_the_reference_names_every_route(client):
+    described = client.get("/openapi.json").json()
+    page = client.get("/docs").text
+    for path in described["paths"]:
+        assert path.replace("{", "{") in page
+    for path in ("/v1/predict", "/v1/timeline", "/v1/batch", "/v1/voices", "/v1/convert"):
+        operation = described["paths"][path]["post"]
+        assert "requestBody" in operation
+        assert {"413", "415", "422", "429"} <= set(operation["responses"])
+    assert "/v1/stream" in page
+
+
+def test_routes_of_metrics_do_not_grow_with_what_is_asked(client):
+    for number in range(3):
+        client.get(f"/nothing/{number}")
+    text = client.get("/metrics").text
+    assert 'serenade_requests_total{route="other",status="404"}' in text
+    assert "/nothing/" not in text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_size": 0}, {"timeout": 0}, {"queue": -1}, {"api_keys": ("",)}]
+)
+def test_settings_that_make_no_sense(wrong):
+    with pytest.raises(ValueError, match="."):
+        Settings(**wrong)
+
+
+def test_the_command_serves_and_ends(example):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "serenade", "serve", "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"SERENADE_API_KEY": ""},
+    )
+    with process:
+        address = re.search(r"http://[\d.:]+", process.stderr.readline()).group()
+        request = urllib.request.Request(
+            f"{address}/v1/predict?name=e.flac", data=example.read_bytes(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert b'"emotion"' in answer.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""
+
+
+def test_predicting_never_loads_the_server():
+    script = (
+        "import sys, serenade.cli.main, serenade.inference; "
+        "sys.exit(any(m in sys.modules for m in ('fastapi', 'uvicorn', 'prometheus_client')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_serving_never_loads_pytorch():
+    script = (
+        "import sys, serenade.server.run; "
+        "sys.exit(any(m in sys.modules for m in ('torch', 'pandas', 'sklearn')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
