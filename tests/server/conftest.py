@@ -128,7 +128,10 @@ class Browser:
     def run(self, script):
         """The value of an expression in the page."""
         found = self.send(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True,
+            "Runtime.evaluate",
+            expression=script,
+            awaitPromise=True,
+            returnByValue=True,
             userGesture=True,
         )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
@@ -153,8 +156,12 @@ class Browser:
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             self.send(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=code,
-                windowsVirtualKeyCode=number, **(text if kind == "keyDown" else {}),
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=code,
+                windowsVirtualKeyCode=number,
+                **(text if kind == "keyDown" else {}),
             )
 
     def picture(self, path):
@@ -191,8 +198,9 @@ def browser():
     """Start Chromium with flags; skips where there is none."""
     executable = os.environ.get("SERENADE_CHROMIUM") or shutil.which("chromium")
     if not executable:
-        pytest.skip("Chromium not found: install Debian's package chromium, or name it in "
-                    "SERENADE_CHROMIUM")
+        pytest.skip(
+            "Chromium not found: install Debian's package chromium, or name it in SERENADE_CHROMIUM"
+        )
     with contextlib.ExitStack() as stack:
 
         def starting(*flags):

@@ -60,7 +60,9 @@ def test_settings_that_make_no_sense(wrong):
         Settings(**wrong)
 
 
-def test_the_command_serves_and_ends(example):
+# A process that a signal has ended says so, once it has finished in order.
+@pytest.mark.parametrize(("how", "status"), [("SIGTERM", -signal.SIGTERM), ("SIGINT", 0)])
+def test_the_command_serves_and_ends(example, how, status):
     process = subprocess.Popen(
         [sys.executable, "-m", "serenade", "serve", "--port", "0"],
         stderr=subprocess.PIPE,
@@ -74,8 +76,8 @@ def test_the_command_serves_and_ends(example):
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert b'"emotion"' in answer.read()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        process.send_signal(signal.Signals[how])
+        assert process.wait(30) == status
         assert process.stderr.read() == ""
 
 

@@ -135,7 +135,10 @@ def test_enrolment_and_forgetting(client, model, sound, example):
 @pytest.mark.parametrize(
     "sent",
     [
-        {"content": b"--x\r\nbroken", "headers": {"content-type": "multipart/form-data; boundary=x"}},
+        {
+            "content": b"--x\r\nbroken",
+            "headers": {"content-type": "multipart/form-data; boundary=x"},
+        },
         {"content": b"abc", "headers": {"content-type": "multipart/form-data"}},
         {"data": {"field": "x"}, "files": {"": ("", b"")}},
         {"content": b"--x--\r\n", "headers": {"content-type": "multipart/form-data; boundary=x"}},

@@ -60,9 +60,10 @@ def test_a_body_too_large_is_refused_while_it_comes(serve):
 
 def test_a_large_body_is_not_asked_for(serve):
     """Expect: 100-continue, as curl has it: the answer comes without the body."""
-    with serve(max_size=1000) as client, socket.create_connection(
-        (client.base_url.host, client.base_url.port), timeout=10
-    ) as raw:
+    with (
+        serve(max_size=1000) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as raw,
+    ):
         raw.sendall(
             b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
             b"Expect: 100-continue\r\n\r\n"
@@ -84,7 +85,9 @@ def test_too_long_and_too_many(serve, clip):
 def test_overload_is_refused_and_recovers(serve, slow, clip):
     async def many(base, count):
         async with httpx.AsyncClient(base_url=base, timeout=60) as client:
-            asked = (client.post("/v1/predict", files={"file": ("c.wav", clip)}) for _ in range(count))
+            asked = (
+                client.post("/v1/predict", files={"file": ("c.wav", clip)}) for _ in range(count)
+            )
             return await asyncio.gather(*asked)
 
     with serve(slow, concurrency=1, queue=2) as client:
@@ -171,5 +174,3 @@ def test_other_pages_are_kept_out(serve, clip):
         assert other.headers["access-control-allow-origin"] == "https://other.example"
         third = client.post("/v1/predict", headers={"origin": "https://third.example"}, **sent)
         assert third.status_code == 403
-
-

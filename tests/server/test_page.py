@@ -36,7 +36,10 @@ def _commanded(path, *options):
     """What the command line says of a file."""
     done = subprocess.run(
         [sys.executable, "-m", "serenade", "predict", "--json", *options, str(path)],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     return json.loads(done.stdout)[0]
 
@@ -79,10 +82,13 @@ def test_a_file_is_shown_saved_and_read_out(client, browser, example):
     )
     assert [row[2] for row in rows[1:]] == [part["emotion"] for part in expected["segments"]]
     # Something was drawn, and not one colour all over.
-    assert page.run(
-        "new Set(new Uint32Array(document.getElementById('wave').getContext('2d').getImageData("
-        "0, 0, 600, 100).data.buffer)).size"
-    ) > 2
+    assert (
+        page.run(
+            "new Set(new Uint32Array(document.getElementById('wave').getContext('2d').getImageData("
+            "0, 0, 600, 100).data.buffer)).size"
+        )
+        > 2
+    )
     # Each export, as it would be saved.
     page.run(
         "window.made = []; const known = URL.createObjectURL; URL.createObjectURL = (b) => {"
@@ -119,7 +125,8 @@ def test_everything_has_a_name(client, browser):
     page.run("document.getElementById('result').hidden = false")
     nodes = page.send("Accessibility.getFullAXTree")["nodes"]
     acting = [
-        node for node in nodes
+        node
+        for node in nodes
         if node.get("role", {}).get("value") in {"button", "textbox", "link", "Audio"}
     ]
     assert len(acting) >= 8

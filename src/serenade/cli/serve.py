@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -135,4 +136,5 @@ def command(
         click.echo(
             f"Serenade at http://{address}:{listening.getsockname()[1]}  (Ctrl+C ends)", err=True
         )
-        running.run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has ended
+            running.run(sockets=[listening])
