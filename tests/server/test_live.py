@@ -86,7 +86,7 @@ def test_several_channels_and_another_rate(client, model, pcm):
     assert found == [part.to_dict() for part in model.timeline(both, 32000).segments]
 
 
-def test_an_enrolled_voice(client, model, pcm, example):
+def test_an_enrolled_voice(client, model, example):
     voice = client.post("/v1/voices", files={"file": ("v", example.read_bytes())}).json()["voice"]
     with _open(client, sampling_rate=16000, voice=voice) as stream:
         assert stream.next()["enrolment"] == model.enrol([example]).enrolment

@@ -52,7 +52,7 @@ def _recorded(page, seconds):
     return page.wait("document.getElementById('overall').dataset.emotion")
 
 
-def test_the_microphone_gives_what_the_command_line_gives(client, browser, spoken, tmp_path):
+def test_the_microphone_gives_what_the_command_line_gives(client, browser, spoken):
     expected = _commanded(spoken)
     page = browser(*_microphone(spoken))
     page.open(str(client.base_url))

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    Anything = str | os.PathLike[str] | Audio | ArrayLike | "Reopened"
-
 
 @dataclasses.dataclass
 class Source:
@@ -50,6 +48,10 @@ class Reopened:
 
     name: str
     blocks: Callable[[], Iterator[NDArray[np.float32]]]
+
+
+if TYPE_CHECKING:
+    Anything = str | os.PathLike[str] | Audio | ArrayLike | Reopened
 
 
 def opened(source: Anything, sampling_rate: int | None, wanted: int) -> Source:

@@ -29,7 +29,7 @@ MESSAGE = 2**18
 
 _LONGEST = 10.0  # seconds of signal in a message
 _POLICY, _UNSUPPORTED, _TOO_BIG, _AGAIN = 1008, 1003, 1009, 1013  # RFC 6455, section 7.4.1
-_FORMATS = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+_FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 
 
 class Hello(BaseModel):
@@ -184,7 +184,7 @@ def _samples(content: bytes, hello: Hello) -> NDArray[Any]:
             "Protocol",
             f"a message of {len(content)} bytes holds a part of a sample; send whole ones",
         )
-    chunk = np.frombuffer(content, kind).reshape(-1, hello.channels)
+    chunk: NDArray[Any] = np.frombuffer(content, kind).reshape(-1, hello.channels)
     if len(chunk) > _LONGEST * hello.sampling_rate:
         raise _Ended(_TOO_BIG, "TooLarge", f"a message is over {_LONGEST:g} s; send smaller ones")
     return chunk.astype(kind.newbyteorder("="))

@@ -45,7 +45,8 @@ def page(described: Mapping[str, Any]) -> str:
 def _route(method: str, path: str, operation: Mapping[str, Any]) -> str:
     parts = [
         f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>",
-        f"<p>{escape(operation.get('summary', ''))}. {escape(operation.get('description', ''))}</p>",
+        f"<p>{escape(operation.get('summary', ''))}. ",
+        f"{escape(operation.get('description', ''))}</p>",
     ]
     content = operation.get("requestBody", {}).get("content", {})
     if content:

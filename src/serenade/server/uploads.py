@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_multipart.exceptions import MultipartParseError
@@ -16,8 +15,10 @@ from serenade.server.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from fastapi import Request
+    from python_multipart.multipart import MultipartCallbacks
 
     from serenade.server.settings import Settings
 
@@ -125,7 +126,7 @@ class _Form:
         self._value = b""
         self._disposition = b""
 
-    def callbacks(self) -> dict[str, object]:
+    def callbacks(self) -> MultipartCallbacks:
         return {
             "on_part_begin": self._part_begins,
             "on_header_field": self._header_field,

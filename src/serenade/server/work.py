@@ -99,7 +99,7 @@ class Worker:
     def timeline(
         self, upload: Upload, windows: tuple[float, float], format_: str, points: int
     ) -> str:
-        """A file's timeline in a format of `MEDIA`; in JSON with a waveform, if points are given."""
+        """A file's timeline in a format of `MEDIA`; in JSON with a waveform of some points."""
         done = self.one(upload, windows)
         if format_ != "json":
             return written(done, self.model.labels, format_)
