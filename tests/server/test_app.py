@@ -56,7 +56,7 @@ def test_routes_of_metrics_do_not_grow_with_what_is_asked(client):
     "wrong", [{"max_size": 0}, {"timeout": 0}, {"queue": -1}, {"api_keys": ("",)}]
 )
 def test_settings_that_make_no_sense(wrong):
-    with pytest.raises(ValueError, match="must be|cannot be|is empty"):
+    with pytest.raises(ValueError, match=r"must be|cannot be|is empty"):
         Settings(**wrong)
 
 

@@ -1,0 +1,202 @@
+"""The server under load: beside the same work offline, in memory, and when far too many ask.
+
+    python benchmarks/server.py --seconds 120 --output docs/benchmarks/server.json
+
+A server in a process of its own, clients in another, on the same cores. Each client sends a clip of
+4 s (16-bit WAV at 16 kHz, synthetic speech from `examples/`, another cut each time), waits for the
+answer, and sends the next. Offline: `Model.predict` of such files, a thread per core, before and
+after. Then ten times as many clients ask for a while, and at last the first ones again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import io
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+from kept import keep
+
+import serenade
+from serenade.audio import read
+from serenade.inference.threads import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "example.flac"
+CLIP, RATE = 4, 16000
+
+
+def main() -> None:
+    """Measure and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=120.0, help="of load; overload: a quarter")
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
+    options = parser.parse_args()
+    clips = _clips()
+    aside = options.seconds / 4
+    before = _offline(clips, aside)
+    with _server() as (port, process):
+        asyncio.run(_load(port, clips, options.clients, 3.0))  # warm
+        with _memory(process) as memory:
+            usual = asyncio.run(_load(port, clips, options.clients, options.seconds))
+        with _memory(process) as memory_over:
+            over = asyncio.run(_load(port, clips, 10 * options.clients, aside))
+        again = asyncio.run(_load(port, clips, options.clients, aside))
+    after = _offline(clips, aside)
+    result = {
+        "cores": os.cpu_count(),
+        "clients": options.clients,
+        "seconds": options.seconds,
+        "offline_clips_per_s": [round(before, 1), round(after, 1)],
+        "load": usual | memory,
+        "overload": over | memory_over,
+        "afterwards": again,
+    }
+    keep(result, _table, options.output)
+
+
+def _clips() -> list[bytes]:
+    """Cuts of the example as WAV files."""
+    signal_ = read(EXAMPLE).signal
+    starts = np.linspace(0, signal_.size - CLIP * RATE, 40).astype(int)
+    files = []
+    for start in starts:
+        file = io.BytesIO()
+        soundfile.write(file, signal_[start : start + CLIP * RATE], RATE, format="WAV")
+        files.append(file.getvalue())
+    return files
+
+
+def _offline(clips: Sequence[bytes], seconds: float) -> float:
+    """Files a second that the package predicts, a thread per core."""
+    model = serenade.load()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.wav" for number in range(len(clips))]
+        for path, clip in zip(paths, clips, strict=True):
+            path.write_bytes(clip)
+        model.predict(paths[0])
+        start = time.perf_counter()
+        endless = itertools.takewhile(
+            lambda _: time.perf_counter() - start < seconds, itertools.cycle(paths)
+        )
+        done = sum(1 for _ in side_by_side(model.predict, endless, os.cpu_count() or 1))
+        return done / (time.perf_counter() - start)
+
+
+@contextlib.contextmanager
+def _server() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    command = [sys.executable, "-m", "serenade", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r":(\d+) ", process.stderr.readline())
+        assert found
+        yield int(found.group(1)), process
+        process.send_signal(signal.SIGINT)
+
+
+async def _load(port: int, clips: Sequence[bytes], clients: int, seconds: float) -> dict[str, Any]:
+    """What clients see that ask without a pause."""
+    statuses: collections.Counter[str] = collections.Counter()
+    times: list[float] = []
+    number = itertools.count()
+    start = time.perf_counter()
+
+    async def client() -> None:
+        while time.perf_counter() - start < seconds:
+            begun = time.perf_counter()
+            try:
+                status, retry = await _ask(port, clips[next(number) % len(clips)])
+            except (OSError, asyncio.IncompleteReadError) as error:
+                status, retry = type(error).__name__, 0.1
+            statuses[status] += 1
+            if status == "200":
+                times.append(time.perf_counter() - begun)
+            else:
+                # Impatient: a tenth of what Retry-After asks for.
+                await asyncio.sleep(min(retry / 10, max(0, start + seconds - time.perf_counter())))
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    spent = time.perf_counter() - start
+    middle, high = np.percentile(times, [50, 95]) if times else (float("nan"),) * 2
+    return {
+        "clients": clients,
+        "clips_per_s": round(len(times) / spent, 1),
+        "p50_s": round(float(middle), 3),
+        "p95_s": round(float(high), 3),
+        "answers": dict(statuses),
+    }
+
+
+async def _ask(port: int, clip: bytes) -> tuple[str, float]:
+    """The status of an answer, and its Retry-After."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(clip)}\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + clip)
+        await writer.drain()
+        answer = (await reader.read()).decode("latin-1")
+        if not answer:
+            raise ConnectionResetError
+        retry = re.search(r"(?i)retry-after: (\d+)", answer)
+        return answer.split(" ", 2)[1], float(retry.group(1)) if retry else 0.0
+    finally:
+        writer.close()
+
+
+@contextlib.contextmanager
+def _memory(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    """Fills a dictionary with the process' memory at the begin and the end, in MB."""
+    found: dict[str, Any] = {"memory_mb": [_resident(process)]}
+    yield found
+    found["memory_mb"].append(_resident(process))
+
+
+def _resident(process: subprocess.Popen[str]) -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text("ascii")
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found
+    return round(int(found.group(1)) / 1024)
+
+
+def _table(result: dict[str, Any]) -> str:
+    offline = sum(result["offline_clips_per_s"]) / 2
+    rows = []
+    for name in ("load", "overload", "afterwards"):
+        part = result[name]
+        answers = ", ".join(f"{count} × {status}" for status, count in part["answers"].items())
+        memory = " → ".join(map(str, part.get("memory_mb", [])))
+        rows.append(
+            f"| {name} | {part['clients']} | {part['clips_per_s']} | "
+            f"{part['clips_per_s'] / offline:.0%} | {part['p50_s']} | {part['p95_s']} | "
+            f"{memory} | {answers} |\n"
+        )
+    before, after = result["offline_clips_per_s"]
+    return (
+        "# The server under load\n\n"
+        f"Clients that send clips of {CLIP} s without a pause to `serenade serve` with its usual "
+        f"limits, on {result['cores']} cores that clients and server share, for "
+        f"{result['seconds']:g} s. Offline, `Model.predict` of the same files with a thread per "
+        f"core: {before} clips/s before, {after} after. Made by `benchmarks/server.py`.\n\n"
+        "| | clients | clips/s | of offline | p50, s | p95, s | memory, MB | answers |\n"
+        "|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+    )
+
+
+if __name__ == "__main__":
+    main()
