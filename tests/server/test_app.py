@@ -36,12 +36,23 @@ def test_the_reference_names_every_route(client):
     described = client.get("/openapi.json").json()
     page = client.get("/docs").text
     for path in described["paths"]:
-        assert path.replace("{", "{") in page
+        assert path in page
     for path in ("/v1/predict", "/v1/timeline", "/v1/batch", "/v1/voices", "/v1/convert"):
         operation = described["paths"][path]["post"]
         assert "requestBody" in operation
         assert {"413", "415", "422", "429"} <= set(operation["responses"])
     assert "/v1/stream" in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("POST", "/nothing", 404), ("GET", "/v1/predict", 405)],
+)
+def test_what_is_not_served_is_refused_in_the_same_shape(client, method, path, status):
+    answer = client.request(method, path, content=b"body" if method == "POST" else None)
+    assert answer.status_code == status
+    assert answer.json()["error"]["type"] == "NoRoute"
+    assert status != 405 or answer.headers["allow"] == "POST"
 
 
 def test_routes_of_metrics_do_not_grow_with_what_is_asked(client):

@@ -138,7 +138,11 @@ def test_limits(serve):
         with _open(client, sampling_rate=16000) as stream:
             messages, code = stream.rest()
             assert (messages[0]["error"]["type"], code) == ("Unauthorized", 1008)
-        with _open(client, sampling_rate=16000, api_key="key") as stream:
+        with _open(client, sampling_rate=16000, api_key="\ud800") as stream:
+            messages, code = stream.rest()
+            assert (messages[0]["error"]["type"], code) == ("Unauthorized", 1008)
+        # One who says nothing has no key yet, and takes nobody's place.
+        with _open(client), _open(client, sampling_rate=16000, api_key="key") as stream:
             assert stream.next()["type"] == "ready"
             with _open(client, sampling_rate=16000, api_key="key") as second:
                 messages, code = second.rest()

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import serenade
@@ -75,6 +76,7 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
     _add_page(app)
     app.add_exception_handler(Refused, answer)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _unrouted)
     app.add_middleware(_Guard, service=service)
     if settings.origins:
         app.add_middleware(
@@ -149,6 +151,15 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": {"type": "ValueError", "message": message}}, 422)
 
 
+async def _unrouted(request: Request, error: Exception) -> JSONResponse:
+    """A path or method that is not served, in the same shape."""
+    assert isinstance(error, HTTPException)
+    refused = Refused(error.status_code, "NoRoute", f"{error.detail}; what there is: /docs")
+    response = await answer(request, refused)
+    response.headers.update(error.headers or {})
+    return response
+
+
 class _Guard:
     """Counts requests, adds headers, and refuses scripts of pages that may not use the server.
 
@@ -181,7 +192,10 @@ class _Guard:
         origin = headers.get("origin")
         if origin is None or origin in self._service.settings.origins:
             return True
-        return urlsplit(origin).netloc == headers.get("host")
+        try:
+            return urlsplit(origin).netloc == headers.get("host")
+        except ValueError:  # no address at all
+            return False
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, status = time.perf_counter(), 500

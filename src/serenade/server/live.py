@@ -79,18 +79,20 @@ def router(service: Service) -> APIRouter:
 
 
 async def _served(socket: WebSocket, service: Service) -> None:
+    message = await _message(socket, service.settings.idle)
+    hello = _hello(message.get("text") or "")
+    try:
+        service.check_key(socket.headers, hello.api_key)
+        model = service.known(hello.voice)
+    except Refused as refused:
+        raise _Ended(_POLICY, refused.kind, refused.message) from None
+    # Only now: who has no key takes nobody's place.
     if service.streams >= service.settings.streams:
         raise _Ended(_AGAIN, "Overloaded", "too many streams at once; try again later")
     service.streams += 1
     try:
-        message = await _message(socket, service.settings.idle)
-        hello = _hello(message.get("text") or "")
         try:
-            service.check_key(socket.headers, hello.api_key)
-            model = service.known(hello.voice)
             found = model.stream(hello.sampling_rate, window=hello.window, hop=hello.hop)
-        except Refused as refused:
-            raise _Ended(_POLICY, refused.kind, refused.message) from None
         except (SerenadeError, ValueError) as error:
             raise _Ended(_POLICY, type(error).__name__, str(error)) from None
         await socket.send_json(
@@ -101,8 +103,10 @@ async def _served(socket: WebSocket, service: Service) -> None:
                 "enrolment": model.enrolment,
             }
         )
-        await _listened(socket, service, hello, found)
-        service.metrics.audio.inc(found.time)
+        try:
+            await _listened(socket, service, hello, found)
+        finally:
+            service.metrics.audio.inc(found.time)
     finally:
         service.streams -= 1
 

@@ -62,7 +62,8 @@ class Service:
             return
         kind, _, token = headers.get("authorization", "").partition(" ")
         header = headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")
-        given = stated.encode() or header.encode("latin-1")  # as the bytes were read
+        # Bytes as they were read; JSON may state what is no Unicode text.
+        given = stated.encode("utf-8", "surrogatepass") or header.encode("latin-1")
         # Every key is compared, and each in a time that does not depend on what was given.
         found = [hmac.compare_digest(given, key.encode()) for key in self.settings.api_keys]
         if not any(found):
