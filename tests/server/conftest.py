@@ -47,6 +47,7 @@ def _served(model, settings):
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
         while not running.started:
+            assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
         with httpx.Client(base_url=base, timeout=60) as client:
             client.running = running
@@ -196,7 +197,9 @@ class Browser:
 @pytest.fixture
 def browser():
     """Start Chromium with flags; skips where there is none."""
-    executable = os.environ.get("SERENADE_CHROMIUM") or shutil.which("chromium")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = (shutil.which(name) for name in names)
+    executable = os.environ.get("SERENADE_CHROMIUM") or next(filter(None, found), None)
     if not executable:
         pytest.skip(
             "Chromium not found: install Debian's package chromium, or name it in SERENADE_CHROMIUM"

@@ -14,13 +14,16 @@ from serenade.audio import read
 
 
 @pytest.fixture(scope="module")
-def spoken(tmp_path_factory, corpora_root):
-    """A real recording as WAV at 48 kHz."""
-    found = sorted(corpora_root.glob("ravdess/**/03-01-05-02-02-01-22.*"))
-    if not found:
-        pytest.skip("no RAVDESS among the corpora")
+def spoken(tmp_path_factory, request, example):
+    """A recording as WAV at 48 kHz: a real one where there are corpora, else a synthetic one."""
+    try:
+        root = request.getfixturevalue("corpora_root")
+    except pytest.skip.Exception:
+        source = example
+    else:
+        source = next(root.glob("ravdess/**/03-01-05-02-02-01-22.*"), example)
     path = tmp_path_factory.mktemp("spoken") / "spoken.wav"
-    soundfile.write(path, read(found[0], sampling_rate=48000).signal, 48000, "PCM_16")
+    soundfile.write(path, read(source, sampling_rate=48000).signal, 48000, "PCM_16")
     return path
 
 

@@ -54,8 +54,8 @@ def server(model: Model, settings: Settings) -> uvicorn.Server:
             server_header=False,
             limit_concurrency=_CONNECTIONS,
             timeout_graceful_shutdown=max(1, round(settings.timeout)),
+            ws="websockets-sansio",  # stops reading while a message waits
             ws_max_size=MESSAGE,
-            ws_max_queue=4,
             ws_per_message_deflate=False,
         )
     )
