@@ -102,7 +102,7 @@ def _offline(clips: Sequence[bytes], seconds: float) -> float:
 @contextlib.contextmanager
 def _server() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "serenade", "serve", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stderr is not None
         found = re.search(r":(\d+) ", process.stderr.readline())
         assert found
@@ -161,15 +161,16 @@ async def _ask(port: int, clip: bytes) -> tuple[str, float]:
 
 @contextlib.contextmanager
 def _memory(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    """Fills a dictionary with the process' memory at the begin and the end, in MB."""
-    found: dict[str, Any] = {"memory_mb": [_resident(process)]}
+    """Fills a dictionary with the process' memory at the begin and the end, and its peak so far."""
+    found: dict[str, Any] = {"memory_mb": [_size(process, "VmRSS")]}
     yield found
-    found["memory_mb"].append(_resident(process))
+    found["memory_mb"].append(_size(process, "VmRSS"))
+    found["peak_mb"] = _size(process, "VmHWM")
 
 
-def _resident(process: subprocess.Popen[str]) -> int:
+def _size(process: subprocess.Popen[str], name: str) -> int:
     status = Path(f"/proc/{process.pid}/status").read_text("ascii")
-    found = re.search(r"VmRSS:\s+(\d+)", status)
+    found = re.search(rf"{name}:\s+(\d+)", status)
     assert found
     return round(int(found.group(1)) / 1024)
 
@@ -179,12 +180,12 @@ def _table(result: dict[str, Any]) -> str:
     rows = []
     for name in ("load", "overload", "afterwards"):
         part = result[name]
-        answers = ", ".join(f"{count} × {status}" for status, count in part["answers"].items())
+        answers = ", ".join(f"{count} of {status}" for status, count in part["answers"].items())
         memory = " → ".join(map(str, part.get("memory_mb", [])))
         rows.append(
             f"| {name} | {part['clients']} | {part['clips_per_s']} | "
             f"{part['clips_per_s'] / offline:.0%} | {part['p50_s']} | {part['p95_s']} | "
-            f"{memory} | {answers} |\n"
+            f"{memory} | {part.get('peak_mb', '')} | {answers} |\n"
         )
     before, after = result["offline_clips_per_s"]
     return (
@@ -193,8 +194,9 @@ def _table(result: dict[str, Any]) -> str:
         f"limits, on {result['cores']} cores that clients and server share, for "
         f"{result['seconds']:g} s. Offline, `Model.predict` of the same files with a thread per "
         f"core: {before} clips/s before, {after} after. Made by `benchmarks/server.py`.\n\n"
-        "| | clients | clips/s | of offline | p50, s | p95, s | memory, MB | answers |\n"
-        "|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+        "| | clients | clips/s | of offline | p50, s | p95, s | memory, MB | peak, MB | "
+        "answers |\n"
+        "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
     )
 
 
