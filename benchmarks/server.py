@@ -50,6 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     clips = _clips()
     aside = options.seconds / 4
+    busy = os.getloadavg()[0]
     before = _offline(clips, aside)
     with _server() as (port, process):
         asyncio.run(_load(port, clips, options.clients, 3.0))  # warm
@@ -61,6 +62,7 @@ def main() -> None:
     after = _offline(clips, aside)
     result = {
         "cores": os.cpu_count(),
+        "load_average_before": round(busy, 1),
         "clients": options.clients,
         "seconds": options.seconds,
         "offline_clips_per_s": [round(before, 1), round(after, 1)],
@@ -193,7 +195,9 @@ def _table(result: dict[str, Any]) -> str:
         f"Clients that send clips of {CLIP} s without a pause to `serenade serve` with its usual "
         f"limits, on {result['cores']} cores that clients and server share, for "
         f"{result['seconds']:g} s. Offline, `Model.predict` of the same files with a thread per "
-        f"core: {before} clips/s before, {after} after. Made by `benchmarks/server.py`.\n\n"
+        f"core: {before} clips/s before, {after} after. Other programs "
+        f"had a load average of {result['load_average_before']} before: what counts "
+        "is the share of offline. Made by `benchmarks/server.py`.\n\n"
         "| | clients | clips/s | of offline | p50, s | p95, s | memory, MB | peak, MB | "
         "answers |\n"
         "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
