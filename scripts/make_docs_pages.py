@@ -93,6 +93,7 @@ SINGLE = {
     "Home": "index.md",
     "Leaderboard": "leaderboard.md",
     "Runs": "runs/index.md",
+    "The server": "server.md",
     "The bundled model": "model_card.md",
     "The house": "architecture.md",
 }
@@ -119,7 +120,7 @@ def navigation(pages: Path) -> list[dict[str, Any]]:
         )
         if title == "Corpora":
             nav += [{one: SINGLE[one]} for one in ("Leaderboard", "Runs")]
-    return [*nav, *({t: SINGLE[t]} for t in ("The bundled model", "The house"))]
+    return [*nav, *({t: SINGLE[t]} for t in ("The server", "The bundled model", "The house"))]
 
 
 if __name__ == "__main__":
