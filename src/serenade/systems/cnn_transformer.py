@@ -109,10 +109,10 @@ SYSTEM = System(
     source="An & Ruan 2021, J. Phys.: Conf. Ser. 1861 012064",
     recipes={
         "default": CNNTransformerRecipe(),
-        # Other speeds stand for other speakers, masks and soft labels keep the network from learning
-        # clips by heart, means over time from learning where things are. Frames four times as long,
-        # which resolve a voice's harmonics, half as many: UA on a validation part after 26 epochs
-        # was 0.80 instead of 0.74, at half the cost.
+        # Other speeds stand for other speakers, masks and soft labels keep the network from
+        # learning clips by heart, means over time from learning where things are. Frames four
+        # times as long, which resolve a voice's harmonics, half as many: UA on a validation part
+        # after 26 epochs was 0.80 instead of 0.74, at half the cost.
         "tuned": CNNTransformerRecipe(
             copies=2,
             speed=1.0,
