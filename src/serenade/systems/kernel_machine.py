@@ -50,6 +50,11 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         C: weight of the errors.
+
+    Attributes:
+        machine_: scikit-learn's machine.
+        vectors_: its support vectors, shape `(vectors, dims)`.
+        classes_: labels in the order of the posteriors.
     """
 
     def __init__(self, C: float) -> None:
@@ -65,6 +70,7 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         # The kernel as a matrix product, which is many times faster than libsvm's loop.
         self.machine_ = SVC(C=self.C, kernel=rbf_kernel, break_ties=True)
         self.machine_.fit(X, y, sample_weight)
+        self.vectors_ = X[self.machine_.support_]
         self.classes_ = self.machine_.classes_
         return self
 

@@ -84,3 +84,14 @@ class Clips:
 def picked(streams: Streams, rows: Sequence[int] | NDArray[np.int64]) -> Streams:
     """Some clips of each stream, in the order of `rows`."""
     return tuple([matrices[row] for row in rows] for matrices in streams)
+
+
+def examples(streams: Streams, count: int = 7) -> Streams:
+    """Clips of all lengths, from the shortest to the longest: what an exported graph is tried on.
+
+    >>> [len(m) for m in examples(([np.ones((n, 2), np.float32) for n in (9, 3, 5, 7)],), 3)[0]]
+    [3, 5, 9]
+    """
+    order = np.argsort([len(matrix) for matrix in streams[0]], kind="stable")
+    places = np.unique(np.linspace(0, len(order) - 1, count).astype(int))
+    return picked(streams, order[places])

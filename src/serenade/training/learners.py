@@ -8,6 +8,7 @@ import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.systems.base import NetworkRecipe
+from serenade.training.clips import examples
 from serenade.training.ensemble import Ensemble
 from serenade.training.search import best_on_held_out, fit_copies
 
@@ -52,6 +53,11 @@ class PipelineLearner:
     Args:
         candidates: unfitted; of several, the one is taken that does best on held-out training
             speakers.
+
+    Attributes:
+        classes_: labels in the order of the posteriors.
+        classifier: the fitted pipeline.
+        examples: see `serenade.training.clips.examples`.
     """
 
     curve: Curve = ()
@@ -62,6 +68,7 @@ class PipelineLearner:
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
         """Learn from clips and their copies; validation clips are not looked at."""
         blocks = [rows(streams) for streams in clips.rounds]
+        self.examples = examples(clips.streams)
         if len(self.candidates) == 1:
             chosen = self.candidates[0]
         elif clips.speakers is None:

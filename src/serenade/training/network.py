@@ -16,7 +16,7 @@ from serenade.errors import SerenadeError
 from serenade.systems.base import TrainingSet
 from serenade.training.batches import Batches, ClipSet
 from serenade.training.checkpoint import Best, Checkpoint, Seeds, epoch_seed, run_key
-from serenade.training.clips import picked
+from serenade.training.clips import examples, picked
 from serenade.training.memory import keep_memory
 from serenade.training.net import ClipNet, optimiser, recall, schedule
 from serenade.training.scaling import Scaler
@@ -50,6 +50,7 @@ class NetworkLearner:
         classes_: labels in the order of the posteriors.
         classifier: the skorch net.
         scalers: of each stream, fitted on training clips.
+        examples: see `serenade.training.clips.examples`.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class NetworkLearner:
         if validation is None and recipe.holdout > 0:
             clips, validation = clips.held_out(recipe.holdout, self.seed)
         self.classes_ = np.unique(clips.labels)
+        self.examples = examples(clips.streams)
         numbers = np.searchsorted(self.classes_, clips.labels)
         reference = clips.take(np.flatnonzero(clips.labels == recipe.reference))
         stated = (reference if len(reference.labels) else clips).stacked

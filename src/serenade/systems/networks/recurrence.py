@@ -113,8 +113,8 @@ class Recurrence(nn.Module):
 
     def last(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """The last output of each direction, shape `(clips, outputs)`."""
-        rows = torch.arange(len(outputs), device=outputs.device)
-        ends = outputs[rows, mask.sum(dim=1) - 1, : self.cells]
+        last = (mask.sum(dim=1) - 1)[:, None, None].expand(-1, 1, self.cells)
+        ends = outputs[..., : self.cells].gather(1, last)[:, 0]
         return torch.cat([ends, outputs[:, 0, self.cells :]], dim=1)
 
 
