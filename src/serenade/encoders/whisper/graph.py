@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade.encoders.graph import Graph
 from serenade.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
@@ -25,45 +26,32 @@ if TYPE_CHECKING:
 REVISION = 1
 """Raise when `export` writes another graph from the same weights."""
 
-OPSET = 20  # the first with an exact Gelu
 _PREFIXES = ("", "encoder.", "model.encoder.")
 
 
-class _Graph:
-    """Collects nodes and initializers; every method returns the name of its result."""
+class _Graph(Graph):
+    """Of an encoder's weights; every method but the last returns the name of its result."""
 
     def __init__(self, weights: Mapping[str, NDArray[Any]], heads: int) -> None:
-        import onnx
-
-        self.onnx = onnx
+        super().__init__()
         self.weights = weights
         self.width = weights["layer_norm.bias"].size
         self.heads = heads
         if heads < 1 or self.width % heads:
             raise ValueError(f"{self.width} units do not divide into them")
-        self.nodes: list[Any] = []
-        self.initializers: dict[str, Any] = {}
-
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{kind}_{len(self.nodes)}"
-        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
 
     def constant(self, value: Any, dtype: type = np.int64) -> str:
         array: NDArray[Any] = np.asarray(value, dtype=dtype)
         name = f"{array.dtype}_{'_'.join(map(str, array.ravel()))}_{array.ndim}"
-        self.initializers[name] = self.onnx.numpy_helper.from_array(array, name)
-        return name
+        return self.array(array, dtype, name)
 
     def weight(self, name: str, *shape: int, transpose: bool = False) -> str:
         """A weight, kept in half precision; onnxruntime widens it once, when it loads."""
         array = self.weights[name]
         if array.shape != shape:
             raise ValueError(f"{name} has the shape {array.shape} instead of {shape}")
-        if transpose:
-            array = np.ascontiguousarray(array.T)
-        self.initializers[name] = self.onnx.numpy_helper.from_array(array.astype(np.float16), name)
-        return self.op("Cast", name, to=self.onnx.TensorProto.FLOAT)
+        half = self.array(array.T if transpose else array, np.float16, name)
+        return self.op("Cast", half, to=self.onnx.TensorProto.FLOAT)
 
     def linear(self, x: str, name: str, inputs: int, outputs: int) -> str:
         weight = self.weight(f"{name}.weight", outputs, inputs, transpose=True)
@@ -105,8 +93,8 @@ class _Graph:
         offset = self.op("Sub", stacked, mean)
         variance = self.op("ReduceMean", self.op("Mul", offset, offset), two, keepdims=1)
         pooled = self.op("Concat", mean, self.op("Sqrt", variance), axis=2)
+        self.named(pooled, "pooled")
         node = self.onnx.helper.make_node
-        self.nodes.append(node("Identity", [pooled], ["pooled"]))
         self.nodes.append(node("Transpose", [stacked], ["states"], perm=[1, 0, 2, 3]))
 
 
@@ -167,27 +155,12 @@ def _model(graph: _Graph) -> Any:
     states[-1] = graph.norm(states[-1], "layer_norm")
     graph.outputs(states)
 
-    helper, kind = graph.onnx.helper, graph.onnx.TensorProto.FLOAT
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "whisper-encoder",
-            [helper.make_tensor_value_info("mel", kind, ["batch", n_mels, "frames"])],
-            [
-                helper.make_tensor_value_info(
-                    "states", kind, [layers + 1, "batch", "steps", width]
-                ),
-                helper.make_tensor_value_info("pooled", kind, ["batch", layers + 1, 2, width]),
-            ],
-            initializer=list(graph.initializers.values()),
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=9,
-        producer_name="serenade",
-    )
     facts = {"states": layers + 1, "width": width, "mels": n_mels, "steps": positions}
-    helper.set_model_props(model, {name: str(value) for name, value in facts.items()})
-    return model
+    outputs: dict[str, list[int | str]] = {
+        "states": [layers + 1, "batch", "steps", width],
+        "pooled": ["batch", layers + 1, 2, width],
+    }
+    return graph.model("whisper-encoder", {"mel": ["batch", n_mels, "frames"]}, outputs, facts)
 
 
 def heads_of(config: str | os.PathLike[str]) -> int:

@@ -1,0 +1,101 @@
+"""ONNX graphs, built node by node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+OPSET = 20
+"""Of every graph that this package writes: the first with an exact Gelu."""
+
+_IR = 9
+
+
+class Graph:
+    """Collects nodes and arrays; what adds one returns the name of its result.
+
+    Raises:
+        ImportError: onnx is not installed.
+    """
+
+    def __init__(self) -> None:
+        import onnx
+
+        self.onnx = onnx
+        self.nodes: list[Any] = []
+        self.arrays: dict[str, Any] = {}
+        self.domains = {"": OPSET}
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """A node of one result."""
+        name = f"{kind}_{len(self.nodes)}"
+        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def named(self, result: str, name: str) -> None:
+        """Give a result the name of one of the graph's outputs."""
+        self.nodes.append(self.onnx.helper.make_node("Identity", [result], [name]))
+
+    def array(self, values: Any, kind: Any = np.float32, name: str = "") -> str:
+        """A constant array of a type."""
+        name = name or f"array_{len(self.arrays)}"
+        content: NDArray[Any] = np.asarray(values, dtype=kind, order="C")
+        self.arrays[name] = self.onnx.numpy_helper.from_array(content, name)
+        return name
+
+    def include(self, model: Any, prefix: str, inputs: Mapping[str, str]) -> list[str]:
+        """All of another graph.
+
+        Args:
+            model: an ONNX model.
+            prefix: put before all of its names.
+            inputs: results of this graph by the names of its inputs.
+
+        Returns:
+            Names of its outputs.
+        """
+        if next(each.version for each in model.opset_import if not each.domain) < OPSET:
+            model = self.onnx.version_converter.convert_version(model, OPSET)
+        model = self.onnx.compose.add_prefix(model, prefix)
+        for name, given in inputs.items():
+            self.named(given, prefix + name)
+        self.nodes.extend(model.graph.node)
+        self.arrays |= {each.name: each for each in model.graph.initializer}
+        self.domains |= {each.domain: each.version for each in model.opset_import if each.domain}
+        return [each.name for each in model.graph.output]
+
+    def model(
+        self,
+        name: str,
+        inputs: Mapping[str, Sequence[int | str]],
+        outputs: Mapping[str, Sequence[int | str]],
+        facts: Mapping[str, object] | None = None,
+    ) -> Any:
+        """The finished ONNX model.
+
+        Args:
+            name: of the graph.
+            inputs: shapes by name, all float32; a size that is open has a name.
+            outputs: likewise.
+            facts: metadata.
+        """
+        helper, kind = self.onnx.helper, self.onnx.TensorProto.FLOAT
+        infos = [
+            [helper.make_tensor_value_info(each, kind, shape) for each, shape in shapes.items()]
+            for shapes in (inputs, outputs)
+        ]
+        model = helper.make_model(
+            helper.make_graph(self.nodes, name, *infos, initializer=list(self.arrays.values())),
+            opset_imports=[helper.make_opsetid(*each) for each in self.domains.items()],
+            ir_version=_IR,
+            producer_name="serenade",
+        )
+        if facts:
+            helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
+        return model
