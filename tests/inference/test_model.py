@@ -143,7 +143,8 @@ def test_a_folder_that_is_no_model(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "format 2, this package reads 1; update"),
+        ({"format": 3}, "format 3, this package reads 2; update"),
+        ({"format": 2}, "damaged"),
         ({"labels": ["angry"]}, "copy the model folder again"),
         ({"labels": None}, "damaged"),
         ({"feature": {"name": "other", "parameters": {}}}, "damaged"),

@@ -1,37 +1,43 @@
 """Model folders: what is in one, checked before anything runs.
 
-A folder holds `model.json` (labels, the feature it looks at with its parameters, what it was
-trained on, its licence), `head.onnx` (features to probabilities) and a model card. One that can be
-enrolled also holds `speakers.npz` (how features vary within and between speakers) and
-`enrolled.onnx` (the head for features with the speaker's own mean taken away).
+A folder holds `model.json` (labels, the features it looks at with their parameters, what it was
+trained on, its licence), `head.onnx` (features to probabilities: rows of single-row features as
+`features`, or `values_0`, `mask_0`, … of each stream of frames; or, with the features inside it, a
+`signal`), a model card, and `encoder.onnx`
+where it has an encoder of its own. One that can be enrolled also holds `speakers.npz` (how features
+vary within and between speakers) and `enrolled.onnx` (the head for features with the speaker's own
+mean taken away).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serenade.encoders.hub import is_id
 from serenade.encoders.runtime import open_session
 from serenade.encoders.voice import RATE
-from serenade.encoders.whisper import WhisperPooled
-from serenade.encoders.whisper.source import fingerprint
 from serenade.errors import ModelError
 from serenade.features.speakers import Population
+from serenade.systems.named import built
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from serenade.features.base import Feature
 
-FORMAT = 1
-"""Version of the folder's layout that this package writes and reads."""
+FORMATS = (1, 2)
+"""Versions of the folder's layout that this package reads; of the first, one feature is stated."""
 
-FEATURES: Mapping[str, type[Feature]] = {"whisper-pooled": WhisperPooled}
-"""The features a model folder may name."""
+ENCODER = "encoder.onnx"
+"""File of an encoder that a folder has for itself."""
+
+FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", ENCODER, "MODEL_CARD.md")
+"""What may lie in a folder beside `model.json`."""
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -43,29 +49,44 @@ class Folder:
     Args:
         path: of the folder.
         labels: emotions in the order of the probabilities.
-        feature: what the head looks at.
-        sampling_rate: in Hz, of the signals that `feature` takes.
+        features: what the head looks at, one per stream.
+        sampling_rate: in Hz, of the signals that the features take.
         description: all of `model.json`.
     """
 
     path: Path
     labels: tuple[str, ...]
-    feature: Feature
+    features: tuple[Feature, ...]
     sampling_rate: int
     description: Mapping[str, Any]
 
+    @property
+    def feature(self) -> Feature:
+        """Of the first stream."""
+        return self.features[0]
+
     def head(self, name: str = "head.onnx") -> Any:
-        """An onnxruntime session of a head, `features` to `probabilities`.
+        """An onnxruntime session of a head, features to `probabilities`.
 
         Raises:
             ModelError: missing, damaged, or not of this folder.
         """
         head = open_session(self.path / name)
-        width, classes = head.get_inputs()[0].shape[1], head.get_outputs()[0].shape[1]
-        if (width, classes) != (len(self.feature.names), len(self.labels)) or not self.labels:
+        taken = {each.name: each.shape[-1] for each in head.get_inputs()}
+        classes = head.get_outputs()[0].shape[1]
+        widths = [len(feature.names) for feature in self.features]
+        stated = {f"values_{place}": width for place, width in enumerate(widths)}
+        if "features" in taken:
+            stated = {"features": sum(widths)}
+        elif list(taken) == ["signal"]:
+            stated = {}
+        pairs = [(classes, len(self.labels) or -1)]
+        pairs += [(taken.get(each, -1), width) for each, width in stated.items()]
+        # A traced graph may leave a size open, by a name or none.
+        if any(isinstance(found, int) and found != wanted for found, wanted in pairs):
             raise ModelError(
-                f"{self.path}: {name} takes {width} values and gives {classes}, model.json states "
-                f"{len(self.feature.names)} and {len(self.labels)}; copy the model folder again"
+                f"{self.path}: {name} takes {taken} and gives {classes} values, model.json states "
+                f"{stated} and {len(self.labels)}; copy the model folder again"
             )
         return head
 
@@ -91,30 +112,36 @@ class Folder:
 
 
 def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
-    """Read and check `model.json` of a folder; None for the bundled model.
+    """Read and check `model.json` of a folder.
+
+    Args:
+        path: the folder; a name `USER/NAME` that is no folder here is one of the Hugging Face hub,
+            downloaded on first use; None for the bundled model.
 
     Raises:
         ModelError: the folder is missing, damaged, of a later version, or its encoder is another
             one than it was trained on.
     """
     folder = BUNDLED if path is None else Path(path)
+    if path is not None and is_id(os.fspath(path)):
+        from serenade.inference.hub import fetched
+
+        folder = fetched(os.fspath(path))
     description = _described(folder)
+    version = description["format"]
     try:
         labels = tuple(str(label) for label in description["labels"])
-        stated = description["feature"]
-        feature = _feature(stated["name"], stated["parameters"])
+        stated = description["features"] if version > 1 else [description["feature"]]
+        features = tuple(built(each, folder) for each in stated)
         rate = int(description["sampling_rate"])
-        expected = stated.get("encoder")
-        if rate != RATE:
-            raise ValueError(f"sampling_rate {rate}")
+        if not features or rate < 8000 or (version == 1 and rate != RATE):
+            raise ValueError(f"{len(features)} features, sampling_rate {rate}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{folder / 'model.json'}: damaged ({type(error).__name__}: {error}); "
             "copy the model folder again"
         ) from None
-    if expected and expected != fingerprint(feature.encoder):  # type: ignore[attr-defined]
-        raise ModelError(f"{folder}: trained on another version of its encoder; train it again")
-    return Folder(folder, labels, feature, rate, description)
+    return Folder(folder, labels, features, rate, description)
 
 
 def _described(folder: Path) -> dict[str, Any]:
@@ -129,15 +156,8 @@ def _described(folder: Path) -> dict[str, Any]:
         version = description["format"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelError(f"{path}: damaged; copy the model folder again") from None
-    if version != FORMAT:
-        raise ModelError(f"{path}: format {version}, this package reads {FORMAT}; update serenade")
+    if version not in FORMATS:
+        raise ModelError(
+            f"{path}: format {version}, this package reads {FORMATS[-1]}; update serenade"
+        )
     return dict(description)
-
-
-def _feature(name: str, parameters: Mapping[str, Any]) -> Feature:
-    """A feature from its name and JSON parameters."""
-    kind = FEATURES[name]
-    known = {field.name for field in dataclasses.fields(kind)}
-    return kind(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items() if k in known}
-    )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from serenade.encoders.runtime import run_session
+from serenade.encoders.voice import RATE
+from serenade.errors import ModelError, TooShortError
 from serenade.inference.folder import read_folder
 from serenade.inference.prediction import Prediction, Segment, Timeline
 from serenade.inference.segments import Segments
@@ -35,7 +37,7 @@ class Model:
 
     Args:
         folder: what was loaded.
-        head: an onnxruntime session, `features` to `probabilities`.
+        head: an onnxruntime session of `folder`, features to `probabilities`.
         shift: what is subtracted from the features, `(dims,)`; None for nothing.
         enrolment: what is known of the speaker, in words; empty for nothing.
 
@@ -56,6 +58,7 @@ class Model:
         self.folder = folder
         self.enrolment = enrolment
         self._head = head
+        self._takes = head.get_inputs()[0].name
         self._shift = None if shift is None else shift.astype(np.float32)
 
     @classmethod
@@ -110,6 +113,7 @@ class Model:
         Raises:
             AudioError: the recording cannot be used; the message says why. NoSpeechError where
                 a long recording holds no speech.
+            ModelError: a long recording, and a model of another rate than 16 kHz.
         """
         opening = opened(source, sampling_rate, self.sampling_rate)
         blocks = opening.read()
@@ -117,6 +121,7 @@ class Model:
         for block in blocks:
             begun.append(block)
             if opening.samples > WHOLE * self.sampling_rate:
+                self.require_windows()
                 return self._timeline(
                     opening.name, itertools.chain(begun, blocks), WINDOW, HOP, jobs
                 ).overall()
@@ -148,9 +153,11 @@ class Model:
 
         Raises:
             AudioError: the recording cannot be used; the message says why.
+            ModelError: the model looks at signals of another rate than 16 kHz.
             ValueError: see `check_windows`.
         """
         check_windows(window, hop)
+        self.require_windows()
         opening = opened(source, sampling_rate, self.sampling_rate)
         return self._timeline(opening.name, opening.read(), window, hop, jobs)
 
@@ -195,18 +202,47 @@ class Model:
 
         return enrolled(self, sources, speech)
 
+    def require_windows(self) -> None:
+        """Refuse what needs speech to be found first, which is done at 16 kHz.
+
+        Raises:
+            ModelError: the model looks at signals of another rate.
+        """
+        if self.sampling_rate != RATE:
+            raise ModelError(
+                f"{self.folder.path}: looks at {self.sampling_rate} Hz, and speech is found at "
+                f"{RATE} Hz; it judges recordings of up to {WHOLE:g} s as a whole, nothing else"
+            )
+
     def features(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the head looks at, of a signal at the model's rate: `(rows, dims)`."""
         return self.feature(signal, self.sampling_rate)
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Look at a signal `(samples,)` at the model's rate in one piece: `(classes,)`."""
-        features = self.features(signal)
-        if self._shift is not None:
-            features = features - self._shift
-        found = run_session(self._head, "probabilities", {"features": features})
+        found = run_session(self._head, "probabilities", self._inputs(signal))
         mean: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
         return mean
+
+    def _inputs(self, signal: NDArray[np.float32]) -> dict[str, Any]:
+        """What the head takes: rows of features, frames and mask of each stream, or the signal."""
+        if self._takes == "signal":
+            shortest = int(self._head.get_modelmeta().custom_metadata_map["shortest"])
+            if signal.size < shortest:
+                raise TooShortError(
+                    "signal", f"{signal.size} samples", f"give at least {shortest} samples"
+                )
+            return {"signal": signal}
+        known = {feature: feature(signal, self.sampling_rate) for feature in self.folder.features}
+        streams = [known[feature] for feature in self.folder.features]
+        if self._takes == "features":
+            features = np.concatenate(streams, axis=1)
+            return {"features": features if self._shift is None else features - self._shift}
+        inputs: dict[str, Any] = {}
+        for place, values in enumerate(streams):
+            inputs[f"values_{place}"] = values[None]
+            inputs[f"mask_{place}"] = np.ones((1, len(values)), dtype=bool)
+        return inputs
 
     def _timeline(
         self,

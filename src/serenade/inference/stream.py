@@ -43,6 +43,7 @@ class Stream:
 
     Raises:
         SignalFormatError: not a sampling rate.
+        ModelError: the model looks at signals of another rate than 16 kHz.
         ValueError: see `check_windows`.
 
     >>> import numpy as np, serenade
@@ -61,6 +62,7 @@ class Stream:
         source: str = "stream",
     ) -> None:
         check_windows(window, hop)
+        model.require_windows()
         self.model = model
         self.hop = hop
         self._intake = Intake(sampling_rate, model.sampling_rate, source)

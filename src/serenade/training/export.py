@@ -1,9 +1,10 @@
-"""Writing a fitted probe as a model folder that inference loads without scikit-learn."""
+"""Writing a fitted system as a model folder that inference loads without what trained it."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import importlib.util
 import io
 import json
 import os
@@ -12,20 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.encoders.whisper.source import fingerprint
 from serenade.errors import MissingExtraError, SerenadeError
-from serenade.training.learners import is_network
+from serenade.features.texts import TextFeature
+from serenade.systems.named import stated
+from serenade.training.heads import pipeline_graph
+from serenade.training.learners import PipelineLearner, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from serenade.training.enrolment import EnrolledProbe
     from serenade.training.estimator import Estimator
 
-_FORMAT = 1
-_RATE = 16000
+_FORMAT = 2
+_TOLERANCE = 1e-4  # between a graph's probabilities and those of what it was made from
+_HEARING = {"stser": ": --set parts=speech", "dual-bilstm": ": --set branches=acoustic"}
+_INSTEAD = {"fusion-transformer": "; train it with --set encoder=whisper or --set encoder=none"}
 
 
 def save(
@@ -40,11 +45,14 @@ def save(
 ) -> None:
     """Write a model folder: `model.json`, `head.onnx` and `MODEL_CARD.md`.
 
+    The graph takes features as they are extracted: their scaling is inside it. Before anything is
+    written, it is tried on training clips of all lengths against what was trained.
+
     With enrolment also `enrolled.onnx`, the head for enrolled speakers, and `speakers.npz`, what
     a speaker's mean is estimated by.
 
     Args:
-        estimator: fitted, of a system whose classifier is linear.
+        estimator: fitted, of a system that `require_writable` lets pass.
         folder: made where it does not exist.
         card: the model card, Markdown.
         temperature: divides the logits; see `fit_temperature`.
@@ -53,22 +61,30 @@ def save(
         enrolled: the fitted probe for enrolled speakers and its temperature, if there is one.
 
     Raises:
-        SerenadeError: see `require_writable`.
+        SerenadeError: see `require_writable`; or the graph does not do as it should.
         MissingExtraError: the extra "train" is not installed.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise MissingExtraError("writing a model folder", "train") from None
+    if importlib.util.find_spec("onnx") is None:
+        raise MissingExtraError("writing a model folder", "train")
     require_writable(estimator)
-    order = list(estimator.classes_) if labels is None else list(labels)
+    order = [str(label) for label in (estimator.classes_ if labels is None else labels)]
+    columns = [list(estimator.classes_).index(label) for label in order]
+    learner = estimator.learner_
+    content = _graph(learner, columns, temperature)
+    difference = largest_difference(content, _trials(learner, columns, temperature))
+    if not difference < _TOLERANCE:
+        raise SerenadeError(
+            f"{estimator.system.name}: the exported graph's probabilities differ from the trained "
+            f"system's by {difference:.1e}; report this"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "head.onnx", _head(onnx, estimator, order, temperature))
+    _replace(folder / "head.onnx", content)
     known: dict[str, Any] = {}
     if enrolled is not None:
         probe, own_temperature = enrolled
-        _replace(folder / "enrolled.onnx", _head(onnx, probe, order, own_temperature))
+        own = [list(probe.classes_).index(label) for label in order]
+        _replace(folder / "enrolled.onnx", pipeline_graph(probe.classifier_, own, own_temperature))
         statistics = io.BytesIO()
         probe.population_.save(statistics)
         _replace(folder / "speakers.npz", statistics.getvalue())
@@ -78,18 +94,19 @@ def save(
                 "neutral": probe.population_.neutral,
             }
         }
-    (feature,) = estimator.features
     description = {
         "format": _FORMAT,
         "serenade": importlib.metadata.version("serenade"),
         "system": estimator.system.name,
         "recipe": dataclasses.asdict(estimator.settings),
         "labels": order,
-        "sampling_rate": _RATE,
-        "feature": {
-            "name": "whisper-pooled",
-            "parameters": dataclasses.asdict(feature),
-            "encoder": fingerprint(feature.encoder),  # type: ignore[union-attr]
+        "sampling_rate": estimator.system.sampling_rate,
+        "features": [stated(feature) for feature in estimator.features],
+        "scaling": _scaling(learner),
+        "difference": float(f"{difference:.2g}"),
+        "versions": {
+            name: importlib.metadata.version(name)
+            for name in ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
         },
         "temperature": round(temperature, 4),
         **known,
@@ -104,32 +121,24 @@ def require_writable(estimator: Estimator) -> None:
     """Refuse what a model folder cannot hold, before hours of training.
 
     Raises:
-        SerenadeError: features by speaker, or a system that is not a linear classifier on the
-            pooled states of an encoder.
+        SerenadeError: features by speaker, of texts, or of an encoder that needs PyTorch.
     """
+    name = estimator.system.name
     if estimator.speaker_standardisation:
         raise SerenadeError(
             "a model standardised by speaker cannot judge a single recording; "
             "train without speaker standardisation"
         )
-    if is_network(estimator.settings) or not hasattr(estimator.features[0], "encoder"):
-        raise SerenadeError(
-            f"{estimator.system.name}: cannot be written as a model folder yet; "
-            "evaluate it, or train whisper-probe"
-        )
-
-
-def linear_head(
-    estimator: Estimator | EnrolledProbe,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scaling and classifier as one affine map, `(dims, classes)` and `(classes,)`."""
-    scaler, classifier = (step for _, step in estimator.classifier_.steps)
-    coefficients, intercept = classifier.coef_, classifier.intercept_
-    if len(coefficients) == 1:  # two classes: scikit-learn keeps the second's logit only
-        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
-        intercept = np.array([0.0, intercept[0]])
-    weights = coefficients / scaler.scale_
-    return weights.T, intercept - weights @ scaler.mean_
+    for feature in estimator.features:
+        if isinstance(feature, TextFeature):
+            raise SerenadeError(
+                f"{name}: looks at what is said, and a model folder judges recordings alone; "
+                f"evaluate it, or train what it hears{_HEARING.get(name, '')}"
+            )
+        try:
+            stated(feature)
+        except SerenadeError as error:
+            raise SerenadeError(f"{name}: {error}{_INSTEAD.get(name, '')}") from None
 
 
 def fit_temperature(
@@ -157,37 +166,53 @@ def fit_temperature(
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def _head(
-    onnx: Any, estimator: Estimator | EnrolledProbe, order: Sequence[str], temperature: float
-) -> bytes:
-    """softmax((features @ weights + bias) / temperature) as an ONNX model, classes in an order."""
-    columns = [list(estimator.classes_).index(label) for label in order]
-    weights, bias = (values[..., columns] / temperature for values in linear_head(estimator))
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    tensors = [
-        onnx.numpy_helper.from_array(array.astype(np.float32), name)
-        for name, array in (("weights", weights), ("bias", bias))
-    ]
-    nodes = [
-        helper.make_node("Gemm", ["features", "weights", "bias"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    dims, classes = weights.shape
-    graph = helper.make_graph(
-        nodes,
-        "head",
-        [helper.make_tensor_value_info("features", kind, ["rows", dims])],
-        [helper.make_tensor_value_info("probabilities", kind, ["rows", classes])],
-        initializer=tensors,
+def _scaling(learner: Any) -> list[str]:
+    """How each stream is scaled; the statistics are in the graph."""
+    if isinstance(learner, PipelineLearner):
+        return [type(learner.classifier.steps[0][1]).__name__]
+    return [scaler.mode for scaler in learner.scalers]
+
+
+def _graph(learner: Any, columns: list[int], temperature: float) -> bytes:
+    """A learner's posteriors as an ONNX model."""
+    if isinstance(learner, PipelineLearner):
+        return pipeline_graph(learner.classifier, columns, temperature)
+    from serenade.training.graph import network_graph
+
+    return network_graph(learner, columns, temperature)
+
+
+def _trials(
+    learner: Any, columns: list[int], temperature: float
+) -> Iterable[tuple[dict[str, Any], NDArray[np.float64]]]:
+    """Inputs of a learner's graph, and the probabilities that the learner itself gives."""
+    if isinstance(learner, PipelineLearner):
+        found = learner.predict_proba(learner.examples)[:, columns]
+        powered = np.maximum(found, 1e-300) ** (1 / temperature)
+        return [
+            ({"features": rows(learner.examples)}, powered / powered.sum(axis=1, keepdims=True))
+        ]
+    from serenade.training.graph import network_trials
+
+    return network_trials(learner, columns, temperature)
+
+
+def largest_difference(content: bytes, trials: Iterable[tuple[dict[str, Any], Any]]) -> float:
+    """Between a graph's probabilities and those it must give.
+
+    Args:
+        content: the ONNX model.
+        trials: inputs and expected probabilities.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return max(
+        float(np.abs(session.run(["probabilities"], inputs)[0] - expected).max())
+        for inputs, expected in trials
     )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-        producer_name="serenade",
-    )
-    content: bytes = model.SerializeToString()
-    return content
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -114,7 +114,7 @@ class CNNTransformer(nn.Module):
         if self.flat and values.shape[1] != self.frames:
             raise ValueError(f"made for clips of {self.frames} frames, got {values.shape[1]}")
         # A traced graph must hold for padded clips, whatever it is traced on.
-        padded = mask if torch.jit.is_tracing() or not bool(mask.all()) else None
+        padded = mask if torch.onnx.is_in_onnx_export() or not bool(mask.all()) else None
         image = values.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
         parts = [self._spatial(branch(image, padded), mask) for branch in self.branches]
         # Not stated in the paper: "1×4" is read as pooling over time alone, and no code of

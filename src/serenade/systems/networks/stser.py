@@ -34,7 +34,10 @@ class SpeechModel(nn.Module):
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
         """`(clips, frames, dims)` and its mask to a vector per clip, `(clips, outputs)`."""
-        short = max(0, self.pool - values.shape[1])
+        # A traced graph must hold for the shortest clips, whatever it is traced on.
+        short = (
+            self.pool - 1 if torch.onnx.is_in_onnx_export() else max(0, self.pool - values.shape[1])
+        )
         values, mask = (
             nn.functional.pad(values, (0, 0, 0, short)),
             nn.functional.pad(mask, (0, short)),

@@ -1,0 +1,159 @@
+"""Fitted networks as ONNX: scaled streams, the network and its probabilities in one graph."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from serenade.encoders.graph import OPSET
+from serenade.training.batches import pad
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.training.clips import Streams
+    from serenade.training.network import NetworkLearner
+    from serenade.training.scaling import Scaler
+
+_LEAST = 1e-5  # as of `Scaler`
+
+
+class Scaling(nn.Module):
+    """A fitted `Scaler` over padded clips; what is padded becomes zero.
+
+    Args:
+        scaler: fitted.
+    """
+
+    def __init__(self, scaler: Scaler) -> None:
+        super().__init__()
+        self.mode = scaler.mode
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.from_numpy(scaler.mean))
+        self.register_buffer("deviation", torch.from_numpy(scaler.deviation))
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """`(clips, frames, dims)` and `(clips, frames)` to scaled values of the same shape."""
+        if self.mode == "none":
+            return values
+        real = mask[..., None].to(torch.float64)
+        # Double precision as the scaler has it: columns may lie far from zero.
+        wide = values.double()
+        if self.mode == "clip":
+            count = real.sum(dim=1, keepdim=True)
+            centred = (wide - (wide * real).sum(dim=1, keepdim=True) / count) * real
+            deviation = (centred.square().sum(dim=1, keepdim=True) / count).sqrt()
+            return (centred / deviation.clamp(min=_LEAST)).float()
+        return ((wide - self.mean) / self.deviation * real).float()
+
+
+class Head(nn.Module):
+    """Streams and masks to calibrated probabilities.
+
+    Args:
+        network: fitted.
+        scalers: of its streams.
+        columns: of its logits, in the order of the probabilities.
+        temperature: divides the logits.
+    """
+
+    def __init__(
+        self, network: nn.Module, scalers: Sequence[Scaler], columns: list[int], temperature: float
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.scalings = nn.ModuleList([Scaling(scaler) for scaler in scalers])
+        self.columns: Tensor
+        self.register_buffer("columns", torch.tensor(columns))
+        self.temperature = temperature
+
+    def forward(self, *streams: Tensor) -> Tensor:
+        """Values and mask of each stream in turn to `(clips, classes)`."""
+        pairs = zip(streams[::2], streams[1::2], strict=True)
+        scaled = [
+            part
+            for scaling, (values, mask) in zip(self.scalings, pairs, strict=True)
+            for part in (scaling(values, mask), mask)
+        ]
+        logits = self.network(*scaled).index_select(1, self.columns)
+        probabilities: Tensor = (logits / self.temperature).softmax(dim=1)
+        return probabilities
+
+
+def input_names(streams: int) -> list[str]:
+    """Names of the graph's inputs.
+
+    >>> input_names(2)
+    ['values_0', 'mask_0', 'values_1', 'mask_1']
+    """
+    return [f"{kind}_{stream}" for stream in range(streams) for kind in ("values", "mask")]
+
+
+def network_graph(learner: NetworkLearner, columns: list[int], temperature: float) -> bytes:
+    """A fitted network as an ONNX model: scaling, the network, softmax.
+
+    Dropout and noise are off. The number of clips and of frames is open, so that a padded batch
+    gives what each clip gives alone.
+
+    Args:
+        learner: fitted.
+        columns: of its posteriors, in the order of the probabilities.
+        temperature: divides the logits.
+    """
+    network = copy.deepcopy(learner.classifier.module_).cpu().eval()
+    head = Head(network, learner.scalers, columns, temperature).eval()
+    names = input_names(len(learner.examples))
+    with (
+        warnings.catch_warnings(),
+        torch.no_grad(),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        file = Path(scratch) / "head.onnx"
+        # The exporter's remarks on what it takes for constant; `largest_difference` tells.
+        warnings.simplefilter("ignore")
+        # The tracing exporter: the newer one bakes the number of steps into an LSTM.
+        torch.onnx.export(
+            head,
+            tuple(itertools.chain.from_iterable(map(pad, learner.examples))),
+            file,
+            dynamo=False,
+            input_names=names,
+            output_names=["probabilities"],
+            opset_version=OPSET,
+            dynamic_axes={name: {0: "clips", 1: f"frames{name[-2:]}"} for name in names},
+        )
+        return file.read_bytes()
+
+
+def network_trials(
+    learner: NetworkLearner, columns: list[int], temperature: float
+) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
+    """What a graph must give: inputs, and PyTorch's own probabilities of them.
+
+    Each of the learner's examples alone, then all of them in one padded batch.
+    """
+    network = copy.deepcopy(learner.classifier.module_).cpu().eval()
+    count = len(learner.examples[0])
+    for chosen in [*([row] for row in range(count)), list(range(count))]:
+        streams: Streams = tuple([part[row] for row in chosen] for part in learner.examples)
+        padded = [pad(matrices) for matrices in learner.scaled(streams)]
+        with torch.no_grad():
+            logits = network(*itertools.chain.from_iterable(padded))[:, columns]
+            expected = (logits.double() / temperature).softmax(dim=1).numpy()
+        tensors = itertools.chain.from_iterable(map(pad, streams))
+        names = input_names(len(streams))
+        yield (
+            {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)},
+            expected,
+        )
