@@ -9,8 +9,17 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FRAME = 0.025
-_HOP = 0.010
+FRAME = 0.025
+"""Length of a frame in seconds."""
+
+HOP = 0.010
+"""Distance between frames in seconds."""
+
+DROP = 35.0
+"""Below the loud frames, in dB: what is quieter is no speech."""
+
+MARGIN = 0.05
+"""Kept on both sides of the speech, in seconds."""
 
 
 def frame_power(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float64]:
@@ -19,8 +28,8 @@ def frame_power(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.f
     >>> frame_power(np.full(1600, 0.5, np.float32), 16000)[:2]
     array([0.25, 0.25])
     """
-    length = max(1, round(_FRAME * sampling_rate))
-    hop = max(1, round(_HOP * sampling_rate))
+    length = max(1, round(FRAME * sampling_rate))
+    hop = max(1, round(HOP * sampling_rate))
     # float64: a running sum of an hour of float32 squares would lose the quiet frames.
     total = np.concatenate([[0.0], np.cumsum(np.square(signal, dtype=np.float64))])
     starts = np.arange(0, max(signal.size - length, 0) + 1, hop)
@@ -33,8 +42,8 @@ def active_part(
     signal: NDArray[np.float32],
     sampling_rate: int,
     *,
-    drop: float = 35.0,
-    margin: float = 0.05,
+    drop: float = DROP,
+    margin: float = MARGIN,
 ) -> slice:
     """The part between the first and the last active frame, widened by a margin.
 
@@ -60,7 +69,7 @@ def active_part(
     active = np.flatnonzero(power > threshold)
     if not active.size:
         return slice(0, signal.size)
-    hop, edge = max(1, round(_HOP * sampling_rate)), round(margin * sampling_rate)
+    hop, edge = max(1, round(HOP * sampling_rate)), round(margin * sampling_rate)
     start = int(active[0]) * hop - edge
-    end = int(active[-1]) * hop + round(_FRAME * sampling_rate) + edge
+    end = int(active[-1]) * hop + round(FRAME * sampling_rate) + edge
     return slice(max(0, start), min(signal.size, end))

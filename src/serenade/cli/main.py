@@ -19,6 +19,8 @@ _COMMANDS = {
     "audit": "what training and test parts of a corpus have in common",
     "compare": "finished runs: tables, and tests between them",
     "train": "a system on a corpus, into a model folder that predict can load",
+    "export": "a model folder in eight bits or half precision, compared with what it was",
+    "push": "a model folder to the Hugging Face hub",
     "pretrain": "a speech encoder on recordings without labels",
     "speech2vec": "vectors of words from how they are spoken, and the nearest of a word",
     "transcribe": "what is said in recordings, into a manifest with a text for each",

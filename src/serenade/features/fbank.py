@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WHISPER_RATE = 16000
-_WHISPER = Framing(n_fft=400, hop_length=160, pad_mode="reflect")
-_PREEMPHASIS = np.float32(0.97)
+WHISPER = Framing(n_fft=400, hop_length=160, pad_mode="reflect")
+"""Frames of Whisper's transform."""
+
+PREEMPHASIS = np.float32(0.97)
+"""Of Kaldi: how much of the sample before is taken away from each."""
+
 _FLOOR = np.finfo(np.float32).eps
 
 
@@ -41,8 +45,8 @@ def log_mel_whisper(signal: NDArray[Any], n_mels: int = 80) -> NDArray[np.float3
     >>> float(log_mel_whisper(np.zeros(1600, np.float32)).max())
     -1.5
     """
-    bank = mel_bank(_WHISPER_RATE, _WHISPER.n_fft, n_mels, fmax=8000.0)
-    level = mel_spectrogram(signal, _WHISPER, bank)[: signal.size // _WHISPER.hop_length]
+    bank = mel_bank(_WHISPER_RATE, WHISPER.n_fft, n_mels, fmax=8000.0)
+    level = mel_spectrogram(signal, WHISPER, bank)[: signal.size // WHISPER.hop_length]
     np.log(np.maximum(level, np.float32(1e-10), out=level), out=level)
     level *= np.float32(1 / np.log(10))
     np.maximum(level, level.max(initial=-10.0) - np.float32(8), out=level)
@@ -102,9 +106,9 @@ def kaldi_fbank(
     # frame's mean to subtract. A frame's first sample would differ, but its window is zero there.
     emphasised = np.empty_like(samples)
     emphasised[0] = samples[0]
-    np.multiply(samples[:-1], -_PREEMPHASIS, out=emphasised[1:])
+    np.multiply(samples[:-1], -PREEMPHASIS, out=emphasised[1:])
     emphasised[1:] += samples[1:]
-    offset = (frame_sums(samples, length, hop) * ((1 - _PREEMPHASIS) / length)).astype(np.float32)
+    offset = (frame_sums(samples, length, hop) * ((1 - PREEMPHASIS) / length)).astype(np.float32)
     bank = kaldi_bank(sampling_rate, n_fft, n_mels)
     rows = frames(emphasised, length, hop)
     spectra = windowed_spectra(rows, window_function("povey", length), n_fft, offset)

@@ -65,7 +65,7 @@ class LogSpectrogram(Feature):
     @property
     def names(self) -> tuple[str, ...]:
         """Frequencies."""
-        framing = self._framing()
+        framing = self.framing
         step = self.rate / framing.n_fft
         return tuple(f"{number * step:g}_hz" for number in range(framing.bins))
 
@@ -77,9 +77,11 @@ class LogSpectrogram(Feature):
         """
         if sampling_rate != self.rate:
             raise ValueError(f"made for {self.rate} Hz, got {sampling_rate}")
-        return power_to_db(power_spectrogram(signal, self._framing()), top_db=None)
+        return power_to_db(power_spectrogram(signal, self.framing), top_db=None)
 
-    def _framing(self) -> Framing:
+    @property
+    def framing(self) -> Framing:
+        """Its frames."""
         length = 2 * round(self.rate * self.window / 2)
         n_fft = 1 << (length - 1).bit_length()
         return Framing(n_fft, round(self.rate * self.hop), length, "hamming")

@@ -20,9 +20,15 @@ from serenade.features.fbank import log_mel_whisper
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_RATE = 16000
-_PEAK = 0.5
-_SHORTEST = 400  # samples: one window of Whisper's transform
+RATE = 16000
+"""Of the signals, in Hz."""
+
+PEAK = 0.5
+"""Largest sample that signals are scaled to."""
+
+SHORTEST = 400
+"""Samples needed: one window of Whisper's transform."""
+
 _LARGE = 1200  # frames: attention takes memory by their square
 
 
@@ -51,18 +57,18 @@ class _Whisper(Feature):
 
     def _mels(self, signal: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
         """Log-mel images `(1, mels, frames)` of at most the encoder's length each."""
-        if sampling_rate != _RATE:
+        if sampling_rate != RATE:
             raise SignalFormatError(
-                "signal", f"Whisper takes {_RATE} Hz, not {sampling_rate}", "read it at that rate"
+                "signal", f"Whisper takes {RATE} Hz, not {sampling_rate}", "read it at that rate"
             )
-        if signal.size < _SHORTEST:
+        if signal.size < SHORTEST:
             raise TooShortError(
-                "signal", f"{signal.size} samples", f"give at least {_SHORTEST} samples"
+                "signal", f"{signal.size} samples", f"give at least {SHORTEST} samples"
             )
         if self.trim:
             signal = signal[active_part(signal, sampling_rate)]
         # The recording level tells of the microphone, not of the speaker.
-        signal = signal * np.float32(_PEAK / max(float(np.abs(signal).max(initial=0)), 1e-9))
+        signal = signal * np.float32(PEAK / max(float(np.abs(signal).max(initial=0)), 1e-9))
         facts = properties(self.encoder)
         mel = log_mel_whisper(signal, facts["mels"]).T
         # Whisper's scale has four decades to the unit.
@@ -91,12 +97,12 @@ class WhisperStates(_Whisper):
     @property
     def names(self) -> tuple[str, ...]:
         """`state2_0`, …: layer and unit."""
-        (layer,) = _layers(self.encoder, (self.layer,))
+        (layer,) = layers_of(self.encoder, (self.layer,))
         return tuple(f"state{layer}_{unit}" for unit in range(properties(self.encoder)["width"]))
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Run the encoder; parts of over 30 s are encoded one after the other."""
-        (layer,) = _layers(self.encoder, (self.layer,))
+        (layer,) = layers_of(self.encoder, (self.layer,))
         return np.concatenate(
             [
                 run(self.encoder, "states", mel)[layer, 0]
@@ -126,14 +132,14 @@ class WhisperPooled(_Whisper):
         width = properties(self.encoder)["width"]
         return tuple(
             f"state{layer}_{statistic}_{unit}"
-            for layer in _layers(self.encoder, self.layers)
+            for layer in layers_of(self.encoder, self.layers)
             for statistic in ("mean", "std")[: 1 + self.deviation]
             for unit in range(width)
         )
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Run the encoder and pool; parts of over 30 s are pooled as one."""
-        layers = _layers(self.encoder, self.layers)
+        layers = layers_of(self.encoder, self.layers)
         mels = self._mels(signal, sampling_rate)
         parts = np.stack([run(self.encoder, "pooled", mel)[0] for mel in mels])
         weights = np.array([(mel.shape[2] + 1) // 2 for mel in mels], dtype=np.float64)  # steps
@@ -186,7 +192,7 @@ def _session(path: Path, changed: int) -> Any:  # noqa: ARG001 - the memory's ke
     return open_session(path)
 
 
-def _layers(encoder: str, layers: tuple[int, ...]) -> list[int]:
+def layers_of(encoder: str, layers: tuple[int, ...]) -> list[int]:
     """Numbers of the chosen states; all where none is chosen."""
     states = range(properties(encoder)["states"])
     try:

@@ -1,0 +1,119 @@
+"""`serenade export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serenade.inference.model import Model
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--precision",
+    type=click.Choice(("fp32", "fp16", "int8")),
+    default="int8",
+    show_default=True,
+    help="Of the weights.",
+)
+@click.option(
+    "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="Model folder."
+)
+@click.option(
+    "--features-inside",
+    is_flag=True,
+    help="One graph from the signal to the probabilities, for runtimes without Serenade.",
+)
+@click.option(
+    "--corpus",
+    metavar="NAME",
+    help="Compare both on this corpus, or manifest; by default on made-up speech.",
+)
+@click.option("--root", metavar="DIR", type=click.Path(), help="The corpus' folder.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Compare on so many recordings, evenly drawn."
+)
+def command(
+    model: str,
+    precision: str,
+    out: str,
+    features_inside: bool,
+    corpus: str | None,
+    root: str | None,
+    limit: int | None,
+) -> None:
+    r"""Write the model folder MODEL again in another precision, and compare the two.
+
+    MODEL is a folder that `serenade train` wrote, or `bundled`. The table is added to the model
+    card. What is written needs no PyTorch, as what it was made from does not.
+
+    \b
+    serenade export my-model --precision int8 --out my-small-model --corpus my.csv
+    serenade predict call.wav --model my-small-model
+    """
+    from serenade.inference import Model
+    from serenade.inference.compared import compared, table
+    from serenade.inference.precision import export, size
+
+    source = None if model == "bundled" else model
+    before = Model.load(source)
+    # First: a corpus that is not there is found before the work.
+    recordings, emotions, words = _material(before, corpus, root, limit)
+    export(source, out, precision, features_inside=features_inside)  # type: ignore[arg-type]
+    name = str(before.description.get("precision", "before"))
+    models = {name if name != precision else "before": before, precision: Model.load(out)}
+    sizes = dict(zip(models, (size(source), size(out)), strict=True))
+    shown = table(compared(models, sizes, recordings, emotions))
+    card = Path(out) / "MODEL_CARD.md"
+    card.write_text(
+        f"{card.read_text('utf-8').rstrip() if card.is_file() else ''}\n\n## Exported as "
+        f"{precision}\n\nBeside what it was made from, on {words}:\n\n{shown}\n",
+        "utf-8",
+    )
+    click.echo(shown)
+    click.echo(f"{out}: {precision}, compared on {words}")
+
+
+def _material(
+    model: Model, corpus: str | None, root: str | None, limit: int | None
+) -> tuple[Iterator[Any], list[str] | None, str]:
+    """Recordings at the model's rate, their emotions if they are real, and what they are."""
+    import tempfile
+
+    import numpy as np
+
+    from serenade import corpora
+    from serenade.audio import read
+    from serenade.cli import options
+    from serenade.errors import SerenadeError
+    from serenade.features.extraction import segments_of
+
+    if corpus is None:
+        with tempfile.TemporaryDirectory() as folder:
+            made = corpora.open("synthetic", folder, speakers=4, sentences=1).table
+            signals = [
+                read(part.file, sampling_rate=model.sampling_rate)
+                for part in segments_of(made.index)
+            ]
+        return iter(signals[:limit]), None, f"{len(signals[:limit])} recordings of made-up speech"
+    opened = options.opened(corpus, root, None)
+    rows = opened.table
+    if not {"neutral", "calm"} <= set(model.labels):
+        rows = rows.assign(emotion=rows["emotion"].replace("calm", "neutral"))
+    rows = rows[rows["emotion"].isin(model.labels)]
+    if not len(rows):
+        raise SerenadeError(f"{corpus}: has no recording of {', '.join(model.labels)}")
+    if limit is not None and limit < len(rows):
+        rows = rows.iloc[np.linspace(0, len(rows) - 1, limit).astype(int)]
+    signals_of = (
+        read(part.file, sampling_rate=model.sampling_rate, start=part.start, end=part.end)
+        for part in segments_of(rows.index)
+    )
+    words = f"{len(rows)} recordings of {opened.info.name}"
+    return signals_of, list(rows["emotion"]), words

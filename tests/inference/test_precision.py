@@ -1,0 +1,75 @@
+"""The same model in other precisions."""
+
+import json
+
+import numpy as np
+import pytest
+
+import serenade
+from serenade.audio import read
+from serenade.errors import SerenadeError
+from serenade.inference import precision
+from serenade.inference.compared import compared
+
+onnx = pytest.importorskip("onnx")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The bundled model in each precision."""
+    root = tmp_path_factory.mktemp("precisions")
+    for name in precision.PRECISIONS:
+        precision.export(None, root / name, name)
+    return root
+
+
+@pytest.mark.parametrize(("name", "most"), [("fp32", 1e-6), ("fp16", 1e-3), ("int8", 0.06)])
+def test_probabilities_stay_near(made, talk, model, name, most):
+    found = serenade.load(made / name)
+    for signal in (talk, talk[30_000:60_000], talk[:4000]):
+        away = np.abs(found.probabilities(signal) - model.probabilities(signal)).max()
+        assert away < most
+    assert (away > 0) == (name != "fp32")
+    assert found.description["precision"] == name
+
+
+def test_eight_bits_are_smaller_and_have_their_encoder(made):
+    assert precision.size(made / "int8") < 0.75 * precision.size(None)
+    assert (made / "int8" / "encoder.onnx").is_file()
+    assert not (made / "fp16" / "encoder.onnx").exists()
+    kinds = {node.op_type for node in onnx.load(made / "int8" / "encoder.onnx").graph.node}
+    assert "DynamicQuantizeLinear" in kinds
+
+
+def test_an_exported_folder_moves_and_enrols(made, example, tmp_path):
+    moved = tmp_path / "elsewhere"
+    (made / "int8").rename(moved)
+    try:
+        found = serenade.load(moved)
+        assert found.enrol([example]).predict(example).enrolment
+        stated = json.loads((moved / "model.json").read_text("utf-8"))
+        assert stated["features"][0]["parameters"]["encoder"] == "encoder.onnx"
+        precision.export(moved, tmp_path / "again", "fp16")  # its own encoder goes along
+        again = serenade.load(tmp_path / "again")
+        assert again.predict(example).emotion == found.predict(example).emotion
+    finally:
+        moved.rename(made / "int8")
+
+
+def test_a_model_is_not_written_over_itself(made):
+    with pytest.raises(SerenadeError, match="is the model to export"):
+        precision.export(made / "fp16", made / "fp16", "int8")
+    with pytest.raises(SerenadeError, match="no precision 'int4'"):
+        precision.export(None, made / "x", "int4")
+
+
+def test_the_table_counts(model, example):
+    audio = read(example, sampling_rate=16000)
+    wrong = next(label for label in model.labels if label != model.predict(audio).emotion)
+    rows = compared({"a": model, "b": model}, {"a": 1, "b": 2}, [audio, audio], ["sad", wrong])
+    assert [row.size for row in rows] == [1, 2]
+    assert rows[1].largest == rows[1].mean == 0
+    assert rows[1].agreement == 1
+    assert rows[0].times_real > 1
+    with pytest.raises(ValueError, match="nothing to compare"):
+        compared({"a": model}, {"a": 1}, [])

@@ -1,0 +1,92 @@
+"""Features as nodes of a graph give what NumPy gives; whole models do as their parts do."""
+
+import numpy as np
+import pytest
+
+import serenade
+from serenade.encoders.whisper import WhisperPooled, WhisperStates
+from serenade.encoders.whisper.source import locate
+from serenade.errors import ModelError, SerenadeError, TooShortError
+from serenade.features import MFCC40, AcousticSet, KaldiFbank, LogMel
+from serenade.inference import precision
+from serenade.inference.signal_graph import _Features
+from serenade.systems.attentive_crnn import LogSpectrogram
+
+onnx = pytest.importorskip("onnx")
+
+FEATURES = {
+    "log-mel": (LogMel(), 1e-3),
+    "log-mel in HTK's scale, no floor": (LogMel(40, scale="htk", fmin=50.0, top_db=None), 1e-2),
+    "mfcc40 of a stretch": (MFCC40(offset=0.5, duration=3.0), 1e-2),
+    "mfcc40 of all": (MFCC40(13), 1e-2),
+    "mfcc40 from a place": (MFCC40(offset=0.25), 1e-2),
+    "fbank": (KaldiFbank(), 1e-3),
+    "fbank with deltas": (KaldiFbank(40, delta_order=2), 1e-3),
+    "spectrogram": (LogSpectrogram(), 2e-2),
+    "whisper, pooled": (WhisperPooled(layers=(1, 3)), 1e-3),
+    "whisper, means, untrimmed": (WhisperPooled(deviation=False, trim=False), 1e-3),
+    "whisper, a state": (WhisperStates(layer=2, dynamic_range=5.0), 1e-3),
+}
+
+
+def graph_of(feature):
+    import onnxruntime
+
+    encoders = {"whisper-tiny-en": onnx.load(locate("whisper-tiny-en"))}
+    graph = _Features(16000, encoders)
+    graph.named(graph.frames(feature), "found")
+    model = graph.model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return lambda signal: session.run(None, {"signal": signal})[0]
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_graph_gives_the_feature(name, talk):
+    feature, tolerance = FEATURES[name]
+    run = graph_of(feature)
+    rng = np.random.default_rng(0)
+    noisy = rng.normal(0, 0.01, 12345).astype(np.float32)
+    quiet_ends = np.concatenate([np.zeros(7000), talk[:20_011], np.zeros(5001)]).astype(np.float32)
+    for signal in (talk[:48_000], quiet_ends, noisy, talk[20_000:28_001], np.zeros_like(noisy)):
+        wanted = feature(signal, 16000)
+        found = run(signal)
+        assert found.shape == wanted.shape
+        np.testing.assert_allclose(found, wanted, atol=tolerance * max(1, np.abs(wanted).max()))
+
+
+def test_what_has_no_form_as_a_graph_is_refused():
+    with pytest.raises(SerenadeError, match="AcousticSet: cannot be inside an ONNX graph"):
+        _Features(16000, {}).frames(AcousticSet())
+
+
+def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / "speakers.npz").write_bytes(b"of a model that was here before")
+    precision.export(None, tmp_path / "whole", "fp16", features_inside=True)
+    assert sorted(path.name for path in (tmp_path / "whole").iterdir()) == [
+        "MODEL_CARD.md",
+        "head.onnx",
+        "model.json",
+    ]
+    whole = serenade.load(tmp_path / "whole")
+    for signal in (talk, talk[30_000:60_000], talk[:400], np.zeros(16000, np.float32)):
+        away = np.abs(whole.probabilities(signal) - model.probabilities(signal)).max()
+        assert away < 1e-3
+    assert whole.timeline(talk, 16000).segments
+    with pytest.raises(TooShortError, match="at least 400 samples"):
+        whole.probabilities(talk[:399])
+    with pytest.raises(ModelError, match="cannot be enrolled"):
+        whole.enrol([example])
+    whole_bytes = sum(path.stat().st_size for path in (tmp_path / "whole").iterdir())
+    assert precision.size(tmp_path / "whole") == pytest.approx(whole_bytes, rel=0.01)
+    facts = onnx.load(tmp_path / "whole" / "head.onnx").metadata_props
+    stated = {each.key: each.value for each in facts}
+    assert stated["labels"].split(",") == list(model.labels)
+    assert stated["sampling_rate"] == "16000"
+
+
+def test_a_whole_graph_is_not_exported_again(tmp_path):
+    precision.export(None, tmp_path / "whole", "fp16", features_inside=True)
+    with pytest.raises(SerenadeError, match="has its features inside"):
+        precision.export(tmp_path / "whole", tmp_path / "again", "int8")
