@@ -30,7 +30,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
     """Load a model: the bundled one, or a folder written by `serenade train`.
 
     Args:
-        path: a model folder; None for the model inside the package.
+        path: a model folder; `USER/NAME` for one of the Hugging Face hub, downloaded once; None
+            for the model inside the package.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version.

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path())
 @click.option(
     "--model",
-    metavar="DIR",
+    metavar="DIR|USER/NAME",
     type=click.Path(),
-    help="A model folder written by `serenade train`; by default the bundled model.",
+    help="A model folder written by `serenade train`, or one on the Hugging Face hub; by default "
+    "the bundled model.",
 )
 @click.option(
     "--enrol",

@@ -1,4 +1,4 @@
-"""Download of an encoder's files from the Hugging Face hub."""
+"""Download of files of models from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -40,23 +40,37 @@ def download(model_id: str) -> tuple[Path, Path]:
 
     Raises:
         ModelError: no such model, or no connection; the message says which address failed.
-        MissingExtraError: the extra "train" is not installed.
+        MissingExtraError: the extra "hub" is not installed.
     """
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     folder = cache_folder() / "hub" / model_id.replace("/", "--")
     config, weights = folder / "config.json", folder / "model.safetensors"
     for file in (config, weights):
         if not file.is_file():
-            _fetch(f"{endpoint.rstrip('/')}/{model_id}/resolve/main/{file.name}", file, model_id)
+            fetch(model_id, file.name, file)
     return weights, config
 
 
-def _fetch(address: str, target: Path, model_id: str) -> None:
-    """Download to a file that is there only when whole."""
+def fetch(model_id: str, name: str, target: Path) -> Path:
+    """Download one file of a model; it is there only when whole.
+
+    Args:
+        model_id: see `download`.
+        name: of the file on the hub.
+        target: where it is written.
+
+    Returns:
+        `target`.
+
+    Raises:
+        ModelError: no such file, no connection, or not what the hub states.
+        MissingExtraError: the extra "hub" is not installed.
+    """
     try:
         import requests
     except ImportError:
-        raise MissingExtraError("downloading an encoder", "train") from None
+        raise MissingExtraError("downloading from the hub", "hub") from None
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    address = f"{endpoint.rstrip('/')}/{model_id}/resolve/main/{name}"
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
     try:
@@ -69,10 +83,11 @@ def _fetch(address: str, target: Path, model_id: str) -> None:
     except (requests.RequestException, OSError, ValueError) as error:
         raise ModelError(
             f"{model_id}: could not be downloaded from {address} ({error}); check the id and "
-            "the connection, or give the path of the weights"
+            "the connection, or give a path"
         ) from None
     finally:
         unfinished.unlink(missing_ok=True)
+    return target
 
 
 def _write(response: Any, file: Path, label: str) -> None:
