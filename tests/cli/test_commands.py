@@ -9,7 +9,7 @@ from serenade.cli.evaluate import _command
 
 
 @pytest.mark.parametrize(
-    "command", ["", "predict", "evaluate", "train", "systems", "corpora", "cache"]
+    "command", ["", "predict", "evaluate", "train", "export", "push", "systems", "corpora", "cache"]
 )
 def test_help_reads_like_documentation(run, command):
     done = run(*filter(None, [command]), "--help")
@@ -63,11 +63,24 @@ def test_train_then_predict(run, tmp_path, example):
     assert set(entry["probabilities"]) == {"angry", "sad"}
     manifest = next((tmp_path / "speech").rglob("manifest.csv"))
     again = run(
-        *("train", "whisper-probe", manifest, "--labels", "angry,sad", "--set", "copies=0"),
-        *("--out", tmp_path / "own", "--jobs", "1"),
+        *("train", "whisper-probe", "--corpus", manifest, "--labels", "angry,sad"),
+        *("--set", "copies=0", "--out", tmp_path / "own", "--jobs", "1"),
     )
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "own" / "head.onnx").is_file()
+    small = run(
+        *("export", tmp_path / "own", "--precision", "int8", "--out", tmp_path / "small"),
+        *("--corpus", manifest, "--limit", "6"),
+    )
+    assert small.returncode == 0, small.stderr
+    first, second = (small.stdout.splitlines()[row].split(" | ") for row in (2, 3))
+    assert (first[0], second[0]) == ("| before", "| int8")
+    assert float(second[1]) < 0.75 * float(first[1])  # megabytes
+    assert float(second[6].rstrip(" |")) >= 0.5  # UA on what it was trained on
+    assert "compared on 6 recordings" in small.stdout
+    assert "## Exported as int8" in (tmp_path / "small" / "MODEL_CARD.md").read_text("utf-8")
+    found = run("predict", "--model", tmp_path / "small", example)
+    assert found.stdout.split()[1] in {"angry", "sad"}, found.stderr
 
 
 def test_systems_and_corpora_are_listed(run):
@@ -91,6 +104,9 @@ def test_the_cache_is_shown_and_cleared(run, tmp_path):
         (["evaluate", "whisper-probe", "nowhere.csv"], "nowhere.csv"),
         (["evaluate", "whisper-probe", "synthetic", "--protocol", "x"], "no protocol 'x'"),
         (["train", "whisper-probe", "synthetic", "--set", "copy=1", "--out", "m"], "no copy"),
+        (["train", "stser", "synthetic", "--out", "m"], "--set parts=speech"),
+        (["export", "nowhere", "--out", "m"], "nowhere: not a model folder"),
+        (["export", "bundled", "--corpus", "nowhere.csv", "--out", "m"], "nowhere.csv"),
     ],
 )
 def test_mistakes_are_one_line(run, arguments, message):

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("system")
-@click.argument("corpus")
+@click.argument("corpus", required=False)
+@click.option("--corpus", "named", metavar="CORPUS", help="The same, by name of the option.")
 @options.shared
 @click.option(
     "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="Model folder."
 )
 def command(
     system: str,
-    corpus: str,
+    corpus: str | None,
+    named: str | None,
     root: str | None,
     labels: str | None,
     recipe: str,
@@ -43,11 +45,13 @@ def command(
     serenade train whisper-probe my.csv --out my-model
     serenade predict call.wav --model my-model
     """
+    if (corpus is None) == (named is None):
+        raise click.UsageError("name one corpus to train on: a name or the path of a manifest")
     from serenade.training import Estimator
     from serenade.training.fit import train
 
     chosen, fields = options.settings(system, recipe, changes)
-    opened = options.opened(corpus, root, labels)
+    opened = options.opened(str(corpus or named), root, labels)
     info = opened.info
     train(
         Estimator(
