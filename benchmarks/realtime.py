@@ -1,0 +1,220 @@
+"""Speed of the bundled model beside wav2vec2-base, on the same cores in one run.
+
+    python benchmarks/realtime.py --cores 2 --output docs/benchmarks/realtime.json
+
+wav2vec2-base (Baevski et al. 2020: 95 M parameters, what most published models of speech emotion
+are built on) has its published size and random weights, on which speed does not depend, and no
+classifier on top. It runs in PyTorch (inference mode, weight normalisation folded) and, exported,
+in onnxruntime. The bundled model runs as a user has it, features included, signal to
+probabilities; so does its eight-bit export.
+
+All hear the same signals of 2, 4 and 10 s, without silence (which the bundled model would leave
+out), in two ways: one after the other, with every core for each; and as many at once as there are
+cores, a thread each. The bundled model has one thread for a signal either way. Contenders take
+turns in every round, so that all meet the same load of the machine; the fastest round counts. The
+real time factor is seconds per second of speech, of the clock and of the processor: on a machine
+that does other work beside, only the second is the program's own. A table is written beside the
+JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+import torch
+import transformers
+from kept import keep
+from torch.nn.utils import parametrize
+
+from serenade.audio import active_part, read
+from serenade.evaluation.run import versions
+from serenade.inference import Model
+from serenade.inference.precision import export
+from serenade.inference.threads import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Call = Callable[[NDArray[np.float32]], Any]
+    Contender = dict[str, Call]
+
+RATE = 16000
+LENGTHS = (2.0, 4.0, 10.0)
+EXAMPLE = Path(__file__).parents[1] / "examples" / "example.flac"
+ALL, EACH = "every core for each", "a core each"
+KINDS = ("clock", "processor")
+SUBJECT = "the bundled model"
+
+
+def signals(seconds: float, count: int) -> list[NDArray[np.float32]]:
+    """Speech without silence at its ends, at several levels, each exactly so long."""
+    speech = read(EXAMPLE, sampling_rate=RATE).signal
+    speech = speech[active_part(speech, RATE)]
+    size = round(seconds * RATE)
+    looped = np.resize(speech, size + 1000 * count)
+    return [looped[1000 * row :][:size].copy() for row in range(count)]
+
+
+def ours(model: Model) -> Contender:
+    """A model of Serenade."""
+    return {ALL: model.probabilities, EACH: model.probabilities}
+
+
+def wav2vec2(cores: int, scratch: Path) -> dict[str, Contender]:
+    """wav2vec2-base of random weights in two runtimes."""
+    torch.manual_seed(0)
+    model = transformers.Wav2Vec2Model(
+        transformers.Wav2Vec2Config()
+    ).eval()  # the defaults are those of wav2vec2-base
+    parametrize.remove_parametrizations(model.encoder.pos_conv_embed.conv, "weight")
+    file = scratch / "wav2vec2.onnx"
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (torch.zeros(1, RATE),),
+            file,
+            dynamo=False,
+            input_names=["signal"],
+            output_names=["states"],
+            opset_version=17,
+            dynamic_axes={"signal": {1: "samples"}, "states": {1: "steps"}},
+        )
+
+    def session(threads: int) -> Any:
+        chosen = onnxruntime.SessionOptions()
+        chosen.intra_op_num_threads, chosen.log_severity_level = threads, 4
+        return onnxruntime.InferenceSession(str(file), chosen, providers=["CPUExecutionProvider"])
+
+    def in_onnxruntime(threads: int) -> Call:
+        opened = session(threads)
+        return lambda signal: opened.run(["states"], {"signal": signal[None]})
+
+    def in_pytorch(threads: int) -> Call:
+        def call(signal: NDArray[np.float32]) -> Any:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            with torch.inference_mode():
+                return model(torch.from_numpy(signal)[None]).last_hidden_state
+
+        return call
+
+    # What is timed is the published network, and the exported one does the same.
+    signal = signals(2.0, 1)[0]
+    one, other = in_pytorch(cores)(signal).numpy(), in_onnxruntime(cores)(signal)[0]
+    np.testing.assert_allclose(one, other, atol=1e-3)
+    parameters = sum(each.numel() for each in model.parameters())
+    print(f"wav2vec2-base: {parameters / 1e6:.1f} M parameters")
+    return {
+        "wav2vec2-base, PyTorch": {ALL: in_pytorch(cores), EACH: in_pytorch(1)},
+        "wav2vec2-base, onnxruntime": {ALL: in_onnxruntime(cores), EACH: in_onnxruntime(1)},
+    }
+
+
+def measured(
+    contenders: dict[str, Contender], cores: int, rounds: int, count: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Real time factors by contender, way and length."""
+    best: dict[str, dict[str, dict[str, float]]] = {
+        name: {way: {} for way in ways} for name, ways in contenders.items()
+    }
+    for seconds in LENGTHS:
+        given = signals(seconds, count)
+        for turn in range(rounds + 1):  # the first warms up
+            for name, ways in contenders.items():
+                for way, call in ways.items():
+                    begun = np.array([time.perf_counter(), time.process_time()])
+                    for _ in side_by_side(call, given, cores if way == EACH else 1):
+                        pass
+                    spent = np.array([time.perf_counter(), time.process_time()]) - begun
+                    if turn:
+                        known = best[name][way]
+                        for kind, factor in zip(KINDS, spent / (seconds * count), strict=True):
+                            place = f"{seconds:g} s, {kind}"
+                            known[place] = min(float(factor), known.get(place, np.inf))
+    return best
+
+
+def run(cores: int, rounds: int, count: int) -> dict[str, Any]:
+    """The whole benchmark, as it is written to JSON."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the bundled model: a thread for a signal
+    with tempfile.TemporaryDirectory() as scratch:
+        small = Path(scratch) / "int8"
+        export(None, small, "int8")
+        contenders = {
+            SUBJECT: ours(Model.load()),
+            "the same in eight bits": ours(Model.load(small)),
+            **wav2vec2(cores, Path(scratch)),
+        }
+        factors = measured(contenders, cores, rounds, count)
+    stated = versions() | {"transformers": transformers.__version__}
+    return {"cores": cores, "real_time_factors": factors, "versions": stated}
+
+
+def fastest(ways: dict[str, dict[str, float]], place: str) -> float:
+    """The real time factor of the faster way."""
+    return min(times[place] for times in ways.values())
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    lengths = [f"{seconds:g} s" for seconds in LENGTHS]
+    factors = result["real_time_factors"]
+    lines = [
+        "# Real time factor",
+        "",
+        f"Seconds per second of speech on {result['cores']} cores of one machine, in one run: the",
+        "bundled model (signal to probabilities) beside wav2vec2-base, randomly initialised at its",
+        "published size (signal to hidden states). Made by `benchmarks/realtime.py`, which says",
+        "how.",
+    ]
+    heads = " | ".join(f"signals of {length}" for length in lengths)
+    for kind, words in zip(KINDS, ("By the clock", "By the processor's time"), strict=True):
+        places = [f"{length}, {kind}" for length in lengths]
+        lines += ["", f"## {words}", "", f"| | | {heads} |", "|---|---" + "|---" * 3 + "|"]
+        lines += [
+            f"| {name} | {way} | {' | '.join(f'{times[place]:.4f}' for place in places)} |"
+            for name, ways in factors.items()
+            for way, times in ways.items()
+        ]
+        lines += [
+            "",
+            "How many times faster the bundled model is, each in the faster of its two ways:",
+            "",
+            f"| beside | {heads} |",
+            "|---" * 4 + "|",
+        ]
+        for name, ways in factors.items():
+            if name.startswith("wav2vec2"):
+                ratios = [fastest(ways, each) / fastest(factors[SUBJECT], each) for each in places]
+                lines.append(f"| {name} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |")
+    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
+    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--signals", type=int, default=4, help="of each length in a round")
+    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
+    arguments = parser.parse_args()
+    result = run(arguments.cores, arguments.rounds, arguments.signals)
+    keep(result, table_of, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
