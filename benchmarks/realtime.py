@@ -178,7 +178,8 @@ def table_of(result: dict[str, Any]) -> str:
         f"Seconds per second of speech on {result['cores']} cores of one machine, in one run: the",
         "bundled model (signal to probabilities) beside wav2vec2-base, randomly initialised at its",
         "published size (signal to hidden states). Made by `benchmarks/realtime.py`, which says",
-        "how.",
+        "how. Where the clock's figures are far above the processor's, the machine did other work",
+        "beside.",
     ]
     heads = " | ".join(f"signals of {length}" for length in lengths)
     for kind, words in zip(KINDS, ("By the clock", "By the processor's time"), strict=True):
