@@ -6,7 +6,7 @@ wav2vec2-base (Baevski et al. 2020: 95 M parameters, what most published models 
 are built on) has its published size and random weights, on which speed does not depend, and no
 classifier on top. It runs in PyTorch (inference mode, weight normalisation folded) and, exported,
 in onnxruntime. The bundled model runs as a user has it, features included, signal to
-probabilities; so does its eight-bit export.
+probabilities.
 
 All hear the same signals of 2, 4 and 10 s, without silence (which the bundled model would leave
 out), in two ways: one after the other, with every core for each; and as many at once as there are
@@ -37,7 +37,6 @@ from torch.nn.utils import parametrize
 from serenade.audio import active_part, read
 from serenade.evaluation.run import versions
 from serenade.inference import Model
-from serenade.inference.precision import export
 from serenade.inference.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -151,11 +150,8 @@ def run(cores: int, rounds: int, count: int) -> dict[str, Any]:
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
     os.environ["OMP_NUM_THREADS"] = "1"  # of the bundled model: a thread for a signal
     with tempfile.TemporaryDirectory() as scratch:
-        small = Path(scratch) / "int8"
-        export(None, small, "int8")
         contenders = {
             SUBJECT: ours(Model.load()),
-            "the same in eight bits": ours(Model.load(small)),
             **wav2vec2(cores, Path(scratch)),
         }
         factors = measured(contenders, cores, rounds, count)
