@@ -1,5 +1,6 @@
 """Every system that hears as a model folder: the graph gives what was trained, on any length."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from serenade import load, systems
 from serenade.errors import ModelError, SerenadeError
+from serenade.features import LogMel
 from serenade.systems.named import built, stated
 from serenade.training import Estimator
 from serenade.training.export import largest_difference, require_writable, save
@@ -138,6 +140,16 @@ def test_features_are_built_again_from_json(tmp_path):
         for feature in chosen.features(chosen.recipe(**recipe)):
             statement = json.loads(json.dumps(stated(feature)))
             assert built(statement, tmp_path) == feature
+
+
+def test_ones_own_feature_is_not_taken_for_ours():
+    @dataclasses.dataclass(frozen=True)
+    class Pitch(LogMel):
+        pass
+
+    Pitch.__qualname__ = "Pitch"
+    with pytest.raises(SerenadeError, match="Pitch: no model folder can hold it"):
+        stated(Pitch())
 
 
 def test_a_feature_of_another_version_is_refused(tmp_path):

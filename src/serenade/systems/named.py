@@ -50,11 +50,20 @@ def stated(feature: object) -> dict[str, Any]:
     3.0
     """
     kind = type(feature)
-    name = next((key for key, (_, cls) in NAMES.items() if cls == kind.__qualname__), None)
+    places = [(key, *place) for key, place in NAMES.items() if place[1] == kind.__qualname__]
+    # One's own feature may have the name of one of ours.
+    name = next(
+        (
+            key
+            for key, module, cls in places
+            if getattr(importlib.import_module(module), cls) is kind
+        ),
+        None,
+    )
     if name is None or not isinstance(feature, Feature):
         raise SerenadeError(
-            f"{kind.__name__}: needs more than a recording and onnxruntime, so that no model "
-            "folder can hold it"
+            f"{kind.__name__}: no model folder can hold it; those hold features of this package "
+            "that need a recording and onnxruntime only"
         )
     fields = {field.name: getattr(feature, field.name) for field in dataclasses.fields(feature)}
     statement: dict[str, Any] = {
