@@ -13,22 +13,22 @@ import numpy as np
 
 from serenade.audio.activity import DROP, FRAME, HOP, MARGIN
 from serenade.encoders.graph import Graph
-from serenade.encoders.whisper import WhisperPooled, WhisperStates
 from serenade.encoders.whisper.feature import PEAK, RATE, SHORTEST, layers_of, properties
 from serenade.errors import SerenadeError
 from serenade.features.fbank import PREEMPHASIS, WHISPER, kaldi_bank
 from serenade.features.mel import mel_bank
 from serenade.features.mfcc import dct_matrix
-from serenade.features.sets import MFCC40, KaldiFbank, LogMel
 from serenade.features.stft import Framing, window_function
-from serenade.systems.attentive_crnn import LogSpectrogram
+from serenade.systems.named import stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
+    from serenade.encoders.whisper import WhisperPooled, WhisperStates
     from serenade.features.base import Feature
+    from serenade.features.sets import MFCC40, KaldiFbank, LogMel
     from serenade.inference.folder import Folder
 
 SIGNAL = "signal"
@@ -86,20 +86,21 @@ class _Features(Graph):
         self.shortest = 1
 
     def frames(self, feature: Feature) -> str:
-        kinds: dict[type, Callable[[Any], str]] = {
-            KaldiFbank: self._kaldi,
-            LogMel: self._log_mel,
-            LogSpectrogram: self._log_spectrogram,
-            MFCC40: self._mfcc,
-            WhisperPooled: self._pooled,
-            WhisperStates: self._states,
+        kinds: dict[str, Callable[[Any], str]] = {
+            "kaldi-fbank": self._kaldi,
+            "log-mel": self._log_mel,
+            "log-spectrogram": self._log_spectrogram,
+            "mfcc40": self._mfcc,
+            "whisper-pooled": self._pooled,
+            "whisper-states": self._states,
         }
-        if type(feature) not in kinds:
+        name = stated(feature)["name"]
+        if name not in kinds:
             raise SerenadeError(
                 f"{type(feature).__name__}: cannot be inside an ONNX graph; export without "
                 "--features-inside"
             )
-        return kinds[type(feature)](feature)
+        return kinds[name](feature)
 
     def axis(self, values: str, place: int = 0) -> str:
         return self.op("Unsqueeze", values, self.array([place], np.int64))
@@ -179,7 +180,7 @@ class _Features(Graph):
         level = self._log(self._filtered(self._power(SIGNAL, framing), bank.weights), _LEVEL, 1e-10)
         return self._rows(level if feature.top_db is None else self._raised(level, feature.top_db))
 
-    def _log_spectrogram(self, feature: LogSpectrogram) -> str:
+    def _log_spectrogram(self, feature: Any) -> str:
         return self._rows(self._log(self._power(SIGNAL, feature.framing), _LEVEL, 1e-10))
 
     def _mfcc(self, feature: MFCC40) -> str:
