@@ -1,7 +1,6 @@
 r"""What pre-training is worth: linear probes of an encoder trained, untrained, and of log-mel.
 
-    serenade pretrain tera --audio recordings/ --out runs/tera
-    python benchmarks/pretraining.py --root CORPORA --corpus emodb --encoder runs/tera \
+    python benchmarks/pretraining.py --root CORPORA --corpus emodb --encoder tera \
         --labels angry,happy,neutral,sad --output docs/benchmarks/pretraining.json
 
 A recording is the mean and standard deviation over time of all hidden states of an encoder, or of
@@ -34,7 +33,7 @@ from serenade import corpora
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised.folder import read_settings, save_untrained
 from serenade.encoders.selfsupervised.front import FrontEnd
-from serenade.encoders.selfsupervised.source import load
+from serenade.encoders.selfsupervised.source import load, locate
 from serenade.evaluation.run import versions
 from serenade.evaluation.statistics import holm, intervals, paired_permutation
 from serenade.features.extraction import extract, segments_of
@@ -234,7 +233,9 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--corpus", action="append", required=True, help="name; may be repeated")
     parser.add_argument("--labels", help="emotions to keep, A,B,…")
-    parser.add_argument("--encoder", type=Path, action="append", required=True, help="folder")
+    parser.add_argument(
+        "--encoder", type=locate, action="append", required=True, help="folder, or a shipped name"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the untrained weights")
     parser.add_argument("--jobs", type=int, help="processes; by default one per core")
     arguments = parser.parse_args()
