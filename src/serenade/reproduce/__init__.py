@@ -35,7 +35,7 @@ def get(name: str) -> Paper:
     Raises:
         EvaluationError: no paper of this name.
 
-    >>> get("cnn-transformer").tables[-1].rows[-1].values
+    >>> get("cnn-transformer").tables[-1].rows[1].values
     {'wa': 0.8046}
     """
     if name not in _MODULES:
