@@ -277,7 +277,8 @@ class _Features(Graph):
         step = self.op("Mul", self.op("Sub", high, low), share)
         power = self.op("Add", low, step)
         threshold = self.op("Mul", power, self.array([10 ** (-DROP / 10)], np.float64))
-        active = self.op("Cast", self.op("Greater", energy, threshold), to=7)
+        # As int32: older onnxruntime finds no largest of int64.
+        active = self.op("Cast", self.op("Greater", energy, threshold), to=6)
         first = self.op("ArgMax", active, axis=0, keepdims=1)
         final = self.op("ArgMax", active, axis=0, keepdims=1, select_last_index=1)
         start = self._affine(first, -_MARGIN)

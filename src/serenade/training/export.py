@@ -17,7 +17,7 @@ from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features.texts import TextFeature
 from serenade.systems.named import stated
 from serenade.training.heads import pipeline_graph
-from serenade.training.learners import PipelineLearner, rows
+from serenade.training.learners import PipelineLearner, is_network, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from serenade.training.estimator import Estimator
 
 _FORMAT = 2
+_VERSIONS = ("numpy", "onnx", "onnxruntime", "scikit-learn")
 _TOLERANCE = 1e-4  # between a graph's probabilities and those of what it was made from
 _HEARING = {"stser": ": --set parts=speech", "dual-bilstm": ": --set branches=acoustic"}
 _INSTEAD = {"fusion-transformer": "; train it with --set encoder=whisper or --set encoder=none"}
@@ -106,7 +107,7 @@ def save(
         "difference": float(f"{difference:.2g}"),
         "versions": {
             name: importlib.metadata.version(name)
-            for name in ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
+            for name in (*_VERSIONS, *(("torch",) if is_network(estimator.settings) else ()))
         },
         "temperature": round(temperature, 4),
         **known,
