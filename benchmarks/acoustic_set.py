@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import opensmile
-from kept import keep, options
+from kept import keep, options, stated
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
@@ -179,7 +179,7 @@ def table(result: dict[str, Any]) -> str:
         f"Speed on {measured['clips']} RAVDESS recordings at {RATE // 1000} kHz, one thread:",
         f"{times[OURS]} and {times[THEIRS]} times real time, a ratio of {measured['ratio']}.",
         "",
-        "Versions: " + ", ".join(f"{name} {text}" for name, text in result["versions"].items()),
+        stated(result["versions"]),
     ]
     return "\n".join(lines) + "\n"
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kept import keep, options
+from kept import keep, options, stated
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from serenade import corpora, systems
@@ -122,8 +122,7 @@ def table_of(result: dict[str, Any]) -> str:
             ]
             cells = [known, *shown, f"{row['difference']:+.3f}", f"{row['p']:.4f}"]
             lines.append(f"| {' | '.join(cells)} |")
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 
 def main() -> None:

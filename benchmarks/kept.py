@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def options(description: str) -> argparse.ArgumentParser:
@@ -30,3 +30,12 @@ def keep(result: Any, table: Callable[[Any], str], output: Path | None) -> None:
         output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
         output.with_suffix(".md").write_text(table(result), "utf-8")
     print(table(result), end="")
+
+
+def stated(versions: Mapping[str, str]) -> str:
+    """The line of a table that says what it was measured with.
+
+    >>> stated({"python": "3.11.7", "numpy": "2.4.6"})
+    'Versions: python 3.11.7, numpy 2.4.6'
+    """
+    return "Versions: " + ", ".join(f"{name} {text}" for name, text in versions.items())

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kept import keep, options
+from kept import keep, options, stated
 
 from serenade import corpora, systems
 from serenade.audio import read
@@ -154,8 +154,7 @@ def table_of(result: dict[str, Any]) -> str:
                 f"{row['largest']:.3f}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from kept import keep, options
+from kept import keep, options, stated
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 
@@ -224,8 +224,7 @@ def table(result: dict[str, Any]) -> str:
         if found["heard_in_pretraining"]:
             names = ", ".join(found["heard_in_pretraining"])
             lines += ["", f"Heard in pre-training, without labels, by: {names}."]
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from kept import keep
+from kept import keep, stated
 from torch.nn.utils import parametrize
 
 from serenade.audio import active_part, read
@@ -155,8 +155,8 @@ def run(cores: int, rounds: int, count: int) -> dict[str, Any]:
             **wav2vec2(cores, Path(scratch)),
         }
         factors = measured(contenders, cores, rounds, count)
-    stated = versions() | {"transformers": transformers.__version__}
-    return {"cores": cores, "real_time_factors": factors, "versions": stated}
+    known = versions() | {"transformers": transformers.__version__}
+    return {"cores": cores, "real_time_factors": factors, "versions": known}
 
 
 def fastest(ways: dict[str, dict[str, float]], place: str) -> float:
@@ -197,8 +197,7 @@ def table_of(result: dict[str, Any]) -> str:
             if name.startswith("wav2vec2"):
                 ratios = [fastest(ways, each) / fastest(factors[SUBJECT], each) for each in places]
                 lines.append(f"| {name} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |")
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kept import keep, options
+from kept import keep, options, stated
 
 from serenade import corpora
 from serenade.corpora.words import read_words, write_words
@@ -269,8 +269,7 @@ def table_of(result: dict[str, Any]) -> str:
     ]
     for word, near in result["nearest"].items():
         lines.append(f"- {word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joined import LEVEL, RATE, join
-from kept import keep, options
+from kept import keep, options, stated
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
@@ -217,8 +217,7 @@ def table_of(result: dict[str, Any]) -> str:
         name = f"{row['layout']}, {row['window']:g} s each {row['hop']:g} s"
         shown = [f"{value:.3f}" for value in (*values, np.mean(values))]
         lines.append(f"| {name} | {row['smoothing']} | {' | '.join(shown)} |")
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, "", f"Versions: {stated}"]) + "\n"
+    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joined import LEVEL, NOISES, RATE, join
-from kept import keep, options
+from kept import keep, options, stated
 
 from serenade import corpora
 from serenade.encoders.voice import FRAME, VoiceActivity
@@ -178,14 +178,13 @@ def table(result: dict[str, Any]) -> str:
             lines.append(f"| {name} | {' | '.join(shown)} |")
     overall = [f"{np.mean([row[key] for row in rows]):.3f}" for key in ("silero", "ours")]
     on, _, before, pause = result["settings"]["silero"][1]
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
     lines += [
         f"| all | {' | '.join(overall)} |",
         "",
         f"silero-vad: threshold {on}, from {before} frames before it, pauses of up to {pause}",
         f"frames within speech; {result['silero_times_real_time']} times real time on one core.",
         "",
-        f"Versions: {stated}",
+        stated(result["versions"]),
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import serenade
+
 
 def _folder(variable: str, beside: str) -> Path:
     """A folder of test material: named by an environment variable, else beside the checkout."""
@@ -29,6 +31,18 @@ def corpora_root() -> Path:
 def models_root() -> Path:
     """The folder that holds pre-trained encoder weights; skips where there is none."""
     return _folder("SERENADE_MODELS", "models")
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """The committed synthetic recording."""
+    return Path(__file__).parents[1] / "examples" / "example.flac"
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The bundled model."""
+    return serenade.load()
 
 
 @pytest.fixture

@@ -3,17 +3,8 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
-
-
-@pytest.fixture(scope="session")
-def example():
-    """The committed synthetic recording."""
-    return EXAMPLE
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn.dummy import DummyClassifier
 from serenade.errors import EvaluationError
 from serenade.evaluation import evaluate, metrics, protocols
 from serenade.evaluation.figures import confusion_figure, curves_figure, draw_curves
-from serenade.evaluation.files import write_atomically
 from serenade.evaluation.report import Report
 
 KEYS = [
@@ -181,16 +179,3 @@ def test_the_confusion_matrix_is_the_reference_by_row(report):
     expected = metrics.confusion(reference, predicted, report.labels)
     np.testing.assert_array_equal(report.confusion, expected)
     assert not np.array_equal(expected, expected.T)
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = write_atomically(tmp_path / "report.json", b"old")
-
-    def refuse(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]

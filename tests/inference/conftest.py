@@ -3,33 +3,17 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import serenade
 from serenade.audio import read
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
-
 
 @pytest.fixture(scope="session")
-def example():
-    """The committed synthetic recording."""
-    return EXAMPLE
-
-
-@pytest.fixture(scope="session")
-def model():
-    """The bundled model."""
-    return serenade.load()
-
-
-@pytest.fixture(scope="session")
-def talk():
+def talk(example):
     """Samples at 16 kHz: speech of 3 s and 1.2 s between pauses of 2, 1 and 1.5 s, soft noise."""
-    speech = read(EXAMPLE).signal
+    speech = read(example).signal
     first, second = speech[6000:54_000], speech[70_000:89_200]
     pauses = [np.zeros(round(seconds * 16000), np.float32) for seconds in (2, 1, 1.5)]
     joined = np.concatenate([pauses[0], first, pauses[1], second, pauses[2]])

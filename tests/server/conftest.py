@@ -19,23 +19,8 @@ pytest.importorskip("fastapi", reason='needs the extra "serve"')
 import httpx
 from websockets.sync.client import connect
 
-import serenade
 from serenade.server import Settings
 from serenade.server.run import listen, server
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
-
-
-@pytest.fixture(scope="session")
-def example():
-    """The committed synthetic recording."""
-    return EXAMPLE
-
-
-@pytest.fixture(scope="session")
-def model():
-    """The bundled model."""
-    return serenade.load()
 
 
 @contextlib.contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from pathlib import Path
 from typing import Any
 
 from serenade.errors import MissingExtraError, ModelError
 from serenade.features.cache import cache_folder
+from serenade.files import whole
 from serenade.progress import progress
 
 _BLOCK = 1 << 20
@@ -72,21 +72,20 @@ def fetch(model_id: str, name: str, target: Path) -> Path:
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     address = f"{endpoint.rstrip('/')}/{model_id}/resolve/main/{name}"
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         # Compressed on the way, the length would be another one.
         headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
-        with requests.get(address, headers=headers, timeout=_TIMEOUT, stream=True) as response:
+        with (
+            requests.get(address, headers=headers, timeout=_TIMEOUT, stream=True) as response,
+            whole(target) as unfinished,
+        ):
             response.raise_for_status()
             _write(response, unfinished, f"downloading {model_id}")
-        unfinished.replace(target)
     except (requests.RequestException, OSError, ValueError) as error:
         raise ModelError(
             f"{model_id}: could not be downloaded from {address} ({error}); check the id and "
             "the connection, or give a path"
         ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
     return target
 
 

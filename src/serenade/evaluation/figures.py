@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.errors import MissingExtraError
-from serenade.evaluation.files import write_atomically
+from serenade.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +83,7 @@ def draw(make: Callable[[], Figure], stem: Path) -> list[Path]:
             content = io.BytesIO()
             figure.savefig(content, format=kind, dpi=300, metadata=metadata)
             path = stem.with_name(f"{stem.name}.{kind}")
-            written.append(write_atomically(path, content.getvalue()))
+            written.append(write_whole(path, content.getvalue()))
     return written
 
 

@@ -1,15 +1,15 @@
-"""Names of rows that hold on any machine, and files that are written whole or not at all."""
+"""Names of rows that hold on any machine."""
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from serenade.corpora.files import relative
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
 
 
@@ -43,24 +43,3 @@ def items(table: pd.DataFrame, root: str | os.PathLike[str]) -> list[Item]:
         Item(file, float(start), None if end != end else float(end))  # noqa: PLR0124 - NaN
         for file, start, end in zip(files, starts, ends, strict=True)
     ]
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file under another name, then rename it: readers never see half of it.
-
-    Args:
-        path: the file; its folder is made where it is missing.
-        content: all of its bytes.
-
-    Returns:
-        The path.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)  # noqa: PTH105 - the atomic call, by its name
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.errors import EvaluationError
-from serenade.evaluation.files import Item, items, write_atomically
+from serenade.evaluation.files import Item, items
+from serenade.files import write_whole
 
 if TYPE_CHECKING:
     import os
@@ -126,7 +127,7 @@ def write_folds(
         {"name": fold.name, **{part: getattr(fold, part).tolist() for part in PARTS}}
         for fold in folds
     ]
-    write_atomically(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
+    write_whole(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
 
 
 def read_folds(

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from serenade.errors import EvaluationError
-from serenade.evaluation.files import write_atomically
 from serenade.evaluation.metrics import SCORES, confusion
 from serenade.evaluation.statistics import Interval, caution, intervals
+from serenade.files import write_whole
 
 if TYPE_CHECKING:
     import os
@@ -212,7 +212,7 @@ class Report:
             by_line = name in {"folds", "predictions"}
             text = ",\n  ".join(map(_text, value)) if by_line else _text(value)
             lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
-        return write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        return write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Self:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade.evaluation.metrics import unweighted_accuracy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -75,7 +77,7 @@ def compared(
                 float(np.mean(posteriors.argmax(axis=1) == first.argmax(axis=1))),
                 None
                 if emotions is None
-                else _ua(chosen(posteriors, model.labels, emotions), np.asarray(emotions)),
+                else unweighted_accuracy(emotions, chosen(posteriors, model.labels, emotions)),
             )
         )
     return rows
@@ -165,7 +167,3 @@ def chosen(
     columns = [place for place, label in enumerate(labels) if label in set(emotions)]
     found: NDArray[np.str_] = np.array(labels)[columns][posteriors[:, columns].argmax(axis=1)]
     return found
-
-
-def _ua(found: NDArray[np.str_], emotions: NDArray[np.str_]) -> float:
-    return float(np.mean([np.mean(found[emotions == each] == each) for each in set(emotions)]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.evaluation.figures import draw, draw_curves
-from serenade.evaluation.files import write_atomically
+from serenade.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def write_json(entries: Sequence[Entry], path: Path) -> Path:
         path: usually `tables.json`.
     """
     lines = ",\n ".join(json.dumps(dataclasses.asdict(e), ensure_ascii=False) for e in entries)
-    return write_atomically(path, f"[\n {lines}\n]\n".encode())
+    return write_whole(path, f"[\n {lines}\n]\n".encode())
 
 
 def markdown(paper: Paper, entries: Sequence[Entry]) -> str:

@@ -7,7 +7,6 @@ import importlib.metadata
 import importlib.util
 import io
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,13 @@ import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features.texts import TextFeature
+from serenade.files import write_whole
 from serenade.systems.named import stated
 from serenade.training.heads import pipeline_graph
 from serenade.training.learners import PipelineLearner, is_network, rows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
@@ -79,16 +80,17 @@ def save(
             f"system's by {difference:.1e}; report this"
         )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "head.onnx", content)
+    write_whole(folder / "head.onnx", content)
     known: dict[str, Any] = {}
     if enrolled is not None:
         probe, own_temperature = enrolled
         own = [list(probe.classes_).index(label) for label in order]
-        _replace(folder / "enrolled.onnx", pipeline_graph(probe.classifier_, own, own_temperature))
+        write_whole(
+            folder / "enrolled.onnx", pipeline_graph(probe.classifier_, own, own_temperature)
+        )
         statistics = io.BytesIO()
         probe.population_.save(statistics)
-        _replace(folder / "speakers.npz", statistics.getvalue())
+        write_whole(folder / "speakers.npz", statistics.getvalue())
         known = {
             "enrolment": {
                 "temperature": round(own_temperature, 4),
@@ -113,9 +115,9 @@ def save(
         **known,
         **(facts or {}),
     }
-    _replace(folder / "MODEL_CARD.md", card.encode())
+    write_whole(folder / "MODEL_CARD.md", card.encode())
     # Last: a folder without it is not a model, so an interrupted write cannot be loaded.
-    _replace(folder / "model.json", (json.dumps(description, indent=2) + "\n").encode())
+    write_whole(folder / "model.json", (json.dumps(description, indent=2) + "\n").encode())
 
 
 def require_writable(estimator: Estimator) -> None:
@@ -214,10 +216,3 @@ def largest_difference(content: bytes, trials: Iterable[tuple[dict[str, Any], An
         float(np.abs(session.run(["probabilities"], inputs)[0] - expected).max())
         for inputs, expected in trials
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import hashlib
 import json
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +16,11 @@ from serenade.corpora._synthesis.speakers import speaker
 from serenade.corpora.files import absolute
 from serenade.corpora.tables import INDEX, build, write
 from serenade.errors import CorpusError
+from serenade.files import whole, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    import os
+    from collections.abc import Iterator, Sequence
 
 _MARKER = "synthetic.json"
 _MANIFEST = "manifest.csv"
@@ -91,7 +92,8 @@ def made(folder: Path, settings: Settings, labels: Sequence[str]) -> list[dict[s
             return rows
     (folder / "wav").mkdir(exist_ok=True)
     rows = list(_synthesised(folder, settings, labels))
-    _whole(folder / _MANIFEST, lambda path: write(build(rows), folder, path))
+    with whole(folder / _MANIFEST) as unfinished:
+        write(build(rows), folder, unfinished)
     return rows
 
 
@@ -113,7 +115,7 @@ def _claim(folder: Path, settings: Settings) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(settings.identity(), indent=2) + "\n"
-    _whole(marker, lambda path: path.write_text(text, "utf-8"))
+    write_whole(marker, text.encode())
 
 
 def _synthesised(
@@ -129,7 +131,8 @@ def _synthesised(
                     utterance = render(text, voice, emotion, settings.sampling_rate, repetition)
                     name = f"{voice.name}-{emotion}-{sentence:02d}-{repetition}.wav"
                     path = folder / "wav" / name
-                    _whole(path, _writer(utterance))
+                    with whole(path) as unfinished:
+                        _write(unfinished, utterance)
                     yield {
                         "file": str(path),
                         "speaker": voice.name,
@@ -146,22 +149,12 @@ def _synthesised(
                     }
 
 
-def _writer(utterance: Utterance) -> Callable[[Path], object]:
+def _write(path: Path, utterance: Utterance) -> None:
     import soundfile
 
     samples = (utterance.signal * 32768).astype("int16")  # exact: they are on that grid
     rate = utterance.sampling_rate
-    return lambda path: soundfile.write(path, samples, rate, format="WAV", subtype="PCM_16")
-
-
-def _whole(path: Path, fill: Callable[[Path], object]) -> None:
-    """Write a file so that it is there as a whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fill(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    soundfile.write(path, samples, rate, format="WAV", subtype="PCM_16")
 
 
 def _read(folder: Path) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from serenade.encoders.selfsupervised.settings import EncoderSettings
 from serenade.errors import MissingExtraError, ModelError
+from serenade.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,7 @@ def save(folder: Path, settings: EncoderSettings, network: Network, card: str) -
         weights[name] = kept
     (folder / CARD).write_text(card, "utf-8")
     (folder / CONFIG).write_text(json.dumps(settings.to_json(), indent=2) + "\n", "utf-8")
-    unfinished = folder / f".{WEIGHTS}.tmp"
-    unfinished.write_bytes(to_bytes(weights))
-    unfinished.replace(folder / WEIGHTS)
+    write_whole(folder / WEIGHTS, to_bytes(weights))
 
 
 def read_settings(folder: Path) -> EncoderSettings:

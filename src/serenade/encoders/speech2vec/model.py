@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from serenade.encoders.speech2vec.network import Speech2Vec, build
 from serenade.encoders.speech2vec.settings import Settings
 from serenade.encoders.word_vectors import WordVectors
 from serenade.errors import ModelError
+from serenade.files import write_whole
 
 if TYPE_CHECKING:
     import os
@@ -47,11 +47,8 @@ def save(network: Speech2Vec, settings: Settings, path: str | os.PathLike[str]) 
     from safetensors.torch import save as to_bytes
 
     weights = {name: w.detach().cpu().contiguous() for name, w in network.state_dict().items()}
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.tmp")
     stated = {"speech2vec": json.dumps(settings.to_json())}
-    unfinished.write_bytes(to_bytes(weights, metadata=stated))
-    unfinished.replace(path)
+    write_whole(path, to_bytes(weights, metadata=stated))
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Speech2Vec, Settings]:

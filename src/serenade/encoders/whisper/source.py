@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from pathlib import Path
 
 from serenade.encoders.hub import download, is_id
 from serenade.errors import ModelError
 from serenade.features.cache import cache_folder, content_hash
+from serenade.files import whole
 
 BUNDLED = "whisper-tiny-en"
 """The encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
@@ -74,10 +73,6 @@ def _exported(weights: Path, config: Path) -> Path:
     target = cache_folder() / "encoders" / name
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-        try:
+        with whole(target) as unfinished:
             export(weights, heads, unfinished)
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
     return target
