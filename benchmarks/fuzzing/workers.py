@@ -1,0 +1,170 @@
+"""Cases in a process of their own, under limits, and the verdict on each."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from multiprocessing.connection import Connection
+
+SECONDS = 10.0
+MEGABYTES = 500
+_SPARE = 1500  # MB of address space above the worker's own at which it is stopped for sure
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a case.
+
+    Args:
+        target: name of what was given the input.
+        number: of the case.
+        name: of the case.
+        outcome: `result`, the name of a typed error, or what must not be: `traceback`, `hang`,
+            `memory`, `crash`.
+        detail: of what must not be: the end of the traceback, the signal.
+        seconds: of wall time, making the input left out.
+        megabytes: peak of resident memory while it was used, the whole worker's.
+    """
+
+    target: str
+    number: int
+    name: str
+    outcome: str
+    detail: str = ""
+    seconds: float = 0.0
+    megabytes: float = 0.0
+
+    @property
+    def bad(self) -> bool:
+        """Whether it is neither a result nor a typed error."""
+        return self.outcome in {"traceback", "hang", "memory", "crash"}
+
+
+def judge(target: str, numbers: Iterable[int]) -> Iterator[Verdict]:
+    """Run cases of a target one by one in a worker; a worker that is lost is replaced."""
+    worker: _Worker | None = None
+    try:
+        for number in numbers:
+            worker = worker or _Worker(target)
+            verdict = worker.run(number)
+            if verdict.outcome in {"hang", "crash", "memory"}:
+                worker.stop()
+                worker = None
+            yield verdict
+    finally:
+        if worker is not None:
+            worker.stop()
+
+
+class _Worker:
+    def __init__(self, target: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._target = target
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(target, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._pipe.recv()  # ready
+
+    def run(self, number: int) -> Verdict:
+        """One case; the clock starts when its input is made."""
+        name = f"case {number}"
+        try:
+            self._pipe.send(number)
+            if not self._pipe.poll(120):
+                return Verdict(self._target, number, name, "hang", "while it was made")
+            name = self._pipe.recv()
+            if not self._pipe.poll(SECONDS + 1):
+                return Verdict(self._target, number, name, "hang", f"over {SECONDS:g} s", SECONDS)
+            outcome, detail, seconds, megabytes = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(5)
+            code = self._process.exitcode
+            return Verdict(self._target, number, name, "crash", f"exit code {code}")
+        if outcome not in {"traceback"} and megabytes > MEGABYTES:
+            outcome, detail = "memory", f"{megabytes:.0f} MB ({outcome})"
+        if seconds > SECONDS:
+            outcome, detail = "hang", f"{seconds:.1f} s ({outcome})"
+        return Verdict(self._target, number, name, outcome, detail, seconds, megabytes)
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def _work(target: str, pipe: Connection) -> None:
+    """What the worker does: make a case, use it, tell."""
+    from fuzzing.targets import TARGETS
+
+    warnings.simplefilter("error")
+    make, _ = TARGETS[target]
+    base = Path(tempfile.mkdtemp(prefix="serenade-fuzz-"))
+    os.environ["SERENADE_CACHE"] = str(base / "cache")
+    os.environ["HF_ENDPOINT"] = "http://127.0.0.1:1"  # nobody answers there
+    warm, use = make(3, _empty(base / "case"))
+    _outcome(use)
+    address = _status("VmSize") + (_SPARE << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (address, address))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    pipe.send(warm)
+    while True:
+        try:
+            number = pipe.recv()
+        except EOFError:
+            shutil.rmtree(base, ignore_errors=True)
+            return
+        name, use = make(number, _empty(base / "case"))
+        pipe.send(name)
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+        begun = time.monotonic()
+        outcome, detail = _outcome(use)
+        spent = time.monotonic() - begun
+        pipe.send((outcome, detail, spent, _status("VmHWM") / (1 << 20)))
+
+
+def _outcome(use: Any) -> tuple[str, str]:
+    import click
+
+    from serenade.errors import SerenadeError
+
+    try:
+        use()
+    except SerenadeError as error:
+        message = str(error)
+        if not message or "\n" in message or len(message) > 2000:
+            return "traceback", f"not one line: {message[:300]!r}"
+        return type(error).__name__, ""
+    except click.UsageError:
+        return "UsageError", ""
+    except BaseException as error:  # noqa: BLE001 - this is what is looked for
+        lines = traceback.format_exception(error)
+        return "traceback", "".join(lines)[-1500:]
+    return "result", ""
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _status(field: str) -> int:
+    """Bytes of a line of /proc/self/status."""
+    for line in Path("/proc/self/status").read_text("ascii", "ignore").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) << 10
+    raise KeyError(field)
