@@ -53,6 +53,10 @@ class TooShortError(AudioError):
     """Less speech than an emotion can be told from (0.1 s)."""
 
 
+class TooLongError(AudioError):
+    """More samples than are held in memory at once."""
+
+
 class SilenceError(AudioError):
     """Nothing above -80 dBFS."""
 

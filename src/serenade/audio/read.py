@@ -10,6 +10,7 @@ import numpy as np
 
 from serenade.audio.decode import opened
 from serenade.audio.intake import Intake, check_rate, floats
+from serenade.errors import TooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 RATE = 16000
 """Sampling rate in Hz that everything in this package works at unless told otherwise."""
+
+MOST = 1 << 26
+"""Most samples that `read` holds, over an hour at 16 kHz: a small file may state a week."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,8 +77,19 @@ def read(
     check_rate(sampling_rate, name)
     with opened(name, start, end) as file:
         intake = Intake(file.rate, sampling_rate, name)
-        blocks = [intake.push(block) for block in file.blocks]
-        return _audio(intake, blocks, file.channels)
+        # Grown in place: blocks that are joined at the end would be there twice.
+        held = bytearray()
+        for block in file.blocks:
+            held += intake.push(block).data
+            if len(held) > 4 * MOST:
+                raise TooLongError(
+                    name,
+                    f"is longer than {MOST / sampling_rate:.0f} s, too long to be held in memory",
+                    "read parts of it (start, end), or all of it with read_blocks",
+                )
+        intake.check()
+        held += intake.finish().data
+        return _audio(intake, np.frombuffer(held, dtype=np.float32), file.channels)
 
 
 def read_blocks(
@@ -129,14 +144,15 @@ def from_array(
     """
     intake = Intake(source_rate, sampling_rate, source)
     samples = floats(signal, source)
-    return _audio(intake, [intake.push(samples)], samples.shape[1])
-
-
-def _audio(intake: Intake, blocks: list[NDArray[np.float32]], channels: int) -> Audio:
-    """All that an intake gave, as a recording."""
+    begun = intake.push(samples)
     intake.check()
+    return _audio(intake, np.concatenate([begun, intake.finish()]), samples.shape[1])
+
+
+def _audio(intake: Intake, signal: NDArray[np.float32], channels: int) -> Audio:
+    """All that an intake gave, as a recording."""
     return Audio(
-        signal=np.concatenate([*blocks, intake.finish()]),
+        signal=signal,
         sampling_rate=intake.sampling_rate,
         duration=intake.duration,
         channels=channels,

@@ -89,7 +89,7 @@ def parsed(changes: Sequence[str], option: str) -> dict[str, Any]:
             raise click.UsageError(f"{option} {change}: write FIELD=VALUE")
         try:
             found[field] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             found[field] = value
     return found
 

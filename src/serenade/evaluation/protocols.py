@@ -11,6 +11,7 @@ import numpy as np
 from serenade.errors import EvaluationError
 from serenade.evaluation.folds import Fold
 from serenade.evaluation.grouping import column, draw, even_cuts, in_turn, several
+from serenade.features.parameters import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -315,7 +316,7 @@ def get(name: str = "speaker-independent", **settings: Any) -> Protocol:
         settings: fields of the protocol.
 
     Raises:
-        EvaluationError: no such protocol or setting.
+        EvaluationError: no such protocol or setting, or a value of another type.
 
     >>> get("random", repeats=5)
     RandomStratified(test=0.2, validation=0.1, repeats=5)
@@ -327,4 +328,6 @@ def get(name: str = "speaker-independent", **settings: Any) -> Protocol:
         raise EvaluationError(
             f"{name}: no setting {', '.join(strange)}; it has {', '.join(fields) or 'none'}"
         )
+    if problem := misfit(PROTOCOLS[name], settings):
+        raise EvaluationError(f"{name}: {problem}")
     return PROTOCOLS[name](**settings)

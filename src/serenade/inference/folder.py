@@ -136,7 +136,7 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
         rate = int(description["sampling_rate"])
         if not features or rate < 8000 or (version == 1 and rate != RATE):
             raise ValueError(f"{len(features)} features, sampling_rate {rate}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(
             f"{folder / 'model.json'}: damaged ({type(error).__name__}: {error}); "
             "copy the model folder again"
@@ -154,7 +154,7 @@ def _described(folder: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text("utf-8"))
         version = description["format"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ModelError(f"{path}: damaged; copy the model folder again") from None
     if version not in FORMATS:
         raise ModelError(

@@ -30,14 +30,14 @@ from serenade.audio import Augmentation
 from serenade.features.base import Feature
 from serenade.features.mel import power_to_db
 from serenade.features.stft import Framing, power_spectrogram
-from serenade.systems.base import NetworkRecipe, System
+from serenade.systems.base import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
 
-    from serenade.systems.base import Scaling, TrainingSet
+    from serenade.systems.base import TrainingSet
     from serenade.systems.networks.attentive_crnn import AttentiveCRNN
 
 HOP = 0.010

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from serenade.errors import SerenadeError
+from serenade.features.parameters import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -177,7 +178,7 @@ class System:
             changes: field names and new values.
 
         Raises:
-            SerenadeError: no such recipe or field.
+            SerenadeError: no such recipe or field, or a value of another type.
         """
         if name not in self.recipes:
             raise SerenadeError(
@@ -189,4 +190,6 @@ class System:
             raise SerenadeError(
                 f"{self.name}: its recipe has no {', '.join(unknown)}; it has {', '.join(fields)}"
             )
+        if problem := misfit(type(recipe), changes):
+            raise SerenadeError(f"{self.name}: the recipe's {problem}")
         return dataclasses.replace(recipe, **changes)

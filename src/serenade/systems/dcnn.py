@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import WhiteNoise
 from serenade.features.sets import SpectralMeans
-from serenade.systems.base import NetworkRecipe, System
+from serenade.systems.base import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     from serenade.features.base import Feature
-    from serenade.systems.base import Scaling, TrainingSet
+    from serenade.systems.base import TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -31,10 +31,10 @@ from serenade.encoders.embedded_words import CODE_COLUMNS, RANDOM, EmbeddedWords
 from serenade.encoders.word_vectors import GLOVE
 from serenade.errors import SerenadeError
 from serenade.features import ShortTerm34
-from serenade.systems.base import NetworkRecipe, System
+from serenade.systems.base import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.systems.base import Scaling, Stream, TrainingSet
+    from serenade.systems.base import Stream, TrainingSet
     from serenade.systems.networks.dual_bilstm import Embedding
 
 _REACH = 0.05  # initial embeddings of words without a vector, Keras' own

@@ -24,11 +24,11 @@ from serenade.encoders.whisper import WhisperStates
 from serenade.features import AcousticSet
 from serenade.features.opensmile import OpenSmile
 from serenade.features.segments import Segments
-from serenade.systems.base import NetworkRecipe, System
+from serenade.systems.base import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     from serenade.features.base import Feature
-    from serenade.systems.base import Scaling, TrainingSet
+    from serenade.systems.base import TrainingSet
 
 _STEP = 0.040  # seconds that frames of an encoder are averaged over
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from serenade.features.lld import HeLLD
 from serenade.systems.attentive_crnn import HOP, RecurrentRecipe, build, copies
-from serenade.systems.base import System
+from serenade.systems.base import Scaling, System
 
 if TYPE_CHECKING:
     from serenade.features.base import Feature
-    from serenade.systems.base import Scaling, TrainingSet
+    from serenade.systems.base import TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from serenade.errors import ModelError, SerenadeError
 from serenade.features.base import Feature
+from serenade.features.parameters import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +102,8 @@ def built(statement: Mapping[str, Any], folder: Path) -> Feature:
     encoder = parameters.get("encoder")
     if isinstance(encoder, str) and encoder == Path(encoder).name and (folder / encoder).is_file():
         parameters["encoder"] = str(folder / encoder)
+    if problem := misfit(kind, parameters):
+        raise ValueError(problem)
     feature = kind(**parameters)
     if statement.get("version", feature.version) != feature.version:
         raise ModelError(

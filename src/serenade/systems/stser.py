@@ -28,10 +28,10 @@ from serenade.audio import Augmentation
 from serenade.encoders.text import ALBERT, TextEncoder
 from serenade.errors import SerenadeError
 from serenade.features import LogMel
-from serenade.systems.base import NetworkRecipe, System
+from serenade.systems.base import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.systems.base import Scaling, Stream, TrainingSet
+    from serenade.systems.base import Stream, TrainingSet
 
     Part = Literal["speech", "text", "bimodal"]
 

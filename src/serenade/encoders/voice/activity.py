@@ -28,6 +28,7 @@ FRAME = 512
 _CONTEXT = 64  # samples of the frame before that the network sees again
 _STATE = (1, 1, 128)
 _CALL = 64  # frames in one call; its working memory grows with them
+_SETTLED = 2000  # frames of digital silence, 64 s, after which the network says the same for ever
 
 
 class VoiceActivity:
@@ -43,6 +44,8 @@ class VoiceActivity:
         self._rest = np.zeros(0, dtype=np.float32)
         self._context = np.zeros(_CONTEXT, dtype=np.float32)
         self._state = np.zeros(_STATE, dtype=np.float32), np.zeros(_STATE, dtype=np.float32)
+        self._silent = 0  # frames of digital silence up to here
+        self._last = np.float32(0)  # probability of the last frame that was run
 
     def push(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take a piece of the signal.
@@ -58,7 +61,7 @@ class VoiceActivity:
         count = self._rest.size // FRAME
         frames = self._rest[: count * FRAME].reshape(count, FRAME)
         self._rest = self._rest[count * FRAME :].copy()
-        found = [self._run(frames[first : first + _CALL]) for first in range(0, count, _CALL)]
+        found = [self._judge(frames[first : first + _CALL]) for first in range(0, count, _CALL)]
         return np.concatenate([np.zeros(0, dtype=np.float32), *found])
 
     def finish(self) -> NDArray[np.float32]:
@@ -66,6 +69,26 @@ class VoiceActivity:
         if not self._rest.size:
             return self._rest
         return self.push(np.zeros(FRAME - self._rest.size, dtype=np.float32))
+
+    def _judge(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the frames but those deep in digital silence.
+
+        A file of kilobytes can hold days of it; the network's answer no longer moves by then.
+        """
+        run = np.ones(len(frames), dtype=np.bool_)
+        for place, sounding in enumerate(frames.any(axis=1)):
+            self._silent = 0 if sounding else self._silent + 1
+            run[place] = self._silent <= _SETTLED
+        if run.all():
+            found = self._run(frames)
+            self._last = found[-1]
+            return found
+        found = np.empty(len(frames), dtype=np.float32)
+        for place in range(len(frames)):  # one by one, since the silence may end here
+            if run[place]:
+                self._last = self._run(frames[place : place + 1])[0]
+            found[place] = self._last
+        return found
 
     def _run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         before = np.concatenate([self._context[None], frames[:-1, -_CONTEXT:]])

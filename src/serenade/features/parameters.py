@@ -1,0 +1,66 @@
+"""Values from a file or a command line, held against the annotations of a dataclass's fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCALARS = (bool, int, float, str)
+
+
+def misfit(kind: type, values: Mapping[str, Any]) -> str:
+    """What is wrong with values for a dataclass's fields, as a clause; empty for nothing.
+
+    Numbers, texts, tuples and choices of these are checked; a whole number is also taken for a
+    float, and NaN for none. Fields annotated otherwise, and names that are no field, are not
+    judged.
+
+    Args:
+        kind: the dataclass.
+        values: by field.
+
+    >>> @dataclasses.dataclass
+    ... class Window:
+    ...     length: float = 0.025
+    ...     bands: tuple[int, ...] = ()
+    >>> misfit(Window, {"length": 1, "bands": (1, 2)})
+    ''
+    >>> misfit(Window, {"bands": 3})
+    'bands is tuple[int, ...], got 3'
+    """
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name in values and not _fits(values[field.name], hints[field.name]):
+            stated = hints[field.name]
+            wanted = stated.__name__ if stated in _SCALARS else str(stated)
+            shown = repr(values[field.name])
+            shown = shown if len(shown) <= 60 else f"{shown[:60]}…"
+            return f"{field.name} is {wanted.replace('typing.', '')}, got {shown}"
+    return ""
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if hint is None or hint is type(None):
+        return value is None
+    if hint is float:
+        # Beyond what a float holds, an integer is as little a number as NaN.
+        return type(value) in {int, float} and value == value and abs(value) < 1e308  # noqa: PLR0124
+    if hint in _SCALARS:
+        return type(value) is hint
+    if origin is typing.Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
+    if origin in {typing.Union, types.UnionType}:
+        return any(_fits(value, part) for part in parts)
+    if origin is tuple and parts:
+        if not isinstance(value, tuple):
+            return False
+        if parts[-1] is Ellipsis:
+            return all(_fits(item, parts[0]) for item in value)
+        return len(value) == len(parts) and all(map(_fits, value, parts))
+    return True
