@@ -30,13 +30,13 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def sound(number: int, folder: Path) -> Case:
-    """A damaged recording, predicted, drawn out over time, or read; each systematic case twice."""
+    """A damaged recording that is predicted, drawn out over time or read, in turn."""
     known = _systematic()
-    made = known[number // 2] if number < 2 * len(known) else sounds.mutated(number)
+    made = known[number] if number < len(known) else sounds.mutated(number)
     path = folder / "case"
     made.write(path)
-    ways = _predict, _timeline if number % 4 == 1 else _read
-    return f"{ways[number % 2].__name__[1:]}: {made.name}", lambda: ways[number % 2](path)
+    way = (_predict, _timeline, _read)[number % 3]
+    return f"{way.__name__[1:]}: {made.name}", lambda: way(path)
 
 
 def samples(number: int, folder: Path) -> Case:  # noqa: ARG001 - every target's
@@ -179,10 +179,12 @@ def words(number: int, folder: Path) -> Case:
         data = gzip.compress(data, 1)
         if rng.random() < 0.7:
             data = sounds.damaged(data, rng)
-    if number == 0:
-        zipped, data = True, gzip.compress(b"w " + b"0" * 2_000_000_000, 1)
-    path = folder / ("words.txt.gz" if zipped else "words.txt")
+    path = folder / ("words.txt.gz" if zipped or number < 2 else "words.txt")
     path.write_bytes(data)
+    if number < 2:  # gigabytes in a small file, of a line or of many
+        with gzip.open(path, "wb", 1) as file:
+            for _ in range(1000):
+                file.write((b"0" if number else b"w 1\n") * (1 << 18))
     return f"words {number}", lambda: load(path).vectors(["w1", "w99"])
 
 

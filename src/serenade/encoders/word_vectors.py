@@ -209,7 +209,8 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
 def _header(path: Path, first: bytes) -> tuple[int | None, int]:
     """How many words a header promises (None without one), and how many numbers a line has."""
     fields = first.split()
-    if len(fields) == 2 and all(field.isdigit() for field in fields) and int(fields[1]) > 0:
+    digits = all(field.isdigit() and len(field) < 19 for field in fields)
+    if len(fields) == 2 and digits and int(fields[1]) > 0:
         return int(fields[0]), int(fields[1])
     if len(fields) < 2:
         raise ModelError(f"{path}, line 1: no word with numbers; give a text file of word vectors")

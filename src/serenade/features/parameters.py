@@ -38,10 +38,17 @@ def misfit(kind: type, values: Mapping[str, Any]) -> str:
         if field.name in values and not _fits(values[field.name], hints[field.name]):
             stated = hints[field.name]
             wanted = stated.__name__ if stated in _SCALARS else str(stated)
-            shown = repr(values[field.name])
-            shown = shown if len(shown) <= 60 else f"{shown[:60]}…"
-            return f"{field.name} is {wanted.replace('typing.', '')}, got {shown}"
+            return f"{field.name} is {wanted.replace('typing.', '')}, got {_shown(values[field.name])}"
     return ""
+
+
+def _shown(value: Any) -> str:
+    """A value on one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _fits(value: Any, hint: Any) -> bool:

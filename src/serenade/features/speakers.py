@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NEUTRAL = ("neutral", "calm")
 """Emotions that a normal voice has."""
 
+_MOST = 1e18  # of any number in a file: its square is still a float32
 _LEAST = 1e-3  # of the variance within: speakers never lie closer together than this
 
 
@@ -139,6 +140,8 @@ class Population:
         neutral = bool(arrays.pop("neutral"))
         if len({array.shape for array in arrays.values()}) != 1 or arrays["mean"].ndim != 1:
             raise ValueError("its arrays differ in shape")
-        if not all(np.isfinite(array).all() for array in arrays.values()):
+        if any(array.dtype.kind != "f" for array in arrays.values()):
+            raise ValueError("its arrays are no floats")
+        if not all((np.abs(array) < _MOST).all() for array in arrays.values()):
             raise ValueError("its arrays are not finite")
         return cls(**{k: v.astype(np.float64) for k, v in arrays.items()}, neutral=neutral)

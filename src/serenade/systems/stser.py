@@ -33,7 +33,8 @@ from serenade.systems.base import NetworkRecipe, Scaling, System
 if TYPE_CHECKING:
     from serenade.systems.base import Stream, TrainingSet
 
-    Part = Literal["speech", "text", "bimodal"]
+
+Part = Literal["speech", "text", "bimodal"]
 
 PARTS: tuple[Part, ...] = ("speech", "text", "bimodal")
 """The classifiers of the ensemble."""

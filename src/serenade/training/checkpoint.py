@@ -115,9 +115,11 @@ class Checkpoint(Callback):  # type: ignore[misc]
             self.finished, self.complete = found["finished"], len(net.history)
             self._found = found["best"]
         except Exception as error:  # noqa: BLE001 - a damaged file leads anywhere
+            # The rest of PyTorch's message explains how to run what is in the file.
+            reason = (str(error).splitlines() or [""])[0].split(". ")[0]
             raise SerenadeError(
                 f"{self.path}: not a checkpoint that can be gone on from "
-                f"({type(error).__name__}: {error}); delete it to train anew"
+                f"({type(error).__name__}: {reason}); delete it to train anew"
             ) from None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's

@@ -49,9 +49,11 @@ class Checkpoint:
                 run.step, run.seconds = found["step"], found["seconds"]
                 run.sum, run.points = found["sum"], json.loads(found["points"])
         except Exception as error:  # noqa: BLE001 - a damaged file leads anywhere
+            # The rest of PyTorch's message explains how to run what is in the file.
+            reason = (str(error).splitlines() or [""])[0].split(". ")[0]
             raise SerenadeError(
                 f"{self.path}: not a checkpoint that can be gone on from "
-                f"({type(error).__name__}: {error}); delete it to train anew"
+                f"({type(error).__name__}: {reason}); delete it to train anew"
             ) from None
         if not same:
             raise SerenadeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 Network: TypeAlias = SpeechTransformer | NPC
 
 
+_MOST_LAYERS = 256
+_LARGEST = 100_000  # width and the like: what is beyond was damaged, and fills the memory
+
+
 def build(settings: EncoderSettings, seed: int | None = None) -> Network:
     """A network with random weights.
 
@@ -29,7 +34,11 @@ def build(settings: EncoderSettings, seed: int | None = None) -> Network:
     """
     stated = settings.network
     problem = ""
-    if isinstance(stated, NPCSettings):
+    numbers = [value for value in dataclasses.astuple(stated) if isinstance(value, int)]
+    depth = stated.blocks if isinstance(stated, NPCSettings) else stated.layers
+    if not 0 < depth <= _MOST_LAYERS or min(numbers) < 0 or max(numbers) > _LARGEST:
+        problem = "sizes that no encoder has"
+    elif isinstance(stated, NPCSettings):
         room = stated.kernel - stated.mask - 2 * stated.blocks
         if stated.kernel % 2 == 0 or stated.mask % 2 == 0 or room < 2:
             problem = "kernel and mask must be odd, and the kernel wider than every block's mask"

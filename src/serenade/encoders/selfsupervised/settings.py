@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from serenade.encoders.selfsupervised.front import HOP, RATE, FrontEnd
 from serenade.errors import ModelError
+from serenade.features.parameters import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,12 +150,11 @@ class EncoderSettings:
                 field: tuple(value) if isinstance(value, list) else value
                 for field, value in stated["network"].items()
             }
-            return cls(
-                name,
-                FrontEnd(**stated["front"]),
-                network(**sizes),
-                Alterations(**stated["alterations"]),
-            )
+            parts = (FrontEnd, stated["front"]), (network, sizes), (Alterations, stated["alterations"])
+            for kind, values in parts:
+                if problem := misfit(kind, values):
+                    raise ValueError(problem)
+            return cls(name, *(kind(**values) for kind, values in parts))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
                 f"{source}: not the configuration of TERA, AALBERT or NPC ({error}); give a folder "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.errors import ModelError
 from serenade.features import MFCC40
+from serenade.features.parameters import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +78,8 @@ class Settings:
             ModelError: something else; the message names the source.
         """
         try:
+            if problem := misfit(cls, stated):
+                raise ValueError(problem)
             return cls(**stated)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ModelError(f"{source}: not settings of Speech2Vec ({error})") from None
