@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 RATE = 16000
 """Sampling rate in Hz that everything in this package works at unless told otherwise."""
 
-MOST = 1 << 26
-"""Most samples that `read` holds, over an hour at 16 kHz: a small file may state a week."""
+MOST = 50_000_000
+"""Most samples that `read` holds, 52 minutes at 16 kHz: a small file may state a week."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

