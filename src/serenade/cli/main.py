@@ -27,6 +27,7 @@ _COMMANDS = {
     "systems": "what can be trained and evaluated",
     "corpora": "what corpora are known, and what is wrong with one on disk",
     "cache": "the extracted features that are kept, and how to clear them",
+    "doctor": "what is installed and whether it works, for bug reports",
 }
 
 

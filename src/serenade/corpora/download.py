@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
+from serenade.addresses import is_safe
 from serenade.corpora.files import absolute
 from serenade.errors import CorpusError, MissingExtraError
 
@@ -34,7 +37,7 @@ def fetch(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
         The folder.
 
     Raises:
-        CorpusError: the download fails, its checksum differs, its names lead out of the
+        CorpusError: not an https address, the download fails, its checksum differs, its names lead out of the
             folder, or the destination holds something else.
         MissingExtraError: pooch is not installed.
     """
@@ -42,8 +45,9 @@ def fetch(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
     asked = {"url": url, "checksum": checksum}
     marker = target / MARKER
     if marker.is_file():
-        if json.loads(marker.read_text(encoding="utf-8")) == asked:
-            return target
+        with contextlib.suppress(ValueError):  # a damaged marker is another download's
+            if json.loads(marker.read_text(encoding="utf-8")) == asked:
+                return target
         raise CorpusError(f"{target}: holds another download; choose another folder")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CorpusError(f"{target}: is there and not a download; choose a new folder")
@@ -62,6 +66,8 @@ def fetch(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
 
 def _retrieve(url: str, checksum: str, archive: Path) -> None:
     """Download to `archive`; a file there that has the checksum is taken as it is."""
+    if not is_safe(url):
+        raise CorpusError(f"{url}: not an https address; what it gives could be anybody's")
     try:
         import pooch
         import requests
@@ -93,7 +99,8 @@ def unpack(archive: Path, folder: Path) -> None:
             for entry in packed.infolist():
                 _check_entry(archive, entry)
             packed.extractall(folder)
-    except (zipfile.BadZipFile, EOFError) as error:
+    # NotImplementedError and RuntimeError: a compression or a password nobody has.
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
         raise CorpusError(f"{archive}: a damaged zip file ({error}); download it anew") from error
 
 

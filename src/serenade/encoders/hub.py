@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from serenade.addresses import is_safe
 from serenade.errors import MissingExtraError, ModelError
 from serenade.features.cache import cache_folder
 from serenade.files import whole
@@ -44,6 +45,8 @@ def download(model_id: str) -> tuple[Path, Path]:
     """
     folder = cache_folder() / "hub" / model_id.replace("/", "--")
     config, weights = folder / "config.json", folder / "model.safetensors"
+    if not is_safe(endpoint):
+        raise ModelError(f"HF_ENDPOINT={endpoint}: not an https address; give one")
     for file in (config, weights):
         if not file.is_file():
             fetch(model_id, file.name, file)
@@ -80,6 +83,8 @@ def fetch(model_id: str, name: str, target: Path) -> Path:
             whole(target) as unfinished,
         ):
             response.raise_for_status()
+            if not all(is_safe(answer.url) for answer in (*response.history, response)):
+                raise ValueError("it leads to an address without https")
             _write(response, unfinished, f"downloading {model_id}")
     except (requests.RequestException, OSError, ValueError) as error:
         raise ModelError(

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,20 @@ def _content_hash(file: str, size: int, changed: int) -> str:  # noqa: ARG001 - 
         return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
 
 
+class CacheWarning(UserWarning):
+    """Something could not be kept: results are right, and computed anew each time."""
+
+
+@functools.cache
+def _warn(folder: Path, problem: str) -> None:
+    """Warn of a folder and a problem once."""
+    message = (
+        f"{folder}: {problem}; nothing is kept there, so features are computed each time: free "
+        f"some space, or set {FOLDER_VARIABLE} to a folder that can be written"
+    )
+    warnings.warn(message, CacheWarning, stacklevel=4)
+
+
 @dataclasses.dataclass
 class Cache:
     """A folder of feature matrices.
@@ -146,14 +161,25 @@ class Cache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError):
-            path.unlink(missing_ok=True)  # half a file after a power cut: made again
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)  # half a file after a power cut: made again
             return None
         with contextlib.suppress(OSError):  # a cache that may only be read still serves
             os.utime(path)
         return matrix
 
     def put(self, key: str, matrix: NDArray[np.float32]) -> None:
-        """Keep a matrix under a name, whole or not at all."""
+        """Keep a matrix under a name, whole or not at all.
+
+        Where the folder cannot be written, or the disk is full, it is not kept: a CacheWarning
+        says so once per process and folder.
+        """
+        try:
+            self._put(key, matrix)
+        except OSError as error:
+            _warn(self.folder, error.strerror or str(error))
+
+    def _put(self, key: str, matrix: NDArray[np.float32]) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}.tmp")
@@ -162,7 +188,8 @@ class Cache:
                 np.save(file, matrix, allow_pickle=False)
             unfinished.replace(path)
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             raise
         self._unchecked += matrix.nbytes
         if self._unchecked > self._bound() // 16:
