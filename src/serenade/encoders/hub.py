@@ -46,7 +46,10 @@ def download(model_id: str) -> tuple[Path, Path]:
     folder = cache_folder() / "hub" / model_id.replace("/", "--")
     config, weights = folder / "config.json", folder / "model.safetensors"
     if not is_safe(endpoint):
-        raise ModelError(f"HF_ENDPOINT={endpoint}: not an https address; give one")
+        raise ModelError(
+            f"{model_id}: could not be downloaded from {endpoint} (no https address); check "
+            "HF_ENDPOINT, or give the path of the weights"
+        )
     for file in (config, weights):
         if not file.is_file():
             fetch(model_id, file.name, file)
