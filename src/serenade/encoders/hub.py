@@ -45,11 +45,6 @@ def download(model_id: str) -> tuple[Path, Path]:
     """
     folder = cache_folder() / "hub" / model_id.replace("/", "--")
     config, weights = folder / "config.json", folder / "model.safetensors"
-    if not is_safe(endpoint):
-        raise ModelError(
-            f"{model_id}: could not be downloaded from {endpoint} (no https address); check "
-            "HF_ENDPOINT, or give the path of the weights"
-        )
     for file in (config, weights):
         if not file.is_file():
             fetch(model_id, file.name, file)
@@ -79,6 +74,8 @@ def fetch(model_id: str, name: str, target: Path) -> Path:
     address = f"{endpoint.rstrip('/')}/{model_id}/resolve/main/{name}"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if not is_safe(address):
+            raise ValueError("no https address")
         # Compressed on the way, the length would be another one.
         headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
         with (
