@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 
@@ -9,6 +10,9 @@ import click
 
 import serenade
 from serenade.errors import SerenadeError
+
+# What a disk or its owner refuses, and no error of this package.
+_OUTER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 _COMMANDS = {
     "predict": "the emotion of recordings, folders of them, or emotions over time",
@@ -69,4 +73,12 @@ def main() -> None:
         cli()
     except SerenadeError as error:
         click.echo(f"serenade: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OUTER:
+            raise
+        place = error.filename or "a file that is written"
+        click.echo(
+            f"serenade: {place}: {error.strerror}; free some space or name another folder", err=True
+        )
         sys.exit(1)

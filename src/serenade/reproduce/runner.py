@@ -136,9 +136,10 @@ class Runner:
             raise SerenadeError("not run yet")
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
         report = self._evaluated(run)
-        report.to_json(kept)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(report.to_markdown(), "utf-8")
         report.to_figures(folder)
+        report.to_json(kept)  # last: where it is, the run is complete
         return report
 
     def kept(self, name: str) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -149,10 +150,19 @@ class Checkpoint(Callback):  # type: ignore[misc]
             "best": None if self.best is None else self.best.state(),
             "finished": self.finished,
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(f".{os.getpid()}.tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, unfinished)
+            unfinished.replace(self.path)
+        except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise SerenadeError(
+                f"{self.path}: cannot be written ({reason}); free some space or name another "
+                "folder, then repeat the command: it goes on after the last epoch kept"
+            ) from None
 
 
 def run_key(stated: Mapping[str, Any], *parts: Clips | None) -> str:

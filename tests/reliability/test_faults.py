@@ -1,0 +1,225 @@
+"""Kills, full disks, folders that may not be written, and two processes at one place."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import serenade
+from serenade.features import Segment, extract
+from serenade.features.cache import Cache, CacheWarning
+from serenade.features.mfcc import MFCC40
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A folder on a disk of 64 KB; skips where none may be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("no small disk may be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    for name in "abcdefgh":
+        noise = 0.1 * rng.standard_normal(16000)
+        soundfile.write(tmp_path / f"{name}.wav", noise, 16000)
+    return [str(tmp_path / f"{name}.wav") for name in "abcdefgh"]
+
+
+def child(code, *arguments, limit=None, **environment):
+    """A Python process; `limit` is the largest file it may write, in bytes."""
+    start = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    if limit is not None:
+        start += f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", start + code, *map(str, arguments)],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+EXTRACT = """
+import sys, warnings
+from pathlib import Path
+from serenade.features import Segment, extract
+from serenade.features.cache import Cache
+from serenade.features.mfcc import MFCC40
+warnings.simplefilter("always")
+found = extract([Segment(f) for f in sys.argv[2:]], MFCC40(), cache=Cache(Path(sys.argv[1])), jobs=1)
+print(len(found), sum(float(m.sum()) for m in found))
+"""
+
+
+def test_extraction_goes_on_without_room_for_the_cache(recordings, tmp_path):
+    """No file may be larger than 1 kB: every entry's write fails half-way."""
+    cache = tmp_path / "cache"
+    with child(EXTRACT, cache, *recordings, limit=1024) as process:
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert errors.count("CacheWarning") == 1
+    assert "nothing is kept there" in errors
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+    whole = extract([Segment(f) for f in recordings], MFCC40(), cache=Cache(cache), jobs=1)
+    assert output.split()[0] == "8"
+    assert float(output.split()[1]) == pytest.approx(sum(float(m.sum()) for m in whole), rel=1e-6)
+
+
+def test_extraction_and_predicting_go_on_on_a_full_disk(full, recordings, monkeypatch):
+    cache = Cache(full / "cache")
+    with pytest.warns(CacheWarning, match="No space left on device"):
+        found = extract([Segment(f) for f in recordings], MFCC40(), cache=cache, jobs=1)
+    assert len(found) == 8
+    # What did fit is whole, and served.
+    kept = list((full / "cache").rglob("*.npy"))
+    assert all(cache.get(path.stem) is not None for path in kept)
+    assert not list((full / "cache").rglob("*.tmp"))
+    monkeypatch.setenv("SERENADE_CACHE", str(full / "cache"))
+    assert serenade.load().predict(EXAMPLE).emotion
+
+
+def test_a_folder_that_is_a_file_or_may_not_be_written(recordings, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    places = [tmp_path / "file" / "cache"]
+    if Path("/proc/1").is_dir():
+        places.append(Path("/proc/1/cache"))  # not even root makes a folder there
+    for place in places:
+        with pytest.warns(CacheWarning, match="features are computed each time"):
+            found = extract([Segment(recordings[0])], MFCC40(), cache=Cache(place), jobs=1)
+        assert found[0].shape[1] == MFCC40().dims if hasattr(MFCC40(), "dims") else True
+        monkeypatch.setenv("SERENADE_CACHE", str(place))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # predicting does not even look
+            assert serenade.load().predict(EXAMPLE).emotion
+
+
+def test_a_command_without_room_says_so_on_one_line(tmp_path):
+    code = "import sys; from serenade.cli import main; main()"
+    arguments = ["predict", EXAMPLE, "--timeline", "--out", tmp_path / "out.json"]
+    with child(code, *arguments, limit=10) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    assert errors.startswith("serenade: ")
+    assert "File too large; free some space" in errors
+
+
+def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):
+    pytest.importorskip("skorch")
+    import types
+
+    import torch
+
+    from serenade.errors import SerenadeError
+    from serenade.training.checkpoint import Checkpoint
+
+    module = torch.nn.Linear(3, 2)
+    net = types.SimpleNamespace(
+        device="cpu",
+        module_=module,
+        optimizer_=torch.optim.Adam(module.parameters()),
+        history=types.SimpleNamespace(to_list=list),
+    )
+    kept = Checkpoint(tmp_path / "run.pt", None)
+    kept.close(net)
+    before = (tmp_path / "run.pt").read_bytes()
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(SerenadeError, match=r"run\.pt: cannot be written.*free some space"):
+            kept.close(net)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "run.pt").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_two_extractions_at_once_share_a_cache(recordings, tmp_path):
+    both = [child(EXTRACT, tmp_path / "cache", *recordings) for _ in range(2)]
+    found = []
+    for process in both:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        assert "Warning" not in errors
+        found.append(output)
+    assert found[0] == found[1]
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 8
+    assert not list((tmp_path / "cache").rglob("*.tmp"))
+
+
+EVALUATE = ("evaluate", "lld-svm", "synthetic", "--labels", "angry,sad", "--jobs", "1")
+
+
+def reported(folder):
+    """What a run's report says of the speech, without when and how fast."""
+    import json
+
+    found = json.loads((folder / "report.json").read_text("utf-8"))
+    return found["metrics"], found["confusion"]
+
+
+def test_two_evaluations_at_once_in_one_run_folder(tmp_path):
+    """Both make the corpus, fill the cache and write the report; each file is whole."""
+    code = "from serenade.cli import main; main()"
+    arguments = [*EVALUATE, "--root", tmp_path / "speech", "--out", tmp_path / "run"]
+    environment = {"SERENADE_CACHE": str(tmp_path / "cache")}
+    with child(code, *EVALUATE, "--root", tmp_path / "speech", "--out", tmp_path / "alone",
+               **environment) as process:  # fmt: skip
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors
+    both = [child(code, *arguments, SERENADE_CACHE=str(tmp_path / "other")) for _ in range(2)]
+    for process in both:
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors
+    assert reported(tmp_path / "run") == reported(tmp_path / "alone")
+    assert not [path for path in (tmp_path / "run").rglob("*") if "tmp" in path.name]
+
+
+def test_an_evaluation_that_was_killed_is_repeated_to_the_same_report(tmp_path):
+    code = "from serenade.cli import main; main()"
+    out, cache = tmp_path / "run", tmp_path / "cache"
+    arguments = [*EVALUATE, "--root", tmp_path / "speech", "--out", out]
+    process = child(code, *arguments, SERENADE_CACHE=str(cache))
+    begun = time.monotonic()
+    while len(list(cache.rglob("*.npy"))) < 5:  # in the middle of extraction
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - begun < 120
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not out.exists()
+    entries = Cache(cache / "features")
+    for path in cache.rglob("*.npy"):
+        assert entries.get(path.stem) is not None
+    for place, kept in ((out, cache), (tmp_path / "unbroken", tmp_path / "fresh")):
+        with child(code, *EVALUATE, "--root", tmp_path / "speech", "--out", place,
+                   SERENADE_CACHE=str(kept)) as again:  # fmt: skip
+            _, errors = again.communicate(timeout=240)
+            assert again.returncode == 0, errors
+    assert reported(out) == reported(tmp_path / "unbroken")
