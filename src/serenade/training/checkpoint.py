@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.history import History
 
+from serenade.encoders.states import save_state
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
@@ -150,19 +149,7 @@ class Checkpoint(Callback):  # type: ignore[misc]
             "best": None if self.best is None else self.best.state(),
             "finished": self.finished,
         }
-        unfinished = self.path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(state, unfinished)
-            unfinished.replace(self.path)
-        except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise SerenadeError(
-                f"{self.path}: cannot be written ({reason}); free some space or name another "
-                "folder, then repeat the command: it goes on after the last epoch kept"
-            ) from None
+        save_state(state, self.path)
 
 
 def run_key(stated: Mapping[str, Any], *parts: Clips | None) -> str:

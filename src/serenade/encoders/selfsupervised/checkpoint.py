@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from serenade.encoders.states import save_state
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ class Checkpoint:
             "sum": run.sum,
             "points": json.dumps(run.points),
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_suffix(f".{os.getpid()}.tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self.path)
+        save_state(state, self.path)
         self._written = time.monotonic()
 
     def remove(self) -> None:
