@@ -5,8 +5,8 @@
 Inputs are made on the spot and decided by their number: recordings of 23 formats cut at every byte
 of their header, headers that cannot be, odd samples, tags, hours of silence in a small file, sparse
 files of 4 GB, random damage; arrays and streams; manifests, recipes, folds, word vectors, model
-folders and checkpoints. Each is used in a worker process with 10 s of wall time and 500 MB of
-resident memory. Linux only. `--only TARGET --number N` repeats one case.
+folders and checkpoints. Each is used in a worker process with 10 s of processor time (and 120 s on
+the clock) and 500 MB of resident memory. Linux only. `--only TARGET --number N` repeats one case.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from fuzzing.targets import TARGETS
 from fuzzing.workers import MEGABYTES, SECONDS, Verdict, judge
 from kept import keep
 
+from serenade.evaluation.run import versions
+
 
 def run(
     count: int, first: int = 0, only: str | None = None, number: int | None = None
@@ -37,8 +39,6 @@ def run(
         only: this target alone, with all of the inputs.
         number: this case alone.
     """
-    from serenade.evaluation.run import versions
-
     begun = time.monotonic()
     verdicts: list[Verdict] = []
     for target, (_, share) in TARGETS.items():
@@ -49,8 +49,8 @@ def run(
         for verdict in judge(target, numbers):
             verdicts.append(verdict)
             if verdict.bad:
-                print(f"{verdict.target} {verdict.number} {verdict.name}: {verdict.outcome}\n"
-                      f"{verdict.detail}", flush=True)  # fmt: skip
+                case = f"{verdict.target} {verdict.number} {verdict.name}"
+                print(f"{case}: {verdict.outcome}\n{verdict.detail}", flush=True)
         print(f"{target}: {size} tried, {time.monotonic() - begun:.0f} s", flush=True)
     return {
         "inputs": len(verdicts),
@@ -79,11 +79,11 @@ def _summary(verdicts: list[Verdict]) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
+    limits = f"{result['limits']['seconds']:g} s of processor time and {result['limits']['megabytes']} MB"
     lines = [
         "# Damaged input",
         "",
-        f"{result['inputs']:,} inputs, each with {result['limits']['seconds']:g} s and "
-        f"{result['limits']['megabytes']} MB of resident memory.",
+        f"{result['inputs']:,} inputs, each with {limits} of resident memory.",
         "Made by `benchmarks/fuzz.py`, which says how.",
         "",
         "| given to | inputs | results | typed errors | neither | slowest | most memory |",

@@ -219,14 +219,20 @@ def _signals() -> Iterator[Sound]:
     }
     for name, signal in odd.items():
         for subtype in ("PCM_24", "PCM_32", "FLOAT", "DOUBLE"):
-            yield _samples(f"{name} {subtype}", np.nan_to_num(signal, nan=0.0)
-                           if "PCM" in subtype else signal, RATE, subtype)
+            yield _samples(
+                f"{name} {subtype}",
+                np.nan_to_num(signal, nan=0.0) if "PCM" in subtype else signal,
+                RATE,
+                subtype,
+            )
     for rate in (1, 7, 1000, 4000, 8001, 44100, 96000, 384_000, 768_000, 768_001, 10_000_000):
         yield _samples(f"speech at {rate} Hz", base, rate, "PCM_16")
     for channels in (2, 3, 8, 64, 65, 255, 1024):
         shape = np.repeat(base[:4000, None], channels, axis=1)
         yield _samples(f"{channels} channels", shape, RATE, "PCM_16")
-        yield _samples(f"{channels} channels, one of them", shape * np.eye(1, channels), RATE, "FLOAT")
+        yield _samples(
+            f"{channels} channels, one of them", shape * np.eye(1, channels), RATE, "FLOAT"
+        )
     yield _samples("channels that cancel", np.stack([base, -base], axis=1), RATE, "FLOAT")
 
 
@@ -242,7 +248,11 @@ def _tagged() -> Iterator[Sound]:
     mp3 = whole("mp3")
     for size in (0, 1, 127, 128, 10_000, 4_000_000):
         stated = bytes((size >> 7 * place) & 127 for place in (3, 2, 1, 0))
-        for name, header in (("honest", stated), ("lying", b"\x7f\x7f\x7f\x7f"), ("short", bytes(4))):
+        for name, header in (
+            ("honest", stated),
+            ("lying", b"\x7f\x7f\x7f\x7f"),
+            ("short", bytes(4)),
+        ):
             tag = b"ID3\4\0\0" + header + bytes(size)
             yield Sound(
                 f"mp3 {name} tag of {size}", lambda path, tag=tag: path.write_bytes(tag + mp3)
@@ -264,12 +274,19 @@ def _large() -> Iterator[Sound]:
 
 
 def _silent(kind: str, hours: float, path: Path) -> None:
+    path.write_bytes(_encoded(kind, hours))
+
+
+@functools.lru_cache(maxsize=1)  # the three uses of a file follow each other
+def _encoded(kind: str, hours: float) -> bytes:
     container, subtype = WRITTEN[kind]
     block = np.zeros(60 * RATE, np.float32)
-    with soundfile.SoundFile(path, "w", RATE, 1, subtype, format=container) as file:
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", RATE, 1, subtype, format=container) as file:
         file.write(np.tile(tone(), 3))
         for _ in range(round(hours * 60)):
             file.write(block)
+    return buffer.getvalue()
 
 
 def _sparse(size: int, start: str, path: Path) -> None:

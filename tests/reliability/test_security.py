@@ -38,7 +38,9 @@ def dangers(text):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names]
             modules = names if isinstance(node, ast.Import) else [node.module or ""]
-            found += [m for m in modules if m.split(".")[0] in {"pickle", "dill", "shelve", "marshal"}]
+            found += [
+                m for m in modules if m.split(".")[0] in {"pickle", "dill", "shelve", "marshal"}
+            ]
         if not isinstance(node, ast.Call):
             continue
         name = name_of(node.func)
@@ -107,7 +109,7 @@ def test_a_pickle_in_a_model_folder_is_refused_unexecuted(evil, tmp_path):
         import soundfile
 
         soundfile.write(tmp_path / "clip.wav", clip, 16000)
-        with pytest.raises(ModelError, match="copy the model|cannot run it"):
+        with pytest.raises(ModelError, match=r"copy the model|cannot run it"):
             serenade.load(folder).enrol([tmp_path / "clip.wav"])
     assert not (tmp_path / "executed").exists()
 

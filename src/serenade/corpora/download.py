@@ -37,8 +37,8 @@ def fetch(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
         The folder.
 
     Raises:
-        CorpusError: not an https address, the download fails, its checksum differs, its names lead out of the
-            folder, or the destination holds something else.
+        CorpusError: not an https address, the download fails, its checksum differs, its names lead
+            out of the folder, or the destination holds something else.
         MissingExtraError: pooch is not installed.
     """
     target = absolute(destination)

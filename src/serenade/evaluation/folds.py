@@ -170,7 +170,11 @@ def read_folds(
 def _item(file: object, start: object, end: object) -> Item:
     """A written item; a TypeError where it is none."""
     times = [time for time in (start, end) if time is not None]
-    if start is None or not isinstance(file, str) or not all(type(t) in {int, float} for t in times):
+    if (
+        start is None
+        or not isinstance(file, str)
+        or not all(type(t) in {int, float} for t in times)
+    ):
         raise TypeError(f"an item of {file!r:.60}, {start!r:.60}, {end!r:.60}")
     return Item(file, start, end)  # type: ignore[arg-type]
 

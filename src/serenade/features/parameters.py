@@ -38,7 +38,9 @@ def misfit(kind: type, values: Mapping[str, Any]) -> str:
         if field.name in values and not _fits(values[field.name], hints[field.name]):
             stated = hints[field.name]
             wanted = stated.__name__ if stated in _SCALARS else str(stated)
-            return f"{field.name} is {wanted.replace('typing.', '')}, got {_shown(values[field.name])}"
+            return (
+                f"{field.name} is {wanted.replace('typing.', '')}, got {_shown(values[field.name])}"
+            )
     return ""
 
 
@@ -53,21 +55,25 @@ def _shown(value: Any) -> str:
 
 def _fits(value: Any, hint: Any) -> bool:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    fits = True
     if hint is None or hint is type(None):
-        return value is None
-    if hint is float:
+        fits = value is None
+    elif hint is float:
         # Beyond what a float holds, an integer is as little a number as NaN.
-        return type(value) in {int, float} and value == value and abs(value) < 1e308  # noqa: PLR0124
-    if hint in _SCALARS:
-        return type(value) is hint
-    if origin is typing.Literal:
-        return any(type(value) is type(part) and value == part for part in parts)
-    if origin in {typing.Union, types.UnionType}:
-        return any(_fits(value, part) for part in parts)
-    if origin is tuple and parts:
-        if not isinstance(value, tuple):
-            return False
-        if parts[-1] is Ellipsis:
-            return all(_fits(item, parts[0]) for item in value)
-        return len(value) == len(parts) and all(map(_fits, value, parts))
-    return True
+        fits = type(value) in {int, float} and abs(value) < 1e308
+    elif hint in _SCALARS:
+        fits = type(value) is hint
+    elif origin is typing.Literal:
+        fits = any(type(value) is type(part) and value == part for part in parts)
+    elif origin in {typing.Union, types.UnionType}:
+        fits = any(_fits(value, part) for part in parts)
+    elif origin is tuple and parts:
+        of_one = (
+            parts[:1] * len(value) if parts[-1] is Ellipsis and isinstance(value, tuple) else parts
+        )
+        fits = (
+            isinstance(value, tuple)
+            and len(value) == len(of_one)
+            and all(map(_fits, value, of_one))
+        )
+    return fits

@@ -144,7 +144,9 @@ class Population:
             raise ValueError("its arrays are no floats")
         if not all((np.abs(array) < _MOST).all() for array in arrays.values()):
             raise ValueError("its arrays are not finite")
-        variances = [array for name, array in arrays.items() if name.endswith(("within", "between"))]
+        variances = [
+            array for name, array in arrays.items() if name.endswith(("within", "between"))
+        ]
         if any((array < 0).any() for array in variances):
             raise ValueError("a variance is negative")
         return cls(**{k: v.astype(np.float64) for k, v in arrays.items()}, neutral=neutral)

@@ -69,7 +69,14 @@ def load(file: Path) -> tuple[EncoderSettings, Network]:
             raise _VariantError("it holds neither a Transformer nor an NPC")
         network = build(settings)
         network.load_state_dict(weights)
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ModelError(
             f"{file}: not a checkpoint of TERA, AALBERT or NPC that can be used "

@@ -150,11 +150,16 @@ class EncoderSettings:
                 field: tuple(value) if isinstance(value, list) else value
                 for field, value in stated["network"].items()
             }
-            parts = (FrontEnd, stated["front"]), (network, sizes), (Alterations, stated["alterations"])
+            parts = (
+                (FrontEnd, stated["front"]),
+                (network, sizes),
+                (Alterations, stated["alterations"]),
+            )
             for kind, values in parts:
                 if problem := misfit(kind, values):
                     raise ValueError(problem)
-            return cls(name, *(kind(**values) for kind, values in parts))
+            front, alterations = FrontEnd(**stated["front"]), Alterations(**stated["alterations"])
+            return cls(name, front, network(**sizes), alterations)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
                 f"{source}: not the configuration of TERA, AALBERT or NPC ({error}); give a folder "

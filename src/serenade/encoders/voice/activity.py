@@ -76,7 +76,7 @@ class VoiceActivity:
         A file of kilobytes can hold days of it; the network's answer no longer moves by then.
         """
         run = np.ones(len(frames), dtype=np.bool_)
-        for place, sounding in enumerate(frames.any(axis=1)):
+        for place, sounding in enumerate(map(np.any, frames)):
             self._silent = 0 if sounding else self._silent + 1
             run[place] = self._silent <= _SETTLED
         if run.all():

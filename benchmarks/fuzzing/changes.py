@@ -1,0 +1,46 @@
+"""Values and JSON data changed at random."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+
+def pick(rng: np.random.Generator, values: list[Any]) -> Any:
+    """One of the values, as it stands."""
+    return values[int(rng.integers(len(values)))]
+
+
+_ODD = [
+    *(None, [], {}, "", "x" * 3000, -1, 0, 2**70, 1.5, float("nan"), float("inf"), True, [[]]),
+    *(["x"], {"a": {}}, "\ud800", "../../etc/passwd", [None] * 100, 10**9, -(2**63), "/dev/zero"),
+    "http://127.0.0.1:1/x",
+]
+
+
+def changed(content: Any, rng: np.random.Generator) -> Any:
+    """JSON data with one to three of its values replaced or removed."""
+    content = json.loads(json.dumps(content))
+    for _ in range(int(rng.integers(1, 4))):
+        found = list(places(content))
+        if not found:
+            break
+        parent, key = pick(rng, found)
+        if rng.random() < 0.2:
+            del parent[key]
+        else:
+            parent[key] = pick(rng, _ODD)
+    return content
+
+
+def places(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container inside with a key or index."""
+    if isinstance(content, dict | list):
+        for key in list(content) if isinstance(content, dict) else range(len(content)):
+            yield content, key
+            yield from places(content[key])
