@@ -79,11 +79,11 @@ def _summary(verdicts: list[Verdict]) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
-    limits = f"{result['limits']['seconds']:g} s of processor time and {result['limits']['megabytes']} MB"
+    seconds, megabytes = result["limits"]["seconds"], result["limits"]["megabytes"]
     lines = [
         "# Damaged input",
         "",
-        f"{result['inputs']:,} inputs, each with {limits} of resident memory.",
+        f"{result['inputs']:,} inputs; each had {seconds:g} s of processor time, {megabytes} MB.",
         "Made by `benchmarks/fuzz.py`, which says how.",
         "",
         "| given to | inputs | results | typed errors | neither | slowest | most memory |",

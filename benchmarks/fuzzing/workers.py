@@ -53,13 +53,19 @@ class Verdict:
         return self.outcome in {"traceback", "hang", "memory", "crash"}
 
 
-def judge(target: str, numbers: Iterable[int]) -> Iterator[Verdict]:
-    """Run cases of a target one by one in a worker; a worker that is lost is replaced."""
+def judge(target: str, numbers: Iterable[int], seconds: float = SECONDS) -> Iterator[Verdict]:
+    """Run cases of a target one by one in a worker; a worker that is lost is replaced.
+
+    Args:
+        target: a name of `targets.TARGETS`, or of `traps.TRAPS`.
+        numbers: of the cases.
+        seconds: of processor time that a case may take.
+    """
     worker: _Worker | None = None
     try:
         for number in numbers:
             worker = worker or _Worker(target)
-            verdict = worker.run(number)
+            verdict = worker.run(number, seconds)
             if verdict.outcome in {"hang", "crash", "memory"}:
                 worker.stop()
                 worker = None
@@ -79,7 +85,7 @@ class _Worker:
         theirs.close()
         self._pipe.recv()  # ready
 
-    def run(self, number: int) -> Verdict:
+    def run(self, number: int, limit: float) -> Verdict:
         """One case; the clock starts when its input has been made."""
         name = f"case {number}"
         try:
@@ -87,9 +93,9 @@ class _Worker:
             if not self._pipe.poll(600):
                 return Verdict(self._target, number, name, "hang", "while it was made")
             name = self._pipe.recv()
-            if not self._answers():
-                detail = f"over {SECONDS:g} s, or {_WALL:g} s on the clock"
-                return Verdict(self._target, number, name, "hang", detail, SECONDS)
+            if not self._answers(limit):
+                detail = f"over {limit:g} s, or {_WALL:g} s on the clock"
+                return Verdict(self._target, number, name, "hang", detail, limit)
             outcome, detail, seconds, megabytes = self._pipe.recv()
         except (EOFError, OSError):
             self._process.join(5)
@@ -97,11 +103,11 @@ class _Worker:
             return Verdict(self._target, number, name, "crash", f"exit code {code}")
         if outcome != "traceback" and megabytes > MEGABYTES:
             outcome, detail = "memory", f"{megabytes:.0f} MB ({outcome})"
-        if seconds > SECONDS:
+        if seconds > limit:
             outcome, detail = "hang", f"{seconds:.1f} s ({outcome})"
         return Verdict(self._target, number, name, outcome, detail, seconds, megabytes)
 
-    def _answers(self) -> bool:
+    def _answers(self, limit: float) -> bool:
         """Wait for the verdict as long as the limits allow."""
         stat = Path(f"/proc/{self._process.pid}/stat")
 
@@ -111,7 +117,7 @@ class _Worker:
 
         before, begun = spent(), time.monotonic()
         while not self._pipe.poll(0.5):
-            if spent() - before > SECONDS or time.monotonic() - begun > _WALL:
+            if spent() - before > limit or time.monotonic() - begun > _WALL:
                 return False
         return True
 
@@ -125,9 +131,10 @@ class _Worker:
 def _work(target: str, pipe: Connection) -> None:
     """What the worker does: make a case, use it, tell."""
     from fuzzing.targets import TARGETS
+    from fuzzing.traps import TRAPS
 
     warnings.simplefilter("error")
-    make, _ = TARGETS[target]
+    make = TRAPS[target] if target in TRAPS else TARGETS[target][0]
     base = Path(tempfile.mkdtemp(prefix="serenade-fuzz-"))
     os.environ["SERENADE_CACHE"] = str(base / "cache")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:1"  # nobody answers there

@@ -1,0 +1,56 @@
+"""A sample of benchmarks/fuzz.py's ten thousand inputs, and of what its judge must catch."""
+
+import sys
+
+import pytest
+
+if sys.platform != "linux":
+    pytest.skip("limits and peaks are read from /proc", allow_module_level=True)
+
+from fuzzing.sounds import systematic
+from fuzzing.targets import TARGETS
+from fuzzing.workers import judge
+
+LARGE = 27  # the first sounds hold hours: the full run's business, but for half an hour of FLAC
+SAMPLES = {
+    "sound": (0, 1, *range(LARGE, 4700, 61)),  # every kind of case, then random damage
+    "samples": range(1000, 1025),
+    "manifest": range(1000, 1025),
+    "recipe": range(1000, 1020),
+    "folds": range(1000, 1020),
+    "words": range(1000, 1015),
+    "model": range(3000, 3012),
+    "checkpoint": range(1000, 1007),
+}
+
+
+def test_the_sample_is_of_every_way_in_and_every_kind_of_sound():
+    assert SAMPLES.keys() == TARGETS.keys()
+    assert LARGE < len(systematic()) < max(SAMPLES["sound"])
+
+
+@pytest.mark.parametrize("target", SAMPLES)
+def test_damaged_input_gives_a_result_or_a_typed_error(target):
+    verdicts = list(judge(target, SAMPLES[target]))
+    assert len(verdicts) == len(SAMPLES[target])
+    assert [verdict for verdict in verdicts if verdict.bad] == []
+    # Of damage that is always fatal, or never there, nothing would be learnt; a checkpoint's
+    # archive has checksums, and hardly any damage leaves one that can be used.
+    outcomes = {verdict.outcome for verdict in verdicts}
+    assert "result" in outcomes or target == "checkpoint"
+    assert len(outcomes) > 1
+
+
+@pytest.mark.parametrize(
+    ("trap", "outcome"),
+    [
+        ("hang", "hang"),
+        ("memory", "memory"),
+        ("traceback", "traceback"),
+        ("two lines", "traceback"),
+        ("crash", "crash"),
+    ],
+)
+def test_the_judge_catches(trap, outcome):
+    found = [verdict.outcome for verdict in judge(trap, range(3), seconds=0.5)]
+    assert found == [outcome, "result", outcome]
