@@ -59,10 +59,12 @@ class Sound:
     Args:
         name: of the case, which tells how it was made.
         write: writes the file at a path.
+        hours: how long it is, where that is long.
     """
 
     name: str
     write: Callable[[Path], object]
+    hours: float = 0.0
 
 
 def tone(seconds: float = 0.6) -> NDArray[np.float32]:
@@ -267,10 +269,16 @@ def _large() -> Iterator[Sound]:
     """Little files that hold hours, and large ones that hold nothing."""
     # Opus is decoded at about a thousand times real time: longer ones take longer, in step.
     for kind, hours in (("flac", 0.5), ("flac", 4), ("vorbis", 0.5), ("vorbis", 4), ("opus", 1)):
-        yield Sound(f"{hours} h of silence in {kind}", functools.partial(_silent, kind, hours))
+        yield Sound(
+            f"{hours} h of silence in {kind}", functools.partial(_silent, kind, hours), hours
+        )
     for start in ("silence", "speech"):
         for size in (2**31 - 100, 2**32 - 1):
-            yield Sound(f"sparse wav of {size}, {start}", functools.partial(_sparse, size, start))
+            yield Sound(
+                f"sparse wav of {size}, {start}",
+                functools.partial(_sparse, size, start),
+                size / 2 / RATE / 3600,
+            )
 
 
 def _silent(kind: str, hours: float, path: Path) -> None:

@@ -9,16 +9,12 @@ import json
 import string
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fuzzing import sounds
-from fuzzing.changes import changed, pick
-
-if TYPE_CHECKING:
-    from fuzzing.targets import Case
-
+from fuzzing.cases import Case, changed, pick
 
 _CELLS = [
     *("", "NaN", "nan", "inf", "1e308", "-1", "1e999", "NaT", "\0", "a" * 200_000, "🙂", '"'),
@@ -77,7 +73,7 @@ def manifest(number: int, folder: Path) -> Case:
         data = text.encode(pick(rng, ["utf-16", "utf-8-sig", "utf-32"]), "replace")
     path = folder / f"m.{'tsv' if tab else 'csv'}"
     path.write_bytes(data)
-    return f"manifest {number}", lambda: corpora.open(path)
+    return Case(f"manifest {number}", lambda: corpora.open(path))
 
 
 def recipe(number: int, folder: Path) -> Case:  # noqa: ARG001
@@ -110,7 +106,7 @@ def recipe(number: int, folder: Path) -> Case:  # noqa: ARG001
         chosen, found = options.settings(name, kind, words)
         return chosen.features(found)
 
-    return f"recipe {number}: {str(parts if protocol else words)[:120]}", act
+    return Case(f"recipe {number}: {str(parts if protocol else words)[:120]}", act)
 
 
 def folds(number: int, folder: Path) -> Case:
@@ -133,7 +129,7 @@ def folds(number: int, folder: Path) -> Case:
         found = read_folds(path, corpus.table, corpus.root)
         return check(found, corpus.table, speaker_independent=False)
 
-    return f"folds {number}", act
+    return Case(f"folds {number}", act)
 
 
 def words(number: int, folder: Path) -> Case:
@@ -157,7 +153,7 @@ def words(number: int, folder: Path) -> Case:
         with gzip.open(path, "wb", 1) as file:
             for _ in range(1000):
                 file.write((b"0" if number else b"w 1\n") * (1 << 18))
-    return f"words {number}", lambda: load(path).vectors(["w1", "w99"])
+    return Case(f"words {number}", lambda: load(path).vectors(["w1", "w99"]))
 
 
 @functools.cache

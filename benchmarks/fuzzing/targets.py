@@ -1,8 +1,8 @@
 """What damaged input is given to: one function per way into the package.
 
-A target is called with a case's number and a folder of its own. It returns the case's name and a
-function that uses the input; what that returns or raises is judged by `workers`. What a target
-needs is imported when it is called: a worker holds the libraries of one target alone.
+A target is called with a number and a folder of its own, and returns a case; what its use returns
+or raises is judged by `workers`. What a target needs is imported when it is called: a worker holds
+the libraries of one target alone.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fuzzing import sounds
-from fuzzing.changes import pick
+from fuzzing.cases import Case, pick
 from fuzzing.tables import folds, manifest, recipe, words
 from fuzzing.weights import checkpoint, model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    Case = tuple[str, Callable[[], object]]
 
 
 def sound(number: int, folder: Path) -> Case:
@@ -31,7 +29,7 @@ def sound(number: int, folder: Path) -> Case:
     path = folder / "case"
     made.write(path)
     way = (_predict, _timeline, _read)[number % 3]
-    return f"{way.__name__[1:]}: {made.name}", lambda: way(path)
+    return Case(f"{way.__name__[1:]}: {made.name}", lambda: way(path), made.hours)
 
 
 def samples(number: int, folder: Path) -> Case:  # noqa: ARG001 - every target's
@@ -60,7 +58,7 @@ def samples(number: int, folder: Path) -> Case:  # noqa: ARG001 - every target's
         stream = _model().stream(rate)
         return stream.push(given), stream.push(given), stream.close()
 
-    return f"{'stream' if streamed else 'array'} {kind} {shape} at {rate!r}", act
+    return Case(f"{'stream' if streamed else 'array'} {kind} {shape} at {rate!r}", act)
 
 
 @functools.cache

@@ -6,13 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from fuzzing.cases import Case
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from fuzzing.targets import Case
 
 
 def _spin() -> object:
@@ -39,7 +38,7 @@ def _end() -> object:
 
 def _trap(spring: Callable[[], object]) -> Callable[[int, Path], Case]:
     def make(number: int, folder: Path) -> Case:
-        return f"case {number}", (folder.exists if number % 2 else spring)
+        return Case(f"case {number}", folder.exists if number % 2 else spring)
 
     return make
 

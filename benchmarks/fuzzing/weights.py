@@ -8,15 +8,12 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fuzzing import sounds
-from fuzzing.changes import changed, pick, places
-
-if TYPE_CHECKING:
-    from fuzzing.targets import Case
+from fuzzing.cases import Case, changed, pick, places
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -60,7 +57,7 @@ def model(number: int, folder: Path) -> Case:
         loaded = serenade.load(path)
         return loaded.predict(clip), loaded.enrol([clip]).predict(clip)
 
-    return f"model {number}: {name}", act
+    return Case(f"model {number}: {name}", act)
 
 
 def checkpoint(number: int, folder: Path) -> Case:
@@ -79,13 +76,13 @@ def checkpoint(number: int, folder: Path) -> Case:
             file.write_text(json.dumps(changed(json.loads(file.read_text("utf-8")), rng)), "utf-8")
         else:
             file.write_bytes(sounds.damaged(file.read_bytes(), rng, head=200))
-        return f"encoder folder {number}: {file.name}", lambda: encoders.load(place)
+        return Case(f"encoder folder {number}: {file.name}", lambda: encoders.load(place))
     if name == "speech2vec":
         from serenade.encoders.speech2vec import model as vectors
 
         path = folder / "network.safetensors"
         path.write_bytes(sounds.damaged(_speech2vec(), rng, head=600))
-        return f"speech2vec {number}", lambda: vectors.load(path)
+        return Case(f"speech2vec {number}", lambda: vectors.load(path))
     path = folder / "case.ckpt"
     if name == "training":
         from serenade.training.checkpoint import Checkpoint
@@ -96,13 +93,13 @@ def checkpoint(number: int, folder: Path) -> Case:
             net = _net()
             return Checkpoint(path, None).load(net)
 
-        return f"training checkpoint {number}", act
+        return Case(f"training checkpoint {number}", act)
     whole = (REPOSITORY / "tests" / "encoders" / "data" / f"{name}.ckpt").read_bytes()
     if rng.random() < 0.5:
         path.write_bytes(_changed_tensors(whole, rng))
     else:
         path.write_bytes(sounds.damaged(whole, rng, head=600))
-    return f"checkpoint {number}: {name}", lambda: official.load(path)
+    return Case(f"checkpoint {number}: {name}", lambda: official.load(path))
 
 
 def _changed_tensors(data: bytes, rng: np.random.Generator) -> bytes:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 SECONDS = 10.0  # of processor time, of all threads: others may share the machine
-_WALL = 120.0  # seconds on the clock in which even an input that waits for others is done
+PER_HOUR = 2.0  # seconds more for each hour of sound beyond the first
+_WALL = 600.0  # seconds on the clock in which even an input that waits for others is done
 MEGABYTES = 500
 _SPARE = 1500  # MB of address space above the worker's own at which it is stopped for sure
 
@@ -92,7 +93,8 @@ class _Worker:
             self._pipe.send(number)
             if not self._pipe.poll(600):
                 return Verdict(self._target, number, name, "hang", "while it was made")
-            name = self._pipe.recv()
+            name, hours = self._pipe.recv()
+            limit += PER_HOUR * max(0.0, hours - 1)
             if not self._answers(limit):
                 detail = f"over {limit:g} s, or {_WALL:g} s on the clock"
                 return Verdict(self._target, number, name, "hang", detail, limit)
@@ -138,23 +140,23 @@ def _work(target: str, pipe: Connection) -> None:
     base = Path(tempfile.mkdtemp(prefix="serenade-fuzz-"))
     os.environ["SERENADE_CACHE"] = str(base / "cache")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:1"  # nobody answers there
-    warm, use = make(3, _empty(base / "case"))
-    _outcome(use)
+    warm = make(3, _empty(base / "case"))
+    _outcome(warm.use)
     address = _status("VmSize") + (_SPARE << 20)
     resource.setrlimit(resource.RLIMIT_AS, (address, address))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    pipe.send(warm)
+    pipe.send(warm.name)
     while True:
         try:
             number = pipe.recv()
         except EOFError:
             shutil.rmtree(base, ignore_errors=True)
             return
-        name, use = make(number, _empty(base / "case"))
-        pipe.send(name)
+        case = make(number, _empty(base / "case"))
+        pipe.send((case.name, case.hours))
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
         begun = time.process_time()
-        outcome, detail = _outcome(use)
+        outcome, detail = _outcome(case.use)
         spent = time.process_time() - begun
         pipe.send((outcome, detail, spent, _status("VmHWM") / (1 << 20)))
 

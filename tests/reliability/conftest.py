@@ -1,6 +1,44 @@
 """The full forms of these tests are benchmarks, which import from their own folder."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+
+def _child(code, *arguments, limit=None, **environment):
+    start = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    if limit is not None:
+        start += f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", start + code, *map(str, arguments)],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def child():
+    """A Python process; `limit` is the largest file it may write, in bytes."""
+    return _child
+
+
+@pytest.fixture(scope="session")
+def outputs():
+    """What processes print, once all have ended well."""
+
+    def waited(*processes):
+        found = []
+        for process in processes:
+            output, errors = process.communicate(timeout=600)
+            assert process.returncode == 0, errors
+            found.append(output)
+        return found
+
+    return waited

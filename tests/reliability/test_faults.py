@@ -1,10 +1,7 @@
 """Kills, full disks, folders that may not be written, and two processes at one place."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -45,20 +42,6 @@ def recordings(tmp_path):
     return [str(tmp_path / f"{name}.wav") for name in "abcdefgh"]
 
 
-def child(code, *arguments, limit=None, **environment):
-    """A Python process; `limit` is the largest file it may write, in bytes."""
-    start = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-    if limit is not None:
-        start += f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", start + code, *map(str, arguments)],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 EXTRACT = """
 import sys, warnings
 from pathlib import Path
@@ -71,7 +54,7 @@ print(len(found), sum(float(m.sum()) for m in found))
 """
 
 
-def test_extraction_goes_on_without_room_for_the_cache(recordings, tmp_path):
+def test_extraction_goes_on_without_room_for_the_cache(recordings, tmp_path, child):
     """No file may be larger than 1 kB: every entry's write fails half-way."""
     cache = tmp_path / "cache"
     with child(EXTRACT, cache, *recordings, limit=1024) as process:
@@ -113,7 +96,7 @@ def test_a_folder_that_is_a_file_or_may_not_be_written(recordings, tmp_path, mon
             assert serenade.load().predict(EXAMPLE).emotion
 
 
-def test_a_command_without_room_says_so_on_one_line(tmp_path):
+def test_a_command_without_room_says_so_on_one_line(tmp_path, child):
     code = "import sys; from serenade.cli import main; main()"
     arguments = ["predict", EXAMPLE, "--timeline", "--out", tmp_path / "out.json"]
     with child(code, *arguments, limit=10) as process:
@@ -158,7 +141,7 @@ def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
 
 
-def test_two_extractions_at_once_share_a_cache(recordings, tmp_path):
+def test_two_extractions_at_once_share_a_cache(recordings, tmp_path, child):
     both = [child(EXTRACT, tmp_path / "cache", *recordings) for _ in range(2)]
     found = []
     for process in both:
@@ -169,56 +152,3 @@ def test_two_extractions_at_once_share_a_cache(recordings, tmp_path):
     assert found[0] == found[1]
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == 8
     assert not list((tmp_path / "cache").rglob("*.tmp"))
-
-
-EVALUATE = ("evaluate", "lld-svm", "synthetic", "--labels", "angry,sad", "--jobs", "1")
-
-
-def reported(folder):
-    """What a run's report says of the speech, without when and how fast."""
-    import json
-
-    found = json.loads((folder / "report.json").read_text("utf-8"))
-    return found["metrics"], found["confusion"]
-
-
-def test_two_evaluations_at_once_in_one_run_folder(tmp_path):
-    """Both make the corpus, fill the cache and write the report; each file is whole."""
-    code = "from serenade.cli import main; main()"
-    arguments = [*EVALUATE, "--root", tmp_path / "speech", "--out", tmp_path / "run"]
-    environment = {"SERENADE_CACHE": str(tmp_path / "cache")}
-    with child(code, *EVALUATE, "--root", tmp_path / "speech", "--out", tmp_path / "alone",
-               **environment) as process:  # fmt: skip
-        _, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, errors
-    both = [child(code, *arguments, SERENADE_CACHE=str(tmp_path / "other")) for _ in range(2)]
-    for process in both:
-        _, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, errors
-    assert reported(tmp_path / "run") == reported(tmp_path / "alone")
-    assert not [path for path in (tmp_path / "run").rglob("*") if "tmp" in path.name]
-
-
-def test_an_evaluation_that_was_killed_is_repeated_to_the_same_report(tmp_path):
-    code = "from serenade.cli import main; main()"
-    out, cache = tmp_path / "run", tmp_path / "cache"
-    arguments = [*EVALUATE, "--root", tmp_path / "speech", "--out", out]
-    process = child(code, *arguments, SERENADE_CACHE=str(cache))
-    begun = time.monotonic()
-    while len(list(cache.rglob("*.npy"))) < 5:  # in the middle of extraction
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() - begun < 120
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not out.exists()
-    entries = Cache(cache / "features")
-    for path in cache.rglob("*.npy"):
-        assert entries.get(path.stem) is not None
-    for place, kept in ((out, cache), (tmp_path / "unbroken", tmp_path / "fresh")):
-        with child(code, *EVALUATE, "--root", tmp_path / "speech", "--out", place,
-                   SERENADE_CACHE=str(kept)) as again:  # fmt: skip
-            _, errors = again.communicate(timeout=240)
-            assert again.returncode == 0, errors
-    assert reported(out) == reported(tmp_path / "unbroken")

@@ -1,12 +1,13 @@
-"""Values and JSON data changed at random."""
+"""What a case is; values and JSON data changed at random."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 def pick(rng: np.random.Generator, values: list[Any]) -> Any:
     """One of the values, as it stands."""
     return values[int(rng.integers(len(values)))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An input, made and not yet used.
+
+    Args:
+        name: how it was made.
+        use: gives it to the package.
+        hours: of sound it holds, where that is much: it may take longer in step.
+    """
+
+    name: str
+    use: Callable[[], object]
+    hours: float = 0.0
 
 
 _ODD = [

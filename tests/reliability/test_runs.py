@@ -1,0 +1,87 @@
+"""Evaluations and reproductions that are killed, or made twice at once in one folder."""
+
+import json
+import signal
+import time
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("skorch")
+
+from serenade.evaluation.report import Report  # noqa: E402
+
+EVALUATE = ("evaluate", "lld-svm", "synthetic", "--labels", "angry,sad", "--jobs", "1")
+REPRODUCE = """
+import dataclasses, json, sys
+from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.runner import Runner
+place = Place("synthetic", ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=1)
+rows = (
+    Row("machine", {"ua": 0.9}, "lld-svm"),
+    Row("network", {"ua": 0.9}, "dcnn", changes={"epochs": 20, "channels": (8, 8)}),
+)
+paper = Paper("paper", "a title", "nobody", (Table("1", "about it", rows, (place,)),))
+runner = Runner(sys.argv[1] + "/speech", sys.argv[2], jobs=1, fast=True)
+print(json.dumps([dataclasses.asdict(entry) for entry in runner.entries(paper)]))
+"""
+
+
+def test_two_evaluations_at_once_in_one_run_folder(tmp_path, child, outputs):
+    """Both make the corpus, fill the cache and write the report; each file is whole."""
+    code = "from serenade.cli import main; main()"
+    arguments = [*EVALUATE, "--root", tmp_path / "speech", "--out", tmp_path / "run"]
+    cache = {"SERENADE_CACHE": str(tmp_path / "cache")}
+    printed = outputs(*(child(code, *arguments, **cache) for _ in range(2)))
+    first, second = ([line for line in text.splitlines() if line.startswith("| UA")]
+                     for text in printed)  # fmt: skip
+    assert first == second != []
+    report = Report.from_json(tmp_path / "run" / "report.json")
+    assert f"{report.metrics['ua'].value:.3f}" in first[0]
+    assert not [path for path in tmp_path.rglob("*") if "tmp" in path.name]
+
+
+def weights(folder):
+    """The last and best weights of every network that was trained, by the run's key."""
+    found = {}
+    for path in folder.glob("*.pt"):
+        state = torch.load(path, weights_only=True)
+        assert state["finished"]
+        best = (state["best"] or {}).get("weights")
+        found[path.name] = [state["module"], best]
+    return found
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def test_a_reproduction_that_was_killed_is_finished_by_two_at_once(tmp_path, child, outputs):
+    cache = {"SERENADE_CACHE": str(tmp_path / "cache")}
+    unbroken, out = tmp_path / "unbroken", tmp_path / "killed"
+    (whole,) = outputs(child(REPRODUCE, tmp_path, unbroken, **cache))
+
+    process = child(REPRODUCE, tmp_path, out, **cache)
+    begun = time.monotonic()
+    while not list((out / "checkpoints").glob("*.pt")):  # in the middle of the first network
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - begun < 300
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    (file,) = (out / "checkpoints").glob("*.pt")
+    assert not torch.load(file, weights_only=True)["finished"]
+    finished = {path: path.stat().st_mtime_ns for path in out.rglob("report.json")}
+    assert len(finished) == 2  # of the first row, by the paper's protocol and on unseen speakers
+
+    both = outputs(*(child(REPRODUCE, tmp_path, out, **cache) for _ in range(2)))
+    assert [json.loads(one) for one in both] == [json.loads(whole)] * 2
+    assert same(weights(out / "checkpoints"), weights(unbroken / "checkpoints"))
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
