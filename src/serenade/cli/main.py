@@ -22,6 +22,7 @@ _COMMANDS = {
     "reproduce": "the tables of five papers: their numbers beside ours",
     "audit": "what training and test parts of a corpus have in common",
     "compare": "finished runs: tables, and tests between them",
+    "extract": "features of a corpus, as Parquet files that may be larger than memory",
     "train": "a system on a corpus, into a model folder that predict can load",
     "export": "a model folder in eight bits or half precision, compared with what it was",
     "push": "a model folder to the Hugging Face hub",
@@ -45,6 +46,8 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"serenade.cli.{cmd_name}").command
+        # Docstrings are raw, and click's mark for lines that stay as they are is a control character.
+        command.help = (command.help or "").replace("\\b\n", "\b\n")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -1,13 +1,14 @@
-"""Options that `train` and `evaluate` share."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
 import ast
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade import corpora, systems
+from serenade import cluster, corpora, systems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,57 +18,79 @@ if TYPE_CHECKING:
     from serenade.systems.base import System
 
 
-def shared(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command."""
-    for option in reversed(
-        [
-            click.option(
-                "--root",
-                metavar="DIR",
-                type=click.Path(),
-                help="The corpus' folder, or one that contains it.",
-            ),
-            click.option("--labels", metavar="A,B,…", help="Keep these emotions only."),
-            click.option(
-                "--recipe",
-                default="default",
-                show_default=True,
-                help="See `serenade systems NAME`.",
-            ),
-            click.option(
-                "--set",
-                "changes",
-                multiple=True,
-                metavar="FIELD=VALUE",
-                help="Change a field of the recipe; may be repeated.",
-            ),
-            click.option("--seed", default=0, show_default=True, help="Of everything random."),
-            click.option(
-                "--jobs", type=click.IntRange(min=1), help="Processes; by default one per core."
-            ),
-            click.option(
-                "--device",
-                default="cpu",
-                show_default=True,
-                help="What networks are trained on: cpu, cuda, cuda:1, …",
-            ),
-            click.option(
-                "--checkpoints",
-                metavar="DIR",
-                type=click.Path(file_okay=False),
-                help="Keep networks there after each epoch. Run the same command again after a "
-                "kill: it goes on where it was, to the same weights.",
-            ),
-            click.option(
-                "--track",
-                "tracking",
-                metavar="LOG",
-                help="Log epochs to tensorboard=DIR, mlflow or mlflow=URI (extra: tracking).",
-            ),
-        ]
-    ):
+_MATERIAL = (
+    click.option(
+        "--root",
+        metavar="DIR",
+        type=click.Path(),
+        help="The corpus' folder, or one that contains it.",
+    ),
+    click.option("--labels", metavar="A,B,…", help="Keep these emotions only."),
+    click.option(
+        "--recipe", default="default", show_default=True, help="See `serenade systems NAME`."
+    ),
+    click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Change a field of the recipe; may be repeated.",
+    ),
+    click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core."),
+)
+_TRAINING = (
+    click.option("--seed", default=0, show_default=True, help="Of everything random."),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="What networks are trained on: cpu, cuda, cuda:1, …",
+    ),
+    click.option(
+        "--checkpoints",
+        metavar="DIR",
+        type=click.Path(file_okay=False),
+        help="Keep networks there after each epoch. Run the same command again after a "
+        "kill: it goes on where it was, to the same weights.",
+    ),
+    click.option(
+        "--track",
+        "tracking",
+        metavar="LOG",
+        help="Log epochs to tensorboard=DIR, mlflow or mlflow=URI (extra: tracking).",
+    ),
+)
+
+
+def material(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what is looked at, and by whom: corpus, recipe, processes, cluster."""
+    function = dask(function)
+    for option in reversed(_MATERIAL):
         function = option(function)
     return function
+
+
+def shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `material`, and those of training."""
+    for option in reversed(_TRAINING):
+        function = option(function)
+    return material(function)
+
+
+def dask(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--dask` to a command: its work is then spread over that cluster."""
+
+    @functools.wraps(function)
+    def spread(*given: Any, dask: str | None, **named: Any) -> Any:
+        with cluster.on_dask(dask):
+            return function(*given, **named)
+
+    return click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Spread folds, searches and extraction over a Dask cluster: its scheduler's address, "
+        "such as tcp://head:8786 (extra: cluster).",
+    )(spread)
 
 
 def settings(system_name: str, recipe: str, changes: Sequence[str]) -> tuple[System, Any]:

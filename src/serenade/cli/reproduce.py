@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Run nothing: lay out what was finished earlier.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
 @click.option("--device", default="cpu", show_default=True, help="What networks are trained on.")
+@options.dask
 def command(
     paper: str,
     root: str | None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import importlib.metadata
 import inspect
 import json
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from serenade import cluster
 from serenade.errors import EvaluationError
 from serenade.evaluation.files import items
 from serenade.evaluation.folds import check, shared_speakers
@@ -36,7 +39,8 @@ class Estimator(Protocol):
 
     An attribute `curve_`, numbers by name for each epoch of the training, is kept in the report.
     `fit` may also take `validation=(X, y)`; it is then given a fold's validation rows, unless the
-    estimator says by an attribute `uses_validation` that it would not look at them.
+    estimator says by an attribute `uses_validation` that it would not look at them. A method
+    `prepare(X)` is called first where folds are spread over a cluster, to fill a shared cache.
     """
 
     classes_: NDArray[Any]
@@ -96,13 +100,16 @@ def evaluate(
     changed: dict[str, list[str]] = {name: [] for name in conditions or {}}
     results, predictions, unused = [], [], 0
     stale = set[str]()
-    for number, fold in enumerate(folds, 1):
-        fold_started = time.perf_counter()
-        estimator = estimator_factory(seed)
-        stale |= _fitted(estimator)
-        unused += _fit(estimator, table, emotion, fold)
-        probabilities = _probabilities(estimator, _inputs(table, fold.test), corpus.labels)
-        taken = time.perf_counter() - fold_started
+    if cluster.active():  # features once for all folds, where estimators can say which
+        getattr(estimator_factory(seed), "prepare", lambda _: None)(_inputs(table, slice(None)))
+    task = functools.partial(
+        _judged, estimator_factory, seed, table, emotion, corpus.labels, conditions or {}
+    )
+    for number, (fold, done) in enumerate(
+        zip(folds, cluster.spread(task, folds, jobs=1), strict=True), 1
+    ):
+        stale |= done.stale
+        unused += done.unused
         part = [
             Prediction(
                 **rows[row]._asdict(),
@@ -113,18 +120,16 @@ def evaluate(
                 # Six digits keep reports small; the label is chosen before rounding.
                 probabilities=tuple(round(float(value), 6) for value in of_row),
             )
-            for row, of_row in zip(fold.test.tolist(), probabilities, strict=True)
+            for row, of_row in zip(fold.test.tolist(), done.probabilities, strict=True)
         ]
-        for name, change in (conditions or {}).items():
-            found = _probabilities(estimator, _inputs(table, fold.test), corpus.labels, change)
-            changed[name] += [corpus.labels[best] for best in found.argmax(axis=1)]
-        curve = getattr(estimator, "curve_", ())
-        stated = (fold.name, len(fold.train), round(taken, 3))
-        result = FoldResult.of(*stated, part, corpus.labels, curve)
+        for name, best in done.changed.items():
+            changed[name] += [corpus.labels[label] for label in best]
+        stated = (fold.name, len(fold.train), round(done.seconds, 3))
+        result = FoldResult.of(*stated, part, corpus.labels, done.curve)
         results.append(result)
         predictions += part
         if progress:
-            progress(f"{number}/{len(folds)} {fold.name}: UA {result.ua:.3f}, {taken:.1f} s")
+            progress(f"{number}/{len(folds)} {fold.name}: UA {result.ua:.3f}, {done.seconds:.1f} s")
     notes = _notes(corpus, protocol, folds, emotion)
     if stale:
         notes.append(
@@ -138,7 +143,7 @@ def evaluate(
             "uses unlabelled test speech of each speaker: features are standardised per speaker"
         )
     return Report(
-        system=system or type(estimator).__name__,
+        system=system or done.estimator,
         corpus=corpus.info.name,
         licence=corpus.info.licence,
         protocol=protocol.name,
@@ -154,6 +159,45 @@ def evaluate(
         recipe=dict(recipe or {}),
         conditions={name: tuple(found) for name, found in changed.items()},
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Judged:
+    """What comes of a fold: plain data, since it may come from another machine."""
+
+    probabilities: NDArray[np.float64]
+    changed: Mapping[str, list[int]]
+    curve: Any
+    seconds: float
+    stale: set[str]
+    unused: int
+    estimator: str
+
+
+def _judged(
+    estimator_factory: Callable[[int], Estimator],
+    seed: int,
+    table: pd.DataFrame,
+    emotion: Names,
+    labels: Sequence[str],
+    conditions: Mapping[str, Any],
+    fold: Fold,
+) -> _Judged:
+    """Fit on a fold's training rows and predict its test rows."""
+    begun = time.perf_counter()
+    estimator = estimator_factory(seed)
+    stale = _fitted(estimator)
+    unused = _fit(estimator, table, emotion, fold)
+    rows = _inputs(table, fold.test)
+    probabilities = _probabilities(estimator, rows, labels)
+    taken = time.perf_counter() - begun
+    changed = {
+        name: _probabilities(estimator, rows, labels, change).argmax(axis=1).tolist()
+        for name, change in conditions.items()
+    }
+    curve = getattr(estimator, "curve_", ())
+    name = type(estimator).__name__
+    return _Judged(probabilities, changed, curve, taken, stale, unused, name)
 
 
 def versions() -> dict[str, str]:
@@ -196,7 +240,7 @@ def _names(table: pd.DataFrame, column: str) -> list[str | None]:
     return [str(name) if there else None for name, there in zip(table[column], known, strict=True)]
 
 
-def _inputs(table: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
+def _inputs(table: pd.DataFrame, rows: NDArray[np.int64] | slice) -> pd.DataFrame:
     """Rows as estimators get them: without the answer."""
     return table.iloc[rows].drop(columns="emotion")
 

@@ -8,8 +8,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from serenade import cluster
 from serenade.audio import read
-from serenade.errors import AudioError, MissingExtraError
+from serenade.errors import AudioError
 from serenade.features.cache import Cache, content_hash, entry_key
 from serenade.progress import progress
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     Result = NDArray[np.float32] | AudioError
 
+_TOGETHER = 16  # segments that are sent to a cluster at once
 _WORTH_A_POOL = 1.0  # seconds of work before processes are started, which takes about as long
 
 
@@ -101,10 +103,15 @@ def extract_usable(
     """As `extract`, with the error of a recording that cannot be used in its place.
 
     Each result enters the cache as soon as it is there: a run that was stopped goes on where it
-    was. Work is spread over processes by joblib, whose `parallel_config` can name a cluster.
-
+    was. Inside `serenade.cluster.on_dask` the cluster's machines compute what their caches lack;
+    recordings must be at the same paths for all of them.
     """
     cache = Cache() if cache is None else cache
+    if cluster.active():
+        parts = _parts(segments, feature, sampling_rate, cache)
+        spread = cluster.spread(_Part.results, parts)
+        shown = progress(spread, len(parts), f"extracting {type(feature).__name__}")
+        return [result for part in shown for result in part]
     keys = _keys(segments, feature, sampling_rate, jobs)
     results: list[Result | None] = [None if key is None else cache.get(key) for key in keys]
     tasks = [
@@ -118,6 +125,55 @@ def extract_usable(
     ):
         results[index] = result
     return [result for result in results if result is not None]
+
+
+def prepare(segments: Sequence[Segment], feature: Feature, *, sampling_rate: int = 16000) -> None:
+    """Have a cluster's machines compute what the cache lacks; nothing comes back.
+
+    It is worth it where they share the cache's folder, and does nothing where there is no cluster.
+
+    Args:
+        segments: what to extract from.
+        feature: what to extract.
+        sampling_rate: to read at, in Hz.
+    """
+    if cluster.active():
+        parts = _parts(segments, feature, sampling_rate, Cache())
+        kept = cluster.spread(_Part.keep, parts)
+        for _ in progress(kept, len(parts), f"extracting {type(feature).__name__}"):
+            pass
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Some segments' extraction, their cache looked into; what a cluster is sent."""
+
+    segments: tuple[Segment, ...]
+    feature: Feature
+    sampling_rate: int
+    cache: Cache
+
+    def results(self) -> list[Result]:
+        return extract_usable(
+            self.segments,
+            self.feature,
+            sampling_rate=self.sampling_rate,
+            jobs=1,
+            cache=self.cache,
+        )
+
+    def keep(self) -> None:
+        self.results()
+
+
+def _parts(
+    segments: Sequence[Segment], feature: Feature, sampling_rate: int, cache: Cache
+) -> list[_Part]:
+    starts = range(0, len(segments), _TOGETHER)
+    return [
+        _Part(tuple(segments[first : first + _TOGETHER]), feature, sampling_rate, cache)
+        for first in starts
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,19 +223,6 @@ def _run(tasks: Sequence[_Task], jobs: int | None) -> Iterator[Result]:
     begun = time.monotonic()
     for done, task in enumerate(tasks):
         if jobs != 1 and time.monotonic() - begun > _WORTH_A_POOL:
-            yield from _run_on_all_cores(tasks[done:], jobs)
+            yield from cluster.spread(_Task.__call__, tasks[done:], jobs=jobs)
             return
         yield task()
-
-
-def _run_on_all_cores(tasks: Sequence[_Task], jobs: int | None) -> Iterable[Result]:
-    try:
-        import joblib
-    except ImportError:
-        raise MissingExtraError(
-            "extraction on several cores (jobs other than 1)", "train"
-        ) from None
-    results: Iterable[Result] = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(
-        joblib.delayed(task)() for task in tasks
-    )
-    return results

@@ -18,7 +18,7 @@ from serenade.errors import SerenadeError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NOT_FOR_USERS = ("bench", "dev")  # extras of those who change this package
+_NOT_FOR_USERS = ("bench", "dev", "docs")  # extras of those who change this package
 _SETTINGS = ("SERENADE_CACHE", "SERENADE_CACHE_GB", "SERENADE_COMPILED", "OMP_NUM_THREADS")
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?\s*([^;]*?)\s*(?:;(.*))?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade import corpora, systems
+from serenade import cluster, corpora, systems
 from serenade.encoders.text import ALBERT
 from serenade.errors import SerenadeError
 from serenade.evaluation import evaluate
 from serenade.evaluation import get as get_protocol
 from serenade.evaluation.report import Report
-from serenade.reproduce.base import resolved, runs
+from serenade.reproduce.base import all_runs, resolved, runs
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from serenade.corpora.base import Corpus
     from serenade.reproduce.base import Paper, Place, Row, Run, Table
+
+
+_AT_ONCE = 16  # runs that a cluster is given at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,10 +114,16 @@ class Runner:
         self.progress = progress
         self.use = {"text": ALBERT, **(use or {})}
         self.dry = dry
+        self._failed: dict[str, SerenadeError] = {}
         self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus] = {}
 
     def entries(self, paper: Paper) -> list[Entry]:
-        """Every number of a paper's tables beside ours, each with its reason where it lacks."""
+        """Every number of a paper's tables beside ours, each with its reason where it lacks.
+
+        On a cluster the runs, seeds among them, are made side by side.
+        """
+        if cluster.active() and not self.dry:
+            self._make_all(paper)
         return [
             entry
             for table in paper.tables
@@ -134,12 +144,43 @@ class Runner:
             return Report.from_json(kept)
         if self.dry:
             raise SerenadeError("not run yet")
-        self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
-        report = self._evaluated(run)
+        if run.name in self._failed:
+            raise self._failed[run.name]
+        return self._write(run, self._evaluated(run))
+
+    def _make_all(self, paper: Paper) -> None:
+        """Make and keep what lacks of a paper's runs; what cannot be run is told later."""
+        wanted = []
+        for run in all_runs(paper, fast=self.fast):
+            if run.name in self._failed or (self.out / "runs" / run.name / "report.json").is_file():
+                continue
+            try:
+                self._corpus(run)  # opened here: the threads share it
+                wanted.append(run)
+            except SerenadeError as error:
+                self._failed[run.name] = error
+
+        def made(run: Run) -> Report | SerenadeError:
+            try:
+                return self._evaluated(run)
+            except SerenadeError as error:
+                return error
+
+        # The work is the cluster's; threads wait for it.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for run, found in zip(wanted, pool.map(made, wanted), strict=True):
+                if isinstance(found, Report):
+                    self._write(run, found)
+                else:
+                    self._failed[run.name] = found
+
+    def _write(self, run: Run, report: Report) -> Report:
+        """Keep a finished run."""
+        folder = self.out / "runs" / run.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(report.to_markdown(), "utf-8")
         report.to_figures(folder)
-        report.to_json(kept)  # last: where it is, the run is complete
+        report.to_json(folder / "report.json")  # last: where it is, the run is complete
         return report
 
     def kept(self, name: str) -> Report:
@@ -147,6 +188,7 @@ class Runner:
         return Report.from_json(self.out / "runs" / name / "report.json")
 
     def _evaluated(self, run: Run) -> Report:
+        self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
         corpus = self._corpus(run)
         system = systems.get(run.system)
         recipe = system.recipe(run.recipe, **resolved(run.changes, self.use))

@@ -8,7 +8,7 @@ import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features.augmented import Augmented
-from serenade.features.extraction import extract, segments_of
+from serenade.features.extraction import extract, prepare, segments_of
 from serenade.features.texts import TextFeature, extract_texts
 from serenade.training.clips import Clips
 from serenade.training.learners import is_network, make
@@ -127,6 +127,18 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.curve_ = self.learner_.curve
         return self
 
+    def prepare(self, X: pd.DataFrame) -> None:
+        """Have a cluster fill its cache with what `fit` will look at; see `serenade.cluster`.
+
+        Args:
+            X: table of recordings.
+        """
+        for features in self._rounds(self.settings.copies):
+            for each in features:
+                if not isinstance(each, TextFeature):
+                    rate = self.system.sampling_rate
+                    prepare(segments_of(X.index), each, sampling_rate=rate)
+
     def predict_proba(
         self, X: pd.DataFrame, change: Augmentation | WhiteNoise | Condition | None = None
     ) -> NDArray[np.float64]:
@@ -154,15 +166,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def clips(self, rows: pd.DataFrame, y: ArrayLike, copies: int) -> Clips:
         """Recordings as a learner sees them, with copies of each."""
         labels, settings = np.asarray(y, dtype=str), self.settings
-        change = self.system.augmentation(settings)
-        rounds = [
-            self.features,
-            *(
-                tuple(_changed(each, change, copy) for each in self.features)
-                for copy in range(copies)
-            ),
-        ]
-        streams = [self._streams(rows, features) for features in rounds]
+        streams = [self._streams(rows, features) for features in self._rounds(copies)]
         known = "speaker" in rows and rows["speaker"].notna().all()
         return Clips(
             streams[0],
@@ -171,6 +175,14 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows["speaker"].to_numpy(dtype=str) if known else None,
             tuple(streams[1:]),
         )
+
+    def _rounds(self, copies: int) -> list[tuple[Feature | TextFeature, ...]]:
+        """What is looked at, and the same of each round of changed copies."""
+        change = self.system.augmentation(self.settings)
+        changed = [
+            tuple(_changed(each, change, copy) for each in self.features) for copy in range(copies)
+        ]
+        return [self.features, *changed]
 
     def _streams(self, rows: pd.DataFrame, features: Sequence[Feature | TextFeature]) -> Streams:
         """Each feature of each row; texts are those of the column `text`, missing ones empty."""

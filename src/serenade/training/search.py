@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade.cluster import spread
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ def best_on_held_out(
 ) -> Any:
     """The candidate with the highest mean recall over groups of held-out speakers.
 
-    Copies of a clip are held out with it, and scored nowhere.
+    Copies of a clip are held out with it, and scored nowhere. The groups are spread over a cluster
+    where there is one.
 
     Args:
         candidates: unfitted pipelines.
@@ -73,17 +76,39 @@ def best_on_held_out(
         The best candidate, unfitted.
     """
     from sklearn.base import clone
-    from sklearn.metrics import recall_score
     from sklearn.model_selection import GroupKFold
 
     folds = GroupKFold(min(_FOLDS, len(np.unique(speakers))))
-    scores = np.zeros(len(candidates))
-    for train, test in folds.split(blocks[0], labels, speakers):
-        inner = [block[train] for block in blocks]
-        for index, candidate in enumerate(candidates):
-            fitted = fit_copies(clone(candidate), inner, labels[train], weights[train])
-            found = fitted.predict(blocks[0][test])
-            scores[index] += recall_score(
-                labels[test], found, labels=np.unique(labels[test]), average="macro"
-            )
+    task = functools.partial(_scores, candidates, blocks, labels, weights)
+    found = spread(task, folds.split(blocks[0], labels, speakers), jobs=1)
+    scores: NDArray[np.float64] = np.sum(list(found), axis=0)
     return clone(candidates[int(scores.argmax())])
+
+
+def _scores(
+    candidates: Sequence[Any],
+    blocks: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.str_],
+    weights: NDArray[np.float64],
+    fold: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> list[float]:
+    """Mean recall of each candidate on the clips that a fold holds out."""
+    from sklearn.base import clone
+    from sklearn.metrics import recall_score
+
+    train, test = fold
+    inner = [block[train] for block in blocks]
+    known = np.unique(labels[test])
+    return [
+        float(
+            recall_score(
+                labels[test],
+                fit_copies(clone(candidate), inner, labels[train], weights[train]).predict(
+                    blocks[0][test]
+                ),
+                labels=known,
+                average="macro",
+            )
+        )
+        for candidate in candidates
+    ]

@@ -1,0 +1,87 @@
+"""`serenade extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from serenade.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@click.argument("system")
+@click.argument("corpus")
+@options.material
+@click.option(
+    "--each",
+    default=256,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Recordings of a file.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the Parquet files; with several features, a folder of each.",
+)
+def command(
+    system: str,
+    corpus: str,
+    root: str | None,
+    labels: str | None,
+    recipe: str,
+    changes: Sequence[str],
+    jobs: int | None,
+    each: int,
+    out: Path,
+) -> None:
+    r"""Extract what SYSTEM looks at from CORPUS, into Parquet files.
+
+    Files are written by whoever computes them, a few hundred recordings each, whole or not at all:
+    run the command again after a kill, and it goes on after the last whole one. Nothing is held in
+    memory but what is being written. `serenade.features.shards.read_shards` reads them one row at
+    a time, and so does whatever reads Parquet.
+
+    \b
+    serenade extract cnn-transformer my.csv --out features
+    serenade extract whisper-probe my.csv --out /shared/features --dask tcp://head:8786
+    """
+    from serenade.evaluation.files import items
+    from serenade.features.base import Feature
+    from serenade.features.extraction import segments_of
+    from serenade.features.shards import write_shards
+
+    chosen, fields = options.settings(system, recipe, changes)
+    opened = options.opened(corpus, root, labels)
+    segments = segments_of(opened.table.index)
+    names = [item.file for item in items(opened.table, opened.root)]
+    features = [found for found in chosen.features(fields) if isinstance(found, Feature)]
+    for number, feature in enumerate(features):
+        folder = out if len(features) == 1 else out / f"{number}-{type(feature).__name__}"
+        rows = failed = made = shards = 0
+        seconds = 0.0
+        for shard in write_shards(
+            segments,
+            feature,
+            folder,
+            names=names,
+            sampling_rate=chosen.sampling_rate,
+            each=each,
+            jobs=jobs,
+        ):
+            shards += 1
+            made += shard.made
+            rows += shard.rows
+            failed += shard.failed
+            seconds += shard.seconds
+        click.echo(
+            f"{folder}: {rows} recordings in {shards} files, {made} of them made now of "
+            f"{seconds / 3600:.2f} h of sound; {failed} recordings could not be used"
+        )

@@ -1,0 +1,184 @@
+"""A real Dask cluster of two workers, one of which is killed: results are those of one process."""
+
+import hashlib
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("distributed")
+pytest.importorskip("sklearn")
+
+import soundfile
+from distributed import LocalCluster
+
+from serenade import cluster, corpora, systems
+from serenade.errors import SerenadeError
+from serenade.evaluation import evaluate, get
+from serenade.features import MFCC40, Segment, extract
+from serenade.features.cache import Cache
+from serenade.features.shards import read_shards, write_shards
+from serenade.training import Estimator
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask about workers that die
+
+
+def local(workers):
+    return LocalCluster(
+        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    )
+
+
+@pytest.fixture(scope="module")
+def two():
+    """A scheduler with two worker processes; a nanny replaces one that is killed."""
+    with local(2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def one():
+    with local(1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory):
+    """Parts of recordings, and one that cannot be used."""
+    folder, rng = tmp_path_factory.mktemp("sound"), np.random.default_rng(0)
+    for number in range(8):
+        soundfile.write(folder / f"{number}.wav", 0.1 * rng.standard_normal(80_000), 16000)
+    (folder / "bad.wav").write_bytes(b"RIFF")
+    parts = [
+        Segment(str(folder / f"{number % 8}.wav"), 0.01 * (number // 8), None)
+        for number in range(240)
+    ]
+    return [*parts, Segment(str(folder / "bad.wav"))]
+
+
+def kill_one(two, when):
+    """Kill a worker with SIGKILL once a condition holds; the thread's list gets its process."""
+    killed = []
+
+    def watch():
+        begun = time.monotonic()
+        while not when():
+            if time.monotonic() - begun > 200:
+                return
+            time.sleep(0.002)
+        pid = two.workers[0].process.process.pid
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread, killed
+
+
+def digests(folder):
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+
+
+def test_shards_of_one_process_one_worker_and_two_with_a_kill_are_the_same(
+    segments, one, two, tmp_path
+):
+    alone = list(write_shards(segments, MFCC40(), tmp_path / "alone", each=8, jobs=1))
+    assert sum(shard.rows for shard in alone) == 241
+    assert sum(shard.failed for shard in alone) == 1
+    with cluster.on_dask(one.scheduler_address):
+        list(write_shards(segments, MFCC40(), tmp_path / "one", each=8))
+    folder = tmp_path / "two"
+    thread, killed = kill_one(two, lambda: len(list(folder.glob("part-*"))) >= 3)
+    with cluster.on_dask(two.scheduler_address):
+        found = list(write_shards(segments, MFCC40(), folder, each=8))
+    thread.join()
+    assert killed
+    assert [(s.path.name, s.rows, s.failed) for s in found] == [
+        (s.path.name, s.rows, s.failed) for s in alone
+    ]
+    for path in folder.glob(".*.tmp"):
+        path.unlink()  # what the killed worker was writing
+    assert digests(folder) == digests(tmp_path / "one") == digests(tmp_path / "alone")
+    # Nothing is made twice, and a shard that was damaged is made again.
+    (folder / "part-00002.parquet").write_bytes(b"PAR1")
+    again = list(write_shards(segments, MFCC40(), folder, each=8, jobs=1))
+    assert [shard.path.name for shard in again if shard.made] == ["part-00002.parquet"]
+    assert digests(folder) == digests(tmp_path / "alone")
+    rows = list(read_shards(folder))
+    assert [segment for segment, _ in rows] == segments[:-1]
+    expected = extract(segments[:8], MFCC40(), jobs=1, cache=Cache(tmp_path / "cache"))
+    assert all(np.array_equal(a, b) for a, (_, b) in zip(expected, rows, strict=False))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return corpora.open("synthetic", tmp_path_factory.mktemp("speech"), labels=("angry", "sad"))
+
+
+def judged(corpus, system, **changes):
+    chosen = systems.get(system)
+    recipe = chosen.recipe("default", **changes)
+    report = evaluate(lambda seed: Estimator(chosen, recipe, seed=seed, jobs=1), corpus, get())
+    return report.predictions, [fold.curve for fold in report.folds]
+
+
+def test_folds_on_two_workers_with_a_kill_are_those_of_one_process(
+    corpus, two, tmp_path, monkeypatch
+):
+    pytest.importorskip("skorch")
+    changes = {"epochs": 3, "channels": (8, 8)}
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "alone"))
+    alone = judged(corpus, "dcnn", **changes)
+    for worker in two.workers.values():
+        worker.env["SERENADE_CACHE"] = str(tmp_path / "shared")
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "shared"))
+    thread, killed = kill_one(two, lambda: len(list((tmp_path / "shared").rglob("*.npy"))) >= 5)
+    with cluster.on_dask(two.scheduler_address):
+        spread = judged(corpus, "dcnn", **changes)
+    thread.join()
+    assert killed
+    assert spread == alone
+
+
+def test_searches_and_features_are_those_of_one_process(corpus, two, tmp_path, monkeypatch):
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "alone"))
+    chosen = systems.get("lld-svm")
+    rows, emotions = corpus.table.drop(columns="emotion"), corpus.table["emotion"]
+    recipe = chosen.recipe("default")
+    alone = Estimator(chosen, recipe, jobs=1).fit(rows, emotions).predict_proba(rows)
+    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "shared"))
+    with cluster.on_dask(two.scheduler_address):
+        assert cluster.active()
+        spread = Estimator(chosen, recipe).fit(rows, emotions).predict_proba(rows)
+    assert not cluster.active()
+    assert np.array_equal(alone, spread)
+
+
+def test_no_scheduler_no_workers_and_other_versions_are_told(monkeypatch, one):
+    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    with (
+        pytest.raises(SerenadeError, match=r"--dask tcp://127\.0\.0\.1:1: no scheduler answers"),
+        cluster.on_dask("tcp://127.0.0.1:1"),
+    ):
+        pass
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None, processes=False) as empty,
+        pytest.raises(SerenadeError, match="no workers; start some"),
+        cluster.on_dask(empty.scheduler_address),
+    ):
+        pass
+    here = cluster.versions()
+    monkeypatch.setattr(
+        cluster, "versions", lambda: {**here, "numpy": "1" if os.getpid() == PID else "2"}
+    )
+    with (
+        pytest.raises(SerenadeError, match="install the same"),
+        cluster.on_dask(one.scheduler_address),
+    ):
+        pass
+
+
+PID = os.getpid()
