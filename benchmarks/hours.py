@@ -1,0 +1,125 @@
+"""A hundred hours extracted into shards: what an hour costs at the start and at the end.
+
+    python benchmarks/hours.py --root CORPORA --output docs/reliability/hours.json
+
+A hundred hours of speech are not at hand: some clips of RAVDESS are repeated as rows of their own
+until their lengths add up. Nothing is cached by clip, so every row is read, decoded, resampled and
+computed. One process writes the shards, which are removed as they come; its processor time and
+resident memory are read after each. Linux only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import soundfile
+from kept import keep, options
+
+from serenade import corpora
+from serenade.evaluation.run import versions
+from serenade.features import MFCC40, Segment
+from serenade.features.shards import write_shards
+
+CLIPS = 48
+STEP = 5.0  # hours between the points that are told
+
+
+def run(root: Path, hours: float) -> dict[str, Any]:
+    """Extract, and measure on the way; the result as it is written to JSON."""
+    files = [file for file, _, _ in corpora.open("ravdess", root).table.index[:CLIPS]]
+    lengths = [soundfile.info(file).duration for file in files]
+    segments, total = [], 0.0
+    for file, length in itertools.cycle(zip(files, lengths, strict=True)):
+        segments.append(Segment(file))
+        total += length
+        if total >= 3600 * hours:
+            break
+    points: list[dict[str, float]] = []
+    done = size = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        # The first shard pays for imports and warms up; it is not counted.
+        list(write_shards(segments[:64], MFCC40(), Path(folder) / "first", jobs=1))
+        begun, spent = time.monotonic(), time.process_time()
+        for shard in write_shards(segments, MFCC40(), folder, jobs=1):
+            done += shard.seconds / 3600
+            size += shard.path.stat().st_size
+            shard.path.unlink()
+            if done >= STEP * (len(points) + 1) or done >= hours - 1e-6:
+                points.append(
+                    {
+                        "hours": round(done, 2),
+                        "processor_seconds": round(time.process_time() - spent, 1),
+                        "megabytes": round(_resident() / 1e6, 1),
+                    }
+                )
+                print(points[-1], flush=True)
+    costs = np.diff([0.0] + [p["processor_seconds"] for p in points])
+    per_hour = costs / np.diff([0.0] + [p["hours"] for p in points])
+    half = len(per_hour) // 2
+    return {
+        "hours": round(done, 2),
+        "recordings": len(segments),
+        "clips": len(files),
+        "feature": MFCC40().identity(),
+        "points": points,
+        "seconds_per_hour": {
+            "first_half": round(float(per_hour[:half].mean()), 3),
+            "second_half": round(float(per_hour[half:].mean()), 3),
+        },
+        "megabytes": {
+            "first": points[0]["megabytes"],
+            "last": points[-1]["megabytes"],
+            "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 1),
+        },
+        "gigabytes_written": round(size / 1e9, 3),
+        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "versions": versions(),
+    }
+
+
+def _resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    cost, memory = result["seconds_per_hour"], result["megabytes"]
+    said = (
+        f"{result['hours']:g} h in {result['recordings']:,} rows of {result['clips']} clips; "
+        f"{result['feature']['feature'].rpartition('.')[2]}, one process. An hour of sound cost "
+        f"{cost['first_half']:.2f} s of processor time in the first half and "
+        f"{cost['second_half']:.2f} s in the second; memory was {memory['first']:.0f} MB after "
+        f"the first {STEP:g} h, {memory['last']:.0f} MB at the end, {memory['peak']:.0f} MB at "
+        f"most. {result['gigabytes_written']:.2f} GB of Parquet were written."
+    )
+    lines = ["# A hundred hours", "", said, "Made by `benchmarks/hours.py`, which says how.", ""]
+    lines += ["| hours | processor time, s | memory, MB |", "|---|---|---|"]
+    lines += [
+        f"| {point['hours']} | {point['processor_seconds']} | {point['megabytes']:.0f} |"
+        for point in result["points"]
+    ]
+    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
+    lines += ["", f"{result['minutes']} minutes on a shared machine. Versions: {stated}"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Command line."""
+    parser = options(__doc__)
+    parser.add_argument("--hours", type=float, default=100.0)
+    arguments = parser.parse_args()
+    keep(run(arguments.root, arguments.hours), table, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
