@@ -4,10 +4,10 @@
 
 Inputs are made on the spot and decided by their number: recordings of 23 formats cut at every byte
 of their header, headers that cannot be, odd samples, tags, hours of silence in a small file, sparse
-files of 4 GB, random damage; arrays and streams; manifests, recipes, folds, word vectors, model
-folders and checkpoints. Each is used in a worker process with 10 s of processor time and 500 MB of
-resident memory; files that hold hours may take 2 s more for each after the first. Linux only.
-`--only TARGET --number N` repeats one case.
+files of 4 GB, random damage; arrays and streams; manifests, recipes, folds, word vectors, shards
+of features, model folders and checkpoints. Each is used in a worker process with 10 s of processor
+time and 500 MB of resident memory; files that hold hours may take 2 s more for each after the
+first. Linux only. `--only TARGET --number N` repeats one case.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Damaged manifests, recipes, folds and word vectors."""
+"""Damaged manifests, recipes, folds, word vectors and shards of features."""
 
 from __future__ import annotations
 
@@ -154,6 +154,32 @@ def words(number: int, folder: Path) -> Case:
             for _ in range(1000):
                 file.write((b"0" if number else b"w 1\n") * (1 << 18))
     return Case(f"words {number}", lambda: load(path).vectors(["w1", "w99"]))
+
+
+def shard(number: int, folder: Path) -> Case:
+    """A damaged Parquet file of features."""
+    from serenade.features.shards import read_shards
+
+    rng = np.random.default_rng([10, number])
+    data = _shard()
+    damaged = sounds.damaged(data, rng)
+    if rng.random() < 0.5:  # in what describes the file, at its end
+        damaged = data[:-2000] + sounds.damaged(data[-2000:], rng)
+    (folder / "part-00000.parquet").write_bytes(damaged)
+    return Case(f"shard {number}", lambda: sum(len(matrix) for _, matrix in read_shards(folder)))
+
+
+@functools.cache
+def _shard() -> bytes:
+    """Features of three recordings."""
+    from serenade.features import MFCC40, Segment
+    from serenade.features.shards import write_shards
+
+    folder = Path(tempfile.mkdtemp(prefix="serenade-fuzz-"))
+    (folder / "a.wav").write_bytes(sounds.whole("wav16"))
+    parts = [Segment(str(folder / "a.wav"), start) for start in (0.0, 0.1, 9.0)]
+    (made,) = write_shards(parts, MFCC40(), folder, jobs=1)
+    return made.path.read_bytes()
 
 
 @functools.cache

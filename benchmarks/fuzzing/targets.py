@@ -14,7 +14,7 @@ import numpy as np
 
 from fuzzing import sounds
 from fuzzing.cases import Case, pick
-from fuzzing.tables import folds, manifest, recipe, words
+from fuzzing.tables import folds, manifest, recipe, shard, words
 from fuzzing.weights import checkpoint, model
 
 if TYPE_CHECKING:
@@ -88,12 +88,13 @@ def _read(path: Path) -> object:
 
 
 TARGETS: dict[str, tuple[Callable[[int, Path], Case], float]] = {
-    "sound": (sound, 0.74),
+    "sound": (sound, 0.72),
     "samples": (samples, 0.05),
     "manifest": (manifest, 0.05),
     "recipe": (recipe, 0.04),
     "folds": (folds, 0.03),
     "words": (words, 0.03),
+    "shard": (shard, 0.02),
     "model": (model, 0.03),
     "checkpoint": (checkpoint, 0.03),
 }

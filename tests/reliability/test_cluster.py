@@ -21,6 +21,8 @@ from serenade.evaluation import evaluate, get
 from serenade.features import MFCC40, Segment, extract
 from serenade.features.cache import Cache
 from serenade.features.shards import read_shards, write_shards
+from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.runner import Runner
 from serenade.training import Estimator
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask about workers that die
@@ -33,14 +35,23 @@ def local(workers):
 
 
 @pytest.fixture(scope="module")
-def two():
+def shared(tmp_path_factory):
+    """The cache's folder, which workers are started with."""
+    folder = tmp_path_factory.mktemp("shared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERENADE_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def two(shared):  # noqa: ARG001 - workers inherit its variable
     """A scheduler with two worker processes; a nanny replaces one that is killed."""
     with local(2) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def one():
+def one(shared):  # noqa: ARG001 - likewise
     with local(1) as made:
         yield made
 
@@ -118,43 +129,67 @@ def corpus(tmp_path_factory):
     return corpora.open("synthetic", tmp_path_factory.mktemp("speech"), labels=("angry", "sad"))
 
 
-def judged(corpus, system, **changes):
-    chosen = systems.get(system)
-    recipe = chosen.recipe("default", **changes)
-    report = evaluate(lambda seed: Estimator(chosen, recipe, seed=seed, jobs=1), corpus, get())
+def judged(corpus, lines):
+    """What an evaluation of a network says of the speech."""
+    system = systems.get("dcnn")
+    recipe = system.recipe("default", epochs=3, channels=(8, 8))
+    report = evaluate(
+        lambda seed: Estimator(system, recipe, seed=seed, jobs=1),
+        corpus,
+        get(),
+        progress=lines.append,
+    )
     return report.predictions, [fold.curve for fold in report.folds]
 
 
 def test_folds_on_two_workers_with_a_kill_are_those_of_one_process(
     corpus, two, tmp_path, monkeypatch
 ):
+    torch = pytest.importorskip("torch")
     pytest.importorskip("skorch")
-    changes = {"epochs": 3, "channels": (8, 8)}
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "alone"))
-    alone = judged(corpus, "dcnn", **changes)
-    for worker in two.workers.values():
-        worker.env["SERENADE_CACHE"] = str(tmp_path / "shared")
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "shared"))
-    thread, killed = kill_one(two, lambda: len(list((tmp_path / "shared").rglob("*.npy"))) >= 5)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as Dask's workers have it: sums of several threads differ
+    with monkeypatch.context() as patch:
+        patch.setenv("SERENADE_CACHE", str(tmp_path))
+        alone = judged(corpus, [])
+    torch.set_num_threads(threads)
+    lines = []
+    thread, killed = kill_one(two, lambda: len(lines) == 1)  # of six folds
     with cluster.on_dask(two.scheduler_address):
-        spread = judged(corpus, "dcnn", **changes)
+        spread = judged(corpus, lines)
     thread.join()
     assert killed
+    assert len(lines) == 6
     assert spread == alone
 
 
 def test_searches_and_features_are_those_of_one_process(corpus, two, tmp_path, monkeypatch):
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "alone"))
     chosen = systems.get("lld-svm")
     rows, emotions = corpus.table.drop(columns="emotion"), corpus.table["emotion"]
     recipe = chosen.recipe("default")
-    alone = Estimator(chosen, recipe, jobs=1).fit(rows, emotions).predict_proba(rows)
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "shared"))
+    with monkeypatch.context() as patch:
+        patch.setenv("SERENADE_CACHE", str(tmp_path))
+        alone = Estimator(chosen, recipe, jobs=1).fit(rows, emotions).predict_proba(rows)
     with cluster.on_dask(two.scheduler_address):
         assert cluster.active()
         spread = Estimator(chosen, recipe).fit(rows, emotions).predict_proba(rows)
     assert not cluster.active()
     assert np.array_equal(alone, spread)
+
+
+def test_seeds_and_tables_are_those_of_one_process(two, tmp_path):
+    place = Place("synthetic", ("angry", "sad"), plan={"test": 0.3, "validation": 0}, seeds=2)
+    rows = (
+        Row("machine", {"ua": 0.9}, "lld-svm", changes={"C": (0.01,)}),
+        Row("nothing", {"ua": 0.8}, "lld-svm", changes={"C": "@lacking"}),
+    )
+    paper = Paper("paper", "a title", "nobody", (Table("1", "about it", rows, (place,)),))
+    alone = Runner(tmp_path / "speech", tmp_path / "alone", jobs=1).entries(paper)
+    with cluster.on_dask(two.scheduler_address):
+        spread = Runner(tmp_path / "speech", tmp_path / "spread").entries(paper)
+    assert spread == alone
+    assert [entry.seeds for entry in spread] == [2, 0]
+    assert "lacking" in spread[1].reason
 
 
 def test_no_scheduler_no_workers_and_other_versions_are_told(monkeypatch, one):

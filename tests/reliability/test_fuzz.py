@@ -19,6 +19,7 @@ SAMPLES = {
     "recipe": range(1000, 1020),
     "folds": range(1000, 1020),
     "words": range(1000, 1015),
+    "shard": range(1000, 1015),
     "model": range(3000, 3012),
     "checkpoint": range(1000, 1007),
 }

@@ -46,7 +46,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"serenade.cli.{cmd_name}").command
-        # Docstrings are raw, and click's mark for lines that stay as they are is a control character.
+        # Docstrings are raw; click's mark for lines that stay as they are is a control character.
         command.help = (command.help or "").replace("\\b\n", "\b\n")
         return command
 

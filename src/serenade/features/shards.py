@@ -37,6 +37,7 @@ EACH = 256
 
 _BUFFER = 16_000_000  # bytes of values that are held before they are written
 _FORMAT = 1
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,15 +127,16 @@ def read_shards(
         raise SerenadeError(f"{folder}: holds no shards; write some with serenade extract")
     for path in paths:
         try:
-            with parquet.ParquetFile(path) as file:
+            with parquet.ParquetFile(path, page_checksum_verification=True) as file:
                 stated = _stated(file)
                 if stated is None:
                     raise ValueError("of another program or version")
                 for batch in file.iter_batches(64):
                     yield from _rows(batch, stated["dims"])
-        except (OSError, ValueError, KeyError, TypeError, arrow.ArrowException) as error:
+        except (*_DAMAGE, arrow.ArrowException) as error:
+            reason = (str(error).splitlines() or [""])[0]
             raise SerenadeError(
-                f"{path}: not a shard that can be read ({error}); delete it and repeat the "
+                f"{path}: not a shard that can be read ({reason}); delete it and repeat the "
                 "extraction"
             ) from None
 
@@ -180,7 +182,11 @@ class _Task:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Without a dictionary: values of floats hardly ever repeat.
             with parquet.ParquetWriter(
-                unfinished, schema, compression="zstd", use_dictionary=False
+                unfinished,
+                schema,
+                compression="zstd",
+                use_dictionary=False,
+                write_page_checksum=True,
             ) as writer:
                 for block, lengths, errors in self._blocks():
                     writer.write_batch(arrow.record_batch(block, schema=schema))
@@ -240,14 +246,14 @@ def _kept(path: Path, key: str) -> Shard | None:
     """The shard that is there, if it is whole and of this key."""
     arrow, parquet = _arrow()
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             stated = _stated(file)
             if stated is None or stated["key"] != key:
                 return None
             errors = file.read(["error"]).column("error")
             failed = sum(bool(text) for text in errors.to_pylist())
             return Shard(path, len(errors), failed, 0.0, made=False)
-    except (OSError, ValueError, KeyError, TypeError, arrow.ArrowException):
+    except (*_DAMAGE, arrow.ArrowException):
         return None
 
 
