@@ -5,7 +5,7 @@ FILE ?= examples/example.flac
 LIGHT := .venv-demo
 FULL := .venv
 
-.PHONY: demo test check docs pages clean
+.PHONY: demo test check audit docs pages clean
 
 demo: $(LIGHT)/done
 	$(LIGHT)/bin/serenade predict --timeline $(FILE)
@@ -20,6 +20,12 @@ check:
 	$(BIN)mypy
 	$(BIN)lint-imports
 	$(BIN)python -m pytest
+
+# Known vulnerabilities of the pinned dependencies; asks PyPI, so that .ci/run has no use for it.
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --no-deps --disable-pip --requirement constraints/constraints.txt
 
 # The documentation site, into build/docs/site; no network is used.
 docs: $(FULL)/done

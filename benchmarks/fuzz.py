@@ -1,6 +1,6 @@
 """Ten thousand damaged inputs: each gives a result or a typed error, soon and in little memory.
 
-    python benchmarks/fuzz.py --count 10000 --output docs/reliability/fuzzing.json
+    python benchmarks/fuzz.py --count 10000 --output docs/benchmarks/fuzzing.json
 
 Inputs are made on the spot and decided by their number: recordings of 23 formats cut at every byte
 of their header, headers that cannot be, odd samples, tags, hours of silence in a small file, sparse

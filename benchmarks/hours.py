@@ -1,6 +1,6 @@
 """A hundred hours extracted into shards: what an hour costs at the start and at the end.
 
-    python benchmarks/hours.py --root CORPORA --output docs/reliability/hours.json
+    python benchmarks/hours.py --root CORPORA --output docs/benchmarks/hours.json
 
 A hundred hours of speech are not at hand: some clips of RAVDESS are repeated as rows of their own
 until their lengths add up. Nothing is cached by clip, so every row is read, decoded, resampled and

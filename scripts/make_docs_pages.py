@@ -94,6 +94,8 @@ SINGLE = {
     "Leaderboard": "leaderboard.md",
     "Runs": "runs/index.md",
     "The server": "server.md",
+    "Many machines": "cluster.md",
+    "Reliability": "reliability.md",
     "The bundled model": "model_card.md",
     "The house": "architecture.md",
 }
@@ -120,7 +122,8 @@ def navigation(pages: Path) -> list[dict[str, Any]]:
         )
         if title == "Corpora":
             nav += [{one: SINGLE[one]} for one in ("Leaderboard", "Runs")]
-    return [*nav, *({t: SINGLE[t]} for t in ("The server", "The bundled model", "The house"))]
+    shown = {title for entry in nav for title in entry}
+    return [*nav, *({title: page} for title, page in SINGLE.items() if title not in shown)]
 
 
 if __name__ == "__main__":

@@ -104,6 +104,13 @@ def spread(
     backend = DaskDistributedBackend(client=_client)
     try:
         yield from joblib.Parallel(n_jobs=-1, return_as="generator", backend=backend)(calls)
+    except SerenadeError:
+        raise
+    except ImportError as error:
+        raise SerenadeError(
+            f"a worker of the Dask cluster lacks something ({error}); install the same there, and "
+            "set PYTHONPATH there to the folder of a system of your own"
+        ) from None
     except (KilledWorker, CancelledError, OSError) as error:
         raise SerenadeError(
             f"the Dask cluster was lost ({type(error).__name__}: {error}); repeat the command: "

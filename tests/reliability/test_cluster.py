@@ -3,8 +3,10 @@
 import hashlib
 import os
 import signal
+import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -190,6 +192,18 @@ def test_seeds_and_tables_are_those_of_one_process(two, tmp_path):
     assert spread == alone
     assert [entry.seeds for entry in spread] == [2, 0]
     assert "lacking" in spread[1].reason
+
+
+def test_what_workers_lack_is_told(two, monkeypatch):
+    module = types.ModuleType("only_here")
+    exec("def double(value):\n    return 2 * value", module.__dict__)
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    assert list(cluster.spread(module.double, [1, 2], jobs=1)) == [2, 4]
+    with (
+        cluster.on_dask(two.scheduler_address),
+        pytest.raises(SerenadeError, match="a worker of the Dask cluster lacks something"),
+    ):
+        list(cluster.spread(module.double, [1, 2]))
 
 
 def test_no_scheduler_no_workers_and_other_versions_are_told(monkeypatch, one):

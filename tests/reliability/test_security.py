@@ -3,6 +3,7 @@
 import ast
 import os
 import pickle
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -212,3 +213,15 @@ def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path, kind):
     path.write_bytes(data)
     with pytest.raises(CorpusError, match="a damaged zip file"):
         download.unpack(path, tmp_path / "folder")
+
+
+def test_dependencies_are_pinned_and_new_enough_to_be_safe():
+    """What `make audit` asks PyPI about needs a network; this does not."""
+    root = Path(__file__).parents[2]
+    pins = (root / "constraints" / "constraints.txt").read_text("utf-8").splitlines()
+    assert [line for line in pins if line and line[0] != "#" and "==" not in line] == []
+    # Below 2.6, PyTorch's weights_only could be got round (CVE-2025-32434).
+    stated = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    bounds = [part for parts in stated["optional-dependencies"].values() for part in parts]
+    torch = {bound for bound in bounds if bound.partition(">")[0] == "torch"}
+    assert torch == {"torch>=2.6"}
