@@ -1,4 +1,4 @@
-"""Work on all cores, or on the machines of a Dask cluster, by joblib: no scheduler of our own.
+"""Work on all cores by joblib, or on the machines of a Dask cluster: no scheduler of our own.
 
 A task is sent with all it needs, so that another machine can do it when the first one dies; what
 a task does is decided by its arguments alone, so that results do not depend on who did it.
@@ -6,8 +6,9 @@ a task does is decided by its arguments alone, so that results do not depend on 
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import contextlib
-import functools
 import platform
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_AHEAD = 4  # tasks for each core of a cluster that are under way
 _PATIENCE = 30  # seconds to wait for the scheduler, and then for a first worker
 _client: Any = None  # of this process; workers have none, so that their tasks do not spread again
 
@@ -85,25 +87,36 @@ def spread(
     if jobs == 1 and not active():
         yield from map(function, *arguments)
         return
+    if active():
+        yield from _on_cluster(function, zip(*arguments, strict=True))
+        return
     try:
         import joblib
     except ImportError:
         raise MissingExtraError("work on several cores (jobs other than 1)", "train") from None
-    # Bound, not passed: joblib would leave arguments of over 1 kB on one machine, and a task
-    # whose argument died with that machine cannot be done by another.
-    calls = (
-        joblib.delayed(functools.partial(_alone, function, *given))()
-        for given in zip(*arguments, strict=True)
-    )
-    if not active():
-        yield from joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(calls)
-        return
-    from distributed import CancelledError, KilledWorker
-    from joblib._dask import DaskDistributedBackend
+    calls = (joblib.delayed(function)(*given) for given in zip(*arguments, strict=True))
+    yield from joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(calls)
 
-    backend = DaskDistributedBackend(client=_client)
+
+def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """The same by Dask's own client.
+
+    joblib's Dask backend (1.6) waits for ever for a task that no worker can load, or whose workers
+    died too often, and leaves arguments of over 1 kB on one machine, where they die with it.
+    """
+    from distributed import CancelledError, KilledWorker
+    from distributed.protocol.pickle import dumps
+
+    room = _AHEAD * max(1, sum(_client.ncores().values()))
+    waiting: collections.deque[Any] = collections.deque()
     try:
-        yield from joblib.Parallel(n_jobs=-1, return_as="generator", backend=backend)(calls)
+        for given in calls:
+            # As bytes: what cannot be loaded is then the task's error, and no machine's.
+            waiting.append(_client.submit(_alone, dumps((function, given)), pure=False))
+            if len(waiting) >= room:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     except SerenadeError:
         raise
     except ImportError as error:
@@ -111,17 +124,27 @@ def spread(
             f"a worker of the Dask cluster lacks something ({error}); install the same there, and "
             "set PYTHONPATH there to the folder of a system of your own"
         ) from None
-    except (KilledWorker, CancelledError, OSError) as error:
+    except (KilledWorker, CancelledError, concurrent.futures.CancelledError, OSError) as error:
+        reason = (str(error).splitlines() or [""])[0]
         raise SerenadeError(
-            f"the Dask cluster was lost ({type(error).__name__}: {error}); repeat the command: "
+            f"the Dask cluster was lost ({type(error).__name__}: {reason}); repeat the command: "
             "what was kept is not computed again"
         ) from None
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
-def _alone(function: Callable[..., T], *given: Any) -> T:
-    """Call a function that shall not spread its own work further."""
+def _alone(call: bytes) -> Any:
+    """Do a task, which shall not spread its own work further; this runs on a worker.
+
+    Args:
+        call: function and arguments as the client wrote them, whom workers obey in any case.
+    """
     import joblib
+    from distributed.protocol.pickle import loads
 
+    function, given = loads(call)
     with joblib.parallel_config(backend="sequential"):
         return function(*given)
 
@@ -136,15 +159,15 @@ def _check(client: Any, address: str) -> None:
         ) from None
     here = versions()
     try:
-        there = client.run(versions)
+        there = {**client.run(versions), "scheduler": client.run_on_scheduler(versions)}
     except ImportError as error:
         raise SerenadeError(
-            f"--dask {address}: a worker lacks something ({error}); install the same there as here"
+            f"--dask {address}: a machine lacks something ({error}); install the same there as here"
         ) from None
-    for worker, found in there.items():
+    for place, found in there.items():
         if found != here:
             raise SerenadeError(
-                f"--dask {address}: worker {worker} has {found}, here is {here}; install the same"
+                f"--dask {address}: {place} has {found}, here is {here}; install the same"
             )
 
 

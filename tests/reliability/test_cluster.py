@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("distributed")
 pytest.importorskip("sklearn")
 
+import dask
 import soundfile
 from distributed import LocalCluster
 
@@ -155,13 +156,18 @@ def test_folds_on_two_workers_with_a_kill_are_those_of_one_process(
         patch.setenv("SERENADE_CACHE", str(tmp_path))
         alone = judged(corpus, [])
     torch.set_num_threads(threads)
-    lines = []
-    thread, killed = kill_one(two, lambda: len(lines) == 1)  # of six folds
+    lines, seen = [], [0]
+
+    def begun():  # folds may be told two at a time
+        seen[0] = len(lines)
+        return seen[0] > 0
+
+    thread, killed = kill_one(two, begun)
     with cluster.on_dask(two.scheduler_address):
         spread = judged(corpus, lines)
     thread.join()
     assert killed
-    assert len(lines) == 6
+    assert seen[0] < len(lines) == 6
     assert spread == alone
 
 
@@ -204,6 +210,21 @@ def test_what_workers_lack_is_told(two, monkeypatch):
         pytest.raises(SerenadeError, match="a worker of the Dask cluster lacks something"),
     ):
         list(cluster.spread(module.double, [1, 2]))
+
+
+def test_a_task_that_kills_every_worker_and_a_cluster_that_ends_are_told():
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        local(1) as made,
+        cluster.on_dask(made.scheduler_address),
+    ):
+        with pytest.raises(SerenadeError, match=r"was lost.*what was kept is not computed again"):
+            list(cluster.spread(os._exit, [3]))
+        ending = threading.Timer(1.0, made.close)
+        ending.start()
+        with pytest.raises(SerenadeError, match="was lost"):
+            list(cluster.spread(time.sleep, [60] * 2))
+        ending.join()
 
 
 def test_no_scheduler_no_workers_and_other_versions_are_told(monkeypatch, one):
