@@ -35,10 +35,10 @@ def test_damaged_input_gives_a_result_or_a_typed_error(target):
     verdicts = list(judge(target, SAMPLES[target]))
     assert len(verdicts) == len(SAMPLES[target])
     assert [verdict for verdict in verdicts if verdict.bad] == []
-    # Of damage that is always fatal, or never there, nothing would be learnt; a checkpoint's
-    # archive has checksums, and hardly any damage leaves one that can be used.
+    # Of damage that is always fatal, or never there, nothing would be learnt; a checkpoint and a
+    # shard have checksums, and hardly any damage leaves one that can be used.
     outcomes = {verdict.outcome for verdict in verdicts}
-    assert "result" in outcomes or target == "checkpoint"
+    assert "result" in outcomes or target in {"checkpoint", "shard"}
     assert len(outcomes) > 1
 
 
@@ -53,5 +53,5 @@ def test_damaged_input_gives_a_result_or_a_typed_error(target):
     ],
 )
 def test_the_judge_catches(trap, outcome):
-    found = [verdict.outcome for verdict in judge(trap, range(3), seconds=0.5)]
+    found = [verdict.outcome for verdict in judge(trap, range(3), seconds=3)]
     assert found == [outcome, "result", outcome]
