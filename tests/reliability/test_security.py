@@ -180,7 +180,8 @@ def test_only_https_and_this_machine_are_safe(url, safe):
 def test_unsafe_addresses_are_refused_before_anything_is_sent(tmp_path, monkeypatch):
     pytest.importorskip("requests")
     from serenade.corpora import describe, download, names
-    from serenade.encoders import hub
+    from serenade.encoders import hub, text
+    from serenade.inference.hub import push
 
     with pytest.raises(CorpusError, match="not an https address"):
         download.fetch("http://example.org/a.zip", "md5:" + "0" * 32, tmp_path / "corpus")
@@ -188,6 +189,10 @@ def test_unsafe_addresses_are_refused_before_anything_is_sent(tmp_path, monkeypa
     monkeypatch.setenv("HF_ENDPOINT", "http://example.org")
     with pytest.raises(ModelError, match="no https address"):
         hub.download("openai/whisper-tiny")
+    with pytest.raises(ModelError, match=r"HF_ENDPOINT=http://example\.org: no https address"):
+        text.locate("somebody/encoder")
+    with pytest.raises(ModelError, match="no https address"):
+        push(BUNDLED, "somebody/model")
     archives = [describe(name).archive for name in names()]
     for archive in filter(None, archives):
         assert is_safe(archive.url)

@@ -30,6 +30,18 @@ def is_id(name: str) -> bool:
     return bool(_ID.fullmatch(name)) and path.suffix not in _SUFFIXES and not path.exists()
 
 
+def endpoint() -> str:
+    """The hub's address: `HF_ENDPOINT`, or huggingface.co.
+
+    Raises:
+        ModelError: not an https address; what it gives, and a token it is sent, could be anybody's.
+    """
+    stated = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not is_safe(stated):
+        raise ModelError(f"HF_ENDPOINT={stated}: no https address; give one, or leave it out")
+    return stated.rstrip("/")
+
+
 def download(model_id: str) -> tuple[Path, Path]:
     """Fetch weights and configuration of a model, once.
 
@@ -70,12 +82,9 @@ def fetch(model_id: str, name: str, target: Path) -> Path:
         import requests
     except ImportError:
         raise MissingExtraError("downloading from the hub", "hub") from None
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    address = f"{endpoint.rstrip('/')}/{model_id}/resolve/main/{name}"
+    address = f"{endpoint()}/{model_id}/resolve/main/{name}"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if not is_safe(address):
-            raise ValueError("no https address")
         # Compressed on the way, the length would be another one.
         headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
         with (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from serenade.encoders.hub import endpoint
 from serenade.errors import MissingExtraError, ModelError
 from serenade.features.cache import content_hash
 from serenade.features.texts import TextFeature, given
@@ -156,6 +157,7 @@ def _downloaded(model: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise MissingExtraError("downloading a text encoder", "text") from None
+    endpoint()
     try:
         return Path(snapshot_download(model, allow_patterns=list(_FILES)))
     except Exception as error:  # noqa: BLE001 - of the hub, of the network, of the id's form

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade.encoders.hub import fetch
+from serenade.encoders.hub import endpoint, fetch
 from serenade.errors import MissingExtraError, ModelError, SerenadeError
 from serenade.features.cache import cache_folder
 from serenade.inference.folder import FILES
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
 CHECKSUMS = "checksums.json"
@@ -53,7 +53,7 @@ def push(folder: str | os.PathLike[str], repository: str, *, private: bool = Fal
     contents = {name: path.read_bytes() for name, path in found.items() if path.is_file()}
     contents[CHECKSUMS] = (json.dumps(_sums(contents), indent=2) + "\n").encode()
     contents["README.md"] = _page(described, contents.get("MODEL_CARD.md", b""))
-    api = huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+    api = huggingface_hub.HfApi(endpoint=endpoint())
     operations = [
         huggingface_hub.CommitOperationAdd(name, content) for name, content in contents.items()
     ]
