@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("corpus")
-@click.option(
-    "--root", metavar="DIR", type=click.Path(), help="The corpus' folder, or one that contains it."
-)
-@click.option("--labels", metavar="A,B,…", help="Keep these emotions only.")
+@options.root
+@options.labels
 @click.option(
     "--protocol",
     default="speaker-independent",

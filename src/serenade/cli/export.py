@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from serenade.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Compare both on this corpus, or manifest; by default on made-up speech.",
 )
-@click.option("--root", metavar="DIR", type=click.Path(), help="The corpus' folder.")
+@options.root
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Compare on so many recordings, evenly drawn."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import output
+from serenade.cli import options, output
 
 if TYPE_CHECKING:
     from serenade.inference import Model, Update
@@ -31,12 +31,7 @@ if TYPE_CHECKING:
     help="Sampling rate in Hz.",
 )
 @click.option("--device", help="A microphone's number or a part of its name.")
-@click.option(
-    "--model",
-    metavar="DIR",
-    type=click.Path(),
-    help="A model folder written by `serenade train`; by default the bundled model.",
-)
+@options.model
 @click.option(
     "--enrol",
     metavar="DIR",

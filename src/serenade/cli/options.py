@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     from serenade.systems.base import System
 
 
+root = click.option(
+    "--root", metavar="DIR", type=click.Path(), help="The corpus' folder, or one that contains it."
+)
+labels = click.option("--labels", metavar="A,B,…", help="Keep these emotions of the corpus only.")
+model = click.option(
+    "--model",
+    metavar="DIR|USER/NAME",
+    type=click.Path(),
+    help="A model folder written by `serenade train`, or one on the Hugging Face hub; by default "
+    "the bundled model.",
+)
 _MATERIAL = (
-    click.option(
-        "--root",
-        metavar="DIR",
-        type=click.Path(),
-        help="The corpus' folder, or one that contains it.",
-    ),
-    click.option("--labels", metavar="A,B,…", help="Keep these emotions only."),
+    root,
+    labels,
     click.option(
         "--recipe", default="default", show_default=True, help="See `serenade systems NAME`."
     ),

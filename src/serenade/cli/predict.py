@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from serenade.cli import options
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path())
-@click.option(
-    "--model",
-    metavar="DIR|USER/NAME",
-    type=click.Path(),
-    help="A model folder written by `serenade train`, or one on the Hugging Face hub; by default "
-    "the bundled model.",
-)
+@options.model
 @click.option(
     "--enrol",
     metavar="DIR|FILE|self",

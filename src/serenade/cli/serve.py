@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from serenade.cli import options
 from serenade.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -23,12 +24,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     help="0 for any that is free.",
 )
-@click.option(
-    "--model",
-    metavar="DIR",
-    type=click.Path(),
-    help="A model folder written by `serenade train`; by default the bundled model.",
-)
+@options.model
 @click.option(
     "--api-key",
     "api_keys",

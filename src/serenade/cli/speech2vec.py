@@ -30,13 +30,8 @@ if TYPE_CHECKING:
     help="When words are said, of `serenade transcribe --words`; may be repeated. IEMOCAP and "
     "synthetic speech know it themselves. Without CORPUS, all recordings of the tables are used.",
 )
-@click.option(
-    "--root",
-    metavar="DIR",
-    type=click.Path(),
-    help="The corpus' folder, or one that contains it.",
-)
-@click.option("--labels", metavar="A,B,…", help="Keep these emotions of the corpus only.")
+@options.root
+@options.labels
 @click.option(
     "--out",
     metavar="TXT",

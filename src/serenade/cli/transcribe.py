@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from serenade.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,13 +36,8 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False),
     help="Write a table of the words, too: file, word, start, end, probability.",
 )
-@click.option(
-    "--root",
-    metavar="DIR",
-    type=click.Path(),
-    help="The corpus' folder, or one that contains it.",
-)
-@click.option("--labels", metavar="A,B,…", help="Keep these emotions of the corpus only.")
+@options.root
+@options.labels
 @click.option(
     "--model",
     default="tiny.en",

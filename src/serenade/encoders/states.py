@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from serenade.errors import SerenadeError
+from serenade.files import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +24,11 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
     Raises:
         SerenadeError: no room, or no permission.
     """
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, unfinished)
-        unfinished.replace(path)
+        with whole(path) as unfinished:
+            torch.save(state, unfinished)
     except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
         raise SerenadeError(
             f"{path}: cannot be written ({reason}); free some space or name another folder, then "

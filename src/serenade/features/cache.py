@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
+from serenade.files import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,15 +183,8 @@ class Cache:
     def _put(self, key: str, matrix: NDArray[np.float32]) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}.tmp")
-        try:
-            with unfinished.open("wb") as file:
-                np.save(file, matrix, allow_pickle=False)
-            unfinished.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise
+        with whole(path) as unfinished, unfinished.open("wb") as file:
+            np.save(file, matrix, allow_pickle=False)
         self._unchecked += matrix.nbytes
         if self._unchecked > self._bound() // 16:
             self.trim()

@@ -11,8 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +21,11 @@ from serenade.cluster import spread
 from serenade.errors import AudioError, MissingExtraError, SerenadeError
 from serenade.features.cache import content_hash, entry_key
 from serenade.features.extraction import Segment
+from serenade.files import whole
 from serenade.progress import progress
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
@@ -176,30 +176,29 @@ class _Task:
             ],
             metadata={"serenade": json.dumps(stated)},
         )
-        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         failed, seconds = 0, 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Without a dictionary: values of floats hardly ever repeat.
-            with parquet.ParquetWriter(
-                unfinished,
-                schema,
-                compression="zstd",
-                use_dictionary=False,
-                write_page_checksum=True,
-            ) as writer:
+            with (
+                whole(path) as unfinished,
+                parquet.ParquetWriter(
+                    unfinished,
+                    schema,
+                    compression="zstd",
+                    use_dictionary=False,
+                    write_page_checksum=True,
+                ) as writer,
+            ):
                 for block, lengths, errors in self._blocks():
                     writer.write_batch(arrow.record_batch(block, schema=schema))
                     seconds += lengths
                     failed += errors
-            os.replace(unfinished, path)  # noqa: PTH105 - the atomic call, by its name
         except OSError as error:
             raise SerenadeError(
                 f"{path}: cannot be written ({error.strerror or error}); free some space or name "
                 "another folder, and repeat the command: whole shards are kept"
             ) from None
-        finally:
-            unfinished.unlink(missing_ok=True)
         return Shard(path, len(self.segments), failed, seconds, made=True)
 
     def _blocks(self) -> Iterator[tuple[list[Any], float, int]]:
