@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mimetypes
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -22,7 +23,7 @@ from serenade.server.refusals import Refused, answer
 from serenade.server.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,6 +68,7 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
         license_info={"name": f"model: {model.description.get('licence', 'see its card')}"},
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # what is not there is not there; a Location would name the Host
         lifespan=lifespan,
     )
     app.state.service = service
@@ -127,18 +129,15 @@ def _add_state(app: FastAPI, service: Service) -> None:
 def _add_page(app: FastAPI) -> None:
     """The page and its parts, read from the package."""
     for place, name in _PAGE.items():
-
-        def part(name: str = name) -> FileResponse:
-            # "no-cache" asks each time whether it has changed: an update shows at once.
-            return FileResponse(STATIC / name, headers={"Cache-Control": "no-cache"})
-
-        app.add_api_route(f"/{place}", _without_arguments(part), include_in_schema=False)
+        app.add_api_route(f"/{place}", _part(STATIC / name), include_in_schema=False)
 
 
-def _without_arguments(part: Any) -> Any:
-    async def route() -> FileResponse:
-        response: FileResponse = part()
-        return response
+def _part(path: Path) -> Callable[[], Awaitable[Response]]:
+    content, kind = path.read_bytes(), mimetypes.guess_type(path)[0]
+
+    async def route() -> Response:
+        # "no-cache" asks each time whether it has changed: an update shows at once.
+        return Response(content, headers={"Cache-Control": "no-cache"}, media_type=kind)
 
     return route
 

@@ -79,7 +79,7 @@ def router(service: Service) -> APIRouter:
 
 
 async def _served(socket: WebSocket, service: Service) -> None:
-    message = await _message(socket, service.settings.idle)
+    message = await _message(socket, service.settings.patience)
     hello = _hello(message.get("text") or "")
     try:
         service.check_key(socket.headers, hello.api_key)
@@ -122,8 +122,9 @@ async def _listened(socket: WebSocket, service: Service, hello: Hello, stream: S
         for update in updates:
             await socket.send_json({"type": "update", **update.to_dict()})
 
+    idle, begun, fed = service.settings.idle, loop.time(), loop.time()
     while True:
-        message = await _message(socket, service.settings.idle)
+        message = await _message(socket, fed + idle - loop.time())
         if message.get("text") is not None:
             if _json(message["text"]).get("type") != "end":
                 raise _Ended(_POLICY, "Protocol", 'send samples, or {"type": "end"}')
@@ -131,7 +132,9 @@ async def _listened(socket: WebSocket, service: Service, hello: Hello, stream: S
             await socket.send_json({"type": "end", "duration": round(stream.time, 3)})
             return
         chunk = _samples(message["bytes"], hello)
-        if stream.time + len(chunk) / hello.sampling_rate > service.settings.max_duration:
+        # By the clock, too: a sample now and then would hold a stream for ever.
+        longest = max(stream.time + len(chunk) / hello.sampling_rate, loop.time() - begun - idle)
+        if longest > service.settings.max_duration:
             raise _Ended(
                 _POLICY,
                 "TooLongError",
@@ -143,6 +146,8 @@ async def _listened(socket: WebSocket, service: Service, hello: Hello, stream: S
         except AudioError as error:  # the chunk counts as never come, and the stream goes on
             stated = {"type": type(error).__name__, "message": str(error)}
             await socket.send_json({"type": "error", "error": stated})
+        if len(chunk):
+            fed = loop.time()
 
 
 async def _message(socket: WebSocket, idle: float) -> dict[str, Any]:
@@ -150,7 +155,7 @@ async def _message(socket: WebSocket, idle: float) -> dict[str, Any]:
         async with asyncio.timeout(idle):
             message: Any = await socket.receive()
     except TimeoutError:
-        raise _Ended(_POLICY, "Idle", f"nothing came for {idle:g} s; open another one") from None
+        raise _Ended(_POLICY, "Idle", "nothing came for too long; open another one") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
     if len(message.get("bytes") or message.get("text") or b"") > MESSAGE:

@@ -54,6 +54,14 @@ class Refused(Exception):  # noqa: N818 - not always the user's mistake
         file = {} if self.file is None else {"file": self.file}
         return {"type": self.kind, "message": self.message, **file}
 
+    def headers(self) -> dict[str, str]:
+        """Of its answer.
+
+        >>> Refused(429, "Overloaded", "too many", retry=0.2).headers()
+        {'Retry-After': '1'}
+        """
+        return {} if self.retry is None else {"Retry-After": str(math.ceil(self.retry))}
+
 
 class TooLongError(AudioError):
     """A recording longer than the server takes."""
@@ -87,7 +95,7 @@ def refusal(error: Exception, file: str) -> Refused:
 async def answer(request: Request, error: Exception) -> JSONResponse:
     """The response to a `Refused`."""
     assert isinstance(error, Refused)
-    headers = {} if error.retry is None else {"Retry-After": str(math.ceil(error.retry))}
+    headers = error.headers()
     if not await _drained(request):
         headers["Connection"] = "close"  # or the rest of the body would be read to its end
     if error.status == 401:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,23 @@ import uvicorn
 from serenade.errors import SerenadeError
 from serenade.server.app import create_app
 from serenade.server.live import MESSAGE
+from serenade.server.wire import Http, Live
 
 if TYPE_CHECKING:
     from serenade.inference import Model
     from serenade.server.settings import Settings
 
-_CONNECTIONS = 2000  # beyond, uvicorn answers 503 itself
+_BACKLOG = 2000  # connections the system holds until they are taken
+
+
+def _most(connections: int) -> int:
+    """So many connections as leave half of the files a process may open to what they send."""
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return connections
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return connections if files == resource.RLIM_INFINITY else min(connections, files // 2)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -30,7 +42,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_CONNECTIONS)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise SerenadeError(
             f"{host}:{port}: cannot listen there ({error}); choose another --port or --host"
@@ -46,15 +58,23 @@ def server(model: Model, settings: Settings) -> uvicorn.Server:
         model: what judges.
         settings: limits and rights.
     """
+    limits = dataclasses.replace(settings, connections=_most(settings.connections))
+
+    class OurHttp(Http):
+        settings = limits
+
+    class OurLive(Live):
+        settings = limits
+
     return uvicorn.Server(
         uvicorn.Config(
             create_app(model, settings),
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
+            http=OurHttp,
             timeout_graceful_shutdown=max(1, round(settings.timeout)),
-            ws="websockets-sansio",  # stops reading while a message waits
+            ws=OurLive,
             ws_max_size=MESSAGE,
             ws_per_message_deflate=False,
         )

@@ -21,7 +21,11 @@ class Settings:
         streams: most live streams at once.
         timeout: most seconds for a request to be answered once its body is here, and for its body
             to come.
-        idle: seconds after which a silent stream is closed.
+        idle: seconds after which a silent stream is closed, and one that takes no answers.
+        patience: seconds for a request's head, a stream's first message, or the first bytes of a
+            body.
+        min_rate: bytes a second that a body has to come with after that.
+        connections: most at once; of those that ask for nothing the oldest gives way to the next.
         voices: enrolled voices that are remembered; the one not used for longest goes first.
         voice_lifetime: seconds after its last use in which a voice is forgotten.
 
@@ -42,15 +46,19 @@ class Settings:
     streams: int = 32
     timeout: float = 120.0
     idle: float = 30.0
+    patience: float = 10.0
+    min_rate: int = 8192
+    connections: int = 2000
     voices: int = 256
     voice_lifetime: float = 3600.0
 
     def __post_init__(self) -> None:
-        for name in ("max_size", "max_duration", "max_files", "concurrency", "timeout", "idle"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
-        if self.queue < 0 or self.streams < 0:
-            raise ValueError("queue and streams cannot be less than 0")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple) or value > 0:
+                continue
+            if field.name not in {"queue", "streams", "voices"} or value != 0:
+                raise ValueError(f"{field.name} must be more than 0, got {value}")
         if any(not key for key in self.api_keys):
             raise ValueError("an API key is empty: leave it out to let everybody in")
 

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, BinaryIO
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
     from serenade.server.settings import Settings
+
+
+_FIELDS = 64  # parts of a form that are no files
+_HEAD = 2**13  # bytes of a part's header
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +62,23 @@ async def body(
         raise too_large
     size = 0
     request.state.begun = True
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     try:
-        async with asyncio.timeout(settings.timeout):
+        async with asyncio.timeout(min(settings.patience, settings.timeout)) as due:
             async for chunk in request.stream():
                 size += len(chunk)
+                allowed = min(settings.patience + size / settings.min_rate, settings.timeout)
+                due.reschedule(begun + allowed)
                 if size > limit:
                     raise too_large
                 yield chunk
     except TimeoutError:
         raise Refused(
-            408, "TooSlow", f"the body did not come within {settings.timeout:g} s; try again"
+            408,
+            "TooSlow",
+            f"the body came slower than {settings.min_rate} bytes/s, or not within "
+            f"{settings.timeout:g} s; try again",
         ) from None
     except ClientDisconnect:
         request.state.finished = True
@@ -105,7 +116,7 @@ async def received(
         async for chunk in body(request, settings):
             parser.write(chunk)
         parser.finalize()
-    except MultipartParseError as error:
+    except FormParserError as error:
         raise Refused(422, "BrokenForm", f"the form is broken ({error}); send it again") from None
     finally:
         form.close()
@@ -121,6 +132,7 @@ class _Form:
         self.files: list[Upload] = []
         self._folder = folder
         self._most = most
+        self._parts = 0
         self._open: BinaryIO | None = None
         self._field = b""
         self._value = b""
@@ -143,13 +155,26 @@ class _Form:
         self._open = None
 
     def _part_begins(self) -> None:
+        self._parts += 1
+        if self._parts > self._most + _FIELDS:
+            raise Refused(
+                413, "TooMany", f"a form of more than {self._parts - 1} parts; send fewer"
+            )
         self._field = self._value = self._disposition = b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
+        self._bounded()
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
+        self._bounded()
+
+    def _bounded(self) -> None:
+        if len(self._field) + len(self._value) > _HEAD:
+            raise Refused(
+                422, "BrokenForm", f"a part's header is over {_HEAD} bytes; send it again"
+            )
 
     def _header_ends(self) -> None:
         if self._field.lower() == b"content-disposition":
