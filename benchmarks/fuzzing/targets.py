@@ -14,6 +14,7 @@ import numpy as np
 
 from fuzzing import sounds
 from fuzzing.cases import Case, pick
+from fuzzing.server import messages, request
 from fuzzing.tables import folds, manifest, recipe, shard, words
 from fuzzing.weights import checkpoint, model
 
@@ -88,7 +89,7 @@ def _read(path: Path) -> object:
 
 
 TARGETS: dict[str, tuple[Callable[[int, Path], Case], float]] = {
-    "sound": (sound, 0.72),
+    "sound": (sound, 0.60),
     "samples": (samples, 0.05),
     "manifest": (manifest, 0.05),
     "recipe": (recipe, 0.04),
@@ -97,5 +98,7 @@ TARGETS: dict[str, tuple[Callable[[int, Path], Case], float]] = {
     "shard": (shard, 0.02),
     "model": (model, 0.03),
     "checkpoint": (checkpoint, 0.03),
+    "request": (request, 0.07),
+    "messages": (messages, 0.05),
 }
 """Each way in, and its share of the cases."""
