@@ -103,7 +103,7 @@ def request(rng: np.random.Generator, sound: bytes) -> tuple[str, bytes]:
         made.method = b"DELETE"
     name = [made.method.decode(), path]
     for _ in range(int(rng.integers(3))):
-        name.append(pick(rng, [*_CHANGES, "header", "query"]))
+        name.append(pick(rng, [*_CHANGES, *["query", "type", "body", "chunks"] * 2]))
         _CHANGES[name[-1]](made, rng)
     head = made.written()
     data = head + made.body

@@ -1,6 +1,7 @@
 """Servers as users have them: uvicorn on the loopback, in a thread; and a browser."""
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 pytest.importorskip("fastapi", reason='needs the extra "serve"')
 
 import httpx
+import soundfile
 from websockets.sync.client import connect
 
 from serenade.server import Settings
@@ -58,6 +60,15 @@ def client(serve):
     """A client of a server with the usual settings."""
     with serve() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def words(example):
+    """Two seconds of speech, WAV of 16 bits at 16 kHz."""
+    file = io.BytesIO()
+    signal, rate = soundfile.read(example)
+    soundfile.write(file, signal[rate : 3 * rate], rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 class Browser:

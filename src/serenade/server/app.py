@@ -6,7 +6,7 @@ import contextlib
 import mimetypes
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import serenade
-from serenade.server import files, live, reference
+from serenade.server import files, live, reference, schemas
 from serenade.server.refusals import Refused, answer
 from serenade.server.service import Service
 
@@ -66,6 +66,7 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
         summary="Which emotion speech sounds like.",
         description=reference.ABOUT,
         license_info={"name": f"model: {model.description.get('licence', 'see its card')}"},
+        responses=schemas.EVERYWHERE,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # what is not there is not there; a Location would name the Host
@@ -95,31 +96,43 @@ def _add_state(app: FastAPI, service: Service) -> None:
     """Routes about the server itself."""
 
     @app.get("/healthz", tags=["server"], summary="Whether the process answers")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+    async def healthz() -> schemas.State:
+        return schemas.State(status="ok")
 
-    @app.get("/readyz", tags=["server"], summary="Whether a recording would be let in now")
+    @app.get(
+        "/readyz",
+        tags=["server"],
+        summary="Whether a recording would be let in now",
+        response_model=schemas.State,
+        responses={503: {"model": schemas.State | schemas.Refusal, "description": "Not now."}},
+    )
     async def readyz() -> JSONResponse:
         full = service.gate.inside >= service.settings.places
         return JSONResponse({"status": "full" if full else "ready"}, 503 if full else 200)
 
-    @app.get("/metrics", tags=["server"], summary="Metrics for Prometheus")
+    @app.get(
+        "/metrics",
+        tags=["server"],
+        summary="Metrics for Prometheus",
+        response_class=Response,
+        responses=schemas.METRICS,
+    )
     async def metrics(request: Request) -> Response:
         service.check_key(request.headers)
         return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @app.get("/v1/model", tags=["server"], summary="The model and the limits")
-    async def model() -> dict[str, Any]:
+    async def model() -> schemas.Served:
         settings, described = service.settings, service.model.description
-        return {
-            "labels": service.model.labels,
-            "licence": described.get("licence", ""),
-            "enrolment": "enrolment" in described,
-            "key_needed": bool(settings.api_keys),
-            "max_size": settings.max_size,
-            "max_duration": settings.max_duration,
-            "version": serenade.__version__,
-        }
+        return schemas.Served(
+            labels=list(service.model.labels),
+            licence=described.get("licence", ""),
+            enrolment="enrolment" in described,
+            key_needed=bool(settings.api_keys),
+            max_size=settings.max_size,
+            max_duration=settings.max_duration,
+            version=serenade.__version__,
+        )
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

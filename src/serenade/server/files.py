@@ -69,6 +69,7 @@ def router(service: Service) -> APIRouter:
         "/v1/timeline",
         summary="The emotions of a recording over time",
         response_model=schemas.Timeline,
+        responses=schemas.FORMATS,
         openapi_extra=schemas.ONE_FILE,
     )
     async def timeline(
@@ -146,8 +147,9 @@ def router(service: Service) -> APIRouter:
     @routes.post(
         "/v1/convert",
         summary="A timeline in another format",
+        response_model=schemas.Timeline,
+        responses=schemas.FORMATS,
         openapi_extra=schemas.TIMELINE,
-        response_class=Response,
     )
     async def convert(
         request: Request,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -10,6 +10,7 @@ from serenade import inference
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e7, description="In seconds.")]
+Level = Annotated[float, Field(allow_inf_nan=False)]
 Shares = Annotated[dict[str, Share], Field(min_length=1, max_length=100)]
 
 
@@ -53,8 +54,8 @@ class Segment(Emotion):
 class Envelope(BaseModel):
     """The lowest and the highest sample of stretches of equal length."""
 
-    low: list[float]
-    high: list[float]
+    low: list[Level]
+    high: list[Level]
 
 
 class Timeline(Prediction):
@@ -108,19 +109,58 @@ class Voice(BaseModel):
     enrolment: str
 
 
+class State(BaseModel):
+    """What the server says of itself."""
+
+    status: Literal["ok", "ready", "full"]
+
+
+class Served(BaseModel):
+    """The model and the limits."""
+
+    labels: list[str]
+    licence: str
+    enrolment: bool = Field(description="Whether it can come to know a voice.")
+    key_needed: bool
+    max_size: int = Field(description="In bytes.")
+    max_duration: Seconds
+    version: str
+
+
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal, "description": text}
     for status, text in {
+        400: "Not HTTP, or cut off.",
         401: "The API key is missing or wrong.",
+        403: "Scripts of this page may not use the server.",
         404: "The voice is not known.",
-        408: "The body came too slowly.",
+        408: "The request came too slowly.",
         413: "The body or the recording is over a limit.",
         415: "Not audio that libsndfile reads.",
         422: "A recording or a parameter that cannot be used.",
         429: "Too many requests at once: try again after the seconds in Retry-After.",
-        503: "Not answered in time.",
+        431: "The head is too large.",
+        503: "Not answered in time, or too many connections.",
     }.items()
 }
+"""Of routes that take recordings."""
+
+EVERYWHERE: dict[int | str, dict[str, Any]] = {
+    status: REFUSALS[status] for status in (400, 403, 408, 431, 503)
+}
+"""Of every route."""
+
+_TEXT = {"schema": {"type": "string"}}
+FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {"content": dict.fromkeys(("text/csv", "text/vtt", "text/plain"), _TEXT)}
+}
+"""A timeline that is not JSON."""
+
+METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": _TEXT}},
+    401: REFUSALS[401],
+}
+"""Of the route for Prometheus."""
 
 _BINARY = {"type": "string", "format": "binary"}
 

@@ -204,6 +204,11 @@ class Live(_Taken, WebSocketsSansIOProtocol):
         settings: limits; subclasses have them.
     """
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One who does not answer its end is not waited for long."""
+        super().connection_made(transport)
+        self.close_timeout = _LINGER
+
     def data_received(self, data: bytes) -> None:
         """A handshake that uvicorn would leave without an answer gets one."""
         super().data_received(data)

@@ -1,0 +1,484 @@
+"""Attacks on loopback: each ends by itself, in bounded memory, while others are served."""
+
+import contextlib
+import gzip
+import json
+import re
+import socket
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from serenade.audio import read
+
+if not Path("/proc/self/clear_refs").exists():
+    pytest.skip("peaks are read from /proc", allow_module_level=True)
+
+HELLO = json.dumps({"sampling_rate": 16000, "format": "f32le"}).encode()
+UPGRADE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+POST = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(scope="module")
+def hasty(serve):
+    """A server that waits for nobody long; the model has been used once."""
+    limits = {"patience": 0.4, "idle": 0.8, "timeout": 3.0, "max_size": 2**24, "queue": 6}
+    with serve(**limits) as client:
+        client.patience = limits["patience"]
+        yield client
+
+
+def opened(client, data=b"", *, small=False):
+    """A socket to the server on which some bytes were sent."""
+    raw = socket.socket()
+    if small:  # takes little that it does not read
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.settimeout(15)
+    raw.connect((client.base_url.host, client.base_url.port))
+    raw.sendall(data)
+    return raw
+
+
+@contextlib.contextmanager
+def streaming(client, *frames):
+    """A WebSocket whose bytes are ours; a hello and some frames were sent."""
+    with opened(client, UPGRADE, small=True) as raw:
+        assert raw.recv(1000).startswith(b"HTTP/1.1 101")
+        raw.sendall(frame(1, HELLO) + b"".join(frames))
+        yield raw
+
+
+def answered(raw):
+    """All that is answered until the server closes."""
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := raw.recv(1 << 16):
+            found += piece
+    return found
+
+
+def refusal(answer):
+    """Status and type of an answer that refuses, in the shape of all of them."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)["error"]["type"]
+
+
+def asked(client, data):
+    with opened(client, data) as raw:
+        return refusal(answered(raw))
+
+
+def frame(opcode, payload):
+    """A small frame of a client, RFC 6455, masked with zeros."""
+    assert len(payload) < 126
+    return bytes([128 | opcode, 128 | len(payload)]) + bytes(4) + payload
+
+
+def good(client, words):
+    """A client that does everything right is served, soon."""
+    begun = time.monotonic()
+    answer = client.post("/v1/predict", files={"file": ("a.wav", words)})
+    assert answer.status_code == 200, answer.text
+    assert time.monotonic() - begun < 10
+
+
+def let_go(client, what="serenade_inside"):
+    """Wait until the server holds nothing of a kind any more."""
+    limit = time.monotonic() + 20
+    while f"{what} 0.0" not in client.get("/metrics").text:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def bounded(megabytes):
+    """Within so much more memory, of clients and server."""
+
+    def status(field):
+        text = Path("/proc/self/status").read_text("ascii")
+        return int(re.search(rf"{field}:\s+(\d+)", text).group(1)) / 1024
+
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    before = status("VmRSS")
+    yield
+    assert status("VmHWM") - before < megabytes
+
+
+def poured(raw, data, megabytes, seconds=5.0):
+    """Send the same again and again; how many megabytes went before it was cut off or held up."""
+    raw.settimeout(seconds)
+    size = 0
+    limit = time.monotonic() + seconds
+    with contextlib.suppress(OSError):
+        while size < megabytes << 20 and time.monotonic() < limit:
+            size += raw.send(data)
+    return size / (1 << 20)
+
+
+def test_heads_that_never_end(hasty, words):
+    """Slowloris: each connection sends a byte now and then, and holds nobody up."""
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(opened(hasty, b"GET / HTTP/1.1\r\nX: ")) for _ in range(150)]
+        until = time.monotonic() + hasty.patience
+        while time.monotonic() < until:
+            for raw in slow:
+                with contextlib.suppress(ConnectionError):
+                    raw.send(b"x")
+            time.sleep(0.1)
+        good(hasty, words)
+        found = [answered(raw) for raw in slow]
+        assert {refusal(answer) for answer in found} == {(408, "TooSlow")}
+    good(hasty, words)
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", UPGRADE])
+def test_hundreds_that_say_nothing(hasty, words, before):
+    """Neither at first, nor after a request, nor as a WebSocket."""
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(opened(hasty, before)) for _ in range(300)]
+        good(hasty, words)
+        begun = time.monotonic()
+        for raw in idle:
+            answered(raw)  # until it is closed
+        assert time.monotonic() - begun < 10
+    good(hasty, words)
+
+
+def test_more_connections_than_there_are(serve, words):
+    """The oldest that asks for nothing gives way, of WebSockets too; who asks stays."""
+    with (
+        serve(connections=20) as client,
+        contextlib.ExitStack() as stack,
+        connect(f"ws://127.0.0.1:{client.base_url.port}/v1/stream", proxy=None) as live,
+    ):
+        live.send(HELLO.decode())
+        live.recv()
+        idle = [stack.enter_context(opened(client)) for _ in range(5)]
+        idle += [stack.enter_context(opened(client, UPGRADE)) for _ in range(5)]
+        for raw in idle[5:]:
+            raw.recv(1000)
+        good(client, words)
+        idle += [stack.enter_context(opened(client)) for _ in range(40)]
+        good(client, words)
+        assert {answered(raw) for raw in idle[:10]} == {b""}
+        live.send('{"type": "end"}')
+        assert json.loads(live.recv())["type"] == "end"
+
+
+def test_when_all_connections_are_at_work(serve, words):
+    with serve(connections=2, patience=5) as client:
+        work = [opened(client, POST + b"Content-Length: 9\r\n\r\nabc") for _ in range(2)]
+        time.sleep(0.2)  # until their heads are read
+        with opened(client) as raw:
+            assert refusal(answered(raw)) == (503, "Overloaded")
+        for raw in work:
+            raw.close()
+        time.sleep(0.2)
+        good(client, words)
+
+
+@pytest.mark.parametrize("framing", ["stated", "chunks", "form"])
+def test_bodies_that_trickle(hasty, words, framing):
+    """Each read succeeds, and the whole would take for ever; a place is held only so long."""
+    start, piece = {
+        "stated": (POST + b"Content-Length: 100000\r\n\r\n", b"x"),
+        "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        "form": (
+            POST + b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n',
+            b"x",
+        ),
+    }[framing]
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(opened(hasty, start)) for _ in range(6)]
+        good(hasty, words)  # there are eight places
+        until = time.monotonic() + 2 * hasty.patience
+        while time.monotonic() < until:
+            for raw in slow:
+                with contextlib.suppress(ConnectionError):
+                    raw.send(piece)
+            time.sleep(0.05)
+        assert hasty.get("/readyz").status_code == 200
+        assert {refusal(answered(raw)) for raw in slow} == {(408, "TooSlow")}
+        let_go(hasty)
+    good(hasty, words)
+
+
+def test_a_slow_line_is_no_attack(serve, words):
+    """A body at twice the rate that is asked for comes to its end."""
+    with serve(patience=0.2, min_rate=len(words)) as client:
+
+        def pieces():
+            for start in range(0, len(words), len(words) // 10 + 1):
+                yield words[start : start + len(words) // 10 + 1]
+                time.sleep(0.05)
+
+        assert client.post("/v1/predict", content=pieces()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"GET / HTTP/1.1\r\nX: ", b"x" * 65536),
+        (b"GET /", b"x" * 65536),
+        (b"GET / HTTP/1.1\r\n", b"X: y\r\n" * 10_000),
+        (b"GET / HTTP/1.1\r\n", b"x" * 65536),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x" * 65536),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x" * 65536),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 10_000),
+        (UPGRADE[:-2] + b"X: ", b"x" * 65536),
+    ],
+)
+def test_heads_without_bound(hasty, words, start, more):
+    with bounded(30), opened(hasty, start) as raw:
+        poured(raw, more, 50, 1)
+        assert refusal(answered(raw)) in {(431, "TooLarge"), (408, "TooSlow")}
+    good(hasty, words)
+
+
+@pytest.mark.parametrize(
+    "more", [b"X: y\r\n" * 150, b"X: " + b"y" * 9000 + b"\r\n", b"X: " + b"y" * 40_000 + b"\r\n"]
+)
+def test_handshakes_that_are_too_large(hasty, more):
+    assert asked(hasty, UPGRADE[:-2] + more + b"\r\n") == (431, "TooLarge")
+
+
+def test_a_head_that_is_large_but_not_too_large(client):
+    many = {f"x-{number}": "y" * 300 for number in range(80)}
+    assert client.get("/healthz", headers=many).status_code == 200
+
+
+def test_requests_ahead_of_their_answers(hasty, words):
+    """Of many in one write only the first few are worked on; of those sent after, likewise."""
+    ahead = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
+    with bounded(40), opened(hasty, small=True) as raw:
+        poured(raw, ahead * 8000, 50, 2)
+    with opened(hasty, ahead * 3) as raw:
+        assert answered(raw).count(b"HTTP/1.1 200") == 3
+    good(hasty, words)
+
+
+def test_answers_that_nobody_takes(hasty, words):
+    """They are held for a while, and then given up with their connections."""
+    ahead = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            raw = stack.enter_context(opened(hasty, small=True))
+            for _ in range(200):
+                raw.settimeout(0.05)
+                with contextlib.suppress(OSError):
+                    raw.sendall(ahead)
+        good(hasty, words)
+        limit = time.monotonic() + 10
+        while len(hasty.running.server_state.connections) > 2:
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+    good(hasty, words)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: 5, 5\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+        b"X: y\nContent-Length: 5\r\n",
+        b"X: y\r\n Content-Length: 5\r\n",
+        b"X\x00: y\r\n",
+    ],
+)
+def test_what_two_servers_may_read_in_two_ways(hasty, head):
+    """Smuggling: what follows a body of two lengths is never taken for a request."""
+    hidden = b"GET /v1/model HTTP/1.1\r\nHost: x\r\n\r\n"
+    with opened(hasty, POST + head + b"\r\n0\r\n\r\n" + hidden) as raw:
+        found = answered(raw)
+    assert len(re.findall(rb"HTTP/1.1 \d", found)) == 1
+    assert refusal(found) == (400, "NotHTTP")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fetc%2fpasswd", "//etc"),
+        *("/static/page.html", "/page.js/../../settings.py", "/page.js%00.html", "/.%00./x"),
+        *("/v1/voices/../../x", "/v1/voices/a/b", "/v1/voices/..%2f..%2fetc%2fpasswd", "/v1"),
+        *("/healthz/", "/HEALTHZ", "/" + "a" * 20_000, "/%ff%fe", "/%ED%A0%80", "/%"),
+        "http://other.example/etc/passwd",
+    ],
+)
+def test_paths_lead_nowhere_else(hasty, path):
+    line = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    status, kind = asked(hasty, line.encode())
+    assert (status, kind) in {(404, "NoRoute"), (405, "NoRoute")}
+
+
+def test_names_that_are_paths(hasty, words, tmp_path):
+    """Of voices and of files: they name nothing on the server's disk."""
+    there = tmp_path / "there"
+    there.write_bytes(b"kept")
+    for name in (str(there), f"../../../../../../..{there}", "\x00", "a" * 5000, "%2e%2e/x"):
+        for route in ("/v1/predict", "/v1/timeline"):
+            answer = hasty.post(route, params={"voice": name}, content=words)
+            assert (answer.status_code, answer.json()["error"]["type"]) == (404, "UnknownVoice")
+        if name != "\x00":  # which a form's header cannot hold
+            answer = hasty.post("/v1/predict", files={"file": (name, words)})
+            assert answer.status_code == 200, answer.text
+            assert "/" not in answer.json()["file"]
+        answer = hasty.post("/v1/predict", params={"name": name}, content=b"x")
+        assert answer.status_code == 415
+        assert str(tmp_path.parent) not in answer.text
+    assert there.read_bytes() == b"kept"
+    assert list(tmp_path.iterdir()) == [there]
+
+
+def test_bodies_that_unpack_to_more(hasty, words):
+    """Nothing is unpacked: neither a request's encoding nor an archive."""
+    bomb = gzip.compress(bytes(2**30 // 4), 9)  # 256 MB in 250 kB
+    with bounded(40):
+        for headers in ({"content-encoding": "gzip"}, {}, {"content-encoding": "deflate, br"}):
+            answer = hasty.post("/v1/predict", content=bomb, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["type"]) == (415, "NotAudioError")
+            assert hasty.post("/v1/convert", content=bomb, headers=headers).status_code == 422
+    good(hasty, words)
+
+
+@pytest.mark.parametrize(
+    ("piece", "kind"),
+    [
+        (b"--b\r\n\r\n\r\n" * 10_000, (413, "TooMany")),
+        (b"--b\r\nX: " + b"y" * 100_000, (422, "BrokenForm")),
+        (b"--b\r\n" + b"X: y\r\n" * 20_000, (422, "BrokenForm")),
+        (b"--b\r\nContent-Disposition: form-data; filename=x\r\n\r\n\r\n" * 90, (413, "TooMany")),
+    ],
+)
+def test_forms_without_bound(hasty, words, piece, kind):
+    with bounded(30):
+        answer = hasty.post(
+            "/v1/batch",
+            content=piece * 20,
+            headers={"content-type": "multipart/form-data; boundary=b"},
+        )
+        assert (answer.status_code, answer.json()["error"]["type"]) == kind
+    good(hasty, words)
+
+
+@pytest.mark.parametrize("start", [b"[", b'{"a":', b'{"segments":[', b'{"file":"'])
+def test_json_without_end(hasty, words, start):
+    with bounded(80):
+        answer = hasty.post("/v1/convert", content=start * (2**22 // len(start)))
+        assert (answer.status_code, answer.json()["error"]["type"]) == (422, "NoTimeline")
+    good(hasty, words)
+
+
+def test_pings_whose_answers_nobody_reads(hasty, words):
+    """Reading ends where writing cannot go on; the connection ends some time later."""
+    with bounded(20), streaming(hasty) as raw:
+        assert poured(raw, frame(9, bytes(125)) * 500, 200, 3) < 30
+        good(hasty, words)
+    let_go(hasty, "serenade_streams")
+
+
+def test_a_stream_that_never_reads(hasty, words):
+    """What is said to it, an error for each message, waits, and then the stream is over."""
+    nan = frame(2, np.full(5, np.nan, "<f4").tobytes())
+    with bounded(30), streaming(hasty) as raw:
+        poured(raw, nan * 500, 50, 3)
+        good(hasty, words)
+        let_go(hasty, "serenade_streams")
+
+
+def test_a_stream_faster_than_it_is_judged(hasty, example, words):
+    """The sender is held up, and nothing is lost."""
+    speech = np.tile(read(example).signal.astype("<f4"), 3)
+    with (
+        bounded(60),
+        connect(
+            f"ws://127.0.0.1:{hasty.base_url.port}/v1/stream", proxy=None, max_queue=None
+        ) as live,
+    ):
+        live.send(HELLO.decode())
+        for start in range(0, speech.size, 4000):
+            live.send(speech[start : start + 4000].tobytes())
+        live.send('{"type": "end"}')
+        good(hasty, words)
+        said = []
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                said.append(json.loads(live.recv(timeout=30)))
+    assert said[-1] == {"type": "end", "duration": round(speech.size / 16000, 3)}
+
+
+def test_many_streams_at_once(serve, words):
+    """Those beyond the limit are told so; the others, and other clients, are served."""
+    with serve(streams=4) as client:
+        found = []
+
+        def talk():
+            address = f"ws://127.0.0.1:{client.base_url.port}/v1/stream"
+            with connect(address, proxy=None) as live, contextlib.suppress(ConnectionClosed):
+                live.send(HELLO.decode())
+                found.append(json.loads(live.recv(timeout=30))["type"])
+                if found[-1] == "ready":
+                    live.send(bytes(64_000))
+                    time.sleep(1)
+                    live.send('{"type": "end"}')
+
+        threads = [threading.Thread(target=talk) for _ in range(60)]
+        for thread in threads:
+            thread.start()
+        good(client, words)
+        for thread in threads:
+            thread.join()
+        assert found.count("ready") >= 4
+        assert found.count("ready") + found.count("error") == 60
+        let_go(client, "serenade_streams")
+        good(client, words)
+
+
+def test_streams_that_only_seem_to_be_alive(hasty):
+    """Empty messages are silence, and a sample now and then lasts no longer than speech may."""
+    with streaming(hasty) as raw:
+        begun = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - begun < 8:
+                raw.sendall(frame(2, b"") + frame(9, b""))
+                time.sleep(0.1)
+        assert time.monotonic() - begun < 6
+    let_go(hasty, "serenade_streams")
+
+
+def test_a_stream_lasts_no_longer_by_the_clock(serve):
+    with serve(max_duration=0.5, idle=0.5) as client:
+        address = f"ws://127.0.0.1:{client.base_url.port}/v1/stream"
+        with connect(address, proxy=None) as live:
+            live.send(HELLO.decode())
+            live.recv()
+            begun = time.monotonic()
+            with contextlib.suppress(ConnectionClosed):
+                while time.monotonic() - begun < 8:
+                    live.send(bytes(4))
+                    time.sleep(0.1)
+            assert time.monotonic() - begun < 6
+            assert json.loads(live.recv())["error"]["type"] == "TooLongError"
+
+
+def test_text_that_is_none(hasty, capfd):
+    """A client's mistake is no traceback in the log."""
+    with streaming(hasty, frame(1, b"\xff\xfe")) as raw:
+        assert answered(raw).endswith(b"\x88\x02\x03\xef")  # 1007
+    assert "Traceback" not in capfd.readouterr().err
