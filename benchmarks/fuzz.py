@@ -5,15 +5,17 @@
 Inputs are made on the spot and decided by their number: recordings of 23 formats cut at every byte
 of their header, headers that cannot be, odd samples, tags, hours of silence in a small file, sparse
 files of 4 GB, random damage; arrays and streams; manifests, recipes, folds, word vectors, shards
-of features, model folders and checkpoints. Each is used in a worker process with 10 s of processor
-time and 500 MB of resident memory; files that hold hours may take 2 s more for each after the
-first. Linux only. `--only TARGET --number N` repeats one case.
+of features, model folders and checkpoints; requests and messages to a server on loopback. Each is
+used in a worker process with 10 s of processor time and 500 MB of resident memory; files that hold
+hours may take 2 s more for each after the first. Linux only. `--only TARGET --number N` repeats one
+case; `--only TARGET --output FILE` tries one target anew and leaves the others in the file.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import time
 from collections import Counter
@@ -42,9 +44,11 @@ def run(
     """
     begun = time.monotonic()
     verdicts: list[Verdict] = []
+    minutes = {}
     for target, (_, share) in TARGETS.items():
         if only not in {None, target}:
             continue
+        started = time.monotonic()
         size = count if only else round(count * share)
         numbers = [number] if number is not None else range(first, first + size)
         for verdict in judge(target, numbers):
@@ -52,16 +56,40 @@ def run(
             if verdict.bad:
                 case = f"{verdict.target} {verdict.number} {verdict.name}"
                 print(f"{case}: {verdict.outcome}\n{verdict.detail}", flush=True)
+        minutes[target] = round((time.monotonic() - started) / 60, 1)
         print(f"{target}: {size} tried, {time.monotonic() - begun:.0f} s", flush=True)
     return {
         "inputs": len(verdicts),
         "limits": {"seconds": SECONDS, "seconds_per_hour": PER_HOUR, "megabytes": MEGABYTES},
-        "targets": {target: _summary([v for v in verdicts if v.target == target]) for target in
-                    dict.fromkeys(v.target for v in verdicts)},
+        "targets": {
+            target: _summary([v for v in verdicts if v.target == target]) | {"minutes": spent}
+            for target, spent in minutes.items()
+        },
         "bad": [dataclasses.asdict(verdict) for verdict in verdicts if verdict.bad],
-        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "minutes": round(sum(minutes.values()), 1),
         "versions": versions(),
-    }  # fmt: skip
+    }
+
+
+def merged(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """A result with the targets of a newer one in the place of its own.
+
+    Args:
+        known: made before, with the same limits and versions.
+        new: of some targets.
+    """
+    for name in ("limits", "versions"):
+        if known[name] != new[name]:
+            raise SystemExit(f"{name} were {known[name]}, now {new[name]}: try all targets anew")
+    targets = known["targets"] | new["targets"]
+    replaced = known["targets"].keys() & new["targets"].keys()
+    spent = sum(known["targets"][target].get("minutes", 0) for target in replaced)
+    return new | {
+        "inputs": sum(target["inputs"] for target in targets.values()),
+        "targets": targets,
+        "bad": [*(bad for bad in known["bad"] if bad["target"] not in replaced), *new["bad"]],
+        "minutes": round(known["minutes"] - spent + new["minutes"], 1),
+    }
 
 
 def _summary(verdicts: list[Verdict]) -> dict[str, Any]:
@@ -114,6 +142,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
     arguments = parser.parse_args()
     result = run(arguments.count, arguments.first, arguments.only, arguments.number)
+    if arguments.only and arguments.output and arguments.output.exists():
+        result = merged(json.loads(arguments.output.read_text("utf-8")), result)
     keep(result, table, arguments.output)
     if result["bad"]:
         raise SystemExit(1)

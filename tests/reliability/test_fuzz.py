@@ -7,6 +7,7 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("limits and peaks are read from /proc", allow_module_level=True)
 
+from fuzz import merged
 from fuzzing.sounds import systematic
 from fuzzing.targets import TARGETS
 from fuzzing.workers import judge
@@ -22,6 +23,8 @@ SAMPLES = {
     "shard": range(1105, 1120),
     "model": range(3000, 3012),
     "checkpoint": range(1000, 1007),
+    "request": range(1000, 1024),
+    "messages": range(1000, 1024),
 }
 
 
@@ -40,6 +43,27 @@ def test_damaged_input_gives_a_result_or_a_typed_error(target):
     outcomes = {verdict.outcome for verdict in verdicts}
     assert "result" in outcomes or target == "checkpoint"
     assert len(outcomes) > 1
+
+
+def test_a_target_can_be_tried_anew():
+    def result(bad, **targets):
+        stated = {name: {"inputs": inputs, "minutes": 1.0} for name, inputs in targets.items()}
+        return {
+            "inputs": sum(targets.values()),
+            "limits": {},
+            "targets": stated,
+            "bad": [{"target": bad}],
+            "minutes": float(len(targets)),
+            "versions": {},
+        }
+
+    found = merged(result("b", a=5, b=7), result("c", b=1, c=2))
+    assert {name: entry["inputs"] for name, entry in found["targets"].items()} == {
+        "a": 5, "b": 1, "c": 2
+    }  # fmt: skip
+    assert (found["inputs"], found["bad"], found["minutes"]) == (8, [{"target": "c"}], 3.0)
+    with pytest.raises(SystemExit, match="anew"):
+        merged(result("b", a=5), result("b", b=7) | {"versions": {"numpy": "1"}})
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_names_that_are_paths(hasty, words, tmp_path):
     """Of voices and of files: they name nothing on the server's disk."""
     there = tmp_path / "there"
     there.write_bytes(b"kept")
-    for name in (str(there), f"../../../../../../..{there}", "\x00", "a" * 5000, "%2e%2e/x"):
+    for name in (str(there), f"../../../../../../..{there}", "\x00", "a" * 3000, "%2e%2e/x"):
         for route in ("/v1/predict", "/v1/timeline"):
             answer = hasty.post(route, params={"voice": name}, content=words)
             assert (answer.status_code, answer.json()["error"]["type"]) == (404, "UnknownVoice")

@@ -184,6 +184,8 @@ class Http(_Taken, HttpToolsProtocol):
 
     def _refuse(self, refused: Refused) -> None:
         """Say so, take no more, and leave time for it to be read."""
+        if self.transport.is_closing():
+            return
         self._refused = True
         self._stop_waiting()
         if self.cycle is not None and not self.cycle.response_complete:
