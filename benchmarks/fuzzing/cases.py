@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def changed(content: Any, rng: np.random.Generator) -> Any:
         if rng.random() < 0.2:
             del parent[key]
         else:
-            parent[key] = pick(rng, _ODD)
+            parent[key] = copy.deepcopy(pick(rng, _ODD))  # or later cases would change it
     return content
 
 

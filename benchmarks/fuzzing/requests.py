@@ -112,7 +112,7 @@ def request(rng: np.random.Generator, sound: bytes) -> tuple[str, bytes]:
         data = sounds.damaged(data, rng, head=len(head))
     if rng.random() < 0.05:
         name.append("cut")
-        data = data[: int(rng.integers(len(data)))]
+        data = data[: int(rng.integers(1, len(data)))]
     return " ".join(name), data
 
 
