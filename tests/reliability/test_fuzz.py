@@ -23,8 +23,8 @@ SAMPLES = {
     "shard": range(1105, 1120),
     "model": range(3000, 3012),
     "checkpoint": range(1000, 1007),
-    "request": range(1000, 1024),
-    "messages": range(1000, 1024),
+    "request": range(1000, 1016),
+    "messages": range(1000, 1016),
 }
 
 

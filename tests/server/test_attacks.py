@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -29,10 +30,14 @@ POST = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture(scope="module")
 def hasty(serve):
-    """A server that waits for nobody long; the model has been used once."""
-    limits = {"patience": 0.4, "idle": 0.8, "timeout": 3.0, "max_size": 2**24, "queue": 6}
-    with serve(**limits) as client:
-        client.patience = limits["patience"]
+    """A server that waits for nobody long."""
+    limits = {"patience": 0.5, "idle": 0.8, "timeout": 3.0, "max_size": 2**24, "queue": 6}
+    once = httpx.Limits(max_keepalive_connections=0)  # or they would be closed between requests
+    with (
+        serve(**limits) as served,
+        httpx.Client(base_url=served.base_url, timeout=60, limits=once) as client,
+    ):
+        client.running, client.patience = served.running, limits["patience"]
         yield client
 
 
@@ -143,7 +148,7 @@ def test_heads_that_never_end(hasty, words):
 def test_hundreds_that_say_nothing(hasty, words, before):
     """Neither at first, nor after a request, nor as a WebSocket."""
     with contextlib.ExitStack() as stack:
-        idle = [stack.enter_context(opened(hasty, before)) for _ in range(300)]
+        idle = [stack.enter_context(opened(hasty, before)) for _ in range(200)]
         good(hasty, words)
         begun = time.monotonic()
         for raw in idle:
@@ -185,11 +190,10 @@ def test_when_all_connections_are_at_work(serve, words):
         good(client, words)
 
 
-@pytest.mark.parametrize("framing", ["stated", "chunks", "form"])
+@pytest.mark.parametrize("framing", ["chunks", "form"])
 def test_bodies_that_trickle(hasty, words, framing):
     """Each read succeeds, and the whole would take for ever; a place is held only so long."""
     start, piece = {
-        "stated": (POST + b"Content-Length: 100000\r\n\r\n", b"x"),
         "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
         "form": (
             POST + b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
@@ -200,7 +204,7 @@ def test_bodies_that_trickle(hasty, words, framing):
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(opened(hasty, start)) for _ in range(6)]
         good(hasty, words)  # there are eight places
-        until = time.monotonic() + 2 * hasty.patience
+        until = time.monotonic() + 1.4 * hasty.patience
         while time.monotonic() < until:
             for raw in slow:
                 with contextlib.suppress(ConnectionError):
@@ -375,7 +379,7 @@ def test_forms_without_bound(hasty, words, piece, kind):
     with bounded(30):
         answer = hasty.post(
             "/v1/batch",
-            content=piece * 20,
+            content=piece * 8,
             headers={"content-type": "multipart/form-data; boundary=b"},
         )
         assert (answer.status_code, answer.json()["error"]["type"]) == kind
@@ -393,7 +397,7 @@ def test_json_without_end(hasty, words, start):
 def test_pings_whose_answers_nobody_reads(hasty, words):
     """Reading ends where writing cannot go on; the connection ends some time later."""
     with bounded(20), streaming(hasty) as raw:
-        assert poured(raw, frame(9, bytes(125)) * 500, 200, 3) < 30
+        assert poured(raw, frame(9, bytes(125)) * 500, 200, 1.5) < 30
         good(hasty, words)
     let_go(hasty, "serenade_streams")
 
@@ -402,7 +406,7 @@ def test_a_stream_that_never_reads(hasty, words):
     """What is said to it, an error for each message, waits, and then the stream is over."""
     nan = frame(2, np.full(5, np.nan, "<f4").tobytes())
     with bounded(30), streaming(hasty) as raw:
-        poured(raw, nan * 500, 50, 3)
+        poured(raw, nan * 500, 50, 1.5)
         good(hasty, words)
         let_go(hasty, "serenade_streams")
 
@@ -443,14 +447,14 @@ def test_many_streams_at_once(serve, words):
                     time.sleep(1)
                     live.send('{"type": "end"}')
 
-        threads = [threading.Thread(target=talk) for _ in range(60)]
+        threads = [threading.Thread(target=talk) for _ in range(30)]
         for thread in threads:
             thread.start()
         good(client, words)
         for thread in threads:
             thread.join()
         assert found.count("ready") >= 4
-        assert found.count("ready") + found.count("error") == 60
+        assert found.count("ready") + found.count("error") == 30
         let_go(client, "serenade_streams")
         good(client, words)
 
