@@ -17,6 +17,7 @@ pytest.importorskip("sklearn")
 import dask
 import soundfile
 from distributed import LocalCluster
+from threadpoolctl import threadpool_limits
 
 from serenade import cluster, corpora, systems
 from serenade.errors import SerenadeError
@@ -29,6 +30,17 @@ from serenade.reproduce.runner import Runner
 from serenade.training import Estimator
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask about workers that die
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As Dask's workers have it: sums of several threads differ in their last digits."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1, user_api="blas"):
+        yield
+    torch.set_num_threads(threads)
 
 
 def local(workers):
@@ -148,14 +160,10 @@ def judged(corpus, lines):
 def test_folds_on_two_workers_with_a_kill_are_those_of_one_process(
     corpus, two, tmp_path, monkeypatch
 ):
-    torch = pytest.importorskip("torch")
     pytest.importorskip("skorch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as Dask's workers have it: sums of several threads differ
     with monkeypatch.context() as patch:
         patch.setenv("SERENADE_CACHE", str(tmp_path))
         alone = judged(corpus, [])
-    torch.set_num_threads(threads)
     lines, seen = [], [0]
 
     def begun():  # folds may be told two at a time

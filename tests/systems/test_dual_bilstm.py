@@ -75,8 +75,8 @@ def test_the_papers_numbers():
     network, _ = made(["a b"], cells=128, dense=256)
     assert [branch.recurrence.outputs for branch in network.branches] == [256, 256]
     assert (network.joint.in_features, network.output.in_features) == (512, 256)
-    with pytest.raises(SerenadeError, match="branches=text: choose from both, acoustic, words"):
-        SYSTEM.features(SYSTEM.recipe(branches="text"))
+    with pytest.raises(SerenadeError, match="branches is one of both, acoustic, words"):
+        SYSTEM.recipe(branches="text")
 
 
 def test_branches_alone_are_those_of_the_paper():

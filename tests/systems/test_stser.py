@@ -100,8 +100,8 @@ def test_the_papers_numbers():
     assert network.speech.recurrence.outputs == 256
     assert [layer.out_features for layer in network.dense[::2]] == [128, 64, 128, 4]
     assert network.dense[0].in_features == 256 + 768
-    with pytest.raises(SerenadeError, match="parts=sound: choose from ensemble, speech"):
-        SYSTEM.features(SYSTEM.recipe(parts="sound"))
+    with pytest.raises(SerenadeError, match="parts is one of speech, text, bimodal, ensemble"):
+        SYSTEM.recipe(parts="sound")
 
 
 def test_padding_changes_no_logit():

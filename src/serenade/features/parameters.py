@@ -36,12 +36,31 @@ def misfit(kind: type, values: Mapping[str, Any]) -> str:
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in values and not _fits(values[field.name], hints[field.name]):
-            stated = hints[field.name]
-            wanted = stated.__name__ if stated in _SCALARS else str(stated)
-            return (
-                f"{field.name} is {wanted.replace('typing.', '')}, got {_shown(values[field.name])}"
-            )
+            wanted = _wanted(hints[field.name])
+            return f"{field.name} is {wanted}, got {_shown(values[field.name])}"
     return ""
+
+
+def _wanted(hint: Any) -> str:
+    """What an annotation asks for, in words where it lists choices.
+
+    >>> _wanted(typing.Literal["a", "b"] | typing.Literal["c"])
+    'one of a, b, c'
+    """
+    choices = _choices(hint)
+    if choices:
+        return f"one of {', '.join(map(str, choices))}"
+    return hint.__name__ if hint in _SCALARS else str(hint).replace("typing.", "")
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """The values of an annotation that allows nothing else; none where it does."""
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    if typing.get_origin(hint) not in {typing.Union, types.UnionType}:
+        return ()
+    parts = [_choices(part) for part in typing.get_args(hint)]
+    return tuple(choice for part in parts for choice in part) if all(parts) else ()
 
 
 def _shown(value: Any) -> str:

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from serenade.audio import Augmentation
 from serenade.encoders.embedded_words import CODE_COLUMNS, RANDOM, EmbeddedWords, codes_of
 from serenade.encoders.word_vectors import GLOVE
-from serenade.errors import SerenadeError
 from serenade.features import ShortTerm34
 from serenade.systems.base import NetworkRecipe, Scaling, System
 
@@ -79,8 +78,6 @@ def _features(recipe: DualRecipe) -> tuple[Stream, ...]:
         "words": (EmbeddedWords(recipe.vectors, recipe.split, recipe.words),),
     }
     streams["both"] = streams["acoustic"] + streams["words"]
-    if recipe.branches not in streams:
-        raise SerenadeError(f"branches={recipe.branches}: choose from both, acoustic, words")
     return streams[recipe.branches]
 
 

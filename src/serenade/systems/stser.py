@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import Augmentation
 from serenade.encoders.text import ALBERT, TextEncoder
-from serenade.errors import SerenadeError
 from serenade.features import LogMel
 from serenade.systems.base import NetworkRecipe, Scaling, System
 
@@ -73,8 +72,6 @@ class STSERRecipe(NetworkRecipe):
 
 
 def _features(recipe: STSERRecipe) -> tuple[Stream, ...]:
-    if recipe.parts not in {"ensemble", *PARTS}:
-        raise SerenadeError(f"parts={recipe.parts}: choose from ensemble, {', '.join(PARTS)}")
     speech, text = LogMel(recipe.mels), TextEncoder(recipe.encoder)
     streams: dict[str, tuple[Stream, ...]] = {"speech": (speech,), "text": (text,)}
     return streams.get(recipe.parts, (speech, text))
