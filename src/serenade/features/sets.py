@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def _stretch(
+    signal: NDArray[np.float32], sampling_rate: int, offset: float, duration: float | None
+) -> NDArray[np.float32]:
+    """What lies between two times of a signal, with zeros after its end."""
+    stretch = as_signal(signal)[round(offset * sampling_rate) :]
+    if duration is None:
+        return stretch
+    padded = np.zeros(round(duration * sampling_rate), dtype=np.float32)
+    stretch = stretch[: padded.size]
+    padded[: stretch.size] = stretch
+    return padded
+
+
 @dataclasses.dataclass(frozen=True)
 class LogMel(Feature):
     """Mel power in decibels, centred frames.
@@ -33,6 +46,8 @@ class LogMel(Feature):
         fmax: upper edge in Hz; half the sampling rate if None.
         scale: mel scale.
         top_db: levels are raised to this much below the loudest; None leaves them.
+        offset: where the stretch that is looked at starts, in seconds.
+        duration: its length in seconds, with zeros where the clip is over; None is all there is.
 
     >>> LogMel()(np.zeros(16000, np.float32), 16000).shape
     (101, 64)
@@ -46,6 +61,8 @@ class LogMel(Feature):
     fmax: float | None = None
     scale: Scale = "slaney"
     top_db: float | None = 80.0
+    offset: float = 0.0
+    duration: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,6 +71,7 @@ class LogMel(Feature):
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Decibels, shape `(1 + samples // hop, n_mels)`."""
+        signal = _stretch(signal, sampling_rate, self.offset, self.duration)
         framing = Framing(round(self.window * sampling_rate), round(self.hop * sampling_rate))
         bank = mel_bank(
             sampling_rate,
@@ -101,12 +119,7 @@ class MFCC40(Feature):
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Coefficients, shape `(1 + samples // hop_length, n_mfcc)`."""
-        stretch = as_signal(signal)[round(self.offset * sampling_rate) :]
-        if self.duration is not None:
-            padded = np.zeros(round(self.duration * sampling_rate), dtype=np.float32)
-            stretch = stretch[: padded.size]
-            padded[: stretch.size] = stretch
-            stretch = padded
+        stretch = _stretch(signal, sampling_rate, self.offset, self.duration)
         framing = Framing(self.n_fft, self.hop_length, self.win_length, self.window_shape)
         return mfcc(stretch, framing, mel_bank(sampling_rate, self.n_fft, self.n_mels), self.n_mfcc)
 

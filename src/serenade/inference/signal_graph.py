@@ -177,27 +177,31 @@ class _Features(Graph):
             fmax=feature.fmax,
             scale=feature.scale,
         )
-        level = self._log(self._filtered(self._power(SIGNAL, framing), bank.weights), _LEVEL, 1e-10)
+        power = self._power(self._stretch(feature), framing)
+        level = self._log(self._filtered(power, bank.weights), _LEVEL, 1e-10)
         return self._rows(level if feature.top_db is None else self._raised(level, feature.top_db))
 
     def _log_spectrogram(self, feature: Any) -> str:
         return self._rows(self._log(self._power(SIGNAL, feature.framing), _LEVEL, 1e-10))
 
-    def _mfcc(self, feature: MFCC40) -> str:
+    def _stretch(self, feature: LogMel | MFCC40) -> str:
+        """The part of the signal that a feature looks at."""
         start = round(feature.offset * self.rate)
-        stretch = SIGNAL
         if feature.duration is not None:
             size = round(feature.duration * self.rate)
             longer = self.op("Pad", SIGNAL, self.array([0, start + size], np.int64))
-            stretch = self._slice(longer, start, start + size)
-        elif start:
-            self.shortest = max(self.shortest, start + 1)
-            stretch = self._slice(SIGNAL, start, np.iinfo(np.int64).max)
+            return self._slice(longer, start, start + size)
+        if not start:
+            return SIGNAL
+        self.shortest = max(self.shortest, start + 1)
+        return self._slice(SIGNAL, start, np.iinfo(np.int64).max)
+
+    def _mfcc(self, feature: MFCC40) -> str:
         framing = Framing(
             feature.n_fft, feature.hop_length, feature.win_length, feature.window_shape
         )
         bank = mel_bank(self.rate, feature.n_fft, feature.n_mels)
-        power = self._filtered(self._power(stretch, framing), bank.weights)
+        power = self._filtered(self._power(self._stretch(feature), framing), bank.weights)
         level = self._raised(self._log(power, _LEVEL, 1e-10), 80.0)
         return self._rows(self._filtered(level, dct_matrix(feature.n_mels, feature.n_mfcc).T))
 

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from serenade.errors import EvaluationError
+from serenade.evaluation.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +65,7 @@ class Row:
         changes: fields of the recipe that are changed; a text `@NAME/rest` is a file below what
             the user names so, see `resolved`.
         fast: further ones for a quick look.
+        unseen: further ones on unseen speakers, for whom a recipe may train too long.
         reason: why nothing fills it.
     """
 
@@ -73,6 +75,7 @@ class Row:
     recipe: str = "default"
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     fast: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unseen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
 
@@ -140,6 +143,9 @@ class Paper:
 def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """The runs of a row: by the paper's protocol, a seed each; and on unseen speakers.
 
+    Where the paper's own protocol keeps speakers apart, its first run is the one on unseen
+    speakers, too.
+
     Args:
         row: with a system.
         place: where.
@@ -154,14 +160,19 @@ def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...]
         "changes": changes,
         "speakers": _FAST_SPEAKERS if fast else 0,
     }
-    seeds = range(1 if fast else place.seeds)
-    paper = tuple(
-        Run(**common, protocol=place.protocol, plan=place.plan, seed=seed) for seed in seeds
-    )
+    apart = PROTOCOLS[place.protocol].speaker_independent
+    further = {**common, "changes": {**row.changes, **row.unseen, **(row.fast if fast else {})}}
     if fast:
-        plan = {**place.independent, "groups": 2}
-        return paper, (Run(**common, protocol="groups", plan=plan),)
-    return paper, (Run(**common, protocol="speaker-independent", plan=place.independent),)
+        unseen = Run(**further, protocol="groups", plan={**place.independent, "groups": 2})
+        drawn = Run(**common, protocol=place.protocol, plan=place.plan)
+        return (unseen if apart else drawn,), (unseen,)
+    paper = tuple(
+        Run(**common, protocol=place.protocol, plan=place.plan, seed=seed)
+        for seed in range(place.seeds)
+    )
+    if apart:
+        return paper, paper[:1]
+    return paper, (Run(**further, protocol="speaker-independent", plan=place.independent),)
 
 
 def resolved(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:

@@ -135,13 +135,14 @@ class Runner:
     def report(self, run: Run) -> Report:
         """The report of a run: the one that is kept, or a new one.
 
+        One that was made with other settings, which the recipe of this name had then, is not kept.
+
         Raises:
             SerenadeError: it cannot be run here; the message says why.
         """
-        folder = self.out / "runs" / run.name
-        kept = folder / "report.json"
-        if kept.is_file():
-            return Report.from_json(kept)
+        kept = self._kept(run)
+        if kept is not None:
+            return kept
         if self.dry:
             raise SerenadeError("not run yet")
         if run.name in self._failed:
@@ -152,7 +153,7 @@ class Runner:
         """Make and keep what lacks of a paper's runs; what cannot be run is told later."""
         wanted = []
         for run in all_runs(paper, fast=self.fast):
-            if run.name in self._failed or (self.out / "runs" / run.name / "report.json").is_file():
+            if run.name in self._failed or self._kept(run) is not None:
                 continue
             try:
                 self._corpus(run)  # opened here: the threads share it
@@ -187,13 +188,22 @@ class Runner:
         """The report of a finished run, by its name."""
         return Report.from_json(self.out / "runs" / name / "report.json")
 
+    def _kept(self, run: Run) -> Report | None:
+        path = self.out / "runs" / run.name / "report.json"
+        if not path.is_file():
+            return None
+        report = Report.from_json(path)
+        recipe = systems.get(run.system).recipe(run.recipe)
+        # A field that came later had its default, which changes nothing.
+        before = {**_stated(run, type(recipe)()), **report.recipe}
+        now = _stated(run, recipe)
+        return report if all(before[field] == value for field, value in now.items()) else None
+
     def _evaluated(self, run: Run) -> Report:
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
         corpus = self._corpus(run)
         system = systems.get(run.system)
         recipe = system.recipe(run.recipe, **resolved(run.changes, self.use))
-        # Without this machine's paths.
-        stated = {"name": run.recipe, **dataclasses.asdict(recipe), **run.changes}
         return evaluate(
             lambda seed: Estimator(
                 system,
@@ -209,7 +219,7 @@ class Runner:
             progress=self.progress,
             system=run.system,
             command=f"serenade reproduce (run {run.name})",
-            recipe=json.loads(json.dumps(stated)),
+            recipe=_stated(run, recipe),
         )
 
     def _corpus(self, run: Run) -> Corpus:
@@ -243,7 +253,7 @@ class Runner:
         papers, reason = self._reports(by_paper)
         ours, other = self._reports(unseen)
         reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
-        names = tuple(run.name for run in (*by_paper, *unseen))
+        names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
         return [
             dataclasses.replace(
                 entry,
@@ -265,6 +275,13 @@ class Runner:
                 reason = _brief(error)
                 self.progress(f"{run.name}: {reason}")
         return found, reason
+
+
+def _stated(run: Run, recipe: Any) -> dict[str, Any]:
+    """A recipe as reports state it: without this machine's paths."""
+    fields = {"name": run.recipe, **dataclasses.asdict(recipe), **run.changes}
+    stated: dict[str, Any] = json.loads(json.dumps(fields))
+    return stated
 
 
 def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from serenade.reproduce.base import Paper, Place, Row, Table
 
-_FAST = {"epochs": 4, "channels": 16, "pool": 4, "cells": 32}
-_PLACES = (
-    Place("iemocap", protocol="session"),
-    Place("paired-ravdess", protocol="groups", plan={"groups": 5}, stands_for="IEMOCAP"),
-)
+_FAST = {"epochs": 6, "channels": 16, "pool": 4, "cells": 32, "learning_rate": 2e-3}
+_IEMOCAP = Place("iemocap", protocol="session")
+_PAIRED = Place("paired-ravdess", protocol="groups", plan={"groups": 5}, stands_for="IEMOCAP")
 
 
 def _row(name: str, parts: str, wa: float, ua: float) -> Row:
@@ -19,6 +19,15 @@ def _row(name: str, parts: str, wa: float, ua: float) -> Row:
         changes={"parts": parts, "encoder": "@text"},
         fast=_FAST,
     )
+
+
+_ROWS = (
+    _row("Speech Emotion Classifier", "speech", 0.5335, 0.55),
+    _row("Text Emotion Classifier", "text", 0.5932, 0.594),
+    _row("Bimodal Emotion Classifier", "bimodal", 0.7083, 0.717),
+    _row("STSER", "ensemble", 0.7106, 0.7205),
+)
+_TUNED = tuple(dataclasses.replace(row, name=f"tuned: {row.name}", recipe="tuned") for row in _ROWS)
 
 
 def _published(name: str, wa: float, ua: float | None) -> Row:
@@ -33,13 +42,14 @@ PAPER = Paper(
         Table(
             "Table 1",
             "Weighted and unweighted accuracy of each classifier and of their average.",
-            (
-                _row("Speech Emotion Classifier", "speech", 0.5335, 0.55),
-                _row("Text Emotion Classifier", "text", 0.5932, 0.594),
-                _row("Bimodal Emotion Classifier", "bimodal", 0.7083, 0.717),
-                _row("STSER", "ensemble", 0.7106, 0.7205),
-            ),
-            _PLACES,
+            _ROWS,
+            (_IEMOCAP,),
+        ),
+        Table(
+            "Table 1",
+            "The same of speech and text paired by emotion; a recipe for hundreds of clips.",
+            _TUNED,
+            (_PAIRED,),
         ),
         Table(
             "Table 2",
@@ -49,9 +59,9 @@ PAPER = Paper(
                 _published("MDRE", 0.718, None),
                 _published("Att-align", 0.725, 0.709),
                 _published("IIEmoNet(BE)", 0.735, 0.71),
-                _row("STSER", "ensemble", 0.7106, 0.7205),
+                _ROWS[-1],
             ),
-            _PLACES[:1],
+            (_IEMOCAP,),
         ),
     ),
     notes=(

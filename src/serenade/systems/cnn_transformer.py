@@ -18,12 +18,14 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import Augmentation, WhiteNoise
-from serenade.features.sets import MFCC40
+from serenade.features.sets import MFCC40, LogMel
 from serenade.systems.base import NetworkRecipe, System
 
 if TYPE_CHECKING:
     from serenade.features.base import Feature
     from serenade.systems.base import TrainingSet
+
+_RATE = 48000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class CNNTransformerRecipe(NetworkRecipe):
         duration: their length in seconds, zeros where a recording is over.
         window: length of a frame in samples.
         hop: distance between frames in samples.
+        bands: mel bands in decibels, up to 8 kHz, in place of MFCC; 0 for the paper's MFCC.
         snr: lowest and highest signal-to-noise ratio of a copy, in dB.
         speed: probability that a copy is played at another speed; 0 leaves white noise alone.
         channels: of the three convolutions of a branch.
@@ -57,6 +60,7 @@ class CNNTransformerRecipe(NetworkRecipe):
     duration: float = 3.0
     window: int = 512
     hop: int = 512
+    bands: int = 0
     snr: tuple[float, float] = (15.0, 30.0)
     speed: float = 0.0
     channels: tuple[int, int, int] = (16, 32, 64)
@@ -69,6 +73,16 @@ class CNNTransformerRecipe(NetworkRecipe):
 
 
 def _feature(recipe: CNNTransformerRecipe) -> Feature:
+    if recipe.bands:
+        return LogMel(
+            n_mels=recipe.bands,
+            window=recipe.window / _RATE,
+            hop=recipe.hop / _RATE,
+            fmin=60.0,
+            fmax=8000.0,
+            offset=recipe.offset,
+            duration=recipe.duration,
+        )
     return MFCC40(
         n_fft=max(MFCC40.n_fft, recipe.window),
         win_length=recipe.window,
@@ -112,14 +126,16 @@ SYSTEM = System(
         # Other speeds stand for other speakers, masks and soft labels keep the network from
         # learning clips by heart, means over time from learning where things are. Frames four
         # times as long, which resolve a voice's harmonics, half as many: UA on a validation part
-        # after 26 epochs was 0.80 instead of 0.74, at half the cost.
+        # after 26 epochs was 0.80 instead of 0.74, at half the cost. Mel bands, in which another
+        # pitch is a shift: UA on the first group of unseen speakers was 0.594 instead of 0.539.
         "tuned": CNNTransformerRecipe(
-            copies=2,
+            copies=4,
             speed=1.0,
             snr=(15.0, 40.0),
             window=2048,
             hop=1024,
-            epochs=80,
+            bands=48,
+            epochs=40,
             batch=32,
             optimiser="adamw",
             learning_rate=2e-3,
@@ -138,5 +154,5 @@ SYSTEM = System(
     feature=_feature,
     augmentation=_augmentation,
     network=_network,
-    sampling_rate=48000,
+    sampling_rate=_RATE,
 )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from serenade.systems.networks.cnn_transformer import Block
-from serenade.systems.networks.layers import EncoderLayer, masked_mean, pooled_mask
+from serenade.systems.networks.layers import Dropout, EncoderLayer, masked_mean, pooled_mask
 from serenade.systems.networks.recurrence import Recurrence
 
 
@@ -56,6 +56,7 @@ class Classifier(nn.Module):
         text: columns of the stream after it; 0 where there is none.
         classes: how many.
         hidden: units of the dense layers.
+        dropout: probability of each column of the text.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class Classifier(nn.Module):
         text: int,
         classes: int,
         hidden: tuple[int, ...] = (128, 64, 128),
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.speech = speech
+        self.speech, self.dropout = speech, Dropout(dropout)
         sizes = ((0 if speech is None else speech.outputs) + text, *hidden)
         layers: list[nn.Module] = []
         for inputs, outputs in zip(sizes, hidden, strict=False):
@@ -85,6 +87,6 @@ class Classifier(nn.Module):
         """
         pairs = list(zip(streams[::2], streams[1::2], strict=True))
         known = [] if self.speech is None else [self.speech(*pairs.pop(0))]
-        known += [masked_mean(*pair) for pair in pairs]
+        known += [self.dropout(masked_mean(*pair)) for pair in pairs]
         logits: Tensor = self.dense(torch.cat(known, dim=1))
         return logits
