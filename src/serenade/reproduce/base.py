@@ -65,7 +65,7 @@ class Row:
         changes: fields of the recipe that are changed; a text `@NAME/rest` is a file below what
             the user names so, see `resolved`.
         fast: further ones for a quick look.
-        unseen: further ones on unseen speakers, for whom a recipe may train too long.
+        known: further ones by the paper's protocol, where that tests speakers it trains on.
         reason: why nothing fills it.
     """
 
@@ -75,7 +75,7 @@ class Row:
     recipe: str = "default"
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     fast: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    unseen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
 
@@ -151,28 +151,36 @@ def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...]
         place: where.
         fast: a quick look: few speakers, one seed, two groups, the row's quick settings.
     """
-    changes = {**row.changes, **(row.fast if fast else {})}
     common: dict[str, Any] = {
         "system": row.system,
         "corpus": place.corpus,
         "labels": place.labels,
         "recipe": row.recipe,
-        "changes": changes,
         "speakers": _FAST_SPEAKERS if fast else 0,
     }
-    apart = PROTOCOLS[place.protocol].speaker_independent
-    further = {**common, "changes": {**row.changes, **row.unseen, **(row.fast if fast else {})}}
-    if fast:
-        unseen = Run(**further, protocol="groups", plan={**place.independent, "groups": 2})
-        drawn = Run(**common, protocol=place.protocol, plan=place.plan)
-        return (unseen if apart else drawn,), (unseen,)
-    paper = tuple(
-        Run(**common, protocol=place.protocol, plan=place.plan, seed=seed)
-        for seed in range(place.seeds)
+    quick = row.fast if fast else {}
+    own = PROTOCOLS[place.protocol]
+    plan = {**place.independent, "groups": 2} if fast else place.independent
+    unseen = Run(
+        **common,
+        changes={**row.changes, **quick},
+        protocol="groups" if fast else "speaker-independent",
+        plan=plan,
     )
-    if apart:
-        return paper, paper[:1]
-    return paper, (Run(**further, protocol="speaker-independent", plan=place.independent),)
+    if own.speaker_independent and fast:
+        return (unseen,), (unseen,)
+    further = {} if own.speaker_independent else row.known
+    paper = tuple(
+        Run(
+            **common,
+            changes={**row.changes, **further, **quick},
+            protocol=place.protocol,
+            plan=place.plan,
+            seed=seed,
+        )
+        for seed in range(1 if fast else place.seeds)
+    )
+    return paper, paper[:1] if own.speaker_independent else (unseen,)
 
 
 def resolved(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:
