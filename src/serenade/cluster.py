@@ -13,7 +13,7 @@ import platform
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from serenade.errors import MissingExtraError, SerenadeError
+from serenade.errors import MissingExtraError, SerenadeError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -125,7 +125,7 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) ->
             "set PYTHONPATH there to the folder of a system of your own"
         ) from None
     except (KilledWorker, CancelledError, concurrent.futures.CancelledError, OSError) as error:
-        reason = (str(error).splitlines() or [""])[0]
+        reason = first_line(error)
         raise SerenadeError(
             f"the Dask cluster was lost ({type(error).__name__}: {reason}); repeat the command: "
             "what was kept is not computed again"

@@ -54,7 +54,7 @@ class TooShortError(AudioError):
 
 
 class TooLongError(AudioError):
-    """More samples than are held in memory at once."""
+    """More than is held in memory at once, or than a server takes."""
 
 
 class SilenceError(AudioError):
@@ -100,3 +100,12 @@ class MissingExtraError(SerenadeError, ImportError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.purpose, self.extra)
+
+
+def first_line(error: BaseException) -> str:
+    r"""What an error of another library says, on one line; "" where it says nothing.
+
+    >>> first_line(ValueError("no archive\nrun it to see")), first_line(ValueError())
+    ('no archive', '')
+    """
+    return (str(error).splitlines() or [""])[0]

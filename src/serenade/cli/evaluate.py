@@ -155,8 +155,13 @@ def _told(recipe: dict[str, Any]) -> dict[str, Any]:
 
 def _command(arguments: Sequence[str]) -> str:
     """What was typed, with this machine's folders left out."""
-    hidden = {"--root": "ROOT", "--out": "DIR", "--checkpoints": "DIR", "--track": "LOG"}
-    hidden["--dask"] = "ADDRESS"
+    hidden = {
+        "--root": "ROOT",
+        "--out": "DIR",
+        "--checkpoints": "DIR",
+        "--track": "LOG",
+        "--dask": "ADDRESS",
+    }
     words, previous = ["serenade"], ""
     for argument in arguments:
         name, equals, _ = argument.partition("=")

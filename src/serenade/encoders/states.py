@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from serenade.errors import SerenadeError
+from serenade.errors import SerenadeError, first_line
 from serenade.files import whole
 
 if TYPE_CHECKING:
@@ -29,8 +29,23 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
         with whole(path) as unfinished:
             torch.save(state, unfinished)
     except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise SerenadeError(
             f"{path}: cannot be written ({reason}); free some space or name another folder, then "
             "repeat the command: it goes on after what was kept last"
         ) from None
+
+
+def unusable(path: Path, error: Exception) -> SerenadeError:
+    """What is said of a state that cannot be gone on from.
+
+    Args:
+        path: of the file.
+        error: that reading it raised.
+    """
+    # The rest of PyTorch's message explains how to run what is in the file.
+    reason = first_line(error).split(". ")[0]
+    return SerenadeError(
+        f"{path}: not a checkpoint that can be gone on from ({type(error).__name__}: {reason}); "
+        "delete it to train anew"
+    )

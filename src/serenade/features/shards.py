@@ -18,7 +18,7 @@ import numpy as np
 
 from serenade.audio import read
 from serenade.cluster import spread
-from serenade.errors import AudioError, MissingExtraError, SerenadeError
+from serenade.errors import AudioError, MissingExtraError, SerenadeError, first_line
 from serenade.features.cache import content_hash, entry_key
 from serenade.features.extraction import Segment
 from serenade.files import whole
@@ -134,7 +134,7 @@ def read_shards(
                 for batch in file.iter_batches(64):
                     yield from _rows(batch, stated["dims"])
         except (*_DAMAGE, arrow.ArrowException) as error:
-            reason = (str(error).splitlines() or [""])[0]
+            reason = first_line(error)
             raise SerenadeError(
                 f"{path}: not a shard that can be read ({reason}); delete it and repeat the "
                 "extraction"

@@ -177,7 +177,7 @@ class Runner:
 
     def _write(self, run: Run, report: Report) -> Report:
         """Keep a finished run."""
-        folder = self.out / "runs" / run.name
+        folder = self._folder(run.name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(report.to_markdown(), "utf-8")
         report.to_figures(folder)
@@ -186,13 +186,15 @@ class Runner:
 
     def kept(self, name: str) -> Report:
         """The report of a finished run, by its name."""
-        return Report.from_json(self.out / "runs" / name / "report.json")
+        return Report.from_json(self._folder(name) / "report.json")
+
+    def _folder(self, name: str) -> Path:
+        return self.out / "runs" / name
 
     def _kept(self, run: Run) -> Report | None:
-        path = self.out / "runs" / run.name / "report.json"
-        if not path.is_file():
+        if not (self._folder(run.name) / "report.json").is_file():
             return None
-        report = Report.from_json(path)
+        report = self.kept(run.name)
         recipe = systems.get(run.system).recipe(run.recipe)
         # A field that came later had its default, which changes nothing.
         before = {**_stated(run, type(recipe)()), **report.recipe}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
 
-from serenade.errors import AudioError, NotAudioError, SerenadeError
+from serenade.errors import AudioError, NotAudioError, SerenadeError, TooLongError
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -61,10 +61,6 @@ class Refused(Exception):  # noqa: N818 - not always the user's mistake
         {'Retry-After': '1'}
         """
         return {} if self.retry is None else {"Retry-After": str(math.ceil(self.retry))}
-
-
-class TooLongError(AudioError):
-    """A recording longer than the server takes."""
 
 
 class StoppedError(Exception):

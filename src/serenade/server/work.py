@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from serenade.audio import read_blocks
 from serenade.audio.envelope import envelope
+from serenade.errors import TooLongError
 from serenade.inference import formats
 from serenade.inference.batch import judged
 from serenade.inference.source import Reopened
-from serenade.server.refusals import Refused, StoppedError, TooLongError, refusal
+from serenade.server.refusals import Refused, StoppedError, refusal
 
 if TYPE_CHECKING:
     import threading

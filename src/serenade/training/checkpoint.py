@@ -11,8 +11,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.history import History
 
-from serenade.encoders.states import save_state
-from serenade.errors import SerenadeError
+from serenade.encoders.states import save_state, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,12 +114,7 @@ class Checkpoint(Callback):  # type: ignore[misc]
             self.finished, self.complete = found["finished"], len(net.history)
             self._found = found["best"]
         except Exception as error:  # noqa: BLE001 - a damaged file leads anywhere
-            # The rest of PyTorch's message explains how to run what is in the file.
-            reason = (str(error).splitlines() or [""])[0].split(". ")[0]
-            raise SerenadeError(
-                f"{self.path}: not a checkpoint that can be gone on from "
-                f"({type(error).__name__}: {reason}); delete it to train anew"
-            ) from None
+            raise unusable(self.path, error) from None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's
         """Restore the state that other callbacks have just reset."""

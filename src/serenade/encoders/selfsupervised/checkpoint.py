@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from serenade.encoders.states import save_state
+from serenade.encoders.states import save_state, unusable
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
@@ -49,12 +49,7 @@ class Checkpoint:
                 run.step, run.seconds = found["step"], found["seconds"]
                 run.sum, run.points = found["sum"], json.loads(found["points"])
         except Exception as error:  # noqa: BLE001 - a damaged file leads anywhere
-            # The rest of PyTorch's message explains how to run what is in the file.
-            reason = (str(error).splitlines() or [""])[0].split(". ")[0]
-            raise SerenadeError(
-                f"{self.path}: not a checkpoint that can be gone on from "
-                f"({type(error).__name__}: {reason}); delete it to train anew"
-            ) from None
+            raise unusable(self.path, error) from None
         if not same:
             raise SerenadeError(
                 f"{self.path}: of a run with other recordings or settings; repeat that command to "

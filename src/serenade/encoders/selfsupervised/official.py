@@ -23,7 +23,7 @@ from serenade.encoders.selfsupervised.settings import (
     NPCSettings,
     TransformerSettings,
 )
-from serenade.errors import ModelError
+from serenade.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ def load(file: Path) -> tuple[EncoderSettings, Network]:
         AttributeError,
         RuntimeError,
     ) as error:
-        reason = (str(error).splitlines() or [""])[0]
+        reason = first_line(error)
         raise ModelError(
             f"{file}: not a checkpoint of TERA, AALBERT or NPC that can be used "
             f"({type(error).__name__}: {reason}); give one of s3prl's releases"
