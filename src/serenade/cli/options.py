@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade import cluster, corpora, systems
+from serenade import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,6 +101,8 @@ def dask(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def settings(system_name: str, recipe: str, changes: Sequence[str]) -> tuple[System, Any]:
     """A system and its recipe with the changes from the command line."""
+    from serenade import systems
+
     system = systems.get(system_name)
     return system, system.recipe(recipe, **parsed(changes, "--set"))
 
@@ -136,6 +138,8 @@ def folds(path: str, corpus: Corpus) -> list[Fold]:
 
 def opened(corpus_name: str, root: str | None, labels: str | None) -> Corpus:
     """A corpus, its problems told on standard error."""
+    from serenade import corpora
+
     options = {"labels": tuple(labels.split(","))} if labels else {}
     corpus = corpora.open(corpus_name, root, **options)
     for problem in corpus.problems:
