@@ -128,6 +128,26 @@ def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tm
         assert not [note for note in report.notes if "say sentences" in note]  # none on both sides
 
 
+def test_several_texts_for_each_recording(speech, tables, tmp_path):
+    corpus = paired.pair(speech(), tables(train=24, dev=6, test=12), texts=3)
+    assert len(corpus) == 3 * len(speech())
+    assert corpus.info.name == "paired-toy-x3"
+    assert corpus.table.groupby(level="file")["text"].nunique().eq(3).all()
+    assert corpus.table.groupby(level="file")["emotion"].nunique().eq(1).all()
+    assert corpus.table.groupby("text")["speaker"].nunique().max() == 1
+    corpus.to_csv(tmp_path / "manifest.csv")
+    again = corpora.open(tmp_path / "manifest.csv", corpus.root)
+    assert len(again) == len(speech())
+    assert any("the same segment as line" in problem.message for problem in again.problems)
+
+
+def test_four_texts_of_each_label(corpora_root):
+    corpus = corpora.open("paired-ravdess-x4", corpora_root)
+    assert corpus.table["emotion"].value_counts().to_dict() == corpus.info.expected.per_label
+    assert len(corpus) == 4 * 672
+    assert corpus.table["text"].nunique() > 0.99 * len(corpus)
+
+
 def test_the_same_seed_gives_the_same_pairs(speech, tables):
     corpus, folder = speech(), tables()
     first, same = (paired.pair(corpus, folder, seed=3).table for _ in range(2))

@@ -12,7 +12,7 @@ from serenade.errors import CorpusError, SerenadeError
 
 REAL = (
     *("casia", "emodb", "emodb-cut2s", "iemocap", "nemo", "paired-nemo", "paired-ravdess"),
-    "ravdess",
+    *("paired-ravdess-x4", "ravdess"),
 )
 
 

@@ -96,6 +96,13 @@ def test_finished_runs_are_not_run_again(filled):
     }
 
 
+def test_what_was_not_run_says_whether_it_could_be(tmp_path):
+    found = Runner(tmp_path, tmp_path / "out", dry=True).entries(PAPER)
+    reasons = {e.row: e.reason for e in found if e.corpus == "casia"}
+    assert "no audio of CASIA" in reasons["network"]
+    assert reasons["others"] == "published by others"
+
+
 def test_a_run_with_other_settings_is_made_again(filled):
     runner, lines, entries, out = filled
     network = next(e for e in entries if e.row == "network" and e.runs and not e.reason)

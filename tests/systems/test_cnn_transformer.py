@@ -31,11 +31,23 @@ def test_the_papers_numbers():
         "weight_decay": 1e-4,
         "copies": 3,
     }
+    assert recipe.patience == 20  # ours: "up to 200 epochs"
     assert {name: getattr(recipe, name) for name in stated} == stated
     assert SYSTEM.sampling_rate == 48000
     assert SYSTEM.augmentation(recipe) == WhiteNoise((15.0, 30.0))
     tone = np.sin(np.arange(48000 * 4, dtype=np.float32))
-    assert SYSTEM.feature(recipe)(tone, 48000).shape == (282, 40)
+    (feature,) = SYSTEM.features(recipe)
+    assert feature(tone, 48000).shape == (282, 40)
+
+
+def test_tuned_for_unseen_speakers_averages_two_views():
+    recipe = SYSTEM.recipe("tuned")
+    tone = np.sin(np.arange(48000 * 4, dtype=np.float32))
+    assert [view(tone, 48000).shape[1] for view in SYSTEM.features(recipe)] == [48, 40]
+    members = SYSTEM.members(recipe)
+    alone = [SYSTEM.features(member) for member in members]
+    assert alone == [(view,) for view in SYSTEM.features(recipe)]
+    assert not any(SYSTEM.members(member) for member in members)
 
 
 def test_parameters_by_hand():

@@ -30,6 +30,7 @@ _MODULES = {
     "nemo": "nemo",
     "paired-nemo": "paired_nemo",
     "paired-ravdess": "paired_ravdess",
+    "paired-ravdess-x4": "paired_ravdess_x4",
     "ravdess": "ravdess",
     "synthetic": "synthetic",
 }

@@ -42,21 +42,23 @@ FOUR = ("angry", "happy", "neutral", "sad")
 _COLUMNS = ("text", "dialogue", "split", "text_speaker", "warning")
 
 
-def describe(speech: CorpusInfo, labels: Sequence[str] = FOUR) -> CorpusInfo:
+def describe(speech: CorpusInfo, labels: Sequence[str] = FOUR, texts: int = 1) -> CorpusInfo:
     """What is known about speech of a corpus paired with MELD's text.
 
     Args:
         speech: the corpus of the recordings.
         labels: the emotions that are paired.
+        texts: given to each recording.
     """
     expected = None
     if speech.expected is not None:
-        per_label = {label: speech.expected.per_label[label] for label in labels}
+        per_label = {label: texts * speech.expected.per_label[label] for label in labels}
         expected = Counts(sum(per_label.values()), speech.expected.speakers, per_label)
     return dataclasses.replace(
         speech,
-        name=f"paired-{speech.name}",
-        title=f"{speech.title} paired with MELD texts of the same label",
+        name=f"paired-{speech.name}" + (f"-x{texts}" if texts > 1 else ""),
+        title=f"{speech.title} paired with MELD texts of the same label"
+        + (f", {texts} each" if texts > 1 else ""),
         licence=f"{speech.licence} (speech); {meld.INFO.licence} (text)",
         citation=f"{speech.citation} {meld.INFO.citation}",
         labels=tuple(labels),
@@ -74,6 +76,7 @@ def pair(
     root: str | os.PathLike[str] | None,
     *,
     labels: Sequence[str] = FOUR,
+    texts: int = 1,
     seed: int = 0,
 ) -> Corpus:
     """Give a corpus' recordings MELD's utterances of the same emotion to say.
@@ -82,6 +85,8 @@ def pair(
         corpus: the speech, three speakers or more.
         root: the folder of MELD's tables, or one that contains it.
         labels: the emotions to pair.
+        texts: given to each recording, a row for each: MELD has more texts than most corpora
+            have recordings, and few texts teach a network little. A manifest has room for one.
         seed: of who gets which dialogues; the same seed gives the same pairs.
 
     Returns:
@@ -95,6 +100,7 @@ def pair(
             without a speaker, or a speaker for whom no text of an emotion is left.
     """
     import numpy as np
+    import pandas as pd
 
     require_labels(meld.INFO.name, labels, meld.INFO.labels)
     corpus = corpus.select(labels=labels)
@@ -103,6 +109,7 @@ def pair(
             f"{corpus.info.name}: pairing needs a speaker for every recording, and at least "
             f"{len(meld.PARTS)} of them; found {len(corpus.speakers)}"
         )
+    corpus = dataclasses.replace(corpus, table=pd.concat([corpus.table] * texts))
     spoken, problems = meld.read(root)
     rng = np.random.default_rng(seed)
     dialogues, repeated = _unique(spoken, rng)
@@ -124,7 +131,7 @@ def pair(
         problems.append(Problem("text", message))
     corpus = dataclasses.replace(
         corpus,
-        info=describe(corpus.info, labels),
+        info=describe(corpus.info, labels, texts),
         table=table,
         problems=(*corpus.problems, *problems),
     )
@@ -137,6 +144,7 @@ def load(
     *,
     meld_root: str | os.PathLike[str] | None = None,
     labels: Sequence[str] | None = None,
+    texts: int = 1,
     seed: int = 0,
     drop_duplicates: bool = False,
 ) -> Corpus:
@@ -147,6 +155,7 @@ def load(
         root: a folder that holds the speech and MELD's tables, each in a folder of its own.
         meld_root: where MELD's tables are, if elsewhere.
         labels: the emotions to pair; by default angry, happy, neutral and sad.
+        texts: given to each recording.
         seed: of who gets which dialogues.
         drop_duplicates: keep the first of byte-identical recordings.
 
@@ -158,7 +167,8 @@ def load(
     """
     kept = FOUR if labels is None else tuple(labels)
     corpus = speech.load(root, labels=kept, drop_duplicates=drop_duplicates)
-    return pair(corpus, root if meld_root is None else meld_root, labels=kept, seed=seed)
+    tables = root if meld_root is None else meld_root
+    return pair(corpus, tables, labels=kept, texts=texts, seed=seed)
 
 
 def _unique(spoken: Sequence[Line], rng: Generator) -> tuple[dict[str, list[Line]], int]:

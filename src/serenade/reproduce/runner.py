@@ -144,6 +144,8 @@ class Runner:
         if kept is not None:
             return kept
         if self.dry:
+            if self.root is not None:
+                self._needed(run)  # a row that cannot be run here says so
             raise SerenadeError("not run yet")
         if run.name in self._failed:
             raise self._failed[run.name]
@@ -203,9 +205,8 @@ class Runner:
 
     def _evaluated(self, run: Run) -> Report:
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
-        corpus = self._corpus(run)
         system = systems.get(run.system)
-        recipe = system.recipe(run.recipe, **resolved(run.changes, self.use))
+        corpus, recipe = self._needed(run)
         return evaluate(
             lambda seed: Estimator(
                 system,
@@ -223,6 +224,16 @@ class Runner:
             command=f"serenade reproduce (run {run.name})",
             recipe=_stated(run, recipe),
         )
+
+    def _needed(self, run: Run) -> tuple[Corpus, Any]:
+        """The corpus and the recipe of a run.
+
+        Raises:
+            SerenadeError: one of them cannot be had here.
+        """
+        corpus = self._corpus(run)
+        changes = resolved(run.changes, self.use)
+        return corpus, systems.get(run.system).recipe(run.recipe, **changes)
 
     def _corpus(self, run: Run) -> Corpus:
         key = run.corpus, run.labels, run.speakers

@@ -49,6 +49,7 @@ class Branch(nn.Module):
         dense: units of the dense layer.
         recurrent_dropout: probability in the LSTM.
         dropout: behind the dense layer.
+        embedding_dropout: behind the embedding.
     """
 
     def __init__(
@@ -61,9 +62,11 @@ class Branch(nn.Module):
         dense: int = 256,
         recurrent_dropout: float = 0.2,
         dropout: float = 0.3,
+        embedding_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.longest, self.embedding = longest, embedding
+        self.embedding_dropout = Dropout(embedding_dropout)
         self.recurrence = Recurrence(inputs, cells, recurrent_dropout=recurrent_dropout)
         self.dense = nn.Linear(self.recurrence.outputs, dense)
         self.dropout = Dropout(dropout)
@@ -72,7 +75,7 @@ class Branch(nn.Module):
         """Steps and their mask to a vector per clip, `(clips, dense)`."""
         values, mask = values[:, : self.longest], mask[:, : self.longest]
         if self.embedding is not None:
-            values = self.embedding(values)
+            values = self.embedding_dropout(self.embedding(values))
         last = self.recurrence.last(self.recurrence(values, mask), mask)
         dropped: Tensor = self.dropout(self.dense(last).relu())
         return dropped
@@ -86,13 +89,22 @@ class DualBiLSTM(nn.Module):
         classes: how many.
         joint: units of the dense layer over all; 0 for none.
         dropout: probability behind it.
+        branch_dropout: probability that a training clip shows all branches but one, so that each
+            learns to tell by itself (Neverova et al. 2016).
     """
 
     def __init__(
-        self, branches: list[Branch], classes: int, *, joint: int = 256, dropout: float = 0.3
+        self,
+        branches: list[Branch],
+        classes: int,
+        *,
+        joint: int = 256,
+        dropout: float = 0.3,
+        branch_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
+        self.branch_dropout = branch_dropout if len(branches) > 1 else 0.0
         width = sum(branch.dense.out_features for branch in branches)
         self.joint = nn.Linear(width, joint) if joint else None
         self.dropout = Dropout(dropout)
@@ -110,8 +122,20 @@ class DualBiLSTM(nn.Module):
         """
         pairs = zip(streams[::2], streams[1::2], strict=True)
         found = [branch(*pair) for branch, pair in zip(self.branches, pairs, strict=True)]
-        fused = torch.cat(found, dim=1)
+        fused = torch.cat(self._shown(found), dim=1)
         if self.joint is not None:
             fused = self.dropout(self.joint(fused).relu())
         logits: Tensor = self.output(fused)
         return logits
+
+    def _shown(self, found: list[Tensor]) -> list[Tensor]:
+        """What branches give, of some training clips that of one branch being zero."""
+        if not self.training or not self.branch_dropout:
+            return found
+        clips, device = len(found[0]), found[0].device
+        one_is_hidden = torch.rand(clips, device=device) < self.branch_dropout
+        which = torch.randint(len(found), (clips,), device=device)
+        return [
+            branch.masked_fill((one_is_hidden & (which == place))[:, None], 0.0)
+            for place, branch in enumerate(found)
+        ]
