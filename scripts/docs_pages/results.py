@@ -117,7 +117,8 @@ class Results:
         rows = Runner(None, self.folder / "nowhere", dry=True).entries(paper)
         entries = [known.get(_place(row), row) for row in rows]
         bare = dataclasses.replace(paper, notes=())
-        _, _, tables = render.markdown(bare, entries).partition("\n## ")
+        kept = {path.parent.name: report for path, report in self.reports.items()}
+        _, _, tables = render.markdown(bare, entries, kept.get).partition("\n## ")
         return "### " + tables.replace("\n## ", "\n### ")
 
     def figures(self, paper: str) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """Tables are filled from runs that are made once; what cannot be run says why."""
 
+import dataclasses
 import json
 
 import pytest
@@ -162,6 +163,33 @@ def test_seeds_are_averaged():
     assert found["paper_protocol"] == pytest.approx(0.6)
     assert found["spread"] == pytest.approx(0.1414, abs=1e-4)
     assert (found["seeds"], found["speaker_dependent"]) == (2, True)
+
+
+def test_rows_are_tested_against_each_other_on_unseen_speakers(filled):
+    runner, _, entries, _ = filled
+    assert "against each other" not in render.markdown(PAPER, entries, runner.kept)  # a quick look
+    whole = [dataclasses.replace(entry, fast=False) for entry in entries]
+    page = render.markdown(PAPER, whole, runner.kept)
+    told = "Rows against each other, unseen speakers of synthetic exchanged as a whole:"
+    assert page.count(told) == 1
+    tested = [line for line in page[page.index(told) :].splitlines() if line.startswith("| probe")]
+    (line,) = tested
+    by = {(e.row, e.metric): e for e in entries if e.corpus == "synthetic"}
+    (run,) = (name for name in by["network", "wa"].runs if "random" not in name)
+    difference = by["probe", "ua"].speaker_independent - runner.kept(run).metrics["ua"].value
+    assert line.startswith(f"| probe | network | {difference:+.3f} |")
+
+
+def test_a_long_reason_stands_below_the_table_once(filled):
+    _, _, entries, _ = filled
+    reason = next(
+        entry.reason for entry in entries if entry.corpus == "casia" and entry.row != "others"
+    )
+    page = render.markdown(PAPER, entries)
+    assert page.count(reason) == 1
+    assert f"\nNote 1: {reason}.\n" in page
+    assert page.count("| note ") == 3
+    assert page.count("| published by others |") == 2
 
 
 def test_tables_figures_and_json(filled, tmp_path):

@@ -78,7 +78,7 @@ def command(
     found = []
     for one in papers:
         entries = runner.entries(one)
-        page = render.markdown(one, entries)
+        page = render.markdown(one, entries, runner.kept)
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{one.name}.md").write_text(page, "utf-8")
         render.figures(one, entries, runner, out / "figures")

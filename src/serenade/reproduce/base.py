@@ -89,7 +89,7 @@ class Place:
         protocol: the paper's.
         plan: fields of it.
         independent: fields of the protocol on unseen speakers.
-        seeds: how many, under the paper's protocol; on unseen speakers there is one.
+        seeds: how many, under the paper's protocol; under another, on unseen speakers, one.
         stands_for: the paper's corpus, where this is another one.
     """
 
@@ -143,8 +143,7 @@ class Paper:
 def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """The runs of a row: by the paper's protocol, a seed each; and on unseen speakers.
 
-    Where the paper's own protocol keeps speakers apart, its first run is the one on unseen
-    speakers, too.
+    Where the paper's own protocol keeps speakers apart, its runs are those on unseen speakers, too.
 
     Args:
         row: with a system.
@@ -180,7 +179,7 @@ def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...]
         )
         for seed in range(1 if fast else place.seeds)
     )
-    return paper, paper[:1] if own.speaker_independent else (unseen,)
+    return paper, paper if own.speaker_independent else (unseen,)
 
 
 def resolved(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:

@@ -82,8 +82,8 @@ PAPER = Paper(
         Table(
             "Tables 1 and 3, tuned",
             "The same by a recipe for hundreds of recordings, each with four texts.",
-            tuple(map(_tuned, (*_ALONE, *_sizes()))),
-            (dataclasses.replace(_PAIRED, corpus="paired-ravdess-x4"),),
+            tuple(_tuned(row) for row in (*_ALONE, *_sizes()) if "00," not in row.name),
+            (dataclasses.replace(_PAIRED, corpus="paired-ravdess-x4", seeds=3),),
         ),
     ),
     notes=("The paper tests on IEMOCAP's session 5 only; here every session is tested in turn.",),

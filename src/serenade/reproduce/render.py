@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade.evaluation.compare import Entrant, compare, table_of_tests
 from serenade.evaluation.figures import draw, draw_curves
 from serenade.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from serenade.reproduce.base import Paper
     from serenade.reproduce.runner import Entry, Runner
 
+_SHORT = 50  # letters of a reason that stands in the table
 _TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
 _FAST = (
     "**A quick look (`--fast`): six speakers, one seed, few epochs. It shows that everything runs; "
@@ -39,12 +41,16 @@ def write_json(entries: Sequence[Entry], path: Path) -> Path:
     return write_whole(path, f"[\n {lines}\n]\n".encode())
 
 
-def markdown(paper: Paper, entries: Sequence[Entry]) -> str:
+def markdown(
+    paper: Paper, entries: Sequence[Entry], kept: Callable[[str], Report | None] | None = None
+) -> str:
     """A paper's tables: its number, ours by its protocol, ours on unseen speakers.
 
     Args:
         paper: whose.
         entries: of this paper, in the order of `Runner.entries`.
+        kept: the report of a run by its name, for tests between the rows of a table; None for no
+            tests. Quick looks are not tested.
     """
     lines = [f"# {paper.name}", "", f"{paper.title}. {paper.citation}.", ""]
     if any(entry.fast for entry in entries):
@@ -55,6 +61,8 @@ def markdown(paper: Paper, entries: Sequence[Entry]) -> str:
         part = entries[place : place + count]
         place += count
         lines += [f"## {table.name}", "", table.caption, "", *_table(part), ""]
+        if kept is not None:
+            lines += _tests([entry for entry in part if not entry.fast], kept)
     if paper.notes:
         lines += [*(f"- {note}" for note in paper.notes), ""]
     return "\n".join(lines)
@@ -65,6 +73,7 @@ def _table(entries: Sequence[Entry]) -> list[str]:
         "| row | corpus | | paper | ours, paper's protocol | ours, unseen speakers | 95% interval |"
     )
     lines = [head, "|---|---|---|--:|--:|--:|---|"]
+    long = list(dict.fromkeys(e.reason for e in entries if len(e.reason) > _SHORT))
     for entry in entries:
         corpus = entry.corpus + (f", for {entry.stands_for}" if entry.stands_for else "")
         ours = _value(entry.paper_protocol)
@@ -72,10 +81,29 @@ def _table(entries: Sequence[Entry]) -> list[str]:
             ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
         if entry.speaker_dependent and entry.paper_protocol is not None:
             ours += " *speaker-dependent*"
-        interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else entry.reason
+        reason = f"note {long.index(entry.reason) + 1}" if entry.reason in long else entry.reason
+        interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else reason
         cells = [entry.row, corpus, _TITLES[entry.metric], _value(entry.paper_value)]
         cells += [ours, _value(entry.speaker_independent), interval]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    for number, reason in enumerate(long, start=1):
+        lines += ["", f"Note {number}: {reason}."]
+    return lines
+
+
+def _tests(entries: Sequence[Entry], kept: Callable[[str], Report | None]) -> list[str]:
+    """Rows of a table against each other, on unseen speakers of each corpus."""
+    lines = []
+    for corpus in dict.fromkeys(entry.corpus for entry in entries):
+        runs = {
+            entry.row: [r for r in map(kept, entry.runs) if r is not None and r.speaker_independent]
+            for entry in entries
+            if entry.corpus == corpus and entry.speaker_independent is not None
+        }
+        tests = compare([Entrant.of(row, reports) for row, reports in runs.items() if reports])
+        if tests:
+            told = f"Rows against each other, unseen speakers of {corpus} exchanged as a whole:"
+            lines += [told, "", table_of_tests(tests), ""]
     return lines
 
 
@@ -154,6 +182,5 @@ def _or_nan(value: float | None) -> float:
 
 def _trained(runner: Runner, entries: Sequence[Entry]) -> dict[str, Report]:
     """The first report of each row, for its curves."""
-    return {
-        entry.row: runner.kept(entry.runs[0]) for entry in entries if entry.runs and entry.seeds
-    }
+    found = {entry.row: runner.kept(entry.runs[0]) for entry in entries if entry.seeds}
+    return {row: report for row, report in found.items() if report is not None}

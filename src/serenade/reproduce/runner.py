@@ -186,17 +186,18 @@ class Runner:
         report.to_json(folder / "report.json")  # last: where it is, the run is complete
         return report
 
-    def kept(self, name: str) -> Report:
-        """The report of a finished run, by its name."""
-        return Report.from_json(self._folder(name) / "report.json")
+    def kept(self, name: str) -> Report | None:
+        """The report of a run, by its name; None of one that is not finished."""
+        path = self._folder(name) / "report.json"
+        return Report.from_json(path) if path.is_file() else None
 
     def _folder(self, name: str) -> Path:
         return self.out / "runs" / name
 
     def _kept(self, run: Run) -> Report | None:
-        if not (self._folder(run.name) / "report.json").is_file():
-            return None
         report = self.kept(run.name)
+        if report is None:
+            return None
         recipe = systems.get(run.system).recipe(run.recipe)
         # A field that came later had its default, which changes nothing.
         before = {**_stated(run, type(recipe)()), **report.recipe}
@@ -301,12 +302,11 @@ def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
     """What an entry says of the paper's protocol."""
     if not reports:
         return {}
-    values = [report.metrics[metric].value for report in reports]
-    pooled = pooled_interval(metric, reports)
+    values, low, high = _over_seeds(metric, reports)
     return {
         "paper_protocol": float(np.mean(values)),
-        "paper_low": pooled[0],
-        "paper_high": pooled[1],
+        "paper_low": low,
+        "paper_high": high,
         "seeds": len(reports),
         "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "speaker_dependent": not all(report.speaker_independent for report in reports),
@@ -317,13 +317,15 @@ def _unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
     """What an entry says of unseen speakers."""
     if not reports:
         return {}
-    (report,) = reports
-    found = report.metrics[metric]
-    return {
-        "speaker_independent": found.value,
-        "low": _number(found.low),
-        "high": _number(found.high),
-    }
+    values, low, high = _over_seeds(metric, reports)
+    return {"speaker_independent": float(np.mean(values)), "low": low, "high": high}
+
+
+def _over_seeds(
+    metric: str, reports: Sequence[Report]
+) -> tuple[list[float], float | None, float | None]:
+    """A score by each seed, and the interval of all."""
+    return [report.metrics[metric].value for report in reports], *pooled_interval(metric, reports)
 
 
 def pooled_interval(metric: str, reports: Sequence[Report]) -> tuple[float | None, float | None]:
