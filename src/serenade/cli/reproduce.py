@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="NAME=PATH",
     help="What rows need and this package does not bring: text, a text encoder (by default ALBERT "
-    "from the hub); speech2vec, a folder of 50.txt and so on. May be repeated.",
+    "from the hub); speech2vec and glove, folders of 50.txt, 100.txt and so on. May be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Run nothing: lay out what was finished earlier.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")

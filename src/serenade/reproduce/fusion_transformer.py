@@ -16,7 +16,7 @@ def _row(name: str, encoder: str, f1: float | None = None, accuracy: float | Non
         name,
         {"f1_weighted": f1, "wa": accuracy},
         system="fusion-transformer",
-        changes={"encoder": encoder},
+        changes={"encoder": encoder, "precision": "bfloat16"},
         fast=_FAST,
     )
 
@@ -26,7 +26,7 @@ def _tuned(name: str, encoder: str, **changes: int) -> Row:
     return dataclasses.replace(
         row,
         recipe="tuned",
-        changes={**row.changes, **changes},
+        changes={"encoder": encoder, **changes},
         # Shares of 16 clips are too coarse to tell epochs apart.
         known={"monitor": "loss"},
         fast={"epochs": 3},

@@ -89,8 +89,8 @@ class Runner:
         device: what networks are trained on.
         progress: called with a line as work goes on.
         use: paths by name, of what rows need and this package does not bring: `text`, a text
-            encoder (by default ALBERT from the hub), and `speech2vec`, a folder of `50.txt` and so
-            on, as serenade speech2vec writes them.
+            encoder (by default ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
+            as serenade speech2vec writes them, and `glove`, a folder of `100.txt` and so on.
         dry: whether nothing is run: what was not finished earlier is lacking.
     """
 
