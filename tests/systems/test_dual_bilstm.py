@@ -75,7 +75,7 @@ def test_the_papers_numbers():
     network, _ = made(["a b"], cells=128, dense=256)
     assert [branch.recurrence.outputs for branch in network.branches] == [256, 256]
     assert (network.joint.in_features, network.output.in_features) == (512, 256)
-    with pytest.raises(SerenadeError, match="branches is one of both, acoustic, words"):
+    with pytest.raises(SerenadeError, match="branches is one of both, acoustic, words, average"):
         SYSTEM.recipe(branches="text")
 
 
@@ -98,6 +98,21 @@ def test_a_branch_of_most_training_clips_is_hidden():
     assert [float(part.mean()) for part in shown] == pytest.approx([0.6, 0.6], abs=0.04)
     assert network.eval()._shown(found) is found
     assert DualBiLSTM(branches[:1], 3, branch_dropout=0.8).branch_dropout == 0.0
+
+
+def test_the_average_is_of_the_networks_alone(data, vectors):
+    """The acoustic one is that of a run without vectors."""
+    X, y = data
+    made = {
+        part: Estimator(SYSTEM, SYSTEM.recipe(branches=part, vectors=named, **SMALL), jobs=1)
+        for part, named in (
+            *(("acoustic", "random"), ("words", vectors)),
+            *(("both", vectors), ("average", vectors)),
+        )
+    }
+    found = {part: each.fit(X, y).predict_proba(X) for part, each in made.items()}
+    mean = np.mean([found[part] for part in ("acoustic", "words", "both")], axis=0)
+    np.testing.assert_allclose(found["average"], mean, atol=1e-6)
 
 
 def test_recurrent_dropout_without_any_is_the_lstm():

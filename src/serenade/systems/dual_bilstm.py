@@ -5,7 +5,8 @@ through bidirectional LSTMs whose last outputs are joined by dense layers. Publi
 accuracy on IEMOCAP's four emotions, sessions 1 to 4 against 5: 68.49 with vectors of 50 dimensions;
 acoustic branch alone 55.01, Speech2Vec alone 60.03, word vectors alone 60.68.
 
-`branches` chooses `both`, `acoustic` or `words`; `vectors` the file that words begin with: of
+`branches` chooses `both`, `acoustic` or `words`, or, beyond the paper, the `average` of the three
+networks; `vectors` the file that words begin with: of
 `serenade speech2vec`, published Speech2Vec vectors, word2vec, GloVe, or `random` for none. The
 paper's are Speech2Vec's of Chung & Glass (2018), which cannot be shipped: name a file.
 
@@ -44,7 +45,7 @@ class DualRecipe(NetworkRecipe):
     """The paper's settings; what is not described here is `NetworkRecipe`'s.
 
     Args:
-        branches: `both`, `acoustic` or `words`.
+        branches: `both`, `acoustic` or `words`, or `average`: of the posteriors of these three.
         vectors: a file of word vectors, `glove-6b-50d`, or `random`.
         split: whether contractions and hyphenated words are taken apart, as GloVe's are.
         dims: of embeddings that begin at random; a file has its own.
@@ -62,7 +63,7 @@ class DualRecipe(NetworkRecipe):
     epochs: int = 20
     batch: int = 32
     learning_rate: float = 1e-3
-    branches: Literal["both", "acoustic", "words"] = "both"
+    branches: Literal["both", "acoustic", "words", "average"] = "both"
     vectors: str = RANDOM
     split: bool = False
     dims: int = 50
@@ -81,8 +82,16 @@ def _features(recipe: DualRecipe) -> tuple[Stream, ...]:
         "acoustic": (ShortTerm34(),),
         "words": (EmbeddedWords(recipe.vectors, recipe.split, recipe.words),),
     }
-    streams["both"] = streams["acoustic"] + streams["words"]
-    return streams[recipe.branches]
+    return streams.get(recipe.branches, streams["acoustic"] + streams["words"])
+
+
+def _members(recipe: DualRecipe) -> tuple[DualRecipe, ...]:
+    if recipe.branches != "average":
+        return ()
+    # Each is the network that it is alone, where the acoustic one has no vectors to name.
+    acoustic = dataclasses.replace(recipe, branches="acoustic", vectors=RANDOM)
+    words = dataclasses.replace(recipe, branches="words")
+    return acoustic, words, dataclasses.replace(recipe, branches="both")
 
 
 def _augmentation(recipe: DualRecipe) -> Augmentation:
@@ -159,4 +168,5 @@ SYSTEM = System(
     feature=_features,
     augmentation=_augmentation,
     network=_network,
+    members=_members,
 )
