@@ -52,7 +52,7 @@ PAPER = Paper(
                     recipe="tuned",
                     changes={"precision": "bfloat16"},
                     known={"average": False, "bands": 0, "copies": 5, "epochs": 48, "mixup": 0.2},
-                    fast={"epochs": 4},
+                    fast={"epochs": 2, "copies": 1},
                 ),
             ),
             _PLACES,
