@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from serenade.training.clips import examples
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -29,6 +31,7 @@ class Ensemble:
         classes_: labels in the order of the posteriors.
         classifier: those of the members, in their order.
         curve: empty; each member has its own.
+        examples: see `serenade.training.clips.examples`.
     """
 
     curve: Curve = ()
@@ -38,6 +41,7 @@ class Ensemble:
 
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
         """Fit each member; see `Learner.fit`."""
+        self.examples = examples(clips.streams)
         for learner, places in self.members:
             learner.fit(
                 _seen(clips, places), None if validation is None else _seen(validation, places)
@@ -48,17 +52,20 @@ class Ensemble:
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
         """Means of the members' posteriors, shape `(clips, classes)`."""
-        found = [
-            learner.predict_proba(_chosen(streams, places)) for learner, places in self.members
-        ]
+        found = [learner.predict_proba(chosen(streams, places)) for learner, places in self.members]
         return np.asarray(np.mean(found, axis=0))
 
 
 def _seen(clips: Clips, places: Sequence[int]) -> Clips:
     """Clips with some of their streams."""
-    streams, *copies = (_chosen(streams, places) for streams in clips.rounds)
+    streams, *copies = (chosen(streams, places) for streams in clips.rounds)
     return dataclasses.replace(clips, streams=streams, copies=tuple(copies))
 
 
-def _chosen(streams: Streams, places: Sequence[int]) -> Streams:
+def chosen(streams: Streams, places: Sequence[int]) -> Streams:
+    """The streams of a member, by their places among all.
+
+    >>> chosen(("a", "b", "c"), (2, 0))
+    ('c', 'a')
+    """
     return tuple(streams[place] for place in places)

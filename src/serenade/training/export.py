@@ -16,6 +16,7 @@ from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features.texts import TextFeature
 from serenade.files import write_whole
 from serenade.systems.named import stated
+from serenade.training.ensemble import Ensemble
 from serenade.training.heads import pipeline_graph
 from serenade.training.learners import PipelineLearner, is_network, rows
 
@@ -170,10 +171,12 @@ def fit_temperature(
 
 
 def _scaling(learner: Any) -> list[str]:
-    """How each stream is scaled; the statistics are in the graph."""
+    """How each stream of each network is scaled; the statistics are in the graph."""
     if isinstance(learner, PipelineLearner):
         return [type(learner.classifier.steps[0][1]).__name__]
-    return [scaler.mode for scaler in learner.scalers]
+    averaged = isinstance(learner, Ensemble)
+    networks: list[Any] = [each for each, _ in learner.members] if averaged else [learner]
+    return [scaler.mode for network in networks for scaler in network.scalers]
 
 
 def _graph(learner: Any, columns: list[int], temperature: float) -> bytes:

@@ -7,13 +7,14 @@ import itertools
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from serenade.encoders.graph import OPSET
 from serenade.training.batches import pad
+from serenade.training.ensemble import Ensemble, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from serenade.training.clips import Streams
     from serenade.training.network import NetworkLearner
     from serenade.training.scaling import Scaler
+
+    Member = tuple[NetworkLearner, Sequence[int]]
 
 _LEAST = 1e-5  # as of `Scaler`
 
@@ -62,32 +65,38 @@ class Head(nn.Module):
     """Streams and masks to calibrated probabilities.
 
     Args:
-        network: fitted.
-        scalers: of its streams.
-        columns: of its logits, in the order of the probabilities.
-        temperature: divides the logits.
+        members: of one network or of an ensemble; see `_members`.
+        columns: of their logits, in the order of the probabilities.
+        temperature: divides the logarithm of the posteriors.
     """
 
-    def __init__(
-        self, network: nn.Module, scalers: Sequence[Scaler], columns: list[int], temperature: float
-    ) -> None:
+    def __init__(self, members: Sequence[Member], columns: list[int], temperature: float) -> None:
         super().__init__()
-        self.network = network
-        self.scalings = nn.ModuleList([Scaling(scaler) for scaler in scalers])
+        self.networks = nn.ModuleList([_network(learner) for learner, _ in members])
+        self.scalings = nn.ModuleList(
+            [nn.ModuleList(map(Scaling, learner.scalers)) for learner, _ in members]
+        )
+        self.places = [places for _, places in members]
         self.columns: Tensor
         self.register_buffer("columns", torch.tensor(columns))
         self.temperature = temperature
 
     def forward(self, *streams: Tensor) -> Tensor:
         """Values and mask of each stream in turn to `(clips, classes)`."""
-        pairs = zip(streams[::2], streams[1::2], strict=True)
-        scaled = [
-            part
-            for scaling, (values, mask) in zip(self.scalings, pairs, strict=True)
-            for part in (scaling(values, mask), mask)
-        ]
-        logits = self.network(*scaled).index_select(1, self.columns)
-        probabilities: Tensor = (logits / self.temperature).softmax(dim=1)
+        pairs = list(zip(streams[::2], streams[1::2], strict=True))
+        found = []
+        for network, scalings, places in zip(
+            self.networks, self.scalings, self.places, strict=True
+        ):
+            scaled = [
+                part
+                for scaling, place in zip(scalings, places, strict=True)  # type: ignore[call-overload]
+                for part in (scaling(*pairs[place]), pairs[place][1])
+            ]
+            found.append(network(*scaled).log_softmax(dim=1))
+        # Their mean but for its scale, which softmax takes away.
+        posteriors = torch.stack(found).logsumexp(dim=0).index_select(1, self.columns)
+        probabilities: Tensor = (posteriors / self.temperature).softmax(dim=1)
         return probabilities
 
 
@@ -100,8 +109,10 @@ def input_names(streams: int) -> list[str]:
     return [f"{kind}_{stream}" for stream in range(streams) for kind in ("values", "mask")]
 
 
-def network_graph(learner: NetworkLearner, columns: list[int], temperature: float) -> bytes:
-    """A fitted network as an ONNX model: scaling, the network, softmax.
+def network_graph(
+    learner: NetworkLearner | Ensemble, columns: list[int], temperature: float
+) -> bytes:
+    """A fitted network, or several that are averaged, as an ONNX model: scaling, softmax and all.
 
     Dropout and noise are off. The number of clips and of frames is open, so that a padded batch
     gives what each clip gives alone.
@@ -111,8 +122,7 @@ def network_graph(learner: NetworkLearner, columns: list[int], temperature: floa
         columns: of its posteriors, in the order of the probabilities.
         temperature: divides the logits.
     """
-    network = copy.deepcopy(learner.classifier.module_).cpu().eval()
-    head = Head(network, learner.scalers, columns, temperature).eval()
+    head = Head(_members(learner), columns, temperature).eval()
     names = input_names(len(learner.examples))
     with (
         warnings.catch_warnings(),
@@ -137,23 +147,39 @@ def network_graph(learner: NetworkLearner, columns: list[int], temperature: floa
 
 
 def network_trials(
-    learner: NetworkLearner, columns: list[int], temperature: float
+    learner: NetworkLearner | Ensemble, columns: list[int], temperature: float
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
     """What a graph must give: inputs, and PyTorch's own probabilities of them.
 
     Each of the learner's examples alone, then all of them in one padded batch.
     """
-    network = copy.deepcopy(learner.classifier.module_).cpu().eval()
+    networks = [(_network(each), each, places) for each, places in _members(learner)]
     count = len(learner.examples[0])
-    for chosen in [*([row] for row in range(count)), list(range(count))]:
-        streams: Streams = tuple([part[row] for row in chosen] for part in learner.examples)
-        padded = [pad(matrices) for matrices in learner.scaled(streams)]
-        with torch.no_grad():
-            logits = network(*itertools.chain.from_iterable(padded))[:, columns]
-            expected = (logits.double() / temperature).softmax(dim=1).numpy()
+    for rows in [*([row] for row in range(count)), list(range(count))]:
+        streams: Streams = tuple([part[row] for row in rows] for part in learner.examples)
+        found = []
+        for network, each, places in networks:
+            padded = map(pad, each.scaled(chosen(streams, places)))
+            with torch.no_grad():
+                logits = network(*itertools.chain.from_iterable(padded))
+            found.append(logits.double().softmax(dim=1))
+        powered = torch.stack(found).mean(dim=0)[:, columns] ** (1 / temperature)
         tensors = itertools.chain.from_iterable(map(pad, streams))
         names = input_names(len(streams))
         yield (
             {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)},
-            expected,
+            (powered / powered.sum(dim=1, keepdim=True)).numpy(),
         )
+
+
+def _members(learner: NetworkLearner | Ensemble) -> Sequence[Member]:
+    """Learners of one network each, with the places of their streams among all."""
+    if isinstance(learner, Ensemble):
+        return cast("Sequence[Member]", learner.members)
+    return ((learner, range(len(learner.examples))),)
+
+
+def _network(learner: NetworkLearner) -> nn.Module:
+    """A fitted network as it judges, apart from the learner's own."""
+    network: nn.Module = copy.deepcopy(learner.classifier.module_).cpu().eval()
+    return network
