@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from serenade.reproduce.base import Paper, Place, Row, Table
 
-_FAST = {"epochs": 3}
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_FAST = {"epochs": 3}
 _PAIRED = Place("paired-ravdess", protocol="groups", plan={"groups": 5}, stands_for="IEMOCAP")
 _PLACES = (Place("iemocap", protocol="session"), _PAIRED)
 _OTHERS = "published by others; not one of the five papers"

@@ -95,12 +95,17 @@ def _tests(entries: Sequence[Entry], kept: Callable[[str], Report | None]) -> li
     """Rows of a table against each other, on unseen speakers of each corpus."""
     lines = []
     for corpus in dict.fromkeys(entry.corpus for entry in entries):
+        # A row has an entry for each metric, and its runs are read once.
         runs = {
-            entry.row: [r for r in map(kept, entry.runs) if r is not None and r.speaker_independent]
+            entry.row: entry.runs
             for entry in entries
             if entry.corpus == corpus and entry.speaker_independent is not None
         }
-        tests = compare([Entrant.of(row, reports) for row, reports in runs.items() if reports])
+        reports = {
+            row: [r for r in map(kept, names) if r is not None and r.speaker_independent]
+            for row, names in runs.items()
+        }
+        tests = compare([Entrant.of(row, found) for row, found in reports.items() if found])
         if tests:
             told = f"Rows against each other, unseen speakers of {corpus} exchanged as a whole:"
             lines += [told, "", table_of_tests(tests), ""]

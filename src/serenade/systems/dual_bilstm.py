@@ -6,9 +6,9 @@ accuracy on IEMOCAP's four emotions, sessions 1 to 4 against 5: 68.49 with vecto
 acoustic branch alone 55.01, Speech2Vec alone 60.03, word vectors alone 60.68.
 
 `branches` chooses `both`, `acoustic` or `words`, or, beyond the paper, the `average` of the three
-networks; `vectors` the file that words begin with: of
-`serenade speech2vec`, published Speech2Vec vectors, word2vec, GloVe, or `random` for none. The
-paper's are Speech2Vec's of Chung & Glass (2018), which cannot be shipped: name a file.
+networks; `vectors` the file that words begin with: of `serenade speech2vec`, published Speech2Vec
+vectors, word2vec, GloVe, or `random` for none. The paper's are Speech2Vec's of Chung & Glass
+(2018), which cannot be shipped: name a file.
 
 Faithful: windows of 100 ms, at most 200 of them, and 128 words; 128 cells each way; recurrent
 dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; embeddings that learn; Adam at

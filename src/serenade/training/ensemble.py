@@ -56,6 +56,17 @@ class Ensemble:
         return np.asarray(np.mean(found, axis=0))
 
 
+def members(learner: Any) -> tuple[tuple[Any, Sequence[int]], ...]:
+    """The networks of an ensemble, or the one of any other learner, with the places of its streams.
+
+    Args:
+        learner: fitted, of a network or of several.
+    """
+    if isinstance(learner, Ensemble):
+        return learner.members
+    return ((learner, range(len(learner.examples))),)
+
+
 def _seen(clips: Clips, places: Sequence[int]) -> Clips:
     """Clips with some of their streams."""
     streams, *copies = (chosen(streams, places) for streams in clips.rounds)

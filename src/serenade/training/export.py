@@ -16,13 +16,13 @@ from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features.texts import TextFeature
 from serenade.files import write_whole
 from serenade.systems.named import stated
-from serenade.training.ensemble import Ensemble
+from serenade.training.ensemble import members
 from serenade.training.heads import pipeline_graph
 from serenade.training.learners import PipelineLearner, is_network, rows
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -174,9 +174,7 @@ def _scaling(learner: Any) -> list[str]:
     """How each stream of each network is scaled; the statistics are in the graph."""
     if isinstance(learner, PipelineLearner):
         return [type(learner.classifier.steps[0][1]).__name__]
-    averaged = isinstance(learner, Ensemble)
-    networks: list[Any] = [each for each, _ in learner.members] if averaged else [learner]
-    return [scaler.mode for network in networks for scaler in network.scalers]
+    return [scaler.mode for network, _ in members(learner) for scaler in network.scalers]
 
 
 def _graph(learner: Any, columns: list[int], temperature: float) -> bytes:
@@ -190,17 +188,20 @@ def _graph(learner: Any, columns: list[int], temperature: float) -> bytes:
 
 def _trials(
     learner: Any, columns: list[int], temperature: float
-) -> Iterable[tuple[dict[str, Any], NDArray[np.float64]]]:
+) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
     """Inputs of a learner's graph, and the probabilities that the learner itself gives."""
+    for inputs, posteriors in _judged(learner):
+        powered = np.maximum(posteriors[:, columns], 1e-300) ** (1 / temperature)
+        yield inputs, powered / powered.sum(axis=1, keepdims=True)
+
+
+def _judged(learner: Any) -> Iterable[tuple[dict[str, Any], NDArray[np.float64]]]:
+    """Inputs of a learner's graph, and its own posteriors of them."""
     if isinstance(learner, PipelineLearner):
-        found = learner.predict_proba(learner.examples)[:, columns]
-        powered = np.maximum(found, 1e-300) ** (1 / temperature)
-        return [
-            ({"features": rows(learner.examples)}, powered / powered.sum(axis=1, keepdims=True))
-        ]
+        return [({"features": rows(learner.examples)}, learner.predict_proba(learner.examples))]
     from serenade.training.graph import network_trials
 
-    return network_trials(learner, columns, temperature)
+    return network_trials(learner)
 
 
 def largest_difference(content: bytes, trials: Iterable[tuple[dict[str, Any], Any]]) -> float:

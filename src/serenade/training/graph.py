@@ -7,14 +7,14 @@ import itertools
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from serenade.encoders.graph import OPSET
 from serenade.training.batches import pad
-from serenade.training.ensemble import Ensemble, chosen
+from serenade.training.ensemble import chosen, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.training.clips import Streams
+    from serenade.training.ensemble import Ensemble
     from serenade.training.network import NetworkLearner
     from serenade.training.scaling import Scaler
 
@@ -65,18 +66,18 @@ class Head(nn.Module):
     """Streams and masks to calibrated probabilities.
 
     Args:
-        members: of one network or of an ensemble; see `_members`.
+        parts: networks and the places of their streams; see `serenade.training.ensemble.members`.
         columns: of their logits, in the order of the probabilities.
         temperature: divides the logarithm of the posteriors.
     """
 
-    def __init__(self, members: Sequence[Member], columns: list[int], temperature: float) -> None:
+    def __init__(self, parts: Sequence[Member], columns: list[int], temperature: float) -> None:
         super().__init__()
-        self.networks = nn.ModuleList([_network(learner) for learner, _ in members])
+        self.networks = nn.ModuleList([_network(learner) for learner, _ in parts])
         self.scalings = nn.ModuleList(
-            [nn.ModuleList(map(Scaling, learner.scalers)) for learner, _ in members]
+            [nn.ModuleList(map(Scaling, learner.scalers)) for learner, _ in parts]
         )
-        self.places = [places for _, places in members]
+        self.places = [places for _, places in parts]
         self.columns: Tensor
         self.register_buffer("columns", torch.tensor(columns))
         self.temperature = temperature
@@ -122,7 +123,7 @@ def network_graph(
         columns: of its posteriors, in the order of the probabilities.
         temperature: divides the logits.
     """
-    head = Head(_members(learner), columns, temperature).eval()
+    head = Head(members(learner), columns, temperature).eval()
     names = input_names(len(learner.examples))
     with (
         warnings.catch_warnings(),
@@ -147,13 +148,13 @@ def network_graph(
 
 
 def network_trials(
-    learner: NetworkLearner | Ensemble, columns: list[int], temperature: float
+    learner: NetworkLearner | Ensemble,
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
-    """What a graph must give: inputs, and PyTorch's own probabilities of them.
+    """Inputs of a graph, and PyTorch's own posteriors of them.
 
     Each of the learner's examples alone, then all of them in one padded batch.
     """
-    networks = [(_network(each), each, places) for each, places in _members(learner)]
+    networks = [(_network(each), each, places) for each, places in members(learner)]
     count = len(learner.examples[0])
     for rows in [*([row] for row in range(count)), list(range(count))]:
         streams: Streams = tuple([part[row] for row in rows] for part in learner.examples)
@@ -163,20 +164,12 @@ def network_trials(
             with torch.no_grad():
                 logits = network(*itertools.chain.from_iterable(padded))
             found.append(logits.double().softmax(dim=1))
-        powered = torch.stack(found).mean(dim=0)[:, columns] ** (1 / temperature)
         tensors = itertools.chain.from_iterable(map(pad, streams))
         names = input_names(len(streams))
         yield (
             {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)},
-            (powered / powered.sum(dim=1, keepdim=True)).numpy(),
+            torch.stack(found).mean(dim=0).numpy(),
         )
-
-
-def _members(learner: NetworkLearner | Ensemble) -> Sequence[Member]:
-    """Learners of one network each, with the places of their streams among all."""
-    if isinstance(learner, Ensemble):
-        return cast("Sequence[Member]", learner.members)
-    return ((learner, range(len(learner.examples))),)
 
 
 def _network(learner: NetworkLearner) -> nn.Module:
