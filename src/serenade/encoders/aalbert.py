@@ -35,11 +35,11 @@ PRESETS = {
             "aalbert",
             FrontEnd(),
             TransformerSettings(
-                384, 3, 6, 1536, dropout=0.0, shared=True, offsets=(-6, -4, -2, 2, 4, 6)
+                384, 3, 6, 1536, dropout=0.0, shared=True, offsets=(-6, -3, -1, 1, 3, 6)
             ),
             _TIME_ONLY,
         ),
-        Training(minutes=50.0, batch=24.0, precision="bfloat16"),
+        Training(minutes=50.0, batch=24.0, learning_rate=4e-4, precision="bfloat16"),
     ),
 }
 """Settings by name: of the encoder, of its pre-training."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from serenade.encoders import aalbert, tera
+from serenade.encoders.selfsupervised import transformer
 from serenade.encoders.selfsupervised.network import build
 from serenade.encoders.selfsupervised.settings import EncoderSettings, TransformerSettings
 from serenade.encoders.selfsupervised.transformer import Layer, SpeechTransformer, attended
@@ -101,6 +102,37 @@ def test_layers_that_are_one() -> None:
     states = shared.states(torch.randn(1, 10, 8))
     torch.testing.assert_close(shared.layers[0](states[1], None), states[2])
     torch.testing.assert_close(shared.layers[0](states[2], None), states[3])
+
+
+def test_a_layer_used_again_leaves_positions_where_they_are() -> None:
+    offsets = (-3, -1, 1, 3)
+    sizes = TransformerSettings(256, 3, 4, 512, dropout=0.0, shared=True, offsets=offsets)
+    network = SpeechTransformer(sizes, dims=80).eval()
+    states = network.states(torch.randn(1, 60, 80))
+    rows = torch.arange(10, 50)
+    for state in states[:-1]:
+        query, key, _ = network.layers[0].projection(state).view(60, 3, 4, 64).unbind(dim=1)
+        for head, offset in enumerate(offsets):
+            scores = query[:, head] @ key[:, head].T
+            assert (scores[rows].argmax(dim=1) - rows - offset).abs().max() <= 2
+    first, last = states[0][0, :, :62], states[-1][0, :, :62]
+    assert nn.functional.cosine_similarity(first, last, dim=1).min() > 0.9
+
+
+def test_caution_draws_heads_away_from_masked_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = TransformerSettings(256, 3, 4, 512, dropout=0.0, shared=True, offsets=(-1, 1))
+    x = torch.randn(1, 60, 80)
+    x[:, 20:27] = 0.0
+    preference = []
+    for caution in (transformer._CAUTION, 0.0):
+        monkeypatch.setattr(transformer, "_CAUTION", caution)
+        torch.manual_seed(0)
+        network = SpeechTransformer(sizes, dims=80).eval()
+        seen = network.layers[0].projection(network.states(x)[0])
+        query, key, _ = seen.view(60, 3, 4, 64).unbind(dim=1)
+        scores = query[:, 1] @ key[:, 1].T
+        preference.append(scores[19, 20] - scores[range(30, 50), range(31, 51)].mean())
+    assert preference[0] < preference[1] / 1.5
 
 
 def test_sizes_as_published() -> None:

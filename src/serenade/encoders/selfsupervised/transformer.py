@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _EPSILON = 1e-12  # of all normalisations, as BERT has it
 _DEVIATION = 0.02  # of initial weights, as published
 _SHARPNESS = 2.5  # of heads that begin at an offset: measured, 4 learns slower
+# Where one layer is used again: a unit whose sine hardly turns, its level, how much heads shun
+# it, and the gain of what the layer adds (1 and 0.5 learn slower).
+_CONSTANT, _LEVEL, _CAUTION, _BRANCH = -2, 3.0, 80.0, 0.25
 
 
 class Layer(nn.Module):
@@ -87,19 +90,41 @@ class SpeechTransformer(nn.Module):
                 gain = module.in_features**-0.5
                 nn.init.normal_(module.weight, std=gain if self.settings.offsets else _DEVIATION)
                 nn.init.zeros_(module.bias)
-        width = self.settings.width
-        size = width // self.settings.heads // 2 * 2
-        if self.settings.offsets:
-            # The units with the fastest sines hold positions only, and these heads see only them.
-            self.input.weight[:size] = 0.0
-        each = width // self.settings.heads
         for module in self.modules():
-            if isinstance(module, Layer):
-                for head, offset in enumerate(self.settings.offsets):
-                    query = module.projection.weight[head * each :][:size]
-                    key = module.projection.weight[width + head * each :][:size]
-                    query.zero_()[:, :size] = _SHARPNESS * rotation(offset, size, width)
-                    key.zero_()[:, :size] = _SHARPNESS * torch.eye(size)
+            if isinstance(module, Layer) and self.settings.offsets:
+                self._look_around(module)
+
+    def _look_around(self, layer: Layer) -> None:
+        """Let the first heads see positions only, those of the offset they begin at.
+
+        A layer used again and again has to leave the positions as they are, and adds little at
+        first. In masked frames, where nothing but the position is, normalisation makes it larger,
+        which draws the heads there; a unit that is constant before tells them apart, and a bias
+        of the queries against it holds against that. Measured for Audio ALBERT, with half the
+        learning rate: held-out loss after 400 steps as otherwise after 3,000.
+        """
+        width, again = self.settings.width, self.settings.shared
+        each = width // self.settings.heads
+        size = (each - again) // 2 * 2
+        # The units with the fastest sines hold positions only, and these heads see only them.
+        self.input.weight[:size] = 0.0
+        for head, offset in enumerate(self.settings.offsets):
+            query = layer.projection.weight[head * each :][:size]
+            key = layer.projection.weight[width + head * each :][:size]
+            query.zero_()[:, :size] = _SHARPNESS * rotation(offset, size, width)
+            key.zero_()[:, :size] = _SHARPNESS * torch.eye(size)
+        if again:
+            self.input.weight[_CONSTANT] = 0.0
+            self.input.bias[_CONSTANT] = _LEVEL
+            for branch in (layer.output, layer.contract):
+                branch.weight *= _BRANCH
+                branch.weight[:size] = 0.0
+                branch.weight[_CONSTANT] = 0.0
+            for last in range(each - 1, each * len(self.settings.offsets), each):
+                layer.projection.weight[last] = 0.0
+                layer.projection.bias[last] = -_CAUTION
+                layer.projection.weight[width + last] = 0.0
+                layer.projection.weight[width + last, _CONSTANT] = 1.0
 
     def states(self, x: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """All hidden states.
