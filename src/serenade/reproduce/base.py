@@ -140,6 +140,16 @@ class Paper:
     notes: tuple[str, ...] = ()
 
 
+def tuned(row: Row, **changes: Any) -> Row:
+    """A row of the paper as our tuned recipe fills it.
+
+    Args:
+        row: the paper's.
+        changes: further fields of the row.
+    """
+    return dataclasses.replace(row, name=f"tuned: {row.name}", recipe="tuned", **changes)
+
+
 def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """The runs of a row: by the paper's protocol, a seed each; and on unseen speakers.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.base import Paper, Place, Row, Table, tuned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +58,7 @@ def _tuned() -> Iterator[Row]:
         for row in whole
     ]
     for row in (*_ALONE, *whole, *averages):
-        yield dataclasses.replace(
-            row, name=f"tuned: {row.name}", recipe="tuned", fast={"epochs": 1, "copies": 0}
-        )
+        yield tuned(row, fast={"epochs": 1, "copies": 0})
 
 
 PAPER = Paper(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.base import Paper, Place, Row, Table, tuned
 
 _FOUR = ("angry", "happy", "neutral", "sad")
 _FAST = {"epochs": 5, "layers": 2, "width": 32, "hidden": 64, "cells": 16, "learning_rate": 1e-3}
@@ -22,10 +20,8 @@ def _row(name: str, encoder: str, f1: float | None = None, accuracy: float | Non
 
 
 def _tuned(name: str, encoder: str, **changes: int) -> Row:
-    row = _row(name, encoder)
-    return dataclasses.replace(
-        row,
-        recipe="tuned",
+    return tuned(
+        _row(name, encoder),
         changes={"encoder": encoder, **changes},
         # Shares of 16 clips are too coarse to tell epochs apart.
         known={"monitor": "loss"},
@@ -62,15 +58,15 @@ PAPER = Paper(
             "Table 1, tuned",
             "The same by a smaller network with more against learning by heart.",
             (
-                _tuned("tuned: Acoustic Only", "none"),
+                _tuned("Acoustic Only", "none"),
                 # Of each encoder the state that a linear probe of EMO-DB's emotions likes best, or
                 # close to it; the last ones stand nearer to the task of pre-training.
-                _tuned("tuned: Acoustic+Npc", "npc", layer=4),
-                _tuned("tuned: Acoustic+Audio Albert", "aalbert", layer=1),
-                _tuned("tuned: Acoustic+Tera", "tera", layer=1),
-                _tuned("tuned: Acoustic+Whisper", "whisper", layer=3),
+                _tuned("Acoustic+Npc", "npc", layer=4),
+                _tuned("Acoustic+Audio Albert", "aalbert", layer=1),
+                _tuned("Acoustic+Tera", "tera", layer=1),
+                _tuned("Acoustic+Whisper", "whisper", layer=3),
                 _tuned(
-                    "tuned: Acoustic+Whisper, augmented",
+                    "Acoustic+Whisper, augmented",
                     "whisper",
                     layer=3,
                     copies=3,

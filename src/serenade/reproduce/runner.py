@@ -115,7 +115,7 @@ class Runner:
         self.use = {"text": ALBERT, **(use or {})}
         self.dry = dry
         self._failed: dict[str, SerenadeError] = {}
-        self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus] = {}
+        self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus | SerenadeError] = {}
 
     def entries(self, paper: Paper) -> list[Entry]:
         """Every number of a paper's tables beside ours, each with its reason where it lacks.
@@ -237,15 +237,25 @@ class Runner:
         return corpus, systems.get(run.system).recipe(run.recipe, **changes)
 
     def _corpus(self, run: Run) -> Corpus:
+        """The corpus of a run, looked for once."""
         key = run.corpus, run.labels, run.speakers
         if key not in self._corpora:
-            options: dict[str, Any] = {"labels": run.labels} if run.labels else {}
-            corpus = corpora.open(run.corpus, self.root, **options)
-            if run.speakers:
-                kept = corpus.table["speaker"].isin(corpus.speakers[: run.speakers])
-                corpus = corpus.select(kept)
-            self._corpora[key] = corpus
-        return self._corpora[key]
+            try:
+                self._corpora[key] = self._opened(run)
+            except SerenadeError as error:
+                self._corpora[key] = error
+        found = self._corpora[key]
+        if isinstance(found, SerenadeError):
+            raise found
+        return found
+
+    def _opened(self, run: Run) -> Corpus:
+        options: dict[str, Any] = {"labels": run.labels} if run.labels else {}
+        corpus = corpora.open(run.corpus, self.root, **options)
+        if run.speakers:
+            kept = corpus.table["speaker"].isin(corpus.speakers[: run.speakers])
+            corpus = corpus.select(kept)
+        return corpus
 
     def _entries(self, paper: Paper, table: Table, row: Row, place: Place) -> list[Entry]:
         blank = [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from serenade.reproduce.base import Paper, Place, Row, Table
+from serenade.reproduce.base import Paper, Place, Row, Table, tuned
 
 _FAST = {"epochs": 6, "channels": 16, "pool": 4, "cells": 32, "learning_rate": 2e-3}
 _IEMOCAP = Place("iemocap", protocol="session")
@@ -27,7 +25,6 @@ _ROWS = (
     _row("Bimodal Emotion Classifier", "bimodal", 0.7083, 0.717),
     _row("STSER", "ensemble", 0.7106, 0.7205),
 )
-_TUNED = tuple(dataclasses.replace(row, name=f"tuned: {row.name}", recipe="tuned") for row in _ROWS)
 
 
 def _published(name: str, wa: float, ua: float | None) -> Row:
@@ -48,7 +45,7 @@ PAPER = Paper(
         Table(
             "Table 1",
             "The same of speech and text paired by emotion; a recipe for hundreds of clips.",
-            _TUNED,
+            tuple(map(tuned, _ROWS)),
             (_PAIRED,),
         ),
         Table(
