@@ -62,7 +62,7 @@ PAPER = Paper(
                 # Of each encoder the state that a linear probe of EMO-DB's emotions likes best, or
                 # close to it; the last ones stand nearer to the task of pre-training.
                 _tuned("Acoustic+Npc", "npc", layer=4),
-                _tuned("Acoustic+Audio Albert", "aalbert", layer=1),
+                _tuned("Acoustic+Audio Albert", "aalbert", layer=3),
                 _tuned("Acoustic+Tera", "tera", layer=1),
                 _tuned("Acoustic+Whisper", "whisper", layer=3),
                 _tuned(

@@ -12,7 +12,7 @@ from serenade.encoders.selfsupervised import source
 from serenade.encoders.selfsupervised.network import build
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "example.flac"
-NAMES = ["npc", "tera"]
+NAMES = ["aalbert", "npc", "tera"]
 
 
 def test_which_come_with_it():
