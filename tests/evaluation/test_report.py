@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -166,6 +167,9 @@ def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
     np.testing.assert_allclose(line.get_ydata(), 1 / np.arange(1, 6))
     np.testing.assert_allclose(line.get_xdata(), np.arange(1, 6))
     assert figure.axes[0].get_ylabel() == "training loss"
+    cut = [dataclasses.replace(fold, curve=fold.curve[:2]) for fold in trained.folds]
+    ticks = curves_figure({"ours": dataclasses.replace(trained, folds=tuple(cut))}).axes[0]
+    assert all(tick == int(tick) for tick in ticks.get_xticks())
     rising = curves_figure({"ours": trained}, "valid_ua").axes[0].lines[0]
     assert (np.diff(rising.get_ydata()) > 0).all()
     png, pdf = draw_curves({"ours": trained}, tmp_path / "losses")

@@ -95,6 +95,7 @@ def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") ->
         measure: likewise.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(4.2, 2.8), layout="constrained")
     axes = figure.add_subplot()
@@ -110,6 +111,7 @@ def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") ->
         grey = str(round(0.55 * (place % 3) / 2, 2))
         epochs = np.arange(1, shortest + 1)
         axes.plot(epochs, mean, linestyle=styles[place % len(styles)], color=grey, label=name)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(_MEASURES[measure])
     if axes.lines:
