@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from serenade.encoders.selfsupervised.settings import TransformerSettings
 
 _EPSILON = 1e-12  # of all normalisations, as BERT has it
@@ -90,11 +92,10 @@ class SpeechTransformer(nn.Module):
                 gain = module.in_features**-0.5
                 nn.init.normal_(module.weight, std=gain if self.settings.offsets else _DEVIATION)
                 nn.init.zeros_(module.bias)
-        for module in self.modules():
-            if isinstance(module, Layer) and self.settings.offsets:
-                self._look_around(module)
+        if self.settings.offsets:
+            self._look_around([module for module in self.modules() if isinstance(module, Layer)])
 
-    def _look_around(self, layer: Layer) -> None:
+    def _look_around(self, layers: Sequence[Layer]) -> None:
         """Let the first heads see positions only, those of the offset they begin at.
 
         A layer used again and again has to leave the positions as they are, and adds little at
@@ -108,12 +109,14 @@ class SpeechTransformer(nn.Module):
         size = (each - again) // 2 * 2
         # The units with the fastest sines hold positions only, and these heads see only them.
         self.input.weight[:size] = 0.0
-        for head, offset in enumerate(self.settings.offsets):
-            query = layer.projection.weight[head * each :][:size]
-            key = layer.projection.weight[width + head * each :][:size]
-            query.zero_()[:, :size] = _SHARPNESS * rotation(offset, size, width)
-            key.zero_()[:, :size] = _SHARPNESS * torch.eye(size)
+        for layer in layers:
+            for head, offset in enumerate(self.settings.offsets):
+                query = layer.projection.weight[head * each :][:size]
+                key = layer.projection.weight[width + head * each :][:size]
+                query.zero_()[:, :size] = _SHARPNESS * rotation(offset, size, width)
+                key.zero_()[:, :size] = _SHARPNESS * torch.eye(size)
         if again:
+            (layer,) = layers
             self.input.weight[_CONSTANT] = 0.0
             self.input.bias[_CONSTANT] = _LEVEL
             for branch in (layer.output, layer.contract):
