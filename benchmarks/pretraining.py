@@ -1,7 +1,8 @@
 r"""What pre-training is worth: linear probes of an encoder trained, untrained, and of log-mel.
 
-    python benchmarks/pretraining.py --root CORPORA --corpus emodb --encoder tera \
-        --labels angry,happy,neutral,sad --output docs/benchmarks/pretraining.json
+    python benchmarks/pretraining.py --root CORPORA --corpus emodb --corpus ravdess \
+        --encoder tera --encoder aalbert --encoder npc --labels angry,happy,neutral,sad \
+        --output docs/benchmarks/pretraining.json
 
 A recording is the mean and standard deviation over time of all hidden states of an encoder, or of
 the last one; of 80 log-mel energies for comparison, which, unlike the encoders' input, are not
