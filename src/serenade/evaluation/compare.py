@@ -177,8 +177,8 @@ def table_of_tests(tests: Sequence[Comparison]) -> str:
     lines = ["| first | second | UA difference | p, by speaker | p, McNemar |"]
     lines += ["|---|---|--:|--:|--:|"]
     lines += [
-        f"| {test.first} | {test.second} | {test.difference:+.3f} | {test.p:.3f} | "
-        f"{test.mcnemar:.3f} |"
+        f"| {test.first} | {test.second} | {test.difference:+.3f} | {_p(test.p)} | "
+        f"{_p(test.mcnemar)} |"
         for test in tests
     ]
     lines += ["", "p-values are adjusted for the number of comparisons (Holm 1979)."]
@@ -263,6 +263,10 @@ def _names(groups: Sequence[Sequence[Report]]) -> list[str]:
         ]
         names.append(", ".join([name, *differing]))
     return names
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _after(sign: str, value: float) -> str:

@@ -92,23 +92,27 @@ def _table(entries: Sequence[Entry]) -> list[str]:
 
 
 def _tests(entries: Sequence[Entry], kept: Callable[[str], Report | None]) -> list[str]:
-    """Rows of a table against each other, on unseen speakers of each corpus."""
+    """Rows of a table against each other on each corpus, on unseen speakers and on known ones."""
     lines = []
     for corpus in dict.fromkeys(entry.corpus for entry in entries):
         # A row has an entry for each metric, and its runs are read once.
-        runs = {
-            entry.row: entry.runs
-            for entry in entries
-            if entry.corpus == corpus and entry.speaker_independent is not None
-        }
+        runs = {entry.row: entry.runs for entry in entries if entry.corpus == corpus}
         reports = {
-            row: [r for r in map(kept, names) if r is not None and r.speaker_independent]
+            row: [report for report in map(kept, names) if report is not None]
             for row, names in runs.items()
         }
-        tests = compare([Entrant.of(row, found) for row, found in reports.items() if found])
-        if tests:
-            told = f"Rows against each other, unseen speakers of {corpus} exchanged as a whole:"
-            lines += [told, "", table_of_tests(tests), ""]
+        for unseen, whose in (
+            (True, f"unseen speakers of {corpus}"),
+            (False, f"by the paper's protocol, *speaker-dependent*, speakers of {corpus}"),
+        ):
+            alike = {
+                row: [report for report in found if report.speaker_independent is unseen]
+                for row, found in reports.items()
+            }
+            tests = compare([Entrant.of(row, found) for row, found in alike.items() if found])
+            if tests:
+                told = f"Rows against each other, {whose} exchanged as a whole:"
+                lines += [told, "", table_of_tests(tests), ""]
     return lines
 
 
