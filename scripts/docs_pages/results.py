@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from docs_pages import text
-from serenade import corpora
+from serenade import corpora, reproduce
 from serenade.errors import CorpusError
 from serenade.evaluation import compare
 from serenade.evaluation.report import Report
@@ -100,8 +100,23 @@ class Results:
             + "\n\n[Leaderboard](../leaderboard.md): these beside the other systems', with tests."
         )
 
+    def headlines(self) -> str:
+        """What each paper is known for beside ours, without a title; empty where none were made."""
+        papers = [reproduce.get(name) for name in reproduce.names()]
+        found = [(paper, entries) for paper in papers if (entries := self._rows(paper))]
+        return render.overview(found).partition("\n\n")[2] if found else ""
+
     def reproduced(self, paper: Paper) -> str:
-        """A paper's tables beside ours, one heading deeper; empty where none were made.
+        """A paper's tables beside ours, one heading deeper; empty where none were made."""
+        if not (entries := self._rows(paper)):
+            return ""
+        bare = dataclasses.replace(paper, notes=())
+        kept = {path.parent.name: report for path, report in self.reports.items()}
+        _, _, tables = render.markdown(bare, entries, kept.get).partition("\n## ")
+        return "### " + tables.replace("\n## ", "\n### ")
+
+    def _rows(self, paper: Paper) -> list[Entry]:
+        """Every row of a paper's tables, empty where `serenade reproduce` wrote none of them.
 
         Rows are found by their names, so that tables written before a paper got another row, or
         in several parts, still go where they belong. Of two of one name, the fuller one counts.
@@ -112,14 +127,10 @@ class Results:
                 other = known.setdefault(_place(entry), entry)
                 known[_place(entry)] = max(other, entry, key=_filled)
         if not known:
-            return ""
+            return []
         # A dry run reads and writes nothing here: it lists the rows.
         rows = Runner(None, self.folder / "nowhere", dry=True).entries(paper)
-        entries = [known.get(_place(row), row) for row in rows]
-        bare = dataclasses.replace(paper, notes=())
-        kept = {path.parent.name: report for path, report in self.reports.items()}
-        _, _, tables = render.markdown(bare, entries, kept.get).partition("\n## ")
-        return "### " + tables.replace("\n## ", "\n### ")
+        return [known.get(_place(row), row) for row in rows]
 
     def figures(self, paper: str) -> dict[str, Path]:
         """Figures that `serenade reproduce` drew of a paper, by where they go."""

@@ -30,6 +30,7 @@ def pages(found: Results) -> dict[str, str]:
         "its recipes and what we measured.\n\n"
         + text.table(["system", "what it is", "source"], rows)
         + "\n"
+        + (f"\n## The papers' numbers beside ours\n\n{told}" if (told := found.headlines()) else "")
     )
     return made
 

@@ -18,6 +18,8 @@ def test_rows_without_a_corpus_say_so(run, tmp_path):
     assert all(entry["fast"] for entry in data)
     assert f"0 of {len(data)} rows filled" in done.stdout
     assert str(tmp_path) not in done.stdout
+    overview = (tmp_path / "out" / "fast" / "README.md").read_text("utf-8")
+    assert "(cnn-transformer.md): the proposed algorithm | ravdess | WA | 0.805 |" in overview
 
 
 def test_an_unknown_paper_is_one_line(run):

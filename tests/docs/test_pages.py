@@ -128,6 +128,18 @@ def test_a_reproduced_table_stands_beside_the_paper(reproduced):
     assert "No finished run of it is committed yet" in page
 
 
+def test_what_papers_are_known_for_stands_where_systems_are_listed(reproduced, tmp_path):
+    found = reproduced(paper_protocol=0.5125)
+    listed = systems.pages(found)["systems/index.md"]
+    shown = listed.split("## The papers' numbers beside ours")[1]
+    assert "| [cnn-transformer](cnn-transformer.md): the proposed algorithm | ravdess |" in shown
+    assert "stser" not in shown  # nothing was made of it
+    assert (
+        "beside ours"
+        not in systems.pages(results.Results.load(tmp_path / "nowhere"))["systems/index.md"]
+    )
+
+
 def test_rows_that_a_paper_got_later_are_lacking_not_mixed_up(reproduced):
     paper = get("cnn-transformer")
     rows = Runner(None, "nowhere", dry=True).entries(paper)

@@ -47,6 +47,14 @@ def test_every_row_is_filled_by_a_system_or_says_why(paper):
             get(place.protocol, **place.plan)
 
 
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
+def test_every_paper_is_known_for_rows_of_its_tables(paper):
+    for table in paper.tables:
+        assert set(table.headline) <= {row.name for row in table.rows}
+    printed = [row for t in paper.tables for row in t.rows if row.name in t.headline]
+    assert any(row.values.get(score) for row in printed for score in ("ua", "wa"))
+
+
 @pytest.mark.parametrize("fast", [False, True])
 def test_runs_are_told_apart(fast):
     for paper in PAPERS:

@@ -36,6 +36,7 @@ PAPER = Paper(
             ),
             (Place("casia"), PLACE),
             curves="Figure 1",
+            headline=("network", "others"),
         ),
     ),
     notes=("What must be known.",),
@@ -215,3 +216,18 @@ def test_tables_figures_and_json(filled, tmp_path):
         *("paper-synthetic.png", "paper-synthetic.pdf"),
         *("paper-synthetic-losses.png", "paper-synthetic-losses.pdf"),
     }
+
+
+def test_headlines_of_papers_are_one_table_with_its_warnings(filled):
+    _, _, entries, _ = filled
+    page = render.overview([(PAPER, entries)])
+    shown = [line for line in page.splitlines() if line.startswith("| [paper](paper.md): ")]
+    rows = [(entry.row, entry.corpus) for entry in entries if entry.row != "probe"]
+    assert [tuple(line.split(": ")[1].split(" | ")[:2]) for line in shown] == [
+        (row, f"{corpus}, for X" if corpus == "synthetic" else corpus) for row, corpus in rows
+    ]
+    assert "A quick look" in page
+    assert "expected <speaker>" not in page  # reasons are cut short, pages of papers have the rest
+    warning = corpora.describe("synthetic").warning
+    assert page.count(f"\nsynthetic: {warning}.\n") == 1
+    assert render.markdown(PAPER, entries).count(f"\nsynthetic: {warning}.\n") == 1

@@ -83,7 +83,10 @@ def command(
         (out / f"{one.name}.md").write_text(page, "utf-8")
         render.figures(one, entries, runner, out / "figures")
         click.echo(page)
-        found += entries
-    render.write_json(found, out / "tables.json")
-    filled = sum(entry.speaker_independent is not None for entry in found)
-    click.echo(f"{out}: {filled} of {len(found)} rows filled, the others say why")
+        found.append((one, entries))
+    # A folder's README.md is what hosts of repositories show of it.
+    (out / "README.md").write_text(render.overview(found), "utf-8")
+    rows = [entry for _, entries in found for entry in entries]
+    render.write_json(rows, out / "tables.json")
+    filled = sum(entry.speaker_independent is not None for entry in rows)
+    click.echo(f"{out}: {filled} of {len(rows)} rows filled, the others say why")

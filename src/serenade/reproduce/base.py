@@ -112,6 +112,7 @@ class Table:
         rows: in the paper's order.
         places: where they are filled; the first is the paper's own corpus, if it is one.
         curves: whether its rows' training losses are drawn, as a figure of the paper.
+        headline: names of the rows that an overview of all papers shows.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Table:
     rows: tuple[Row, ...]
     places: tuple[Place, ...]
     curves: str = ""
+    headline: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

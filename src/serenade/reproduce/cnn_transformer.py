@@ -62,6 +62,7 @@ PAPER = Paper(
                 ),
             ),
             _PLACES,
+            headline=(_OURS.name, "ours, tuned; longer and one network for known speakers"),
         ),
     ),
     notes=(

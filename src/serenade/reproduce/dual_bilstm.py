@@ -89,6 +89,7 @@ PAPER = Paper(
             "Unweighted accuracy of the whole by size and kind of embedding.",
             _sizes(),
             _PLACES,
+            headline=("50, speech embedding",),
         ),
         Table(
             "Tables 1 and 3, tuned",
@@ -96,6 +97,7 @@ PAPER = Paper(
             "average of the networks of one branch, of the other and of both.",
             tuple(_tuned()),
             (dataclasses.replace(_PAIRED, corpus="paired-ravdess-x4", seeds=3),),
+            headline=("tuned: 50, speech embedding, average",),
         ),
     ),
     notes=("The paper tests on IEMOCAP's session 5 only; here every session is tested in turn.",),

@@ -53,6 +53,7 @@ PAPER = Paper(
                 Place("ravdess", plan=_SHARES, stands_for="CASIA"),
             ),
             curves="Figure 5",
+            headline=("Acoustic+Tera",),
         ),
         Table(
             "Table 1, tuned",
@@ -75,6 +76,7 @@ PAPER = Paper(
             ),
             (Place("emodb", _FOUR, plan=_SHARES, seeds=10, stands_for="CASIA"),),
             curves="Figure 5, tuned",
+            headline=("tuned: Acoustic+Whisper, augmented",),
         ),
     ),
     notes=(

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.evaluation.compare import Entrant, compare, table_of_tests
+from serenade import corpora
+from serenade.evaluation.compare import SCORES, Entrant, compare, table_of_tests
 from serenade.evaluation.figures import draw, draw_curves
 from serenade.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
 
     from serenade.evaluation.report import Report
-    from serenade.reproduce.base import Paper
+    from serenade.reproduce.base import Paper, Table
     from serenade.reproduce.runner import Entry, Runner
 
 _SHORT = 50  # letters of a reason that stands in the table
@@ -55,17 +56,46 @@ def markdown(
     lines = [f"# {paper.name}", "", f"{paper.title}. {paper.citation}.", ""]
     if any(entry.fast for entry in entries):
         lines += [_FAST, ""]
-    place = 0
-    for table in paper.tables:
-        count = sum(len(row.values) for row in table.rows) * len(table.places)
-        part = entries[place : place + count]
-        place += count
+    for table, part in _parts(paper, entries):
         lines += [f"## {table.name}", "", table.caption, "", *_table(part), ""]
         if kept is not None:
             lines += _tests([entry for entry in part if not entry.fast], kept)
     if paper.notes:
         lines += [*(f"- {note}" for note in paper.notes), ""]
     return "\n".join(lines)
+
+
+def overview(found: Sequence[tuple[Paper, Sequence[Entry]]]) -> str:
+    """What each paper is known for, in one table: its accuracy, ours, ours on unseen speakers.
+
+    Args:
+        found: papers and their entries, those in the order of `Runner.entries`.
+    """
+    rows = [
+        dataclasses.replace(
+            entry,
+            row=f"[{paper.name}]({paper.name}.md): {entry.row}",
+            reason=entry.reason.partition(";")[0].removeprefix("corpora: "),
+        )
+        for paper, entries in found
+        for table, part in _parts(paper, entries)
+        for entry in part
+        if entry.row in table.headline and entry.metric in SCORES
+    ]
+    lines = ["# The papers' headlines", ""]
+    if any(entry.fast for entry in rows):
+        lines += [_FAST, ""]
+    told = "Made by `serenade reproduce`; 95% intervals are bootstrapped over speakers."
+    return "\n".join([*lines, told, "", *_table(rows), ""])
+
+
+def _parts(paper: Paper, entries: Sequence[Entry]) -> Iterator[tuple[Table, Sequence[Entry]]]:
+    """A paper's tables, each with its entries."""
+    place = 0
+    for table in paper.tables:
+        count = sum(len(row.values) for row in table.rows) * len(table.places)
+        yield table, entries[place : place + count]
+        place += count
 
 
 def _table(entries: Sequence[Entry]) -> list[str]:
@@ -88,6 +118,12 @@ def _table(entries: Sequence[Entry]) -> list[str]:
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     for number, reason in enumerate(long, start=1):
         lines += ["", f"Note {number}: {reason}."]
+    warned: dict[str, list[str]] = {}
+    for name in dict.fromkeys(entry.corpus for entry in entries if entry.runs):
+        warned.setdefault(corpora.describe(name).warning, []).append(name)
+    for warning, names in warned.items():
+        if warning:
+            lines += ["", f"{', '.join(names)}: {warning}."]
     return lines
 
 

@@ -41,12 +41,14 @@ PAPER = Paper(
             "Weighted and unweighted accuracy of each classifier and of their average.",
             _ROWS,
             (_IEMOCAP,),
+            headline=("STSER",),
         ),
         Table(
             "Table 1",
             "The same of speech and text paired by emotion; a recipe for hundreds of clips.",
             tuple(map(tuned, _ROWS)),
             (_PAIRED,),
+            headline=("tuned: STSER",),
         ),
         Table(
             "Table 2",
