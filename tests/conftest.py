@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import serenade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _folder(variable: str, beside: str) -> Path:
@@ -19,6 +23,14 @@ def _folder(variable: str, beside: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"real {beside} not found: set {variable} to a folder that holds them")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's cache is neither read nor written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture(scope="session")

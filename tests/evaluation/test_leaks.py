@@ -14,13 +14,6 @@ from serenade.evaluation import protocols
 from serenade.evaluation.leaks import Finding, audit
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory):
     return corpora.open(

@@ -48,10 +48,8 @@ def filled(tmp_path_factory):
     """A runner, its lines, its entries, and its folder."""
     root, out = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("out")
     lines = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SERENADE_CACHE", str(root / "cache"))
-        runner = Runner(root / "speech", out, jobs=1, fast=True, progress=lines.append)
-        entries = runner.entries(PAPER)
+    runner = Runner(root / "speech", out, jobs=1, fast=True, progress=lines.append)
+    entries = runner.entries(PAPER)
     return runner, lines, entries, out
 
 
@@ -123,8 +121,7 @@ def test_a_run_with_other_settings_is_made_again(filled):
     assert lines[0].startswith(name)
 
 
-def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path, monkeypatch):
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
+def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
     manifest = corpora.open("synthetic", tmp_path / "speech", labels=("angry", "sad"))
     vectors = tmp_path / "vectors"
     vectors.mkdir()

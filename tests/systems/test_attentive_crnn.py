@@ -55,13 +55,6 @@ def speech(tmp_path_factory):
     return X, y, (X["speaker"] == X["speaker"].iloc[0]).to_numpy()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="module")
 def fitted(speech):
     X, y, unseen = speech

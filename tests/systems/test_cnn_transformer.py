@@ -126,8 +126,7 @@ def test_dropout_keeps_the_mean_and_drops_its_share(order):
     assert not Dropout(1.0)(x).any()
 
 
-def test_it_learns_synthetic_speech(tmp_path, monkeypatch):
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
+def test_it_learns_synthetic_speech(tmp_path):
     corpus = corpora.open("synthetic", tmp_path, speakers=4, sentences=3, labels=("angry", "sad"))
     X, y = corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
     unseen = (X["speaker"] == X["speaker"].iloc[0]).to_numpy()

@@ -24,13 +24,6 @@ SYSTEM = systems.get("dual-bilstm")
 SMALL = {"cells": 8, "dense": 16, "epochs": 6, "learning_rate": 0.01}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, write_iemocap):
     return write_iemocap(tmp_path_factory.mktemp("iemocap"))

@@ -16,13 +16,6 @@ from serenade.training.batches import pad  # noqa: E402
 SYSTEM = systems.get("fusion-transformer")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory):
     root = tmp_path_factory.mktemp("synthetic")

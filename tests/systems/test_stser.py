@@ -22,13 +22,6 @@ SYSTEM = systems.get("stser")
 SMALL = {"channels": 4, "pool": 4, "cells": 8, "epochs": 12, "learning_rate": 5e-3, "batch": 16}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, write_iemocap):
     """Four recordings of each speaker, of one emotion each."""

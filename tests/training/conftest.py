@@ -21,11 +21,6 @@ def probe():
     return system, system.recipe("default", copies=1, layers=(1, 2))
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture(scope="session")
 def clips_of():
     """Make clips of unequal length: the class shows in one column's mean, amid noise."""
