@@ -210,8 +210,9 @@ def test_tables_figures_and_json(filled, tmp_path):
     assert all(set(entry) >= FIELDS for entry in data)
     written = {path.name for path in render.figures(PAPER, entries, runner, tmp_path)}
     assert written == {
-        *("paper-synthetic.png", "paper-synthetic.pdf"),
-        *("paper-synthetic-losses.png", "paper-synthetic-losses.pdf"),
+        *("paper-synthetic-ua.png", "paper-synthetic-ua.pdf"),
+        *("paper-synthetic-wa.png", "paper-synthetic-wa.pdf"),
+        *("paper-synthetic-figure-1.png", "paper-synthetic-figure-1.pdf"),
     }
 
 

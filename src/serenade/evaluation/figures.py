@@ -97,7 +97,7 @@ def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") ->
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(4.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(4.2, 2.6 + 0.17 * len(reports)), layout="constrained")
     axes = figure.add_subplot()
     styles = ["-", "--", "-.", ":", (0, (1, 3)), (0, (6, 2, 1, 2, 1, 2))]
     for place, (name, report) in enumerate(reports.items()):
@@ -115,7 +115,7 @@ def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") ->
     axes.set_xlabel("epoch")
     axes.set_ylabel(_MEASURES[measure])
     if axes.lines:
-        axes.legend(frameon=False)
+        figure.legend(frameon=False, loc="outside lower center")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure

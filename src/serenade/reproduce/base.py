@@ -111,7 +111,7 @@ class Table:
         caption: what it shows, in our words.
         rows: in the paper's order.
         places: where they are filled; the first is the paper's own corpus, if it is one.
-        curves: whether its rows' training losses are drawn, as a figure of the paper.
+        curves: the paper's figure of its rows' training losses; empty where it has none.
         headline: names of the rows that an overview of all papers shows.
     """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -157,7 +159,7 @@ def _value(value: float | None) -> str:
 
 
 def figures(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path) -> list[Path]:
-    """Draw a paper's tables as bars, and losses where the paper draws them.
+    """Draw a paper's tables as bars, UA and WA apart, and losses where the paper draws them.
 
     Args:
         paper: whose.
@@ -170,17 +172,17 @@ def figures(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path
     """
     written = []
     shown = [entry for entry in entries if entry.paper_protocol is not None]
-    for corpus in dict.fromkeys(entry.corpus for entry in shown):
-        part = [e for e in shown if e.corpus == corpus and e.metric == shown[0].metric]
-        if part:
-            stem = folder / f"{paper.name}-{corpus}"
-            written += draw(lambda part=part: bars(part), stem)  # type: ignore[misc]
-    for table in paper.tables:
-        for place in table.places if table.curves else ():
-            reports = _trained(runner, [e for e in shown if e.corpus == place.corpus])
+    for corpus, metric in dict.fromkeys((entry.corpus, entry.metric) for entry in shown):
+        if metric in SCORES:
+            alike = [one for one in shown if (one.corpus, one.metric) == (corpus, metric)]
+            stem = folder / f"{paper.name}-{corpus}-{metric}"
+            written += draw(lambda alike=alike: bars(alike), stem)  # type: ignore[misc]
+    for table, part in _parts(paper, entries):
+        name = re.sub(r"\W+", "-", table.curves.lower())
+        for place in table.places if name else ():
+            reports = _trained(runner, [e for e in part if e.corpus == place.corpus])
             if reports:
-                stem = folder / f"{paper.name}-{place.corpus}-losses"
-                written += draw_curves(reports, stem)
+                written += draw_curves(reports, folder / f"{paper.name}-{place.corpus}-{name}")
     return written
 
 
@@ -194,7 +196,7 @@ def bars(entries: Sequence[Entry]) -> Figure:
 
     rows = list(dict.fromkeys(entry.row for entry in entries))
     by_row = {entry.row: entry for entry in entries}
-    figure = Figure(figsize=(5.2, 0.9 + 0.55 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(6.0, 1.1 + 0.55 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     kinds = (
         ("paper", "white", "paper_value", None),
@@ -211,11 +213,11 @@ def bars(entries: Sequence[Entry]) -> Figure:
             limits = np.array([[_or_nan(getattr(by_row[row], e)) for row in rows] for e in ends])
             reach = np.abs(limits - np.array(values))
             axes.errorbar(values, places, xerr=reach, fmt="none", ecolor="black", elinewidth=0.6)
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_yticks(range(len(rows)), [textwrap.fill(row, 32) for row in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel(f"{_TITLES[entries[0].metric]} on {entries[0].corpus}")
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(kinds))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure
