@@ -212,6 +212,7 @@ def test_tables_figures_and_json(filled, tmp_path):
     assert written == {
         *("paper-synthetic-ua.png", "paper-synthetic-ua.pdf"),
         *("paper-synthetic-wa.png", "paper-synthetic-wa.pdf"),
+        *("paper-synthetic-confusion-network.png", "paper-synthetic-confusion-network.pdf"),
         *("paper-synthetic-figure-1.png", "paper-synthetic-figure-1.pdf"),
     }
 

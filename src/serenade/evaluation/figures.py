@@ -25,12 +25,12 @@ _MEASURES = {
 }
 
 
-def draw_confusion(report: Report, folder: Path) -> list[Path]:
+def draw_confusion(report: Report, stem: Path) -> list[Path]:
     """Write the confusion matrix as figures.
 
     Args:
         report: whose matrix it is.
-        folder: where `confusion.png` (300 dpi) and `confusion.pdf` are written.
+        stem: of the files, without `.png` (300 dpi) and `.pdf`.
 
     Returns:
         The files.
@@ -38,7 +38,7 @@ def draw_confusion(report: Report, folder: Path) -> list[Path]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return draw(lambda: confusion_figure(report), folder / "confusion")
+    return draw(lambda: confusion_figure(report), stem)
 
 
 def draw_curves(

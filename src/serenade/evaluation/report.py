@@ -294,7 +294,7 @@ class Report:
 
         folder = Path(folder)
         reliability = draw(lambda: reliability_figure(self), folder / "reliability")
-        return [*draw_confusion(self, folder), *reliability]
+        return [*draw_confusion(self, folder / "confusion"), *reliability]
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from serenade import corpora
 from serenade.evaluation.compare import SCORES, Entrant, compare, table_of_tests
-from serenade.evaluation.figures import draw, draw_curves
+from serenade.evaluation.figures import draw, draw_confusion, draw_curves
 from serenade.files import write_whole
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _value(value: float | None) -> str:
 def figures(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path) -> list[Path]:
     """Draw a paper's tables as bars, UA and WA apart, and losses where the paper draws them.
 
+    Of the rows it is known for, confusion matrices on unseen speakers are drawn, too.
+
     Args:
         paper: whose.
         entries: of this paper.
@@ -178,11 +180,16 @@ def figures(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path
             stem = folder / f"{paper.name}-{corpus}-{metric}"
             written += draw(lambda alike=alike: bars(alike), stem)  # type: ignore[misc]
     for table, part in _parts(paper, entries):
-        name = re.sub(r"\W+", "-", table.curves.lower())
-        for place in table.places if name else ():
-            reports = _trained(runner, [e for e in part if e.corpus == place.corpus])
-            if reports:
-                written += draw_curves(reports, folder / f"{paper.name}-{place.corpus}-{name}")
+        for place in table.places:
+            here = [entry for entry in part if entry.corpus == place.corpus]
+            about = f"{paper.name}-{place.corpus}"
+            if table.curves and (reports := _trained(runner, here)):
+                written += draw_curves(reports, folder / f"{about}-{_slug(table.curves)}")
+            known = {entry.row: entry.runs for entry in here if entry.row in table.headline}
+            for row, names in known.items():
+                if (report := _unseen(runner, names)) is not None:
+                    stem = folder / f"{about}-confusion-{_slug(row)}"
+                    written += draw_confusion(report, stem)
     return written
 
 
@@ -225,6 +232,16 @@ def bars(entries: Sequence[Entry]) -> Figure:
 
 def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"\W+", "-", name.lower())
+
+
+def _unseen(runner: Runner, names: Sequence[str]) -> Report | None:
+    """The first report on unseen speakers of those that are kept of some runs."""
+    kept = (report for report in map(runner.kept, names) if report is not None)
+    return next((report for report in kept if report.speaker_independent), None)
 
 
 def _trained(runner: Runner, entries: Sequence[Entry]) -> dict[str, Report]:
