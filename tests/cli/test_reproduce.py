@@ -22,6 +22,18 @@ def test_rows_without_a_corpus_say_so(run, tmp_path):
     assert "(cnn-transformer.md): the proposed algorithm | ravdess | WA | 0.805 |" in overview
 
 
+def test_rows_of_another_paper_stay(run, tmp_path):
+    for paper in ("stser", "cnn-transformer"):
+        done = run("reproduce", paper, "--root", ".", "--dry-run", "--out", "out")
+        assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out" / "tables.json").read_text("utf-8"))
+    assert [row["paper"] for row in rows] == sorted((r["paper"] for r in rows), reverse=True)
+    assert {row["paper"] for row in rows} == {"stser", "cnn-transformer"}
+    ours = sum(row["paper"] == "cnn-transformer" for row in rows)
+    assert f"0 of {ours} rows filled" in done.stdout
+    assert "[stser](stser.md): STSER" in (tmp_path / "out" / "README.md").read_text("utf-8")
+
+
 def test_an_unknown_paper_is_one_line(run):
     done = run("reproduce", "tera")
     assert done.returncode == 1

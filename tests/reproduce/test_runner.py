@@ -230,3 +230,12 @@ def test_headlines_of_papers_are_one_table_with_its_warnings(filled):
     warning = corpora.describe("synthetic").warning
     assert page.count(f"\nsynthetic: {warning}.\n") == 1
     assert render.markdown(PAPER, entries).count(f"\nsynthetic: {warning}.\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'[{"row": "STSER"}]', b"\xff", b"[" * 100_000])
+def test_a_damaged_table_of_rows_names_itself(tmp_path, content):
+    path = tmp_path / "tables.json"
+    assert render.papers_of(path) == set()
+    path.write_bytes(content)
+    with pytest.raises(EvaluationError, match=r"tables\.json: no rows of papers in it"):
+        render.papers_of(path)

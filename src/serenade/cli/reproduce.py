@@ -62,7 +62,7 @@ def command(
     from serenade.reproduce import render
     from serenade.reproduce.runner import Runner
 
-    papers = [reproduce.get(name) for name in (reproduce.names() if paper == "all" else [paper])]
+    asked = reproduce.names() if paper == "all" else (reproduce.get(paper).name,)
     if fast:
         out = out / "fast"
     runner = Runner(
@@ -75,18 +75,24 @@ def command(
         use={name: str(path) for name, path in options.parsed(resources, "--use").items()},
         dry=dry_run,
     )
+    # Rows of other papers that stand there already stay.
+    earlier = Runner(None, out, fast=fast, dry=True)
+    there = render.papers_of(out / "tables.json")
     found = []
-    for one in papers:
-        entries = runner.entries(one)
-        page = render.markdown(one, entries, runner.kept)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{one.name}.md").write_text(page, "utf-8")
-        render.figures(one, entries, runner, out / "figures")
-        click.echo(page)
-        found.append((one, entries))
+    for one in map(reproduce.get, reproduce.names()):
+        if one.name in asked:
+            entries = runner.entries(one)
+            page = render.markdown(one, entries, runner.kept)
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{one.name}.md").write_text(page, "utf-8")
+            render.figures(one, entries, runner, out / "figures")
+            click.echo(page)
+            found.append((one, entries))
+        elif one.name in there:
+            found.append((one, earlier.entries(one)))
     # A folder's README.md is what hosts of repositories show of it.
     (out / "README.md").write_text(render.overview(found), "utf-8")
-    rows = [entry for _, entries in found for entry in entries]
-    render.write_json(rows, out / "tables.json")
+    render.write_json([entry for _, rows in found for entry in rows], out / "tables.json")
+    rows = [entry for one, entries in found if one.name in asked for entry in entries]
     filled = sum(entry.speaker_independent is not None for entry in rows)
     click.echo(f"{out}: {filled} of {len(rows)} rows filled, the others say why")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade import corpora
+from serenade.errors import EvaluationError
 from serenade.evaluation.compare import SCORES, Entrant, compare, table_of_tests
 from serenade.evaluation.figures import draw, draw_confusion, draw_curves
 from serenade.files import write_whole
@@ -42,6 +43,20 @@ def write_json(entries: Sequence[Entry], path: Path) -> Path:
     """
     lines = ",\n ".join(json.dumps(dataclasses.asdict(e), ensure_ascii=False) for e in entries)
     return write_whole(path, f"[\n {lines}\n]\n".encode())
+
+
+def papers_of(path: Path) -> set[str]:
+    """Papers whose rows a file of `write_json` holds; none where there is no such file.
+
+    Raises:
+        EvaluationError: another file has its name, or it is damaged.
+    """
+    if not path.is_file():
+        return set()
+    try:
+        return {row["paper"] for row in json.loads(path.read_text("utf-8"))}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EvaluationError(f"{path}: no rows of papers in it; move it away") from None
 
 
 def markdown(
