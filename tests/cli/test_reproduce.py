@@ -23,10 +23,14 @@ def test_rows_without_a_corpus_say_so(run, tmp_path):
 
 
 def test_rows_of_another_paper_stay(run, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    written = []
     for paper in ("stser", "cnn-transformer"):
-        done = run("reproduce", paper, "--root", ".", "--dry-run", "--out", "out")
+        done = run("reproduce", paper, "--root", "nothing", "--dry-run", "--out", "out")
         assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "out" / "tables.json").read_text("utf-8"))
+        written.append(json.loads((tmp_path / "out" / "tables.json").read_text("utf-8")))
+    before, rows = written
+    assert before == [row for row in rows if row["paper"] == "stser"]
     assert [row["paper"] for row in rows] == sorted((r["paper"] for r in rows), reverse=True)
     assert {row["paper"] for row in rows} == {"stser", "cnn-transformer"}
     ours = sum(row["paper"] == "cnn-transformer" for row in rows)

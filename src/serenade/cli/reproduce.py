@@ -65,6 +65,7 @@ def command(
     asked = reproduce.names() if paper == "all" else (reproduce.get(paper).name,)
     if fast:
         out = out / "fast"
+    use = {name: str(path) for name, path in options.parsed(resources, "--use").items()}
     runner = Runner(
         root,
         out,
@@ -72,11 +73,11 @@ def command(
         jobs=jobs,
         device=device,
         progress=lambda line: click.echo(line, err=True),
-        use={name: str(path) for name, path in options.parsed(resources, "--use").items()},
+        use=use,
         dry=dry_run,
     )
-    # Rows of other papers that stand there already stay.
-    earlier = Runner(None, out, fast=fast, dry=True)
+    # Rows of other papers that stand there already stay, with what they lack.
+    earlier = Runner(root, out, fast=fast, use=use, dry=True)
     there = render.papers_of(out / "tables.json")
     found = []
     for one in map(reproduce.get, reproduce.names()):
