@@ -10,7 +10,8 @@ standardised over the utterance and so keep its level and colour. The untrained 
 network with random weights. Values are standardised by the training speakers' statistics; a linear
 support vector machine predicts speakers it never heard, its C chosen for each test group by
 cross-validation over the training speakers. Intervals are bootstrapped over speakers; differences
-are tested by exchanging two predictions of whole speakers, p-values adjusted by Holm's method. An
+are tested by exchanging two predictions of whole speakers, p-values adjusted by Holm's method; of
+several corpora each by itself, and once more all recordings together. An
 encoder that was trained on recordings of the corpus, without labels, is marked. A table is written
 beside the JSON. Needs the extra "train".
 """
@@ -40,7 +41,7 @@ from serenade.evaluation.statistics import holm, intervals, paired_permutation
 from serenade.features.extraction import extract, segments_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 GRID = {"C": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]}
 LOG_MEL = "log-mel"
 FOLDS = 6
+TAKEN = ("all states", "last state")
 
 
 def statistics(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -113,55 +115,91 @@ def rows_of(
 ) -> dict[str, NDArray[np.float32]]:
     """An encoder's recordings by what was taken of it: all states, the last."""
     found = rows(segments, States(str(folder)), jobs)
-    return {"all states": found, "last state": found[:, -2 * read_settings(folder).network.width :]}
+    last = found[:, -2 * read_settings(folder).network.width :]
+    return dict(zip(TAKEN, (found, last), strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Probed:
+    """Labels, speakers, and what each probe made of the recordings."""
+
+    labels: NDArray[Any]
+    speakers: NDArray[Any]
+    predictions: dict[str, NDArray[Any]]
+
+    @classmethod
+    def together(cls, probed: dict[str, Probed]) -> Probed:
+        """Those of several corpora; no two have a speaker in common."""
+        parts = list(probed.values())
+        return cls(
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([np.char.add(f"{key} ", part.speakers) for key, part in probed.items()]),
+            {
+                name: np.concatenate([part.predictions[name] for part in parts])
+                for name in parts[0].predictions
+            },
+        )
+
+    def facts(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Sizes, every probe's score, and the differences of pairs of them."""
+        tests = [
+            paired_permutation(
+                self.labels, self.predictions[ours], self.predictions[theirs], self.speakers
+            )
+            for ours, theirs in pairs
+        ]
+        adjusted = holm([test.p for test in tests]) if tests else []
+        scores = {
+            name: intervals(self.labels, predicted, self.speakers, scores=("ua",))["ua"]
+            for name, predicted in self.predictions.items()
+        }
+        return {
+            "recordings": len(self.labels),
+            "speakers": len(np.unique(self.speakers)),
+            "classes": sorted(set(self.labels.tolist())),
+            "probes": {name: dataclasses.asdict(score) for name, score in scores.items()},
+            "differences": [
+                {"of": ours, "to": theirs, **test._asdict(), "adjusted_p": float(p)}
+                for (ours, theirs), test, p in zip(pairs, tests, adjusted, strict=True)
+            ],
+        }
 
 
 def compare(
     corpus: Corpus, encoders: dict[str, Path], seed: int, jobs: int | None
-) -> dict[str, Any]:
+) -> tuple[Probed, dict[str, Any]]:
     """Every probe of one corpus, and the differences to what is compared with."""
     segments = segments_of(corpus.table.index)
     labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
     matrices = {LOG_MEL: rows(segments, LogMel(), jobs)}
-    pairs, heard = [], []
+    heard = []
     for name, folder in encoders.items():
         with tempfile.TemporaryDirectory() as place:
             save_untrained(Path(place), read_settings(folder), seed)
             random = rows_of(Path(place), segments, jobs)
         trained = rows_of(folder, segments, jobs)
         for taken in trained:
-            ours, theirs = f"{name}, {taken}", f"{name} untrained, {taken}"
-            matrices |= {ours: trained[taken], theirs: random[taken]}
-            pairs += [(ours, theirs), (ours, LOG_MEL)]
+            matrices |= {f"{name}, {taken}": trained[taken]}
+            matrices |= {f"{name} untrained, {taken}": random[taken]}
         if corpus.info.name in trained_on(folder):
             heard.append(name)
-    found: dict[str, Any] = {}
     folds = min(FOLDS, len(np.unique(speakers)))
-    predictions = {}
-    for name, values in matrices.items():
-        predictions[name], chosen = predict(values, labels, speakers, folds)
-        interval = intervals(labels, predictions[name], speakers, scores=("ua",))["ua"]
-        found[name] = {
-            "dimensions": values.shape[1],
-            "c": chosen,
-            **dataclasses.asdict(interval),
-        }
-    tests = [
-        paired_permutation(labels, predictions[ours], predictions[theirs], speakers)
-        for ours, theirs in pairs
+    fitted = {name: predict(values, labels, speakers, folds) for name, values in matrices.items()}
+    probed = Probed(labels, speakers, {name: found[0] for name, found in fitted.items()})
+    facts = probed.facts(pairs_of(encoders))
+    for name, (_, chosen) in fitted.items():
+        facts["probes"][name] |= {"dimensions": matrices[name].shape[1], "c": chosen}
+    return probed, facts | {"heard_in_pretraining": heard}
+
+
+def pairs_of(encoders: Iterable[str]) -> list[tuple[str, str]]:
+    """What is compared with what: an encoder with itself untrained, and with log-mel."""
+    return [
+        (f"{name}, {taken}", other)
+        for name in encoders
+        for taken in TAKEN
+        for other in (f"{name} untrained, {taken}", LOG_MEL)
     ]
-    adjusted = holm([test.p for test in tests]) if tests else []
-    return {
-        "recordings": len(labels),
-        "speakers": len(np.unique(speakers)),
-        "classes": sorted(set(labels.tolist())),
-        "heard_in_pretraining": heard,
-        "probes": found,
-        "differences": [
-            {"of": ours, "to": theirs, **test._asdict(), "adjusted_p": float(p)}
-            for (ours, theirs), test, p in zip(pairs, tests, adjusted, strict=True)
-        ],
-    }
 
 
 def trained_on(folder: Path) -> list[str]:
@@ -204,28 +242,36 @@ def table(result: dict[str, Any]) -> str:
                 f"{facts['device']}{loss}."
             )
     for corpus, found in result["corpora"].items():
-        lines += [
-            "",
-            (
-                f"## {corpus}: {found['recordings']} recordings, {found['speakers']} speakers, "
-                f"{len(found['classes'])} classes"
-            ),
-            "",
-            "| probe of | values | UA |",
-            "|---|---|---|",
-        ]
-        for name, probe in found["probes"].items():
-            score = f"{probe['value']:.3f} [{probe['low']:.3f}, {probe['high']:.3f}]"
-            lines.append(f"| {name} | {probe['dimensions']} | {score} |")
-        lines += ["", "| difference of | to | UA | adjusted p |", "|---|---|---|---|"]
-        lines += [
-            f"| {d['of']} | {d['to']} | {d['difference']:+.3f} | {d['adjusted_p']:.4f} |"
-            for d in found["differences"]
-        ]
+        lines += section(corpus, found)
         if found["heard_in_pretraining"]:
             names = ", ".join(found["heard_in_pretraining"])
             lines += ["", f"Heard in pre-training, without labels, by: {names}."]
+    if "together" in result:
+        lines += section("All of them together", result["together"])
     return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
+
+
+def section(title: str, found: dict[str, Any]) -> list[str]:
+    """Lines on one corpus: probes, and differences of them."""
+    lines = [
+        "",
+        (
+            f"## {title}: {found['recordings']} recordings, {found['speakers']} speakers, "
+            f"{len(found['classes'])} classes"
+        ),
+        "",
+        "| probe of | values | UA |",
+        "|---|---|---|",
+    ]
+    for name, probe in found["probes"].items():
+        score = f"{probe['value']:.3f} [{probe['low']:.3f}, {probe['high']:.3f}]"
+        lines.append(f"| {name} | {probe.get('dimensions', 'as above')} | {score} |")
+    lines += ["", "| difference of | to | UA | adjusted p |", "|---|---|---|---|"]
+    lines += [
+        f"| {d['of']} | {d['to']} | {d['difference']:+.3f} | {d['adjusted_p']:.4f} |"
+        for d in found["differences"]
+    ]
+    return lines
 
 
 def main() -> None:
@@ -247,11 +293,16 @@ def main() -> None:
         "corpora": {},
         "versions": versions(),
     }
+    probed = {}
     for name in arguments.corpus:
         corpus = corpora.open(name, arguments.root)
         if arguments.labels:
             corpus = corpus.select(labels=tuple(arguments.labels.split(",")))
-        result["corpora"][name] = compare(corpus, encoders, arguments.seed, arguments.jobs)
+        probed[name], result["corpora"][name] = compare(
+            corpus, encoders, arguments.seed, arguments.jobs
+        )
+    if len(probed) > 1:
+        result["together"] = Probed.together(probed).facts(pairs_of(encoders))
     keep(result, table, arguments.output)
 
 

@@ -64,3 +64,18 @@ def test_a_probe_finds_what_is_there_and_nothing_else(benchmark: Any) -> None:
     told = noise + 2.0 * (labels == "b")[:, None]
     assert (benchmark.predict(told, labels, speakers, 6)[0] == labels).mean() > 0.95
     assert abs((benchmark.predict(noise, labels, speakers, 6)[0] == labels).mean() - 0.5) < 0.12
+
+
+def test_speakers_of_two_corpora_count_apart_when_taken_together(benchmark: Any) -> None:
+    labels = np.array(["a", "b"] * 10)
+    speakers = np.repeat(list("uvwxy"), 4)
+    wrong = np.array(["a"] * 20)
+    one = benchmark.Probed(labels, speakers, {"good": labels, "poor": wrong})
+    both = benchmark.Probed.together({"first": one, "second": one})
+    alone, found = (part.facts([("good", "poor")]) for part in (one, both))
+    assert (alone["speakers"], found["speakers"], found["recordings"]) == (5, 10, 40)
+    assert found["probes"]["good"]["value"] == 1.0
+    assert found["differences"][0]["difference"] == 0.5
+    # All speakers agree: only exchanging none or every one of them goes as far.
+    assert alone["differences"][0]["p"] == 2 / 2**5
+    assert found["differences"][0]["p"] == 2 / 2**10

@@ -97,6 +97,24 @@ def test_pairs_are_tested_by_speaker_and_adjusted(report_of):
     assert len(data["entrants"]) == len(data["comparisons"]) == 3
 
 
+def test_against_one_system_fewer_pairs_are_adjusted_for(report_of):
+    reports = [report_of(0.9, system="good"), report_of(0.5, system="fair"), report_of(0.1)]
+    found = compare.entrants(reports)
+    every = {(test.first, test.second): test for test in compare.compare(found)}
+    planned = compare.compare(found, against="ours")
+    assert [(test.first, test.second) for test in planned] == [("good", "ours"), ("fair", "ours")]
+    for test in planned:
+        pair = every[test.first, test.second]
+        assert test.difference == pair.difference > 0
+        assert test.p <= pair.p
+        assert test.mcnemar <= pair.mcnemar
+    assert planned[0].p < every["good", "ours"].p
+    with pytest.raises(
+        EvaluationError, match=r"nothing called 'best'.* there are: good, fair, ours"
+    ):
+        compare.compare(found, against="best")
+
+
 def test_other_recordings_are_not_compared(report_of):
     found = compare.entrants([report_of(0.9), report_of(0.5, protocol="random", system="x")])
     assert compare.compare(found) == []

@@ -163,6 +163,20 @@ def test_seeds_are_averaged():
     assert (found["seeds"], found["speaker_dependent"]) == (2, True)
 
 
+def test_rows_are_tested_against_the_papers_own(filled):
+    runner, _, entries, _ = filled
+    whole = [dataclasses.replace(entry, fast=False) for entry in entries]
+
+    def page(against):
+        tables = (dataclasses.replace(PAPER.tables[0], against=against),)
+        return render.markdown(dataclasses.replace(PAPER, tables=tables), whole, runner.kept)
+
+    assert page("network").count("Rows against network, ") == 2
+    assert page("network").count("\n| probe | network | ") == 2
+    assert page("probe").count("\n| network | probe | ") == 2
+    assert "Rows against" not in page("others")  # nothing fills it
+
+
 @pytest.mark.parametrize(
     ("column", "whose"),
     [

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option(
+    "--against",
+    metavar="NAME",
+    default="",
+    help="Test systems against this one only; by default every pair.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
 @click.option(
     "--out",
@@ -22,21 +28,22 @@ if TYPE_CHECKING:
     help="Write the tables there too, as a page.",
 )
 @click.option("--title", default="Leaderboard", show_default=True, help="Of the page.")
-def command(runs: Sequence[str], as_json: bool, out: Path | None, title: str) -> None:
+def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, title: str) -> None:
     r"""Compare finished RUNS: folders with a report.json somewhere below, or such files.
 
     Runs that differ by their seed alone are averaged. Systems that judged the same recordings are
     tested against each other, speakers being exchanged as a whole; p-values are adjusted for the
-    number of comparisons.
+    number of comparisons, so fewer of them find more.
 
     \b
     serenade compare runs/probe runs/crnn
+    serenade compare runs --against lld-svm
     serenade compare results --out docs/leaderboard.md
     """
     from serenade.evaluation import compare
 
     found = compare.entrants(compare.load(runs))
-    tests = compare.compare(found)
+    tests = compare.compare(found, against)
     page = compare.markdown(found, tests)
     if as_json:
         click.echo(json.dumps(compare.to_dict(found, tests), indent=2, ensure_ascii=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -31,27 +32,34 @@ class Entrant:
     Args:
         name: told apart from the other entrants'.
         reports: by ascending seed.
-        scores: intervals over speakers of all seeds' predictions, by name of the score; values
-            are means over seeds.
-        deviations: standard deviation over seeds (n - 1); NaN of one.
     """
 
     name: str
     reports: tuple[Report, ...]
-    scores: dict[str, Interval]
-    deviations: dict[str, float]
 
     @classmethod
     def of(cls, name: str, reports: Iterable[Report]) -> Self:
-        """Score the reports of one entrant together."""
-        ordered = tuple(sorted(reports, key=lambda report: report.seed))
-        scores, deviations = {}, {}
-        pooled = ordered[0].metrics if len(ordered) == 1 else _pooled(ordered)
-        for score in SCORES:
-            values = [report.metrics[score].value for report in ordered]
-            scores[score] = dataclasses.replace(pooled[score], value=spread.mean(values))
-            deviations[score] = spread.stdev(values) if len(values) > 1 else math.nan
-        return cls(name, ordered, scores, deviations)
+        """An entrant of reports in any order."""
+        return cls(name, tuple(sorted(reports, key=lambda report: report.seed)))
+
+    @functools.cached_property
+    def scores(self) -> dict[str, Interval]:
+        """Means over seeds by name of the score, with intervals over speakers of all of them."""
+        first, *more = self.reports
+        pooled = _pooled(self.reports) if more else first.metrics
+        return {
+            score: dataclasses.replace(pooled[score], value=spread.mean(self._values(score)))
+            for score in SCORES
+        }
+
+    @functools.cached_property
+    def deviations(self) -> dict[str, float]:
+        """Standard deviation over seeds (n - 1) by name of the score; NaN of one."""
+        alone = len(self.reports) == 1
+        return {score: math.nan if alone else spread.stdev(self._values(score)) for score in SCORES}
+
+    def _values(self, score: str) -> list[float]:
+        return [report.metrics[score].value for report in self.reports]
 
     @property
     def where(self) -> tuple[str, tuple[str, ...], str]:
@@ -123,10 +131,19 @@ def identity(report: Report) -> str:
     return json.dumps([*stated, dict(report.recipe)], sort_keys=True)
 
 
-def compare(found: Sequence[Entrant]) -> list[Comparison]:
-    """Test all pairs of entrants that judged the same recordings of known speakers."""
+def compare(found: Sequence[Entrant], against: str = "") -> list[Comparison]:
+    """Test entrants that judged the same recordings of known speakers.
+
+    Args:
+        found: what is tested.
+        against: the one that all others are compared with; by default every pair is tested, and
+            p-values are adjusted for as many.
+
+    Raises:
+        EvaluationError: none is called so.
+    """
     pairs = []
-    for one, other in itertools.combinations(found, 2):
+    for one, other in _pairs(found, against):
         if one.where != other.where:
             continue
         ours, theirs = _judged(one), _judged(other)
@@ -223,6 +240,17 @@ def _pooled(reports: Sequence[Report]) -> dict[str, Interval]:
         labels=reports[0].labels,
         scores=SCORES,
     )
+
+
+def _pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
+    if not against:
+        return itertools.combinations(found, 2)
+    named = {one.name: one for one in found}
+    if against not in named:
+        raise EvaluationError(
+            f"nothing called {against!r} to compare with; there are: {', '.join(named)}"
+        )
+    return [(one, named[against]) for one in found if one.name != against]
 
 
 def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], Prediction]:

@@ -113,6 +113,7 @@ class Table:
         places: where they are filled; the first is the paper's own corpus, if it is one.
         curves: the paper's figure of its rows' training losses; empty where it has none.
         headline: names of the rows that an overview of all papers shows.
+        against: name of the row that the others are tested against; by default every pair is.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Table:
     places: tuple[Place, ...]
     curves: str = ""
     headline: tuple[str, ...] = ()
+    against: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

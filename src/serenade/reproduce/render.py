@@ -76,7 +76,7 @@ def markdown(
     for table, part in _parts(paper, entries):
         lines += [f"## {table.name}", "", table.caption, "", *_table(part), ""]
         if kept is not None:
-            lines += _tests([entry for entry in part if not entry.fast], kept)
+            lines += _tests([entry for entry in part if not entry.fast], kept, table.against)
     if paper.notes:
         lines += [*(f"- {note}" for note in paper.notes), ""]
     return "\n".join(lines)
@@ -144,8 +144,10 @@ def _table(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def _tests(entries: Sequence[Entry], kept: Callable[[str], Report | None]) -> list[str]:
-    """Rows of a table against each other on each corpus, on unseen speakers and on known ones."""
+def _tests(
+    entries: Sequence[Entry], kept: Callable[[str], Report | None], against: str
+) -> list[str]:
+    """Rows against one of them, or each other, by corpus, on unseen speakers and on known ones."""
     lines = []
     for corpus in dict.fromkeys(entry.corpus for entry in entries):
         # A row has an entry for each metric, and its runs are read once.
@@ -162,9 +164,11 @@ def _tests(entries: Sequence[Entry], kept: Callable[[str], Report | None]) -> li
                 row: [report for report in found if report.speaker_independent is unseen]
                 for row, found in reports.items()
             }
-            tests = compare([Entrant.of(row, found) for row, found in alike.items() if found])
+            rows = [Entrant.of(row, found) for row, found in alike.items() if found]
+            tests = [] if against and not alike[against] else compare(rows, against)
             if tests:
-                told = f"Rows against each other, {whose} exchanged as a whole:"
+                what = against or "each other"
+                told = f"Rows against {what}, {whose} exchanged as a whole:"
                 lines += [told, "", table_of_tests(tests), ""]
     return lines
 
