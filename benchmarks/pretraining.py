@@ -6,14 +6,15 @@ r"""What pre-training is worth: linear probes of an encoder trained, untrained, 
 
 A recording is the mean and standard deviation over time of all hidden states of an encoder, or of
 the last one; of 80 log-mel energies for comparison, which, unlike the encoders' input, are not
-standardised over the utterance and so keep its level and colour. The untrained encoder is the same
-network with random weights. Values are standardised by the training speakers' statistics; a linear
-support vector machine predicts speakers it never heard, its C chosen for each test group by
-cross-validation over the training speakers. Intervals are bootstrapped over speakers; differences
-are tested by exchanging two predictions of whole speakers, p-values adjusted by Holm's method; of
-several corpora each by itself, and once more all recordings together. An
+standardised over the utterance and so keep its level and colour. Of the INTERSPEECH 2010 set over
+segments of 200 ms, as `fusion-transformer` takes it, alone and beside all states of an encoder. The
+untrained encoder is the same network with random weights. Values are standardised by the training
+speakers' statistics; a linear support vector machine predicts speakers it never heard, its C chosen
+for each test group by cross-validation over the training speakers. Intervals are bootstrapped over
+speakers; differences are tested by exchanging two predictions of whole speakers, p-values adjusted
+by Holm's method; of several corpora each by itself, and once more all recordings together. An
 encoder that was trained on recordings of the corpus, without labels, is marked. A table is written
-beside the JSON. Needs the extra "train".
+beside the JSON. Needs the extras "train" and "opensmile".
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from kept import keep, options, stated
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
@@ -35,10 +35,12 @@ from serenade import corpora
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised.folder import read_settings, save_untrained
 from serenade.encoders.selfsupervised.front import FrontEnd
-from serenade.encoders.selfsupervised.source import load, locate
+from serenade.encoders.selfsupervised.source import locate
 from serenade.evaluation.run import versions
 from serenade.evaluation.statistics import holm, intervals, paired_permutation
 from serenade.features.extraction import extract, segments_of
+from serenade.features.opensmile import OpenSmile
+from serenade.features.pooled import Pooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 GRID = {"C": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]}
 LOG_MEL = "log-mel"
+ACOUSTIC = "IS10"
 FOLDS = 6
 TAKEN = ("all states", "last state")
 
@@ -69,19 +72,6 @@ class LogMel(FrontEnd):
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """See the class."""
         return statistics(super().__call__(signal, sampling_rate))[None]
-
-
-@dataclasses.dataclass(frozen=True)
-class States(SelfSupervised):
-    """All hidden states over a whole recording, one after the other: `(1, states * 2 * width)`."""
-
-    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """See the class; one pass through the network gives all of them."""
-        settings, network = load(self.encoder)
-        values = torch.from_numpy(settings.front(signal, sampling_rate))
-        with torch.inference_mode():
-            states = network.states(values[None])
-        return np.concatenate([statistics(state[0].numpy()) for state in states])[None]
 
 
 def rows(segments: Sequence[Segment], feature: Feature, jobs: int | None) -> NDArray[np.float32]:
@@ -114,9 +104,16 @@ def rows_of(
     folder: Path, segments: Sequence[Segment], jobs: int | None
 ) -> dict[str, NDArray[np.float32]]:
     """An encoder's recordings by what was taken of it: all states, the last."""
-    found = rows(segments, States(str(folder)), jobs)
-    last = found[:, -2 * read_settings(folder).network.width :]
-    return dict(zip(TAKEN, (found, last), strict=True))
+    found = rows(segments, Pooled(SelfSupervised(str(folder), layer=None), None), jobs)
+    width = read_settings(folder).network.width
+    last = [part[:, -width:] for part in np.split(found, 2, axis=1)]
+    return dict(zip(TAKEN, (found, np.concatenate(last, axis=1)), strict=True))
+
+
+def acoustic(segments: Sequence[Segment], jobs: int | None) -> NDArray[np.float32]:
+    """The acoustic stream of `fusion-transformer`, mean and standard deviation over segments."""
+    feature = OpenSmile("is10", segment=0.2)
+    return np.stack([statistics(matrix) for matrix in extract(segments, feature, jobs=jobs)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +168,10 @@ def compare(
     """Every probe of one corpus, and the differences to what is compared with."""
     segments = segments_of(corpus.table.index)
     labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
-    matrices = {LOG_MEL: rows(segments, LogMel(), jobs)}
+    matrices = {
+        LOG_MEL: rows(segments, LogMel(), jobs),
+        ACOUSTIC: acoustic(segments, jobs),
+    }
     heard = []
     for name, folder in encoders.items():
         with tempfile.TemporaryDirectory() as place:
@@ -181,6 +181,8 @@ def compare(
         for taken in trained:
             matrices |= {f"{name}, {taken}": trained[taken]}
             matrices |= {f"{name} untrained, {taken}": random[taken]}
+        both = (matrices[ACOUSTIC], trained[TAKEN[0]])
+        matrices[f"{ACOUSTIC} and {name}"] = np.concatenate(both, axis=1)
         if corpus.info.name in trained_on(folder):
             heard.append(name)
     folds = min(FOLDS, len(np.unique(speakers)))
@@ -193,13 +195,14 @@ def compare(
 
 
 def pairs_of(encoders: Iterable[str]) -> list[tuple[str, str]]:
-    """What is compared with what: an encoder with itself untrained, and with log-mel."""
-    return [
+    """An encoder with itself untrained and with log-mel; acoustic features with and without it."""
+    pairs = [
         (f"{name}, {taken}", other)
         for name in encoders
         for taken in TAKEN
         for other in (f"{name} untrained, {taken}", LOG_MEL)
     ]
+    return [*pairs, *((f"{ACOUSTIC} and {name}", ACOUSTIC) for name in encoders)]
 
 
 def trained_on(folder: Path) -> list[str]:

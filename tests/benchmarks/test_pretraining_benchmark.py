@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
+pytest.importorskip("opensmile")
 
 from serenade.encoders import npc
 from serenade.encoders.selfsupervised.folder import save_untrained
@@ -30,6 +31,7 @@ def benchmark() -> Any:
     return module
 
 
+@pytest.mark.filterwarnings("ignore:openSMILE may be used")
 def test_a_table_of_probes(
     benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -45,13 +47,16 @@ def test_a_table_of_probes(
     benchmark.main()
     found = json.loads(output.read_text("utf-8"))["corpora"]["synthetic"]
     assert list(found["probes"]) == [
-        "log-mel",
+        *("log-mel", "IS10"),
         *("my-npc, all states", "my-npc untrained, all states"),
-        *("my-npc, last state", "my-npc untrained, last state"),
+        *("my-npc, last state", "my-npc untrained, last state", "IS10 and my-npc"),
     ]
-    assert [probe["dimensions"] for probe in found["probes"].values()] == [160, 96, 96, 32, 32]
+    assert [probe["dimensions"] for probe in found["probes"].values()] == [
+        *(160, 3164, 96, 96, 32, 32, 3260)
+    ]
     assert found["probes"]["log-mel"]["value"] > 0.8  # anger is louder than sadness
-    assert len(found["differences"]) == 4
+    assert len(found["differences"]) == 5
+    assert found["differences"][-1].items() >= {"of": "IS10 and my-npc", "to": "IS10"}.items()
     written = output.with_suffix(".md").read_text("utf-8")
     assert written == capsys.readouterr().out
     assert "| my-npc, last state | 32 | " in written

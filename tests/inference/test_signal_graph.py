@@ -27,6 +27,7 @@ FEATURES = {
     "whisper, pooled": (WhisperPooled(layers=(1, 3)), 1e-3),
     "whisper, means, untrimmed": (WhisperPooled(deviation=False, trim=False), 1e-3),
     "whisper, a state": (WhisperStates(layer=2, dynamic_range=5.0), 1e-3),
+    "whisper, all states": (WhisperStates(layer=None), 1e-3),
 }
 
 

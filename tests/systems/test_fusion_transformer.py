@@ -96,10 +96,10 @@ def test_places_are_told_apart():
     assert distances.min() > 0.5
 
 
-@pytest.mark.parametrize("encoder", ["none", "whisper"])
-def test_it_learns_synthetic_speech(speech, encoder):
+@pytest.mark.parametrize(("encoder", "layer"), [("none", -1), ("whisper", -1), ("whisper", None)])
+def test_it_learns_synthetic_speech(speech, encoder, layer):
     X, y = speech
-    changes = {"width": 32, "layers": 2, "hidden": 64, "cells": 16, "epochs": 8}
+    changes = {"width": 32, "layers": 2, "hidden": 64, "cells": 16, "epochs": 8, "layer": layer}
     recipe = SYSTEM.recipe(acoustic="own", encoder=encoder, learning_rate=2e-3, **changes)
     unseen = (X["speaker"] == X["speaker"].iloc[0]).to_numpy()
     estimator = Estimator(SYSTEM, recipe, jobs=1).fit(X[~unseen], y[~unseen])

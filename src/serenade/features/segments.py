@@ -41,14 +41,9 @@ class Segments(Feature):
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Rows of the segments, shape `(segments, dims)`."""
         samples = as_signal(signal)
-        length = round(self.seconds * sampling_rate)
-        count = max(1, round(samples.size / length))
-        edges = [*range(0, count * length, length), samples.size]
+        parts = itertools.pairwise(edges(samples.size, round(self.seconds * sampling_rate)))
         return np.concatenate(
-            [
-                self.feature(samples[start:stop], sampling_rate)
-                for start, stop in itertools.pairwise(edges)
-            ]
+            [self.feature(samples[start:stop], sampling_rate) for start, stop in parts]
         )
 
     def identity(self) -> dict[str, object]:
@@ -59,3 +54,13 @@ class Segments(Feature):
             "of": self.feature.identity(),
             "seconds": self.seconds,
         }
+
+
+def edges(samples: int, length: int) -> list[int]:
+    """Where segments begin, and the end of the last.
+
+    >>> edges(1000, 300), edges(1100, 300), edges(100, 300)
+    ([0, 300, 600, 1000], [0, 300, 600, 900, 1100], [0, 100])
+    """
+    count = max(1, round(samples / length))
+    return [*range(0, count * length, length), samples]

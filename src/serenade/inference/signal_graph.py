@@ -236,9 +236,11 @@ class _Features(Graph):
         return self.op("Reshape", chosen, self.array([1, -1], np.int64))
 
     def _states(self, feature: WhisperStates) -> str:
-        (layer,) = layers_of(feature.encoder, (feature.layer,))
-        chosen = self._slice(self._encoded(feature, "states"), layer, layer + 1)
-        return self.op("Squeeze", chosen, self.array([0, 1], np.int64))
+        layers = self.array(feature.layers, np.int64)
+        chosen = self.op("Gather", self._encoded(feature, "states"), layers, axis=0)
+        steps = self.op("Transpose", chosen, perm=[2, 1, 0, 3])  # from (layers, 1, steps, width)
+        width = len(feature.names)
+        return self.op("Reshape", steps, self.array([-1, width], np.int64))
 
     def _encoded(self, feature: WhisperPooled | WhisperStates, output: str) -> str:
         """An output of the encoder; signals of up to its own length, 30 s."""

@@ -42,7 +42,7 @@ class FusionRecipe(NetworkRecipe):
         acoustic: set over segments: `is10` and the others of openSMILE (research only), or `own`.
         encoder: `tera`, `aalbert`, `npc` or the path of one of their kind, `whisper`, or `none`:
             the acoustic stream takes the encoder's place.
-        layer: of the encoder, from 0; -1 is the last.
+        layer: of the encoder, from 0; -1 is the last, None all of them.
         segment: length of a segment in seconds.
         width: of both streams' steps.
         kernel: of the convolutions that give it.
@@ -60,7 +60,7 @@ class FusionRecipe(NetworkRecipe):
     learning_rate: float = 2e-4
     acoustic: str = "is10"
     encoder: str = "tera"
-    layer: int = -1
+    layer: int | None = -1
     segment: float = 0.2
     width: int = 128
     kernel: int = 3

@@ -24,6 +24,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "mfcc40": ("serenade.features.sets", "MFCC40"),
     "opensmile": ("serenade.features.opensmile", "OpenSmile"),
     "pitch": ("serenade.features.pitch", "Pitch"),
+    "pooled": ("serenade.features.pooled", "Pooled"),
     "segments": ("serenade.features.segments", "Segments"),
     "short-term-34": ("serenade.features.short_term", "ShortTerm34"),
     "spectral-means": ("serenade.features.sets", "SpectralMeans"),

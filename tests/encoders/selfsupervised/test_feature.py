@@ -28,6 +28,10 @@ def test_a_state_per_frame(tiny: EncoderSettings, tmp_path: Path, tone: np.ndarr
     assert {state.dtype for state in states} == {np.dtype(np.float32)}
     last = SelfSupervised(str(tmp_path))
     np.testing.assert_array_equal(last(tone, 16000), states[-1])
+    every = SelfSupervised(str(tmp_path), None)
+    np.testing.assert_array_equal(every(tone, 16000), np.concatenate(states, axis=1))
+    assert every.names[:32] == SelfSupervised(str(tmp_path), 0).names
+    assert len(every.names) == 32 * tiny.network.states
     assert len(last.names) == 32
     assert last.names[3] == f"{tiny.name}{tiny.network.states - 1}_3"
     with pytest.raises(ModelError, match=rf"no state 99; its states are 0 to {len(states) - 1}"):

@@ -136,6 +136,7 @@ def test_signals_it_cannot_take() -> None:
         WhisperPooled(layers=(-1,), deviation=False),
         WhisperStates(),
         WhisperStates(layer=2),
+        WhisperStates(layer=None),
     ],
     ids=repr,
 )
@@ -158,6 +159,8 @@ def test_layers_and_statistics_are_columns_of_the_whole() -> None:
     last = WhisperStates(layer=-1)
     assert last.names[0] == "state4_0"
     np.testing.assert_array_equal(last(signal, RATE), WhisperStates(layer=4)(signal, RATE))
+    every = WhisperStates(layer=None)(signal, RATE)
+    np.testing.assert_array_equal(every[:, -384:], last(signal, RATE))
 
 
 def test_layers_that_are_not_there() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class SelfSupervised(Feature):
-    """One hidden state of TERA, AALBERT or NPC, `(frames, width)`, a frame every 10 ms.
+    """Hidden states of TERA, AALBERT or NPC, `(frames, width)`, a frame every 10 ms.
 
     Takes signals at 16 kHz. The encoder is frozen and runs on the processor, on as many threads as
     PyTorch has.
@@ -26,7 +26,8 @@ class SelfSupervised(Feature):
         encoder: see `serenade.encoders.selfsupervised.source.locate`.
         layer: of TERA and AALBERT, 0 is the input of the first layer, the last is the output of
             the last. Of NPC, block by block its output and that of the masked convolution beside
-            it, and last the sum of the masked ones.
+            it, and last the sum of the masked ones. None for all states side by side, `(frames,
+            states * width)`.
 
     >>> import tempfile
     >>> import numpy as np
@@ -40,14 +41,17 @@ class SelfSupervised(Feature):
 
     version: ClassVar[int] = 1
     encoder: str = "tera"
-    layer: int = -1
+    layer: int | None = -1
 
     @property
     def names(self) -> tuple[str, ...]:
         """`tera3_0`, …: encoder, state and unit."""
         settings, _ = source.load(self.encoder)
-        state = self._state(settings.network.states)
-        return tuple(f"{settings.name}{state}_{unit}" for unit in range(settings.network.width))
+        return tuple(
+            f"{settings.name}{state}_{unit}"
+            for state in self._states(settings.network.states)
+            for unit in range(settings.network.width)
+        )
 
     def identity(self) -> dict[str, object]:
         """As of every feature, with the encoder's content, wherever it lies."""
@@ -65,19 +69,21 @@ class SelfSupervised(Feature):
             MissingExtraError: PyTorch is not installed.
         """
         settings, network = source.load(self.encoder)
-        state = self._state(settings.network.states)
+        chosen = self._states(settings.network.states)
         values = settings.front(signal, sampling_rate)
         import torch
 
         with torch.inference_mode():
-            found = network.states(torch.from_numpy(values)[None])[state]
-        result: NDArray[np.float32] = found[0].float().numpy()
+            states = network.states(torch.from_numpy(values)[None])
+            found = torch.cat([states[state][0] for state in chosen], dim=1)
+        result: NDArray[np.float32] = found.float().numpy()
         return result
 
-    def _state(self, count: int) -> int:
-        """The state's number, counted from the first."""
+    def _states(self, count: int) -> list[int]:
+        """Numbers of the states that are taken, counted from the first."""
+        states = range(count)
         try:
-            return range(count)[self.layer]
+            return list(states) if self.layer is None else [states[self.layer]]
         except IndexError:
             raise ModelError(
                 f"{self.encoder}: has no state {self.layer}; its states are 0 to {count - 1}"

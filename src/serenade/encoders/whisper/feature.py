@@ -83,31 +83,35 @@ class _Whisper(Feature):
 
 @dataclasses.dataclass(frozen=True)
 class WhisperStates(_Whisper):
-    """One hidden state of the encoder, `(steps, width)`, a step every 20 ms.
+    """Hidden states of the encoder, `(steps, width)`, a step every 20 ms.
 
     Args:
-        layer: 0 is the input of the first layer, the last the normalised output.
+        layer: 0 is the input of the first layer, the last the normalised output; None for all
+            states side by side, `(steps, states * width)`.
 
     >>> WhisperStates(layer=2)(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
     (50, 384)
     """
 
-    layer: int = -1
+    layer: int | None = -1
+
+    @property
+    def layers(self) -> list[int]:
+        """Numbers of the states that are taken."""
+        return layers_of(self.encoder, () if self.layer is None else (self.layer,))
 
     @property
     def names(self) -> tuple[str, ...]:
         """`state2_0`, …: layer and unit."""
-        (layer,) = layers_of(self.encoder, (self.layer,))
-        return tuple(f"state{layer}_{unit}" for unit in range(properties(self.encoder)["width"]))
+        width = properties(self.encoder)["width"]
+        return tuple(f"state{layer}_{unit}" for layer in self.layers for unit in range(width))
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Run the encoder; parts of over 30 s are encoded one after the other."""
-        (layer,) = layers_of(self.encoder, (self.layer,))
+        layers = self.layers
+        parts = (run(self.encoder, "states", mel) for mel in self._mels(signal, sampling_rate))
         return np.concatenate(
-            [
-                run(self.encoder, "states", mel)[layer, 0]
-                for mel in self._mels(signal, sampling_rate)
-            ]
+            [np.concatenate([states[layer, 0] for layer in layers], axis=1) for states in parts]
         )
 
 

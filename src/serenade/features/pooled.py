@@ -1,0 +1,62 @@
+"""Frames of a feature, pooled over consecutive segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.features.base import Feature
+from serenade.features.segments import edges
+from serenade.features.stft import as_signal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Pooled(Feature):
+    """Mean and standard deviation over the frames of each segment, `(segments, 2 * dims)`.
+
+    Unlike `Segments`, which shows the feature each segment as a signal of its own, frames are those
+    of the whole signal; an encoder sees what is around a segment, too. Both cut alike.
+
+    Attributes:
+        feature: gives frames, evenly over the signal.
+        seconds: length of a segment; see `Segments` for the last one. None for the whole signal.
+
+    >>> from serenade.features import LogMel
+    >>> noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    >>> Pooled(LogMel(), 0.2)(0.1 * noise, 16000).shape
+    (5, 128)
+    """
+
+    feature: Feature
+    seconds: float | None = 0.2
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The feature's, means first."""
+        return tuple(
+            f"{name}_{statistic}" for statistic in ("mean", "std") for name in self.feature.names
+        )
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Pool the feature's frames. A segment shorter than a frame has the one it begins in."""
+        samples = as_signal(signal)
+        frames = self.feature(samples, sampling_rate)
+        length = samples.size if self.seconds is None else round(self.seconds * sampling_rate)
+        places = [place * len(frames) // samples.size for place in edges(samples.size, length)]
+        parts = [frames[start : max(stop, start + 1)] for start, stop in itertools.pairwise(places)]
+        return np.stack([np.concatenate([part.mean(axis=0), part.std(axis=0)]) for part in parts])
+
+    def identity(self) -> dict[str, object]:
+        """The feature's identity with the segments' length."""
+        return {
+            "feature": "pooled",
+            "version": self.version,
+            "of": self.feature.identity(),
+            "seconds": self.seconds,
+        }
