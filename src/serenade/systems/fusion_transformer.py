@@ -24,7 +24,6 @@ from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.whisper import WhisperStates
 from serenade.features import AcousticSet
 from serenade.features.opensmile import OpenSmile
-from serenade.features.pooled import Pooled
 from serenade.features.segments import Segments
 from serenade.systems.base import NetworkRecipe, Scaling, System
 
@@ -53,10 +52,6 @@ class FusionRecipe(NetworkRecipe):
         cells: of the LSTMs, in each direction.
         dropout: probability in the layers and behind the LSTMs.
         input_dropout: behind the convolutions.
-        summary: units for what the classifier is shown beside the LSTMs' outputs: mean and standard
-            deviation over the clip of the acoustic segments, and of all states of the encoder; 0
-            for none. Ours.
-        summary_dropout: of these means and deviations.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"
@@ -75,8 +70,6 @@ class FusionRecipe(NetworkRecipe):
     cells: int = 128
     dropout: float = 0.1
     input_dropout: float = 0.1
-    summary: int = 0
-    summary_dropout: float = 0.5
 
 
 def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
@@ -85,16 +78,11 @@ def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
         if recipe.acoustic == "own"
         else OpenSmile(recipe.acoustic, segment=recipe.segment)
     )
-    frames = acoustic if recipe.encoder == "none" else _states(recipe.encoder, recipe.layer)
-    if not recipe.summary:
-        return acoustic, frames
     if recipe.encoder == "none":
-        return acoustic, frames, Pooled(acoustic, None)
-    return acoustic, frames, Pooled(acoustic, None), Pooled(_states(recipe.encoder, None), None)
-
-
-def _states(encoder: str, layer: int | None) -> Feature:
-    return WhisperStates(layer=layer) if encoder == "whisper" else SelfSupervised(encoder, layer)
+        return acoustic, acoustic
+    if recipe.encoder == "whisper":
+        return acoustic, WhisperStates(layer=recipe.layer)
+    return acoustic, SelfSupervised(recipe.encoder, recipe.layer)
 
 
 def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothing of it can be set
@@ -117,8 +105,6 @@ def _network(recipe: FusionRecipe, data: TrainingSet) -> Any:
         cells=recipe.cells,
         dropout=recipe.dropout,
         input_dropout=recipe.input_dropout,
-        summary=recipe.summary,
-        summary_dropout=recipe.summary_dropout,
     )
 
 

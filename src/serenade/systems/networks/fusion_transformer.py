@@ -40,7 +40,7 @@ class FusionTransformer(nn.Module):
     """Each stream attends to the other through all layers, then an LSTM reads both.
 
     Args:
-        widths: columns of the two streams, and of any further ones.
+        widths: columns of the two streams.
         classes: how many.
         width: the common width of steps.
         kernel: length of the convolutions that give it.
@@ -51,8 +51,6 @@ class FusionTransformer(nn.Module):
         cells: of the LSTM, in each direction.
         dropout: probability in the layers and behind the LSTM.
         input_dropout: behind the convolutions.
-        summary: units that each stream beyond the second, a row per clip, is brought to.
-        summary_dropout: of such a row's values.
     """
 
     def __init__(
@@ -69,11 +67,8 @@ class FusionTransformer(nn.Module):
         cells: int = 128,
         dropout: float = 0.1,
         input_dropout: float = 0.1,
-        summary: int = 64,
-        summary_dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        widths, rows = widths[:2], widths[2:]
         pairs = zip(widths, windows, strict=True)
         self.steps = nn.ModuleList(
             [Steps(dims, width, kernel, window, input_dropout) for dims, window in pairs]
@@ -84,18 +79,10 @@ class FusionTransformer(nn.Module):
         )
         self.recurrence = nn.ModuleList([Recurrence(width, cells) for _ in widths])
         self.dropout = Dropout(dropout)
-        self.summaries = nn.ModuleList(
-            [
-                nn.Sequential(Dropout(summary_dropout), nn.Linear(dims, summary), nn.ReLU())
-                for dims in rows
-            ]
-        )
-        self.dense = nn.Linear(4 * cells + len(rows) * summary, cells)
+        self.dense = nn.Linear(4 * cells, cells)
         self.output = nn.Linear(cells, classes)
 
-    def forward(
-        self, values_a: Tensor, mask_a: Tensor, values_b: Tensor, mask_b: Tensor, *further: Tensor
-    ) -> Tensor:
+    def forward(self, values_a: Tensor, mask_a: Tensor, values_b: Tensor, mask_b: Tensor) -> Tensor:
         """Logits of clips.
 
         Args:
@@ -103,7 +90,6 @@ class FusionTransformer(nn.Module):
             mask_a: `(clips, segments)`, True where real.
             values_b: the pre-trained stream, `(clips, frames, dims)`.
             mask_b: `(clips, frames)`, True where real.
-            *further: values `(clips, 1, dims)` and mask of each stream of one row.
 
         Returns:
             Shape `(clips, classes)`.
@@ -114,8 +100,6 @@ class FusionTransformer(nn.Module):
             self._read(0, self._attend(0, a, b, real_b), real_a),
             self._read(1, self._attend(1, b, a, real_a), real_b),
         ]
-        rows = zip(self.summaries, further[::2], strict=True)
-        fused += [summary(values[:, 0]) for summary, values in rows]
         hidden = self.dense(self.dropout(torch.cat(fused, dim=1))).relu()
         logits: Tensor = self.output(self.dropout(hidden))
         return logits
