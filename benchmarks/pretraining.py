@@ -58,25 +58,9 @@ FOLDS = 6
 TAKEN = ("all states", "last state")
 
 
-def statistics(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean and standard deviation over time, `(2 * dims,)`."""
-    return np.concatenate([matrix.mean(axis=0), matrix.std(axis=0)])
-
-
-@dataclasses.dataclass(frozen=True)
-class LogMel(FrontEnd):
-    """Energies over a whole recording, `(1, 160)`."""
-
-    cmvn: bool = False
-
-    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """See the class."""
-        return statistics(super().__call__(signal, sampling_rate))[None]
-
-
 def rows(segments: Sequence[Segment], feature: Feature, jobs: int | None) -> NDArray[np.float32]:
-    """A row of each recording."""
-    return np.concatenate(extract(segments, feature, jobs=jobs))
+    """Mean and deviation over time of each recording's frames, `(recordings, 2 * dims)`."""
+    return np.concatenate(extract(segments, Pooled(feature, None), jobs=jobs))
 
 
 def predict(
@@ -104,16 +88,10 @@ def rows_of(
     folder: Path, segments: Sequence[Segment], jobs: int | None
 ) -> dict[str, NDArray[np.float32]]:
     """An encoder's recordings by what was taken of it: all states, the last."""
-    found = rows(segments, Pooled(SelfSupervised(str(folder), layer=None), None), jobs)
+    found = rows(segments, SelfSupervised(str(folder), layer=None), jobs)
     width = read_settings(folder).network.width
     last = [part[:, -width:] for part in np.split(found, 2, axis=1)]
     return dict(zip(TAKEN, (found, np.concatenate(last, axis=1)), strict=True))
-
-
-def acoustic(segments: Sequence[Segment], jobs: int | None) -> NDArray[np.float32]:
-    """The acoustic stream of `fusion-transformer`, mean and standard deviation over segments."""
-    feature = OpenSmile("is10", segment=0.2)
-    return np.stack([statistics(matrix) for matrix in extract(segments, feature, jobs=jobs)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +123,7 @@ class Probed:
             )
             for ours, theirs in pairs
         ]
-        adjusted = holm([test.p for test in tests]) if tests else []
+        adjusted = holm([test.p for test in tests])
         scores = {
             name: intervals(self.labels, predicted, self.speakers, scores=("ua",))["ua"]
             for name, predicted in self.predictions.items()
@@ -169,8 +147,9 @@ def compare(
     segments = segments_of(corpus.table.index)
     labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
     matrices = {
-        LOG_MEL: rows(segments, LogMel(), jobs),
-        ACOUSTIC: acoustic(segments, jobs),
+        LOG_MEL: rows(segments, FrontEnd(cmvn=False), jobs),
+        # As `fusion-transformer` takes it.
+        ACOUSTIC: rows(segments, OpenSmile("is10", segment=0.2), jobs),
     }
     heard = []
     for name, folder in encoders.items():
@@ -179,8 +158,8 @@ def compare(
             random = rows_of(Path(place), segments, jobs)
         trained = rows_of(folder, segments, jobs)
         for taken in trained:
-            matrices |= {f"{name}, {taken}": trained[taken]}
-            matrices |= {f"{name} untrained, {taken}": random[taken]}
+            matrices[f"{name}, {taken}"] = trained[taken]
+            matrices[f"{name} untrained, {taken}"] = random[taken]
         both = (matrices[ACOUSTIC], trained[TAKEN[0]])
         matrices[f"{ACOUSTIC} and {name}"] = np.concatenate(both, axis=1)
         if corpus.info.name in trained_on(folder):
