@@ -247,7 +247,7 @@ def test_what_is_fitted_before_training_sees_training_rows_only(speech, fitted):
 
 def test_it_learns_synthetic_speech(speech, fitted):
     X, y, unseen = speech
-    assert np.mean(fitted.predict(X[unseen]) == y[unseen]) > 0.5
+    assert np.mean(fitted.predict(X[unseen]) == y[unseen]) > 0.6
 
 
 def test_learnt_kernels_stay_unless_asked(speech, fitted):
