@@ -49,13 +49,22 @@ def test_every_frame_counts_once():
     parts = np.split(frames, [30, 60, 90])
     expected = [np.concatenate([part.mean(axis=0), part.std(axis=0)]) for part in parts]
     np.testing.assert_allclose(rows, expected, rtol=1e-6)
+    means = Pooled(Frames(), 0.3, deviation=False)
+    assert means.names == pooled.names[:2]
+    np.testing.assert_array_equal(means(signal, 1000), rows[:, :2])
     (whole,) = Pooled(Frames(), None)(signal, 1000)
     expected = np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
     np.testing.assert_allclose(whole, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "other", [Pooled(LogMel(), 0.3), Pooled(Frames(), 0.2), Segments(LogMel(), 0.2)]
+    "other",
+    [
+        Pooled(LogMel(), 0.3),
+        Pooled(LogMel(), 0.2, deviation=False),
+        Pooled(Frames(), 0.2),
+        Segments(LogMel(), 0.2),
+    ],
 )
 def test_identity_tells_them_apart(other):
     assert Pooled(LogMel(), 0.2).identity() != other.identity()

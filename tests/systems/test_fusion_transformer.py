@@ -38,10 +38,10 @@ def logits(network, a, b):
         return network(*pad(a), *pad(b))
 
 
-def small(**changes):
+def small(dims=(7, 5), **changes):
     torch.manual_seed(0)
     settings = {"width": 16, "heads": 4, "layers": 2, "hidden": 32, "cells": 8, "windows": (1, 4)}
-    return FusionTransformer((7, 5), 3, **settings | changes).eval()
+    return FusionTransformer(dims, 3, **settings | changes).eval()
 
 
 @pytest.mark.filterwarnings("ignore:openSMILE may be used")
@@ -63,8 +63,9 @@ def test_padding_changes_no_logit():
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
-def test_every_parameter_learns_from_both_streams():
-    network = small(dropout=0.0, input_dropout=0.0).train()
+@pytest.mark.parametrize("states", [1, 5])
+def test_every_parameter_learns_from_both_streams(states):
+    network = small(dropout=0.0, input_dropout=0.0, states=(1, states)).train()
     a, b = streams((9, 40), (3, 61))
     network(*pad(a), *pad(b)).square().sum().backward()
     still = [name for name, p in network.named_parameters() if not p.grad.abs().sum()]
@@ -72,6 +73,17 @@ def test_every_parameter_learns_from_both_streams():
     before = logits(network.eval(), a, b)
     assert (logits(network, [a[1], a[0]], b) - before).abs().min() > 1e-5
     assert (logits(network, a, [b[1], b[0]]) - before).abs().min() > 1e-5
+
+
+def test_states_of_an_encoder_are_summed_by_their_shares():
+    network, one = small(states=(1, 2), dims=(7, 6)), small(dims=(7, 3))
+    shares = torch.tensor([0.2, 0.8])
+    weights = network.state_dict() | {"steps.1.shares": shares.log()}
+    network.load_state_dict(weights)
+    one.load_state_dict({k: v for k, v in weights.items() if k != "steps.1.shares"})
+    a, b = streams((9, 40), (3, 61), dims=(7, 6))
+    summed = [2**0.5 * (0.2 * frames[:, :3] + 0.8 * frames[:, 3:]) for frames in b]
+    torch.testing.assert_close(logits(network, a, b), logits(one, a, summed))
 
 
 def test_cross_attention_is_pytorchs():
@@ -96,7 +108,9 @@ def test_places_are_told_apart():
     assert distances.min() > 0.5
 
 
-@pytest.mark.parametrize(("encoder", "layer"), [("none", -1), ("whisper", -1), ("whisper", None)])
+@pytest.mark.parametrize(
+    ("encoder", "layer"), [("none", -1), ("npc", None), ("whisper", -1), ("whisper", None)]
+)
 def test_it_learns_synthetic_speech(speech, encoder, layer):
     X, y = speech
     changes = {"width": 32, "layers": 2, "hidden": 64, "cells": 16, "epochs": 8, "layer": layer}

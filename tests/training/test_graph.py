@@ -18,6 +18,14 @@ pytest.importorskip("onnx")
 
 SMALL = {"epochs": 1, "copies": 0}
 CODER = {**SMALL, "coder_steps": 2, "patches": 50, "units": 4, "channels": 8}
+FUSION = {
+    "acoustic": "own",
+    "encoder": "whisper",
+    "layers": 1,
+    "width": 16,
+    "heads": 2,
+    "cells": 8,
+}
 SYSTEMS = {
     "cnn-transformer": SMALL | {"layers": 1},
     "cnn-transformer:tuned": SMALL | {"layers": 1, "scaling": "clip"},
@@ -26,8 +34,8 @@ SYSTEMS = {
     "crnn": CODER | {"cells": 6, "pooling": "last"},
     "attentive-crnn": CODER | {"cells": 6},
     "attentive-crnn:tuned": CODER | {"cells": 6},
-    "fusion-transformer": SMALL
-    | {"acoustic": "own", "encoder": "whisper", "layers": 1, "width": 16, "heads": 2, "cells": 8},
+    "fusion-transformer": SMALL | FUSION,
+    "fusion-transformer:tuned": SMALL | FUSION | {"layer": None},
     "dual-bilstm": SMALL | {"branches": "acoustic", "cells": 8, "dense": 8, "windows": 12},
     "stser": SMALL | {"parts": "speech", "channels": 4, "cells": 8, "holdout": 0.0},
     "lld-svm": {"C": (1.0,)},

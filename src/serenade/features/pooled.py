@@ -26,6 +26,7 @@ class Pooled(Feature):
     Attributes:
         feature: gives frames, evenly over the signal.
         seconds: length of a segment; see `Segments` for the last one. None for the whole signal.
+        deviation: whether the standard deviations stand behind the means; else `(segments, dims)`.
 
     >>> from serenade.features import LogMel
     >>> noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
@@ -35,12 +36,14 @@ class Pooled(Feature):
 
     feature: Feature
     seconds: float | None = 0.2
+    deviation: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
         """The feature's, means first."""
+        statistics = ("mean", "std")[: 1 + self.deviation]
         return tuple(
-            f"{name}_{statistic}" for statistic in ("mean", "std") for name in self.feature.names
+            f"{name}_{statistic}" for statistic in statistics for name in self.feature.names
         )
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
@@ -50,7 +53,10 @@ class Pooled(Feature):
         length = samples.size if self.seconds is None else round(self.seconds * sampling_rate)
         places = [place * len(frames) // samples.size for place in edges(samples.size, length)]
         parts = [frames[start : max(stop, start + 1)] for start, stop in itertools.pairwise(places)]
-        return np.stack([np.concatenate([part.mean(axis=0), part.std(axis=0)]) for part in parts])
+        means = np.stack([part.mean(axis=0) for part in parts])
+        if not self.deviation:
+            return means
+        return np.concatenate([means, np.stack([part.std(axis=0) for part in parts])], axis=1)
 
     def identity(self) -> dict[str, object]:
         """The feature's identity with the segments' length."""
@@ -59,4 +65,5 @@ class Pooled(Feature):
             "version": self.version,
             "of": self.feature.identity(),
             "seconds": self.seconds,
+            "deviation": self.deviation,
         }

@@ -24,6 +24,7 @@ from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.whisper import WhisperStates
 from serenade.features import AcousticSet
 from serenade.features.opensmile import OpenSmile
+from serenade.features.pooled import Pooled
 from serenade.features.segments import Segments
 from serenade.systems.base import NetworkRecipe, Scaling, System
 
@@ -42,7 +43,7 @@ class FusionRecipe(NetworkRecipe):
         acoustic: set over segments: `is10` and the others of openSMILE (research only), or `own`.
         encoder: `tera`, `aalbert`, `npc` or the path of one of their kind, `whisper`, or `none`:
             the acoustic stream takes the encoder's place.
-        layer: of the encoder, from 0; -1 is the last, None all of them.
+        layer: of the encoder, from 0; -1 is the last, None all of them by shares that are learnt.
         segment: length of a segment in seconds.
         width: of both streams' steps.
         kernel: of the convolutions that give it.
@@ -80,9 +81,17 @@ def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
     )
     if recipe.encoder == "none":
         return acoustic, acoustic
+    frames = _encoder(recipe)
+    if recipe.layer is None and isinstance(frames, SelfSupervised):
+        # All states of each frame would take gigabytes.
+        return acoustic, Pooled(frames, _STEP, deviation=False)
+    return acoustic, frames
+
+
+def _encoder(recipe: FusionRecipe) -> SelfSupervised | WhisperStates:
     if recipe.encoder == "whisper":
-        return acoustic, WhisperStates(layer=recipe.layer)
-    return acoustic, SelfSupervised(recipe.encoder, recipe.layer)
+        return WhisperStates(layer=recipe.layer)
+    return SelfSupervised(recipe.encoder, recipe.layer)
 
 
 def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothing of it can be set
@@ -92,13 +101,15 @@ def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothi
 def _network(recipe: FusionRecipe, data: TrainingSet) -> Any:
     from serenade.systems.networks.fusion_transformer import FusionTransformer
 
-    hop = {"none": recipe.segment, "whisper": 0.020}.get(recipe.encoder, 0.010)
+    hop = _STEP if recipe.layer is None else 0.010
+    hop = {"none": recipe.segment, "whisper": 0.020}.get(recipe.encoder, hop)
     return FusionTransformer(
         data.widths,
         len(data.classes),
         width=recipe.width,
         kernel=recipe.kernel,
         windows=(1, max(1, round(_STEP / hop))),
+        states=(1, 1 if recipe.encoder == "none" else _encoder(recipe).states),
         layers=recipe.layers,
         heads=recipe.heads,
         hidden=recipe.hidden,

@@ -31,7 +31,8 @@ def test_a_state_per_frame(tiny: EncoderSettings, tmp_path: Path, tone: np.ndarr
     every = SelfSupervised(str(tmp_path), None)
     np.testing.assert_array_equal(every(tone, 16000), np.concatenate(states, axis=1))
     assert every.names[:32] == SelfSupervised(str(tmp_path), 0).names
-    assert len(every.names) == 32 * tiny.network.states
+    assert len(every.names) == 32 * every.states == 32 * tiny.network.states
+    assert last.states == 1
     assert len(last.names) == 32
     assert last.names[3] == f"{tiny.name}{tiny.network.states - 1}_3"
     with pytest.raises(ModelError, match=rf"no state 99; its states are 0 to {len(states) - 1}"):

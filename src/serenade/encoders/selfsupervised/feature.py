@@ -44,6 +44,12 @@ class SelfSupervised(Feature):
     layer: int | None = -1
 
     @property
+    def states(self) -> int:
+        """How many stand side by side."""
+        settings, _ = source.load(self.encoder)
+        return len(self._states(settings.network.states))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """`tera3_0`, …: encoder, state and unit."""
         settings, _ = source.load(self.encoder)

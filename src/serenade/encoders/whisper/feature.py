@@ -101,6 +101,11 @@ class WhisperStates(_Whisper):
         return layers_of(self.encoder, () if self.layer is None else (self.layer,))
 
     @property
+    def states(self) -> int:
+        """How many stand side by side."""
+        return len(self.layers)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """`state2_0`, …: layer and unit."""
         width = properties(self.encoder)["width"]

@@ -19,18 +19,28 @@ class Steps(nn.Module):
         width: of a step.
         kernel: length of the convolution over steps.
         window: frames averaged into one step beforehand.
+        states: of an encoder, side by side in a frame; their sum is taken by shares that are
+            learnt (Yang et al. 2021, arXiv:2105.01051).
         dropout: probability behind the convolution.
     """
 
-    def __init__(self, dims: int, width: int, kernel: int, window: int, dropout: float) -> None:
+    def __init__(
+        self, dims: int, width: int, kernel: int, window: int, states: int, dropout: float
+    ) -> None:
         super().__init__()
         self.window = window
-        self.convolution = nn.Conv1d(dims, width, kernel, padding=kernel // 2)
+        self.shares = nn.Parameter(torch.zeros(states)) if states > 1 else None
+        self.convolution = nn.Conv1d(dims // states, width, kernel, padding=kernel // 2)
         self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """`(clips, frames, dims)` to `(clips, steps, width)`, zero where padded, and its mask."""
         values, mask = mean_pool(values, mask, self.window)
+        if self.shares is not None:
+            # Unrelated states of deviation one each sum to that again.
+            shares = self.shares.softmax(dim=0) * math.sqrt(len(self.shares))
+            states = values.view(*values.shape[:2], len(shares), -1)
+            values = (states * shares[:, None]).sum(dim=2)
         steps = self.convolution(values.transpose(1, 2)).transpose(1, 2)
         steps = self.dropout(steps + positions(steps.shape[1], steps.shape[2]).to(steps.device))
         return steps * mask[..., None], mask
@@ -45,6 +55,7 @@ class FusionTransformer(nn.Module):
         width: the common width of steps.
         kernel: length of the convolutions that give it.
         windows: frames of each stream averaged into one step.
+        states: of each stream, side by side in its frames.
         layers: of cross-modal attention, each way.
         heads: of it.
         hidden: units of its dense layers.
@@ -61,6 +72,7 @@ class FusionTransformer(nn.Module):
         width: int = 128,
         kernel: int = 3,
         windows: tuple[int, int] = (1, 1),
+        states: tuple[int, int] = (1, 1),
         layers: int = 6,
         heads: int = 8,
         hidden: int = 512,
@@ -69,9 +81,9 @@ class FusionTransformer(nn.Module):
         input_dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        pairs = zip(widths, windows, strict=True)
         self.steps = nn.ModuleList(
-            [Steps(dims, width, kernel, window, input_dropout) for dims, window in pairs]
+            Steps(dims, width, kernel, windows[side], states[side], input_dropout)
+            for side, dims in enumerate(widths)
         )
         self.attention = nn.ModuleList(
             nn.ModuleList([EncoderLayer(width, heads, hidden, dropout) for _ in range(layers)])
