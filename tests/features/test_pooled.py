@@ -68,3 +68,9 @@ def test_every_frame_counts_once():
 )
 def test_identity_tells_them_apart(other):
     assert Pooled(LogMel(), 0.2).identity() != other.identity()
+
+
+def test_identity_follows_the_version_of_the_feature_inside(monkeypatch):
+    before = Pooled(LogMel()).identity()
+    monkeypatch.setattr(LogMel, "version", 99)
+    assert Pooled(LogMel()).identity() != before

@@ -27,16 +27,18 @@ class Identified:
     """Whether values are quantities; those that name something by number are never scaled."""
 
     def identity(self) -> dict[str, object]:
-        """Everything that decides the values, as JSON-ready data.
+        """Everything that decides the values, as JSON-ready data; features in fields by theirs.
 
         Of a class outside this package, also a hash of its file: who tries things out does not
         count versions.
         """
         cls = type(self)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        inner = {name: v.identity() for name, v in fields.items() if isinstance(v, Identified)}
         stated = {
             "feature": f"{cls.__module__}.{cls.__qualname__}",
             "version": self.version,
-            "parameters": dataclasses.asdict(self),
+            "parameters": dataclasses.asdict(self) | inner,
         }
         source = None if cls.__module__.startswith("serenade.") else _source(cls.__module__)
         return stated if source is None else {**stated, "source": source}

@@ -57,13 +57,3 @@ class Pooled(Feature):
         if not self.deviation:
             return means
         return np.concatenate([means, np.stack([part.std(axis=0) for part in parts])], axis=1)
-
-    def identity(self) -> dict[str, object]:
-        """The feature's identity with the segments' length."""
-        return {
-            "feature": "pooled",
-            "version": self.version,
-            "of": self.feature.identity(),
-            "seconds": self.seconds,
-            "deviation": self.deviation,
-        }

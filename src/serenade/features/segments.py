@@ -46,15 +46,6 @@ class Segments(Feature):
             [self.feature(samples[start:stop], sampling_rate) for start, stop in parts]
         )
 
-    def identity(self) -> dict[str, object]:
-        """The feature's identity with the segments' length."""
-        return {
-            "feature": "segments",
-            "version": self.version,
-            "of": self.feature.identity(),
-            "seconds": self.seconds,
-        }
-
 
 def edges(samples: int, length: int) -> list[int]:
     """Where segments begin, and the end of the last.
