@@ -167,7 +167,7 @@ def test_hundreds_that_say_nothing(hasty, words, before):
     good(hasty, words)
 
 
-def test_more_connections_than_there_are(serve, words):
+def test_more_connections_than_there_are(serve, words, caplog):
     """The oldest that asks for nothing gives way, of WebSockets too; who asks stays."""
     with (
         serve(connections=20) as client,
@@ -188,6 +188,7 @@ def test_more_connections_than_there_are(serve, words):
         good(client, words)
         live.send('{"type": "end"}')
         assert json.loads(live.recv())["type"] == "end"
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_when_all_connections_are_at_work(serve, words):

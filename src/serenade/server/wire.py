@@ -90,8 +90,8 @@ class Http(_Taken, HttpToolsProtocol):
             if oldest is self:
                 self._refuse(Refused(503, "Overloaded", "too many connections", retry=1))
             else:
-                # Of all that come within one turn of the loop, each must push out another.
-                ours.discard(oldest)
+                # It is gone with the next turn of the loop; who comes before pushes out another.
+                oldest.waiting = None
                 oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
