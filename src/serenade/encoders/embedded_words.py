@@ -51,6 +51,7 @@ class EmbeddedWords(TextFeature):
     """
 
     scalable: ClassVar[bool] = False
+    located: ClassVar[tuple[str, ...]] = ("vectors",)
     vectors: str = RANDOM
     split: bool = False
     longest: int = 128
@@ -66,8 +67,7 @@ class EmbeddedWords(TextFeature):
                 f"{self.vectors}: {error.strerror}; give a text file of word vectors, "
                 f"{word_vectors.GLOVE!r} or {RANDOM!r}"
             ) from None
-        parameters = dataclasses.asdict(self) | {"vectors": Path(self.vectors).name}
-        return super().identity() | {"parameters": parameters, "content": content}
+        return super().identity() | {"content": content}
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class TextEncoder(TextFeature):
         pooling: "mean" over tokens, or "none".
     """
 
+    located: ClassVar[tuple[str, ...]] = ("model",)
+
     model: str = ALBERT
     layer: int = -1
     pooling: str = "mean"
@@ -62,9 +64,7 @@ class TextEncoder(TextFeature):
 
     def identity(self) -> dict[str, object]:
         """As of every feature, with the content of the model's files, wherever they lie."""
-        parameters = dataclasses.asdict(self) | {"model": Path(self.model).name}
-        content = fingerprint(self.model)
-        return super().identity() | {"parameters": parameters, "encoder": content}
+        return super().identity() | {"encoder": fingerprint(self.model)}
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ class Comparison:
         difference: UA of the first less that of the second.
         p: of no difference, by exchanging the two within speakers; adjusted for the number of
             comparisons (Holm 1979).
-        mcnemar: p of McNemar's test, adjusted likewise; it takes recordings as independent.
+        mcnemar: p of McNemar's test, adjusted likewise; it takes recordings as independent, and
+            one recording under several seeds, too.
     """
 
     first: str
@@ -198,7 +199,11 @@ def table_of_tests(tests: Sequence[Comparison]) -> str:
         f"{_p(test.mcnemar)} |"
         for test in tests
     ]
-    lines += ["", "p-values are adjusted for the number of comparisons (Holm 1979)."]
+    told = (
+        "p-values are adjusted for the number of comparisons (Holm 1979). McNemar's test takes "
+        "recordings as independent of each other, and one recording under several seeds, too."
+    )
+    lines += ["", told]
     return "\n".join(lines)
 
 

@@ -25,6 +25,9 @@ class Identified:
     version: ClassVar[int] = 1
     scalable: ClassVar[bool] = True
     """Whether values are quantities; those that name something by number are never scaled."""
+    located: ClassVar[tuple[str, ...]] = ()
+    """Fields that are paths: where a file lies decides nothing, and what is in it is stated by
+    who reads it."""
 
     def identity(self) -> dict[str, object]:
         """Everything that decides the values, as JSON-ready data; features in fields by theirs.
@@ -35,10 +38,11 @@ class Identified:
         cls = type(self)
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         inner = {name: v.identity() for name, v in fields.items() if isinstance(v, Identified)}
+        files = {name: Path(fields[name]).name for name in self.located}
         stated = {
             "feature": f"{cls.__module__}.{cls.__qualname__}",
             "version": self.version,
-            "parameters": dataclasses.asdict(self) | inner,
+            "parameters": dataclasses.asdict(self) | inner | files,
         }
         source = None if cls.__module__.startswith("serenade.") else _source(cls.__module__)
         return stated if source is None else {**stated, "source": source}

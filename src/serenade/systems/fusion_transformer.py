@@ -17,7 +17,7 @@ paper, come every 20 ms.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from serenade.audio import Augmentation
 from serenade.encoders.selfsupervised import SelfSupervised
@@ -73,25 +73,36 @@ class FusionRecipe(NetworkRecipe):
     input_dropout: float = 0.1
 
 
-def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
-    acoustic: Feature = (
+class _Stream(NamedTuple):
+    feature: Feature
+    hop: float  # seconds between frames
+    states: int = 1  # of an encoder, side by side in a frame
+
+
+def _streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
+    """The acoustic stream, and the encoder's or the acoustic one again."""
+    segments: Feature = (
         Segments(AcousticSet(), recipe.segment)
         if recipe.acoustic == "own"
         else OpenSmile(recipe.acoustic, segment=recipe.segment)
     )
-    if recipe.encoder == "none":
-        return acoustic, acoustic
-    frames = _encoder(recipe)
-    if recipe.layer is None and isinstance(frames, SelfSupervised):
-        # All states of each frame would take gigabytes.
-        return acoustic, Pooled(frames, _STEP, deviation=False)
-    return acoustic, frames
+    acoustic = _Stream(segments, recipe.segment)
+    return acoustic, acoustic if recipe.encoder == "none" else _encoder(recipe)
 
 
-def _encoder(recipe: FusionRecipe) -> SelfSupervised | WhisperStates:
+def _encoder(recipe: FusionRecipe) -> _Stream:
     if recipe.encoder == "whisper":
-        return WhisperStates(layer=recipe.layer)
-    return SelfSupervised(recipe.encoder, recipe.layer)
+        whisper = WhisperStates(layer=recipe.layer)
+        return _Stream(whisper, 0.020, whisper.states)
+    frames = SelfSupervised(recipe.encoder, recipe.layer)
+    if recipe.layer is None:
+        # All states of each frame would take gigabytes.
+        return _Stream(Pooled(frames, _STEP, deviation=False), _STEP, frames.states)
+    return _Stream(frames, 0.010, frames.states)
+
+
+def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
+    return tuple(stream.feature for stream in _streams(recipe))
 
 
 def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothing of it can be set
@@ -101,15 +112,14 @@ def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothi
 def _network(recipe: FusionRecipe, data: TrainingSet) -> Any:
     from serenade.systems.networks.fusion_transformer import FusionTransformer
 
-    hop = _STEP if recipe.layer is None else 0.010
-    hop = {"none": recipe.segment, "whisper": 0.020}.get(recipe.encoder, hop)
+    acoustic, other = _streams(recipe)
     return FusionTransformer(
         data.widths,
         len(data.classes),
         width=recipe.width,
         kernel=recipe.kernel,
-        windows=(1, max(1, round(_STEP / hop))),
-        states=(1, 1 if recipe.encoder == "none" else _encoder(recipe).states),
+        windows=(1, max(1, round(_STEP / other.hop))),
+        states=(acoustic.states, other.states),
         layers=recipe.layers,
         heads=recipe.heads,
         hidden=recipe.hidden,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from serenade.encoders.selfsupervised import source
@@ -30,6 +29,7 @@ class SelfSupervised(Feature):
             states * width)`.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> import numpy as np
     >>> from serenade.encoders import npc
     >>> from serenade.encoders.selfsupervised.folder import save_untrained
@@ -40,6 +40,7 @@ class SelfSupervised(Feature):
     """
 
     version: ClassVar[int] = 1
+    located: ClassVar[tuple[str, ...]] = ("encoder",)
     encoder: str = "tera"
     layer: int | None = -1
 
@@ -61,9 +62,7 @@ class SelfSupervised(Feature):
 
     def identity(self) -> dict[str, object]:
         """As of every feature, with the encoder's content, wherever it lies."""
-        identity = super().identity()
-        parameters = dataclasses.asdict(self) | {"encoder": Path(self.encoder).name}
-        return identity | {"parameters": parameters, "encoder": source.fingerprint(self.encoder)}
+        return super().identity() | {"encoder": source.fingerprint(self.encoder)}
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Run the encoder.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from serenade.features.base import Feature
 from serenade.features.fbank import log_mel_whisper
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 RATE = 16000
@@ -44,16 +45,15 @@ class _Whisper(Feature):
             loudest. Whisper's own is 8; less hides the noise floor of the recording chain.
     """
 
+    located: ClassVar[tuple[str, ...]] = ("encoder",)
+
     encoder: str = source.BUNDLED
     trim: bool = True
     dynamic_range: float = 8.0
 
     def identity(self) -> dict[str, object]:
         """As of every feature, with the encoder's content, wherever it lies."""
-        identity = super().identity()
-        parameters = dataclasses.asdict(self) | {"encoder": Path(self.encoder).name}
-        content = source.fingerprint(self.encoder)
-        return identity | {"parameters": parameters, "encoder": content}
+        return super().identity() | {"encoder": source.fingerprint(self.encoder)}
 
     def _mels(self, signal: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
         """Log-mel images `(1, mels, frames)` of at most the encoder's length each."""
