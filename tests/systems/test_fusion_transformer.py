@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from serenade import corpora, systems
+from serenade.encoders import npc
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.systems.networks.fusion_transformer import FusionTransformer, positions  # noqa: E402
+from serenade.systems.networks.fusion_transformer import (  # noqa: E402
+    FusionTransformer,
+    Linear,
+    positions,
+)
 from serenade.systems.networks.layers import EncoderLayer  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
 from serenade.training.batches import pad  # noqa: E402
@@ -106,6 +111,44 @@ def test_places_are_told_apart():
     assert places.abs().max() <= 1
     distances = torch.cdist(places, places) + 9 * torch.eye(500)
     assert distances.min() > 0.5
+
+
+def test_statistics_are_of_the_frames_and_each_stream_has_its_own_once():
+    tone = np.sin(np.arange(16000, dtype=np.float32))
+    recipe = SYSTEM.recipe("ensemble", acoustic="own", encoder="npc", layer=None)
+    segments, shown, *statistics = SYSTEM.features(recipe)
+    frames = npc.feature(layer=None)(tone, 16000)
+    assert len(shown(tone, 16000)) < len(frames)
+    for feature, of in zip(statistics, (segments(tone, 16000), frames), strict=True):
+        expected = np.concatenate([of.mean(axis=0), of.std(axis=0)])
+        np.testing.assert_allclose(feature(tone, 16000)[0], expected, atol=1e-6)
+    alone = SYSTEM.recipe("ensemble", acoustic="own", encoder="none")
+    assert SYSTEM.features(alone) == (segments, segments, statistics[0])
+    members = SYSTEM.members(recipe)
+    assert SYSTEM.features(members[0]) == (segments, shown)
+    assert SYSTEM.features(members[1]) == tuple(statistics)
+    assert members[0] == SYSTEM.recipe("tuned", acoustic="own", encoder="npc", layer=None)
+
+
+def test_a_linear_classifier_begins_undecided_and_sees_every_stream():
+    network = Linear((7, 5), 3)
+    rows = [torch.randn(4, 1, 7), torch.ones(4, 1) > 0, torch.randn(4, 1, 5), torch.ones(4, 1) > 0]
+    assert not network(*rows).any()
+    network.output.weight.data.normal_()
+    expected = torch.cat([rows[0], rows[2]], dim=2)[:, 0] @ network.output.weight.T
+    torch.testing.assert_close(network(*rows), expected)
+
+
+def test_an_ensembles_posteriors_are_the_means_of_its_parts(speech):
+    X, y = speech
+    small = {"width": 16, "layers": 1, "heads": 2, "cells": 8, "epochs": 2}
+    recipe = SYSTEM.recipe("ensemble", acoustic="own", encoder="none", **small)
+    both, *parts = (
+        Estimator(SYSTEM, each, jobs=1).fit(X, y).predict_proba(X)
+        for each in (recipe, *SYSTEM.members(recipe))
+    )
+    np.testing.assert_allclose(both, np.mean(parts, axis=0), atol=1e-6)
+    assert np.abs(parts[0] - parts[1]).max() > 0.01
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ SYSTEMS = {
     "attentive-crnn": CODER | {"cells": 6},
     "attentive-crnn:tuned": CODER | {"cells": 6},
     "fusion-transformer": SMALL | FUSION,
-    "fusion-transformer:tuned": SMALL | FUSION | {"layer": None},
+    "fusion-transformer:ensemble": SMALL | FUSION | {"layer": None},
     "dual-bilstm": SMALL | {"branches": "acoustic", "cells": 8, "dense": 8, "windows": 12},
     "stser": SMALL | {"parts": "speech", "channels": 4, "cells": 8, "holdout": 0.0},
     "lld-svm": {"C": (1.0,)},

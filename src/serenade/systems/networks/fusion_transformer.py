@@ -128,6 +128,26 @@ class FusionTransformer(nn.Module):
         return masked_mean(outputs, mask)
 
 
+class Linear(nn.Module):
+    """A linear classifier of streams of one row per clip, side by side; it begins undecided.
+
+    Args:
+        widths: columns of the streams.
+        classes: how many.
+    """
+
+    def __init__(self, widths: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        self.output = nn.Linear(sum(widths), classes)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, *streams: Tensor) -> Tensor:
+        """Values `(clips, 1, dims)` and mask of each stream to logits `(clips, classes)`."""
+        logits: Tensor = self.output(torch.cat(streams[::2], dim=2)[:, 0])
+        return logits
+
+
 def positions(steps: int, dims: int) -> Tensor:
     """Sines and cosines of places at octaves (Vaswani et al. 2017, section 3.5), `(steps, dims)`.
 
