@@ -99,15 +99,6 @@ def test_a_protocol_of_unseen_speakers_is_run_once(fast):
         assert get(unseen[0].protocol, **unseen[0].plan).speaker_independent
 
 
-def test_unseen_speakers_may_have_several_seeds():
-    table = reproduce.get("cnn-transformer").tables[-1]
-    place = dataclasses.replace(table.places[0], independent_seeds=3)
-    by_paper, unseen = runs(table.rows[-1], place)
-    assert [run.seed for run in unseen] == [0, 1, 2]
-    assert [run.seed for run in by_paper] == [0, 1, 2, 3, 4]
-    assert len(runs(table.rows[-1], place, fast=True)[1]) == 1
-
-
 def test_an_unknown_paper_names_the_known():
     with pytest.raises(EvaluationError, match="choose from fusion-transformer, stser"):
         reproduce.get("tera")

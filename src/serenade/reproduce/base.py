@@ -89,8 +89,7 @@ class Place:
         protocol: the paper's.
         plan: fields of it.
         independent: fields of the protocol on unseen speakers.
-        seeds: how many, under the paper's protocol.
-        independent_seeds: how many on unseen speakers, where the paper's protocol is another.
+        seeds: how many, under the paper's protocol; under another, on unseen speakers, one.
         stands_for: the paper's corpus, where this is another one.
     """
 
@@ -100,7 +99,6 @@ class Place:
     plan: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     independent: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seeds: int = 1
-    independent_seeds: int = 1
     stands_for: str = ""
 
 
@@ -157,7 +155,7 @@ def tuned(row: Row, **changes: Any) -> Row:
 
 
 def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
-    """The runs of a row, a seed each: by the paper's protocol, and on unseen speakers.
+    """The runs of a row: by the paper's protocol, a seed each; and on unseen speakers.
 
     Where the paper's own protocol keeps speakers apart, its runs are those on unseen speakers, too.
 
@@ -176,18 +174,14 @@ def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...]
     quick = row.fast if fast else {}
     own = PROTOCOLS[place.protocol]
     plan = {**place.independent, "groups": 2} if fast else place.independent
-    unseen = tuple(
-        Run(
-            **common,
-            changes={**row.changes, **quick},
-            protocol="groups" if fast else "speaker-independent",
-            plan=plan,
-            seed=seed,
-        )
-        for seed in range(1 if fast else place.independent_seeds)
+    unseen = Run(
+        **common,
+        changes={**row.changes, **quick},
+        protocol="groups" if fast else "speaker-independent",
+        plan=plan,
     )
     if own.speaker_independent and fast:
-        return unseen, unseen
+        return (unseen,), (unseen,)
     further = {} if own.speaker_independent else row.known
     paper = tuple(
         Run(
@@ -199,7 +193,7 @@ def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...]
         )
         for seed in range(1 if fast else place.seeds)
     )
-    return paper, paper if own.speaker_independent else unseen
+    return paper, paper if own.speaker_independent else (unseen,)
 
 
 def resolved(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:

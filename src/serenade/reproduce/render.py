@@ -123,14 +123,15 @@ def _table(entries: Sequence[Entry]) -> list[str]:
     long = list(dict.fromkeys(e.reason for e in entries if len(e.reason) > _SHORT))
     for entry in entries:
         corpus = entry.corpus + (f", for {entry.stands_for}" if entry.stands_for else "")
-        ours = _over_seeds(entry.paper_protocol, entry.spread, entry.seeds)
+        ours = _value(entry.paper_protocol)
+        if entry.spread is not None:
+            ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
         if entry.speaker_dependent and entry.paper_protocol is not None:
             ours += " *speaker-dependent*"
         reason = f"note {long.index(entry.reason) + 1}" if entry.reason in long else entry.reason
         interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else reason
         cells = [entry.row, corpus, _TITLES[entry.metric], _value(entry.paper_value)]
-        unseen = entry.speaker_independent, entry.independent_spread, entry.independent_seeds
-        cells += [ours, _over_seeds(*unseen), interval]
+        cells += [ours, _value(entry.speaker_independent), interval]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     for number, reason in enumerate(long, start=1):
         lines += ["", f"Note {number}: {reason}."]
@@ -170,10 +171,6 @@ def _tests(
                 told = f"Rows against {what}, {whose} exchanged as a whole:"
                 lines += [told, "", table_of_tests(tests), ""]
     return lines
-
-
-def _over_seeds(value: float | None, spread: float | None, seeds: int) -> str:
-    return _value(value) + ("" if spread is None else f" ± {spread:.3f} ({seeds} seeds)")
 
 
 def _value(value: float | None) -> str:

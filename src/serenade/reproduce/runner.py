@@ -44,15 +44,13 @@ class Entry:
         stands_for: the paper's corpus, where this is another one.
         paper_value: what the paper prints for this corpus; None where it prints nothing.
         paper_protocol: ours by the paper's protocol, mean over seeds; None where it was not run.
-        speaker_independent: ours on unseen speakers, mean over seeds; likewise.
+        speaker_independent: ours on unseen speakers; likewise.
         low: lower end of its 95% interval, over speakers.
         high: upper end.
         paper_low: lower end of the interval under the paper's protocol.
         paper_high: upper end.
         seeds: how many, under the paper's protocol.
         spread: standard deviation over them; None of one.
-        independent_seeds: how many on unseen speakers.
-        independent_spread: standard deviation over them; None of one.
         speaker_dependent: whether the paper's protocol trains on test speakers.
         reason: why a number is lacking; empty where none is.
         fast: whether this is a quick look only, never to be quoted.
@@ -74,8 +72,6 @@ class Entry:
     paper_high: float | None = None
     seeds: int = 0
     spread: float | None = None
-    independent_seeds: int = 0
-    independent_spread: float | None = None
     speaker_dependent: bool | None = None
     reason: str = ""
     fast: bool = False
@@ -316,13 +312,13 @@ def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
     """What an entry says of the paper's protocol."""
     if not reports:
         return {}
-    mean, spread, low, high = _over_seeds(metric, reports)
+    values, low, high = _over_seeds(metric, reports)
     return {
-        "paper_protocol": mean,
+        "paper_protocol": float(np.mean(values)),
         "paper_low": low,
         "paper_high": high,
         "seeds": len(reports),
-        "spread": spread,
+        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "speaker_dependent": not all(report.speaker_independent for report in reports),
     }
 
@@ -331,23 +327,15 @@ def _unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
     """What an entry says of unseen speakers."""
     if not reports:
         return {}
-    mean, spread, low, high = _over_seeds(metric, reports)
-    return {
-        "speaker_independent": mean,
-        "low": low,
-        "high": high,
-        "independent_seeds": len(reports),
-        "independent_spread": spread,
-    }
+    values, low, high = _over_seeds(metric, reports)
+    return {"speaker_independent": float(np.mean(values)), "low": low, "high": high}
 
 
 def _over_seeds(
     metric: str, reports: Sequence[Report]
-) -> tuple[float, float | None, float | None, float | None]:
-    """A score's mean over seeds, its deviation over them, and the interval of all."""
-    values = [report.metrics[metric].value for report in reports]
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return float(np.mean(values)), spread, *pooled_interval(metric, reports)
+) -> tuple[list[float], float | None, float | None]:
+    """A score by each seed, and the interval of all."""
+    return [report.metrics[metric].value for report in reports], *pooled_interval(metric, reports)
 
 
 def pooled_interval(metric: str, reports: Sequence[Report]) -> tuple[float | None, float | None]:
