@@ -63,7 +63,8 @@ class FusionRecipe(NetworkRecipe):
         input_dropout: behind the convolutions.
         parts: the paper's `network`; a linear classifier of `statistics`, which are mean and
             standard deviation of each column over the clip's frames; or an `ensemble` of both,
-            their posteriors averaged. The latter two are ours.
+            their posteriors averaged, the linear one trained with an optimiser and learning rate
+            of its own. The latter two are ours.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"
