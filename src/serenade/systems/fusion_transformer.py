@@ -90,7 +90,11 @@ class _Stream(NamedTuple):
     frames: Feature
     feature: Feature  # what the network is shown of them
     hop: float  # seconds between its frames
-    states: int = 1  # of an encoder, side by side in a frame
+
+    @property
+    def states(self) -> int:
+        """Of an encoder, side by side in a frame; the encoder is opened to count them."""
+        return getattr(self.frames, "states", 1)
 
 
 def _streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
@@ -107,13 +111,13 @@ def _streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
 def _encoder(recipe: FusionRecipe) -> _Stream:
     if recipe.encoder == "whisper":
         whisper = WhisperStates(layer=recipe.layer)
-        return _Stream(whisper, whisper, 0.020, whisper.states)
+        return _Stream(whisper, whisper, 0.020)
     frames = SelfSupervised(recipe.encoder, recipe.layer)
     if recipe.layer is None:
         # All states of each frame would take gigabytes.
         shown = Pooled(frames, _STEP, deviation=False)
-        return _Stream(frames, shown, _STEP, frames.states)
-    return _Stream(frames, frames, 0.010, frames.states)
+        return _Stream(frames, shown, _STEP)
+    return _Stream(frames, frames, 0.010)
 
 
 def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
