@@ -144,14 +144,15 @@ class Paper:
     notes: tuple[str, ...] = ()
 
 
-def tuned(row: Row, **changes: Any) -> Row:
-    """A row of the paper as our tuned recipe fills it.
+def tuned(row: Row, recipe: str = "tuned", **changes: Any) -> Row:
+    """A row of the paper as a recipe of ours fills it.
 
     Args:
         row: the paper's.
+        recipe: its name, which the row's name begins with.
         changes: further fields of the row.
     """
-    return dataclasses.replace(row, name=f"tuned: {row.name}", recipe="tuned", **changes)
+    return dataclasses.replace(row, name=f"{recipe}: {row.name}", recipe=recipe, **changes)
 
 
 def runs(row: Row, place: Place, *, fast: bool = False) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
