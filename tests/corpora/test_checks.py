@@ -87,13 +87,13 @@ def test_counts_are_compared_over_the_labels_asked_for(tmp_path, record):
     assert messages == {
         "3 speakers where 1 are published",
         '2 files of "angry" where 1 are published',
-        '1 files of "sad" where 2 are published',
+        '1 files of "sad" where 2 are published; 1 missing',
     }
     sad = checked(INFO, tmp_path, rows, labels=["sad"])
     assert len(sad) == 1
     assert {p.message for p in found(sad, "count")} == {
-        "1 files where 2 are published",
-        '1 files of "sad" where 2 are published',
+        "1 files where 2 are published; 1 missing",
+        '1 files of "sad" where 2 are published; 1 missing',
     }
 
 

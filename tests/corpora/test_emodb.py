@@ -3,41 +3,57 @@ from __future__ import annotations
 import pytest
 
 from serenade import corpora
-from serenade.errors import CorpusError
 
-COMPLETE = ["angry", "happy", "neutral", "sad"]
+COUNTS = {
+    "angry": 127,
+    "boredom": 81,
+    "disgust": 46,
+    "fear": 69,
+    "happy": 71,
+    "neutral": 79,
+    "sad": 62,
+}
 
 
-def kinds(corpus):
-    return [problem.kind for problem in corpus.problems]
-
-
-def test_incomplete_originals_load_with_the_gaps_named(corpora_root):
+def test_the_complete_corpus_has_no_problem(corpora_root):
     corpus = corpora.open("emodb", corpora_root)
     assert corpus.root.name == "emodb"
-    assert len(corpus) == 342
+    assert len(corpus) == 535
     assert len(corpus.speakers) == 10
-    counts = corpus.table["emotion"].value_counts()
-    assert counts[COMPLETE].to_dict() == {"angry": 127, "happy": 71, "neutral": 79, "sad": 62}
-    gaps = {problem.message.split('"')[1] for problem in corpus.problems if '"' in problem.message}
-    assert gaps == {"boredom", "disgust", "fear"}
-
-
-def test_the_complete_classes_have_no_problem(corpora_root):
-    corpus = corpora.open("emodb", corpora_root / "emodb", labels=COMPLETE)
-    assert len(corpus) == 339
-    assert corpus.labels == tuple(COMPLETE)
+    assert corpus.table["emotion"].value_counts().to_dict() == COUNTS
     assert corpus.problems == ()
 
 
-def test_cut_copy_is_a_corpus_of_its_own_with_a_warning(corpora_root):
-    corpus = corpora.open("emodb-cut2s", corpora_root)
-    assert len(corpus) == 535
-    assert len(corpus.labels) == 7
-    assert kinds(corpus) == ["cut"]
-    assert "not comparable" in corpus.problems[0].message
-    as_original = corpora.open("emodb", corpora_root / "emodb-cut2s")
-    assert kinds(as_original) == ["cut"]
+def test_published_counts_are_those_of_the_corpus():
+    expected = corpora.describe("emodb").expected
+    assert (expected.files, expected.speakers) == (535, 10)
+    assert expected.per_label == COUNTS
+
+
+def test_some_emotions_of_the_complete_corpus_have_no_problem(corpora_root):
+    corpus = corpora.open("emodb", corpora_root / "emodb", labels=["angry", "sad"])
+    assert len(corpus) == 127 + 62
+    assert corpus.labels == ("angry", "sad")
+    assert corpus.problems == ()
+
+
+def test_a_folder_with_fewer_recordings_says_how_many_of_each_emotion_are_missing(tmp_path, record):
+    for name in ("03a01Fa", "08a01Fa", "03a01Wa"):
+        record(tmp_path / "wav" / f"{name}.wav")
+    corpus = corpora.open("emodb", tmp_path)
+    assert len(corpus) == 3
+    assert {problem.kind for problem in corpus.problems} == {"count"}
+    assert [problem.message for problem in corpus.problems] == [
+        "3 files where 535 are published; 532 missing",
+        "2 speakers where 10 are published; 8 missing",
+        '1 files of "angry" where 127 are published; 126 missing',
+        '0 files of "boredom" where 81 are published; 81 missing',
+        '0 files of "disgust" where 46 are published; 46 missing',
+        '0 files of "fear" where 69 are published; 69 missing',
+        '2 files of "happy" where 71 are published; 69 missing',
+        '0 files of "sad" where 62 are published; 62 missing',
+        '0 files of "neutral" where 79 are published; 79 missing',
+    ]
 
 
 def test_a_name_is_read_letter_by_letter(tmp_path, record):
@@ -60,7 +76,6 @@ def test_root_wav_folder_and_parent_are_accepted(tmp_path, record, root):
     record(tmp_path / "in" / "wav" / "03a01Fa.ogg", rate=16000)
     corpus = corpora.open("emodb", tmp_path / "in" / root)
     assert len(corpus) == 1
-    assert "cut" not in kinds(corpus)
 
 
 def test_strange_names_are_listed(tmp_path, record):
@@ -72,18 +87,3 @@ def test_strange_names_are_listed(tmp_path, record):
         f"wav/{name}.wav" for name in ("03a01F", "03a01Xa", "03a03Fa", "04a01Fa")
     )
     assert len(corpus) == 1
-
-
-def test_clips_cut_to_two_seconds_are_told_by_their_length(tmp_path, record):
-    for name in ("03a01Fa", "03a01Nc"):
-        record(tmp_path / "wav" / f"{name}.wav", seconds=2.0)
-    assert "cut" in kinds(corpora.open("emodb", tmp_path))
-    record(tmp_path / "wav" / "03a01Wa.wav", seconds=1.9)
-    with pytest.raises(CorpusError, match=r"2 of 3 clips last exactly 2\.00 s.*mixed"):
-        corpora.open("emodb", tmp_path)
-
-
-def test_originals_are_not_opened_as_the_cut_copy(tmp_path, record):
-    record(tmp_path / "wav" / "03a01Fa.wav", seconds=1.5)
-    with pytest.raises(CorpusError, match=r'not cut to 2.00 s; open them as "emodb"'):
-        corpora.open("emodb-cut2s", tmp_path)

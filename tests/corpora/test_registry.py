@@ -11,7 +11,7 @@ from serenade.corpora.base import LABELS, CorpusInfo
 from serenade.errors import CorpusError, SerenadeError
 
 REAL = (
-    *("casia", "emodb", "emodb-cut2s", "iemocap", "nemo", "paired-nemo", "paired-ravdess"),
+    *("casia", "emodb", "iemocap", "nemo", "paired-nemo", "paired-ravdess"),
     *("paired-ravdess-x4", "ravdess"),
 )
 

@@ -25,7 +25,6 @@ __all__ = ["describe", "fetch", "names", "open"]
 _MODULES = {
     "casia": "casia",
     "emodb": "emodb",
-    "emodb-cut2s": "emodb_cut2s",
     "iemocap": "iemocap",
     "nemo": "nemo",
     "paired-nemo": "paired_nemo",

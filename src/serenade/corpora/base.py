@@ -100,7 +100,7 @@ class Problem:
 
     Args:
         kind: a word to filter by: `missing`, `count`, `name`, `label`, `duplicate`, `stereo`,
-            `empty`, `unreadable`, `twice`, `excluded`, `mac`, `cut`, `row`, `time`, `speaker`,
+            `empty`, `unreadable`, `twice`, `excluded`, `mac`, `row`, `time`, `speaker`,
             `contradiction`, `text`, `paired`, `synthetic`, `warning`.
         message: what is wrong and what follows from it.
         files: every file concerned, relative to the corpus' root where it lies below it.

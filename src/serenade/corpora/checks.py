@@ -138,7 +138,7 @@ def checked(
         )
     found += _count_problems(info, table, labels)
     if info.warning:
-        found.insert(0, Problem("cut", info.warning))
+        found.insert(0, Problem("warning", info.warning))
     return Corpus(info, root, table, tuple(found))
 
 
@@ -211,10 +211,15 @@ def _count_problems(
     pairs += [("speakers", table["speaker"].nunique(), info.expected.speakers)]
     pairs += [(f'files of "{label}"', here[label], count) for label, count in wanted.items()]
     return [
-        Problem("count", f"{found} {what} where {count} are published")
+        Problem("count", f"{found} {what} where {count} are published" + _missing(found, count))
         for what, found, count in pairs
         if found != count
     ]
+
+
+def _missing(found: int, published: int) -> str:
+    """Return a clause on how many are missing; nothing where none is."""
+    return f"; {published - found} missing" if found < published else ""
 
 
 def missing(expected: Iterable[str], present: Iterable[str]) -> list[Problem]:

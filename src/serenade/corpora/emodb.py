@@ -10,17 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from serenade.corpora.base import CorpusInfo, Counts, Problem
-from serenade.corpora.checks import checked, inspect
+from serenade.corpora.checks import checked
 from serenade.corpora.files import holds, locate, relative, scan
-from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from serenade.corpora.base import Corpus
-    from serenade.corpora.checks import AudioFacts
 
 _EMOTIONS = {
     "W": "angry",  # Wut
@@ -58,11 +56,6 @@ _SENTENCES = {
 _NAME = re.compile(
     f"({'|'.join(_SPEAKERS)})({'|'.join(_SENTENCES)})([{''.join(_EMOTIONS)}])([a-z])"
 )
-_CUT_SECONDS = 2.0
-CUT_WARNING = (
-    "every clip is cut or padded to 2.00 s: numbers on it are not comparable with published "
-    "ones, and it must not be mixed with the original recordings"
-)
 
 INFO = CorpusInfo(
     name="emodb",
@@ -99,25 +92,22 @@ def load(
     *,
     labels: Sequence[str] | None = None,
     drop_duplicates: bool = False,
-    info: CorpusInfo = INFO,
 ) -> Corpus:
-    """Open EMO-DB, whole or as far as it is there.
+    """Open EMO-DB; a folder with fewer recordings is accepted, and its problems count them.
 
     Args:
         root: the folder that has `wav`, that folder, or one that contains the corpus.
-        labels: the emotions to keep, for instance those that are complete.
+        labels: the emotions to keep.
         drop_duplicates: keep the first of byte-identical recordings.
-        info: which release is meant.
 
     Returns:
         The corpus; columns `speaker`, `emotion`, `gender`, `text`, `language`, `age` (years),
         `text_code`, `version`.
 
     Raises:
-        CorpusError: no EMO-DB there, originals mixed with copies cut to 2.00 s, or originals
-            opened as the cut copy.
+        CorpusError: no EMO-DB there.
     """
-    root = locate(root, info, _fits)
+    root = locate(root, INFO, _fits)
     folder = root / "wav" if (root / "wav").is_dir() else root
     files, problems = scan(folder, root, key=lambda path: path.stem)
     rows: list[dict[str, object]] = []
@@ -130,36 +120,11 @@ def load(
     if strange:
         message = "not a name of EMO-DB (SSttEv); left out"
         problems.append(Problem("name", message, tuple(strange)))
-    facts = inspect(str(row["file"]) for row in rows)
-    cut = _is_cut(root, facts)
-    if info.warning and not cut:
-        raise CorpusError(f'{root}: these clips are not cut to 2.00 s; open them as "emodb"')
-    if cut and not info.warning:
-        problems.append(Problem("cut", CUT_WARNING))
-    return checked(
-        info, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates, facts=facts
-    )
+    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
 def _fits(folder: Path) -> bool:
     return holds(folder.glob("wav/*"), _NAME) or holds(folder.glob("*"), _NAME)
-
-
-def _is_cut(root: Path, facts: Mapping[str, AudioFacts]) -> bool:
-    """Whether these are the copies cut to 2.00 s; a mixture of both is refused.
-
-    Of the originals none lasts exactly 2.00 s, so two such clips among others are no chance.
-    """
-    usable = {file: fact for file, fact in facts.items() if not fact.trouble}
-    cut = [file for file, fact in usable.items() if fact.duration == _CUT_SECONDS]
-    if 1 < len(cut) < len(usable):
-        raise CorpusError(
-            f"{root}: {len(cut)} of {len(usable)} clips last exactly 2.00 s, such as "
-            f"{relative(cut[0], root)}: originals and cut copies are mixed, and the cutting would "
-            "give classes away; keep them in separate folders"
-        )
-    named = "emodb-cut2s" in {root.name.lower(), root.parent.name.lower()}
-    return named or (len(cut) == len(usable) > 0)
 
 
 def _parse(name: re.Match[str]) -> dict[str, object]:

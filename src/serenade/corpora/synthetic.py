@@ -93,7 +93,7 @@ def load(
     settings = Settings(speakers, sentences, repetitions, seed, sampling_rate)
     folder = folder_of(root, settings)
     rows = made(folder, settings, LABELS)
-    # `checked` would file the warning under cut clips.
+    # `checked` would file the warning under a more general kind.
     info = dataclasses.replace(
         INFO, expected=_counts(speakers, sentences * repetitions), warning=""
     )
