@@ -32,6 +32,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from serenade import audio, corpora
+from serenade.corpora.base import mark
 from serenade.evaluation.run import versions
 from serenade.evaluation.statistics import intervals, paired_permutation
 from serenade.features.acoustic import AcousticSet
@@ -145,7 +146,8 @@ def run(root: Path) -> dict[str, Any]:
         if name == "ravdess":
             result["speed"] = speed(sets, clips[:: max(1, len(clips) // TIMED_CLIPS)])
         labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
-        result["accuracy"][name] = accuracy(sets, clips, labels, speakers, folds)
+        scores = accuracy(sets, clips, labels, speakers, folds)
+        result["accuracy"][name] = {**scores, "incomplete": corpus.incomplete}
     opensmile_version = importlib.metadata.version("opensmile")
     return {**result, "versions": {**versions(), "opensmile": opensmile_version}}
 
@@ -168,7 +170,8 @@ def table(result: dict[str, Any]) -> str:
             for name in (OURS, THEIRS)
         ]
         difference = found["difference"]
-        cells = [corpus, str(found["recordings"]), str(found["speakers"]), *shown]
+        name = mark(corpus, found["incomplete"])
+        cells = [name, str(found["recordings"]), str(found["speakers"]), *shown]
         cells += [f"{difference['difference']:+.3f}", f"{difference['p']:.4f}"]
         lines.append(f"| {' | '.join(cells)} |")
     measured, dimensions = result["speed"], result["accuracy"]["ravdess"]

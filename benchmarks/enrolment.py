@@ -27,6 +27,7 @@ from kept import keep, options, stated
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from serenade import corpora, systems
+from serenade.corpora.base import mark
 from serenade.evaluation.enrolment import Condition, enrolment_trials
 from serenade.evaluation.run import versions
 from serenade.training import Estimator
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from serenade.evaluation.enrolment import Trials
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from make_bundled_model import FEW, LABELS, SOURCES, pooled
+from make_bundled_model import FEW, LABELS, SOURCES, gaps, pooled
 
 CONDITIONS = [
     Condition("none", 0),
@@ -94,7 +95,7 @@ def run(root: Path) -> dict[str, Any]:
     trials = curve("bundled", table, table["corpus"].to_numpy(dtype=str), LeaveOneGroupOut())
     for corpus in SOURCES:
         result[f"{corpus}, never heard"] = of_corpus(trials, table, corpus)
-    return {"curves": result, "versions": versions()}
+    return {"curves": result, "incomplete": gaps(root), "versions": versions()}
 
 
 def table_of(result: dict[str, Any]) -> str:
@@ -107,9 +108,10 @@ def table_of(result: dict[str, Any]) -> str:
         "p by exchanging speakers' predictions. Made by `benchmarks/enrolment.py`, which says how.",
     ]
     for name, rows in result["curves"].items():
+        corpus, comma, rest = name.partition(",")
         lines += [
             "",
-            f"## {name}",
+            f"## {mark(corpus, result['incomplete'][corpus])}{comma}{rest}",
             "",
             "| enrolled with | UA enrolled | UA ordinary | difference | p |",
             "|---|---|---|---|---|",

@@ -21,6 +21,7 @@ from kept import keep, options, stated
 
 from serenade import corpora, systems
 from serenade.audio import read
+from serenade.corpora.base import mark
 from serenade.evaluation import unweighted_accuracy
 from serenade.evaluation.protocols import SpeakerIndependent
 from serenade.evaluation.run import versions
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from serenade.systems.base import System
 
 CORPORA = {"ravdess": {"drop_duplicates": True}, "emodb": {}}
-FEW = 20  # recordings; a class with fewer is left out: three such are left in the EMO-DB originals
+FEW = 20  # recordings; a class with fewer is left out
 DRAWS = 10_000
 
 
@@ -114,8 +115,9 @@ def run(root: Path) -> dict[str, Any]:
     system = systems.get("whisper-probe")
     return {
         "corpora": {
-            name: folds_of(system, corpora.open(name, root, **facts).table)
+            name: {**folds_of(system, corpus.table), "incomplete": corpus.incomplete}
             for name, facts in CORPORA.items()
+            for corpus in [corpora.open(name, root, **facts)]
         },
         "versions": versions(),
     }
@@ -135,7 +137,10 @@ def table_of(result: dict[str, Any]) -> str:
     for name, corpus in result["corpora"].items():
         lines += [
             "",
-            f"## {name}: {corpus['recordings']} recordings, {corpus['folds']} folds",
+            (
+                f"## {mark(name, corpus['incomplete'])}: {corpus['recordings']} recordings, "
+                f"{corpus['folds']} folds"
+            ),
             "",
             "| | MB | times real time | UA | difference | agreement | mean away | largest away |",
             "|---" * 8 + "|",

@@ -32,6 +32,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 
 from serenade import corpora
+from serenade.corpora.base import mark
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised.folder import read_settings, save_untrained
 from serenade.encoders.selfsupervised.front import FrontEnd
@@ -170,7 +171,7 @@ def compare(
     facts = probed.facts(pairs_of(encoders))
     for name, (_, chosen) in fitted.items():
         facts["probes"][name] |= {"dimensions": matrices[name].shape[1], "c": chosen}
-    return probed, facts | {"heard_in_pretraining": heard}
+    return probed, facts | {"heard_in_pretraining": heard, "incomplete": corpus.incomplete}
 
 
 def pairs_of(encoders: Iterable[str]) -> list[tuple[str, str]]:
@@ -224,12 +225,14 @@ def table(result: dict[str, Any]) -> str:
                 f"{facts['device']}{loss}."
             )
     for corpus, found in result["corpora"].items():
-        lines += section(corpus, found)
+        lines += section(mark(corpus, found["incomplete"]), found)
         if found["heard_in_pretraining"]:
             names = ", ".join(found["heard_in_pretraining"])
             lines += ["", f"Heard in pre-training, without labels, by: {names}."]
     if "together" in result:
-        lines += section("All of them together", result["together"])
+        gaps = [found["incomplete"] for found in result["corpora"].values() if found["incomplete"]]
+        title = mark("All of them together", "; ".join(gaps))
+        lines += section(title, result["together"])
     return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
 

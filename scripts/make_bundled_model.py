@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from serenade import corpora, systems
+from serenade.corpora.base import mark
 from serenade.evaluation import intervals
 from serenade.training import Estimator
 from serenade.training.enrolment import EnrolledProbe
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 SOURCES = ("ravdess", "emodb", "nemo")
 LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
 CORE = LABELS[:4]
-FEW = 20  # recordings; a class with fewer says nothing about a corpus (three left in EMO-DB)
+FEW = 20  # recordings; a class with fewer says nothing about a corpus
 BUNDLED = Path(__file__).parents[1] / "src" / "serenade" / "inference" / "bundled"
 TEMPLATE = Path(__file__).with_name("bundled_model_card.md")
 
@@ -53,6 +54,11 @@ def pooled(root: Path) -> pd.DataFrame:
         )
         tables.append(table[table["emotion"].isin(LABELS)])
     return pd.concat(tables, join="inner")
+
+
+def gaps(root: Path) -> dict[str, str]:
+    """Return the label of each corpus of which recordings are missing, by its name."""
+    return {name: corpora.open(name, root).incomplete for name in SOURCES}
 
 
 def score(found: HeldOut, rows: pd.DataFrame, corpus: str, allowed: Sequence[str]) -> Interval:
@@ -78,8 +84,10 @@ def calibration_error(found: HeldOut, temperature: float, bins: int = 15) -> flo
     return float(np.sum(gaps))
 
 
-def rows_of_table(found: Mapping[str, HeldOut], rows: pd.DataFrame) -> str:
-    """The card's table of figures, Markdown; a column per name of `found`."""
+def rows_of_table(
+    found: Mapping[str, HeldOut], rows: pd.DataFrame, incomplete: Mapping[str, str]
+) -> str:
+    """Lay out the card's table of figures, Markdown; a column per name of `found`."""
     lines = [
         f"| tested on | classes | {': UA | '.join(found)}: UA |",
         "|---|---" + "|---" * len(found) + "|",
@@ -92,7 +100,8 @@ def rows_of_table(found: Mapping[str, HeldOut], rows: pd.DataFrame) -> str:
                 f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
                 for one in (score(each, rows, corpus, allowed) for each in found.values())
             ]
-            lines.append(f"| {corpus} | {len(allowed)} | {' | '.join(cells)} |")
+            name = mark(corpus, incomplete[corpus])
+            lines.append(f"| {name} | {len(allowed)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -117,7 +126,7 @@ def main() -> None:
         "the same, speakers enrolled": enrolled,
         "never heard these speakers": unseen_speaker,
     }
-    table = rows_of_table(columns, rows)
+    table = rows_of_table(columns, rows, gaps(options.root))
     print(table)
     card = TEMPLATE.read_text("utf-8").format(
         table=table,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from docs_pages import text
 from serenade import corpora, reproduce
+from serenade.corpora.base import mark
 from serenade.errors import CorpusError
 from serenade.evaluation import compare
 from serenade.evaluation.report import Report
@@ -81,12 +82,12 @@ class Results:
         where = {id(report): path for path, report in self.reports.items()}
         rows = []
         for one in sorted(mine, key=_order):
-            corpus, labels, protocol = one.where
+            corpus, labels, protocol, incomplete = one.where
             first = where[id(one.reports[0])]
             scores = (one.scores[name] for name in compare.SCORES)
             rows.append(
                 [
-                    f"[{corpus}, {len(labels)} emotions](../{self.page(first)})",
+                    f"[{mark(corpus, incomplete)}, {len(labels)} emotions](../{self.page(first)})",
                     one.name,
                     protocol,
                     *(f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]" for s in scores),

@@ -97,6 +97,15 @@ def test_counts_are_compared_over_the_labels_asked_for(tmp_path, record):
     }
 
 
+def test_a_corpus_with_fewer_recordings_than_published_is_labelled(tmp_path, record):
+    rows = [row(record(tmp_path / f"{n}.wav")) for n in "ab"]
+    assert checked(INFO, tmp_path, rows).incomplete == "incomplete Toy, 2 of 3"
+    # Whatever emotions are kept: all of "sad" are there.
+    assert checked(INFO, tmp_path, rows, labels=["sad"]).incomplete == "incomplete Toy, 2 of 3"
+    rows.append(row(record(tmp_path / "c.wav"), "angry"))
+    assert checked(INFO, tmp_path, rows, labels=["sad"]).incomplete == ""
+
+
 def test_an_unknown_label_is_refused(tmp_path, record):
     with pytest.raises(CorpusError, match="no label 'happy'; it has angry, sad"):
         checked(INFO, tmp_path, [row(record(tmp_path / "a.wav"))], labels=["happy"])

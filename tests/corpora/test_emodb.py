@@ -22,6 +22,7 @@ def test_the_complete_corpus_has_no_problem(corpora_root):
     assert len(corpus.speakers) == 10
     assert corpus.table["emotion"].value_counts().to_dict() == COUNTS
     assert corpus.problems == ()
+    assert corpus.incomplete == ""
 
 
 def test_published_counts_are_those_of_the_corpus():
@@ -42,6 +43,7 @@ def test_a_folder_with_fewer_recordings_says_how_many_of_each_emotion_are_missin
         record(tmp_path / "wav" / f"{name}.wav")
     corpus = corpora.open("emodb", tmp_path)
     assert len(corpus) == 3
+    assert corpus.incomplete == "incomplete EMO-DB, 3 of 535"
     assert {problem.kind for problem in corpus.problems} == {"count"}
     assert [problem.message for problem in corpus.problems] == [
         "3 files where 535 are published; 532 missing",

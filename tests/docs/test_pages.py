@@ -207,8 +207,8 @@ def test_the_same_run_twice_counts_once(tmp_path):
 def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
     page = results.leaderboard(found.entrants)
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
-    assert headings.index("emodb, 4 emotions: speaker-independent") < headings.index(
-        "emodb, 4 emotions: random, speaker-dependent"
+    assert headings.index("ravdess, 8 emotions: speaker-independent") < headings.index(
+        "ravdess, 8 emotions: random, speaker-dependent"
     )
     here = next(one.where for one in found.entrants if one.name == "lld-svm")
     tests = compare.compare([one for one in found.entrants if one.where == here])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zlib
 
@@ -49,6 +50,17 @@ def report_of(make_corpus):
         )
 
     return make
+
+
+def test_runs_on_an_incomplete_corpus_are_not_ranked_with_others(report_of):
+    label = "incomplete A small corpus, 120 of 200"
+    before = dataclasses.replace(report_of(0.5), incomplete=label)
+    found = compare.entrants([before, report_of(0.7)])
+    assert len(found) == 2
+    assert compare.compare(found) == []
+    page = compare.markdown(found, [])
+    assert f"## small ({label}), 3 emotions: " in page
+    assert "## small, 3 emotions: " in page
 
 
 def test_seeds_are_one_entrant(report_of):

@@ -16,9 +16,9 @@ from serenade.evaluation.figures import confusion_figure, curves_figure, draw_cu
 from serenade.evaluation.report import Report
 
 KEYS = [
-    "system", "corpus", "licence", "protocol", "speaker_independent", "seed", "versions",
-    "seconds", "folds", "metrics", "labels", "confusion", "notes", "predictions", "command",
-    "recipe", "conditions",
+    "system", "corpus", "incomplete", "licence", "protocol", "speaker_independent", "seed",
+    "versions", "seconds", "folds", "metrics", "labels", "confusion", "notes", "predictions",
+    "command", "recipe", "conditions",
 ]  # fmt: skip
 
 
@@ -45,6 +45,18 @@ def test_a_report_is_remade_from_its_json(report, tmp_path):
     assert again == report
     assert again.to_json(tmp_path / "again.json").read_bytes() == path.read_bytes()
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_report_of_an_incomplete_corpus_carries_its_label(make_corpus):
+    label = "incomplete A small corpus, 24 of 30"
+    corpus = dataclasses.replace(make_corpus(4, each=2), incomplete=label)
+    report = evaluate(_dummy, corpus, protocols.get("loso"), system="chance")
+    assert report.incomplete == label
+    assert Report.from_dict(report.to_dict()).incomplete == label
+    assert report.to_markdown().startswith(f"# chance on small ({label})\n")
+    older = report.to_dict()
+    del older["incomplete"]
+    assert Report.from_dict(older).incomplete == ""
 
 
 def test_the_json_holds_what_it_promises_and_no_more(report, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -119,6 +120,27 @@ def test_a_run_with_other_settings_is_made_again(filled):
     path.write_text(json.dumps(content), "utf-8")
     assert runner.report(run).recipe["learning_rate"] != 0.5
     assert lines[0].startswith(name)
+
+
+def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_path):
+    """Rows of a dry run carry the label; with the complete corpus at hand the run is made again."""
+    runner, _, entries, out = filled
+    shutil.copytree(out / "runs", tmp_path / "runs")
+    probe = next(e for e in entries if e.row == "probe" and e.runs and not e.reason)
+    name = probe.runs[-1]
+    run = next(run for run in all_runs(PAPER, fast=True) if run.name == name)
+    path = tmp_path / "runs" / name / "report.json"
+    label = "incomplete Synthetic, 1 of 2"
+    content = {**json.loads(path.read_text("utf-8")), "incomplete": label}
+    path.write_text(json.dumps(content), "utf-8")
+    dry = Runner(None, tmp_path, fast=True, dry=True).entries(PAPER)
+    marked = [e for e in dry if e.incomplete]
+    assert {(e.row, e.incomplete) for e in marked} == {("probe", label)}
+    page = render.markdown(PAPER, dry)
+    assert page.count(f"| probe | synthetic ({label}), for X |") == 2
+    again = Runner(runner.root, tmp_path, jobs=1, fast=True).report(run)
+    assert again.incomplete == ""
+    assert Report.from_json(path).incomplete == ""
 
 
 def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):

@@ -134,12 +134,15 @@ class Corpus:
             NaT for the file's end. Columns `speaker` and `emotion`, and where known `session`,
             `gender`, `text`, `language`, `split` and what only this corpus has.
         problems: what the checks found.
+        incomplete: label for results where recordings are missing, whatever emotions are kept,
+            such as `incomplete EMO-DB, 342 of 535`; empty where none is.
     """
 
     info: CorpusInfo
     root: Path
     table: pd.DataFrame
     problems: tuple[Problem, ...] = ()
+    incomplete: str = ""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -253,6 +256,15 @@ class Corpus:
         from serenade.corpora.exchange import from_audformat
 
         return from_audformat(database, root, table=table, columns=columns)
+
+
+def mark(name: str, incomplete: str) -> str:
+    """Append the label of an incomplete corpus, if it has one, to the corpus' name.
+
+    >>> mark("emodb", "incomplete EMO-DB, 342 of 535")
+    'emodb (incomplete EMO-DB, 342 of 535)'
+    """
+    return f"{name} ({incomplete})" if incomplete else name
 
 
 def ordered(

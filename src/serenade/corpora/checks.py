@@ -118,6 +118,7 @@ def checked(
     Raises:
         CorpusError: a label the corpus does not have, or no usable recording.
     """
+    incomplete = _label(info, len(rows))
     if labels is not None:
         require_labels(info.name, labels, info.labels)
         rows = [row for row in rows if row.get("emotion") in labels]
@@ -139,7 +140,7 @@ def checked(
     found += _count_problems(info, table, labels)
     if info.warning:
         found.insert(0, Problem("warning", info.warning))
-    return Corpus(info, root, table, tuple(found))
+    return Corpus(info, root, table, tuple(found), incomplete)
 
 
 def warned(corpus: Corpus, kind: str, warning: str) -> Corpus:
@@ -215,6 +216,13 @@ def _count_problems(
         for what, found, count in pairs
         if found != count
     ]
+
+
+def _label(info: CorpusInfo, found: int) -> str:
+    """Return the label for results on so many recordings; empty where none is missing."""
+    if info.expected is None or found >= info.expected.files:
+        return ""
+    return f"incomplete {info.title.partition(' (')[0]}, {found} of {info.expected.files}"
 
 
 def _missing(found: int, published: int) -> str:

@@ -11,6 +11,7 @@ import statistics as spread
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from serenade.corpora.base import mark
 from serenade.errors import EvaluationError
 from serenade.evaluation.report import Report
 from serenade.evaluation.statistics import holm, intervals, mcnemar, paired_permutation
@@ -62,10 +63,13 @@ class Entrant:
         return [report.metrics[score].value for report in self.reports]
 
     @property
-    def where(self) -> tuple[str, tuple[str, ...], str]:
-        """Corpus, emotions and protocol: only entrants that share them can be ranked."""
+    def where(self) -> tuple[str, tuple[str, ...], str, str]:
+        """Corpus, emotions, protocol, label of an incomplete corpus.
+
+        Only entrants that share them can be ranked.
+        """
         report = self.reports[0]
-        return report.corpus, report.labels, report.label
+        return report.corpus, report.labels, report.label, report.incomplete
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +133,7 @@ def entrants(reports: Iterable[Report]) -> list[Entrant]:
 def identity(report: Report) -> str:
     """All that tells a run from others but its seed, as JSON: what was run, on what, and how."""
     stated = [report.system, report.corpus, report.labels, report.label, _plan(report)]
-    return json.dumps([*stated, dict(report.recipe)], sort_keys=True)
+    return json.dumps([*stated, report.incomplete, dict(report.recipe)], sort_keys=True)
 
 
 def compare(found: Sequence[Entrant], against: str = "") -> list[Comparison]:
@@ -169,10 +173,10 @@ def markdown(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
     """A table for each corpus and protocol, best first, and the tests below it."""
     lines: list[str] = []
     for where in dict.fromkeys(entrant.where for entrant in found):
-        corpus, labels, protocol = where
+        corpus, labels, protocol, incomplete = where
         here = [entrant for entrant in found if entrant.where == where]
         here.sort(key=lambda entrant: -entrant.scores["ua"].value)
-        lines += [f"## {corpus}, {len(labels)} emotions: {protocol}", ""]
+        lines += [f"## {mark(corpus, incomplete)}, {len(labels)} emotions: {protocol}", ""]
         lines += ["| system | UA | 95% interval | WA | 95% interval | seeds |"]
         lines += ["|---|--:|---|--:|---|--:|"]
         for entrant in here:
@@ -216,6 +220,7 @@ def to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, 
                 "corpus": entrant.where[0],
                 "labels": list(entrant.where[1]),
                 "protocol": entrant.where[2],
+                "incomplete": entrant.where[3],
                 "seeds": [report.seed for report in entrant.reports],
                 **{
                     score: {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from serenade.corpora.base import mark
 from serenade.evaluation import groups
 from serenade.evaluation.calibration import calibration_error
 
@@ -41,7 +42,7 @@ def markdown(report: Report) -> str:
             row.append(mean)
         scores.append(row)
     lines = [
-        f"# {report.system} on {report.corpus}",
+        f"# {report.system} on {mark(report.corpus, report.incomplete)}",
         "",
         (
             f"Protocol: {report.label}; seed {report.seed}; {len(report.predictions)} "

@@ -107,6 +107,7 @@ class Report:
         recipe: the settings of the system.
         conditions: what was predicted of changed test recordings, by the name of the change: a
             label for each of `predictions`, in their order.
+        incomplete: label of a corpus of which recordings were missing; empty where none was.
         metrics: the four scores of all predictions, with intervals; made from the predictions.
         confusion: counts, rows are the reference; likewise.
     """
@@ -126,6 +127,7 @@ class Report:
     command: str = ""
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conditions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    incomplete: str = ""
     metrics: Mapping[str, Interval] = dataclasses.field(init=False)
     confusion: tuple[tuple[int, ...], ...] = dataclasses.field(init=False)
 
@@ -174,7 +176,10 @@ class Report:
         """The report as JSON data; NaN becomes None."""
         data: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("system", "corpus", "licence", "protocol", "speaker_independent", "seed")
+            for name in (
+                *("system", "corpus", "incomplete", "licence", "protocol"),
+                *("speaker_independent", "seed"),
+            )
         }
         return data | {
             "versions": dict(self.versions),
@@ -267,6 +272,7 @@ class Report:
             folds=tuple(folds),
             labels=labels,
             notes=tuple(data["notes"]),
+            incomplete=data.get("incomplete", ""),
             conditions={name: tuple(found) for name, found in data.get("conditions", {}).items()},
             predictions=predictions,
         )

@@ -158,6 +158,7 @@ def evaluate(
         command=command,
         recipe=dict(recipe or {}),
         conditions={name: tuple(found) for name, found in changed.items()},
+        incomplete=corpus.incomplete,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade import corpora
+from serenade.corpora.base import mark
 from serenade.errors import EvaluationError
 from serenade.evaluation.compare import SCORES, Entrant, compare, table_of_tests
 from serenade.evaluation.figures import draw, draw_confusion, draw_curves
@@ -122,7 +123,8 @@ def _table(entries: Sequence[Entry]) -> list[str]:
     lines = [head, "|---|---|---|--:|--:|--:|---|"]
     long = list(dict.fromkeys(e.reason for e in entries if len(e.reason) > _SHORT))
     for entry in entries:
-        corpus = entry.corpus + (f", for {entry.stands_for}" if entry.stands_for else "")
+        corpus = mark(entry.corpus, entry.incomplete)
+        corpus += f", for {entry.stands_for}" if entry.stands_for else ""
         ours = _value(entry.paper_protocol)
         if entry.spread is not None:
             ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
@@ -239,10 +241,12 @@ def bars(entries: Sequence[Entry]) -> Figure:
             limits = np.array([[_or_nan(getattr(by_row[row], e)) for row in rows] for e in ends])
             reach = np.abs(limits - np.array(values))
             axes.errorbar(values, places, xerr=reach, fmt="none", ecolor="black", elinewidth=0.6)
-    axes.set_yticks(range(len(rows)), [textwrap.fill(row, 32) for row in rows])
+    named = [f"{row} *" if by_row[row].incomplete else row for row in rows]
+    axes.set_yticks(range(len(rows)), [textwrap.fill(row, 32) for row in named])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"{_TITLES[entries[0].metric]} on {entries[0].corpus}")
+    gaps = "; ".join(dict.fromkeys(f"* {e.incomplete}" for e in entries if e.incomplete))
+    axes.set_xlabel(f"{_TITLES[entries[0].metric]} on {mark(entries[0].corpus, gaps)}")
     figure.legend(frameon=False, loc="outside lower center", ncols=len(kinds))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -52,6 +52,7 @@ class Entry:
         seeds: how many, under the paper's protocol.
         spread: standard deviation over them; None of one.
         speaker_dependent: whether the paper's protocol trains on test speakers.
+        incomplete: label of a corpus of which recordings were missing; empty where none was.
         reason: why a number is lacking; empty where none is.
         fast: whether this is a quick look only, never to be quoted.
         runs: names of the runs behind it.
@@ -73,6 +74,7 @@ class Entry:
     seeds: int = 0
     spread: float | None = None
     speaker_dependent: bool | None = None
+    incomplete: str = ""
     reason: str = ""
     fast: bool = False
     runs: tuple[str, ...] = ()
@@ -135,7 +137,9 @@ class Runner:
     def report(self, run: Run) -> Report:
         """The report of a run: the one that is kept, or a new one.
 
-        One that was made with other settings, which the recipe of this name had then, is not kept.
+        One that was made with other settings, which the recipe of this name had then, is not kept;
+        nor is one on a corpus that was less complete than it is here. A dry run keeps the latter,
+        and its rows carry the corpus' label.
 
         Raises:
             SerenadeError: it cannot be run here; the message says why.
@@ -202,7 +206,17 @@ class Runner:
         # A field that came later had its default, which changes nothing.
         before = {**_stated(run, type(recipe)()), **report.recipe}
         now = _stated(run, recipe)
-        return report if all(before[field] == value for field, value in now.items()) else None
+        same = all(before[field] == value for field, value in now.items())
+        return report if same and not self._outgrown(run, report) else None
+
+    def _outgrown(self, run: Run, report: Report) -> bool:
+        """Return whether a run lacked recordings that the corpus here may have."""
+        if self.dry or not report.incomplete:
+            return False
+        try:
+            return self._corpus(run).incomplete != report.incomplete
+        except SerenadeError:
+            return False  # a corpus that is not here cannot replace the run
 
     def _evaluated(self, run: Run) -> Report:
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
@@ -278,10 +292,12 @@ class Runner:
         ours, other = self._reports(unseen)
         reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
         names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
+        gaps = dict.fromkeys(r.incomplete for r in (*papers, *ours) if r.incomplete)
         return [
             dataclasses.replace(
                 entry,
                 reason=reasons,
+                incomplete="; ".join(gaps),
                 runs=names,
                 **_by_paper(entry.metric, papers),
                 **_unseen(entry.metric, ours),
