@@ -2,8 +2,8 @@
 
     python benchmarks/precision.py --root CORPORA --output docs/benchmarks/precision.json
 
-`whisper-probe` with its default recipe on RAVDESS (8 classes, six groups of four speakers) and the
-EMO-DB originals (4 classes, leave one speaker out). In each fold the system is fitted on the other
+`whisper-probe` with its default recipe on RAVDESS (8 classes, six groups of four speakers) and
+EMO-DB (7 classes, leave one speaker out). In each fold the system is fitted on the other
 speakers, written as a model folder, exported in each precision, loaded back and run on the unseen
 speakers. Scores are of all folds' predictions together; the interval of a difference in UA is
 bootstrapped over speakers, the same draws for both precisions. Speed is that of one thread, the
