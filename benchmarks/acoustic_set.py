@@ -32,10 +32,10 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from serenade import audio, corpora
-from serenade.corpora.base import mark
-from serenade.evaluation.run import versions
-from serenade.evaluation.statistics import intervals, paired_permutation
-from serenade.features.acoustic import AcousticSet
+from serenade.corpora._corpus import mark_incomplete
+from serenade.evaluation import compute_intervals, paired_permutation
+from serenade.evaluation._evaluate import versions
+from serenade.features import AcousticSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ def accuracy(
     for name, extract in sets.items():
         values = np.array([extract(clip) for clip in clips])
         predictions[name], chosen = predict(values, labels, speakers, folds)
-        interval = intervals(labels, predictions[name], speakers, scores=("ua",))["ua"]
+        interval = compute_intervals(labels, predictions[name], speakers, scores=("ua",))["ua"]
         result[name] = {"dimensions": values.shape[1], "c": chosen, **dataclasses.asdict(interval)}
     test = paired_permutation(labels, predictions[OURS], predictions[THEIRS], speakers)
     return {**result, "difference": test._asdict()}
@@ -170,7 +170,7 @@ def table(result: dict[str, Any]) -> str:
             for name in (OURS, THEIRS)
         ]
         difference = found["difference"]
-        name = mark(corpus, found["incomplete"])
+        name = mark_incomplete(corpus, found["incomplete"])
         cells = [name, str(found["recordings"]), str(found["speakers"]), *shown]
         cells += [f"{difference['difference']:+.3f}", f"{difference['p']:.4f}"]
         lines.append(f"| {' | '.join(cells)} |")

@@ -27,15 +27,15 @@ from kept import keep, options, stated
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from serenade import corpora, systems
-from serenade.corpora.base import mark
-from serenade.evaluation.enrolment import Condition, enrolment_trials
-from serenade.evaluation.run import versions
+from serenade.corpora._corpus import mark_incomplete
+from serenade.evaluation._enrolment_trials import Condition, enrolment_trials
+from serenade.evaluation._evaluate import versions
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from serenade.evaluation.enrolment import Trials
+    from serenade.evaluation._enrolment_trials import Trials
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from make_bundled_model import FEW, LABELS, SOURCES, gaps, pooled
@@ -111,7 +111,7 @@ def table_of(result: dict[str, Any]) -> str:
         corpus, comma, rest = name.partition(",")
         lines += [
             "",
-            f"## {mark(corpus, result['incomplete'][corpus])}{comma}{rest}",
+            f"## {mark_incomplete(corpus, result['incomplete'][corpus])}{comma}{rest}",
             "",
             "| enrolled with | UA enrolled | UA ordinary | difference | p |",
             "|---|---|---|---|---|",

@@ -28,7 +28,7 @@ from fuzzing.targets import TARGETS
 from fuzzing.workers import MEGABYTES, PER_HOUR, SECONDS, Verdict, judge
 from kept import keep
 
-from serenade.evaluation.run import versions
+from serenade.evaluation._evaluate import versions
 
 
 def run(

@@ -25,9 +25,9 @@ import soundfile
 from kept import keep, options
 
 from serenade import corpora
-from serenade.evaluation.run import versions
+from serenade.evaluation._evaluate import versions
+from serenade.extraction import write_shards
 from serenade.features import MFCC40, Segment
-from serenade.features.shards import write_shards
 
 CLIPS = 48
 STEP = 5.0  # hours between the points that are told

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.audio import frame_power, read
+from serenade.audio import compute_frame_power, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def speech_of(file: str) -> NDArray[np.float32]:
     A sound is what lies less than 38 dB below the loud frames, and 6 dB above the quiet ones.
     """
     signal = read(file, sampling_rate=RATE).signal
-    power = frame_power(signal, RATE)
+    power = compute_frame_power(signal, RATE)
     floor = max(np.percentile(power, 95) * 10**-3.8, np.percentile(power, 5) * 10**0.6)
     loud = np.flatnonzero(power > floor)
     part = signal[max(0, loud[0] * 160 - 160) : loud[-1] * 160 + 560]

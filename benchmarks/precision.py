@@ -20,24 +20,24 @@ import numpy as np
 from kept import keep, options, stated
 
 from serenade import corpora, systems
+from serenade._progress import show_progress
 from serenade.audio import read
-from serenade.corpora.base import mark
+from serenade.corpora import mark_incomplete
 from serenade.evaluation import unweighted_accuracy
-from serenade.evaluation.protocols import SpeakerIndependent
-from serenade.evaluation.run import versions
-from serenade.features.extraction import segments_of
-from serenade.inference import Model
-from serenade.inference.compared import chosen, judge
-from serenade.inference.precision import PRECISIONS, export, size
-from serenade.progress import progress
+from serenade.evaluation._evaluate import versions
+from serenade.extraction import list_segments
+from serenade.inference import Model, convert_precision, measure_size
+from serenade.inference._comparison import choose_labels, predict_in_turn
+from serenade.inference._precision import PRECISIONS
+from serenade.protocols._protocols import SpeakerIndependent
 from serenade.training import Estimator
-from serenade.training.export import save
+from serenade.training._write_model import write_model
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from serenade.systems.base import System
+    from serenade.systems import System
 
 CORPORA = {"ravdess": {"drop_duplicates": True}, "emodb": {}}
 FEW = 20  # recordings; a class with fewer is left out
@@ -53,21 +53,21 @@ def folds_of(system: System, table: pd.DataFrame) -> dict[str, Any]:
     folds = SpeakerIndependent().split(table)
     found: dict[str, list[Any]] = {name: [] for name in PRECISIONS}
     tested, sizes = [], {}
-    for fold in progress(folds, len(folds), "folds"):
+    for fold in show_progress(folds, len(folds), "folds"):
         estimator.fit(X.iloc[fold.train], y[fold.train])
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch)
-            save(estimator, root / "trained", card="")
+            write_model(estimator, root / "trained", card="")
             for name in PRECISIONS:
-                export(root / "trained", root / name, name)
+                convert_precision(root / "trained", root / name, name)
             models = {name: Model.load(root / name) for name in PRECISIONS}
-            sizes = {name: size(root / name) for name in PRECISIONS}
+            sizes = {name: measure_size(root / name) for name in PRECISIONS}
             labels = models["fp32"].labels
             recordings = (
                 read(part.file, sampling_rate=system.sampling_rate, start=part.start, end=part.end)
-                for part in segments_of(X.iloc[fold.test].index)
+                for part in list_segments(X.iloc[fold.test].index)
             )
-            for name, judged in judge(models, recordings).items():
+            for name, judged in predict_in_turn(models, recordings).items():
                 found[name].append(judged)
         tested.extend(fold.test)
     reference, speakers = y[tested], X["speaker"].to_numpy(dtype=str)[tested]
@@ -75,7 +75,7 @@ def folds_of(system: System, table: pd.DataFrame) -> dict[str, Any]:
         name: np.concatenate([judged.posteriors for judged in parts])
         for name, parts in found.items()
     }
-    predicted = {name: chosen(each, labels, list(y)) for name, each in posteriors.items()}
+    predicted = {name: choose_labels(each, labels, list(y)) for name, each in posteriors.items()}
     rows = {}
     for name, parts in found.items():
         away = np.abs(posteriors[name] - posteriors["fp32"])
@@ -138,7 +138,8 @@ def table_of(result: dict[str, Any]) -> str:
         lines += [
             "",
             (
-                f"## {mark(name, corpus['incomplete'])}: {corpus['recordings']} recordings, "
+                f"## {mark_incomplete(name, corpus['incomplete'])}: "
+                f"{corpus['recordings']} recordings, "
                 f"{corpus['folds']} folds"
             ),
             "",

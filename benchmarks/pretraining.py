@@ -32,25 +32,24 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 
 from serenade import corpora
-from serenade.corpora.base import mark
+from serenade.corpora import mark_incomplete
 from serenade.encoders.selfsupervised import SelfSupervised
-from serenade.encoders.selfsupervised.folder import read_settings, save_untrained
-from serenade.encoders.selfsupervised.front import FrontEnd
-from serenade.encoders.selfsupervised.source import locate
-from serenade.evaluation.run import versions
-from serenade.evaluation.statistics import holm, intervals, paired_permutation
-from serenade.features.extraction import extract, segments_of
-from serenade.features.opensmile import OpenSmile
-from serenade.features.pooled import Pooled
+from serenade.encoders.selfsupervised._encoder_folder import read_encoder_settings, save_untrained
+from serenade.encoders.selfsupervised._front_end import FrontEnd
+from serenade.encoders.selfsupervised._weights_location import locate_weights
+from serenade.evaluation import compute_intervals, holm, paired_permutation
+from serenade.evaluation._evaluate import versions
+from serenade.extraction import extract, list_segments
+from serenade.features import OpenSmile, Pooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from serenade.corpora.base import Corpus
-    from serenade.features.base import Feature
-    from serenade.features.extraction import Segment
+    from serenade.corpora import Corpus
+    from serenade.extraction import Segment
+    from serenade.features import Feature
 
 GRID = {"C": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]}
 LOG_MEL = "log-mel"
@@ -90,7 +89,7 @@ def rows_of(
 ) -> dict[str, NDArray[np.float32]]:
     """An encoder's recordings by what was taken of it: all states, the last."""
     found = rows(segments, SelfSupervised(str(folder), layer=None), jobs)
-    width = read_settings(folder).network.width
+    width = read_encoder_settings(folder).network.width
     last = [part[:, -width:] for part in np.split(found, 2, axis=1)]
     return dict(zip(TAKEN, (found, np.concatenate(last, axis=1)), strict=True))
 
@@ -126,7 +125,7 @@ class Probed:
         ]
         adjusted = holm([test.p for test in tests])
         scores = {
-            name: intervals(self.labels, predicted, self.speakers, scores=("ua",))["ua"]
+            name: compute_intervals(self.labels, predicted, self.speakers, scores=("ua",))["ua"]
             for name, predicted in self.predictions.items()
         }
         return {
@@ -145,7 +144,7 @@ def compare(
     corpus: Corpus, encoders: dict[str, Path], seed: int, jobs: int | None
 ) -> tuple[Probed, dict[str, Any]]:
     """Every probe of one corpus, and the differences to what is compared with."""
-    segments = segments_of(corpus.table.index)
+    segments = list_segments(corpus.table.index)
     labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
     matrices = {
         LOG_MEL: rows(segments, FrontEnd(cmvn=False), jobs),
@@ -155,7 +154,7 @@ def compare(
     heard = []
     for name, folder in encoders.items():
         with tempfile.TemporaryDirectory() as place:
-            save_untrained(Path(place), read_settings(folder), seed)
+            save_untrained(Path(place), read_encoder_settings(folder), seed)
             random = rows_of(Path(place), segments, jobs)
         trained = rows_of(folder, segments, jobs)
         for taken in trained:
@@ -225,13 +224,13 @@ def table(result: dict[str, Any]) -> str:
                 f"{facts['device']}{loss}."
             )
     for corpus, found in result["corpora"].items():
-        lines += section(mark(corpus, found["incomplete"]), found)
+        lines += section(mark_incomplete(corpus, found["incomplete"]), found)
         if found["heard_in_pretraining"]:
             names = ", ".join(found["heard_in_pretraining"])
             lines += ["", f"Heard in pre-training, without labels, by: {names}."]
     if "together" in result:
         gaps = [found["incomplete"] for found in result["corpora"].values() if found["incomplete"]]
-        title = mark("All of them together", "; ".join(gaps))
+        title = mark_incomplete("All of them together", "; ".join(gaps))
         lines += section(title, result["together"])
     return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
 
@@ -265,7 +264,11 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, help="name; may be repeated")
     parser.add_argument("--labels", help="emotions to keep, A,B,…")
     parser.add_argument(
-        "--encoder", type=locate, action="append", required=True, help="folder, or a shipped name"
+        "--encoder",
+        type=locate_weights,
+        action="append",
+        required=True,
+        help="folder, or a shipped name",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the untrained weights")
     parser.add_argument("--jobs", type=int, help="processes; by default one per core")

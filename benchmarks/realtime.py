@@ -34,10 +34,10 @@ import transformers
 from kept import keep, stated
 from torch.nn.utils import parametrize
 
-from serenade.audio import active_part, read
-from serenade.evaluation.run import versions
+from serenade.audio import find_active_part, read
+from serenade.evaluation._evaluate import versions
 from serenade.inference import Model
-from serenade.inference.threads import side_by_side
+from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ SUBJECT = "the bundled model"
 def signals(seconds: float, count: int) -> list[NDArray[np.float32]]:
     """Speech without silence at its ends, at several levels, each exactly so long."""
     speech = read(EXAMPLE, sampling_rate=RATE).signal
-    speech = speech[active_part(speech, RATE)]
+    speech = speech[find_active_part(speech, RATE)]
     size = round(seconds * RATE)
     looped = np.resize(speech, size + 1000 * count)
     return [looped[1000 * row :][:size].copy() for row in range(count)]
@@ -133,7 +133,7 @@ def measured(
             for name, ways in contenders.items():
                 for way, call in ways.items():
                     begun = np.array([time.perf_counter(), time.process_time()])
-                    for _ in side_by_side(call, given, cores if way == EACH else 1):
+                    for _ in map_in_threads(call, given, cores if way == EACH else 1):
                         pass
                     spent = np.array([time.perf_counter(), time.process_time()]) - begun
                     if turn:

@@ -32,7 +32,7 @@ from kept import keep
 
 import serenade
 from serenade.audio import read
-from serenade.inference.threads import side_by_side
+from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ def _offline(clips: Sequence[bytes], seconds: float) -> float:
         endless = itertools.takewhile(
             lambda _: time.perf_counter() - start < seconds, itertools.cycle(paths)
         )
-        done = sum(1 for _ in side_by_side(model.predict, endless, os.cpu_count() or 1))
+        done = sum(1 for _ in map_in_threads(model.predict, endless, os.cpu_count() or 1))
         return done / (time.perf_counter() - start)
 
 

@@ -29,26 +29,21 @@ import numpy as np
 from kept import keep, options, stated
 
 from serenade import corpora
-from serenade.corpora.words import read_words, write_words
-from serenade.encoders.alignment import align
-from serenade.encoders.asr import Transcriber, Transcript
-from serenade.encoders.selfsupervised.record import Watch
-from serenade.encoders.speech2vec.material import gather
-from serenade.encoders.speech2vec.model import save, word_vectors
-from serenade.encoders.speech2vec.network import build, encode
-from serenade.encoders.speech2vec.settings import Settings
-from serenade.encoders.speech2vec.training import train
-from serenade.encoders.transcripts import transcribe
-from serenade.evaluation.run import versions
-from serenade.features.extraction import Segment
+from serenade.corpora import read_words, write_words
+from serenade.encoders import Speech2VecSettings, build_speech2vec, encode_words
+from serenade.encoders.speech2vec._vectors import average_instances, save_speech2vec
+from serenade.evaluation._evaluate import versions
+from serenade.extraction import Segment
+from serenade.pretraining import Watch, gather_spoken_words, train_speech2vec
+from serenade.transcription import Transcriber, Transcript, align, transcribe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from serenade.corpora.words import Interval
-    from serenade.encoders.speech2vec.material import Material
+    from serenade.corpora import WordInterval
+    from serenade.pretraining._spoken_words import Material
 
     Encoder = Callable[[Sequence[NDArray[np.float32]]], NDArray[np.float32]]
     Part = tuple[list[NDArray[np.float32]], NDArray[np.str_], NDArray[np.str_]]
@@ -80,7 +75,7 @@ def recognised(files: Sequence[str], path: Path) -> dict[str, str]:
         return {row["file"]: row["text"] for row in csv.DictReader(table)}
 
 
-def aligned(texts: Mapping[str, str], path: Path) -> dict[str, tuple[Interval, ...]]:
+def aligned(texts: Mapping[str, str], path: Path) -> dict[str, tuple[WordInterval, ...]]:
     """When the words of recordings are said; kept in a table."""
     if not path.is_file():
         files, said = list(texts), list(texts.values())
@@ -182,7 +177,7 @@ class Told(Watch):
         print(json.dumps(point), file=sys.stderr, flush=True)
 
 
-def run(root: Path, work: Path, settings: Settings) -> dict[str, Any]:
+def run(root: Path, work: Path, settings: Speech2VecSettings) -> dict[str, Any]:
     """The whole benchmark, as it is written to JSON."""
     work.mkdir(parents=True, exist_ok=True)
     table = corpora.open("ravdess", root).table
@@ -193,17 +188,24 @@ def run(root: Path, work: Path, settings: Settings) -> dict[str, Any]:
     spoken |= aligned(recognised(prompts, work / "prompts.csv"), work / "prompts-words.csv")
     aside = set(np.random.default_rng(0).permutation(prompts)[: len(prompts) // 5].tolist())
     held = {file for file in spoken if file in aside or str(actor.get(file))[-2:] in UNSEEN}
-    heard, _ = gather({f: w for f, w in spoken.items() if f not in held}, settings, jobs=1)
-    unheard, _ = gather({f: w for f, w in spoken.items() if f in held}, settings, jobs=1)
+    heard, _ = gather_spoken_words(
+        {f: w for f, w in spoken.items() if f not in held}, settings, jobs=1
+    )
+    unheard, _ = gather_spoken_words(
+        {f: w for f, w in spoken.items() if f in held}, settings, jobs=1
+    )
 
-    network, history = train(
+    network, history = train_speech2vec(
         settings, heard, checkpoint=work / "speech2vec.pt", watch=Told(), every=1
     )
-    save(network, settings, work / "speech2vec.safetensors")
-    others = [build(Settings(size=settings.size, seed=seed)) for seed in range(UNTRAINED)]
+    save_speech2vec(network, settings, work / "speech2vec.safetensors")
+    others = [
+        build_speech2vec(Speech2VecSettings(size=settings.size, seed=seed))
+        for seed in range(UNTRAINED)
+    ]
     encoders: list[list[Encoder]] = [
-        [lambda matrices: encode(network, matrices)],
-        [lambda matrices, other=other: encode(other, matrices) for other in others],
+        [lambda matrices: encode_words(network, matrices)],
+        [lambda matrices, other=other: encode_words(other, matrices) for other in others],
         [lambda matrices: np.stack([matrix.mean(axis=0) for matrix in matrices])],
     ]
     ways = dict(zip(WAYS, encoders, strict=True))
@@ -215,7 +217,7 @@ def run(root: Path, work: Path, settings: Settings) -> dict[str, Any]:
         )
         for centred in (False, True)
     ]
-    lexicon = word_vectors(heard.words, encode(network, heard.matrices))
+    lexicon = average_instances(heard.words, encode_words(network, heard.matrices))
     asked = [word for word in ("five", "conference", "message", "please") if word in lexicon]
     return {
         "results": results,
@@ -279,7 +281,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--size", type=int, default=50)
     arguments = parser.parse_args()
-    settings = Settings(epochs=arguments.epochs, size=arguments.size, held_out=0.0)
+    settings = Speech2VecSettings(epochs=arguments.epochs, size=arguments.size, held_out=0.0)
     result = run(arguments.root, arguments.work, settings)
     keep(result, table_of, arguments.output)
 

@@ -25,8 +25,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
 from serenade import systems
-from serenade.evaluation.run import versions
-from serenade.inference.windows import Look, Windows
+from serenade.evaluation._evaluate import versions
+from serenade.inference._windows import Look, Windows
 from serenade.training import Estimator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))

@@ -19,9 +19,9 @@ from joined import LEVEL, NOISES, RATE, join
 from kept import keep, options, stated
 
 from serenade import corpora
-from serenade.corpora.base import mark
-from serenade.encoders.voice import FRAME, VoiceActivity
-from serenade.evaluation.run import versions
+from serenade.corpora._corpus import mark_incomplete
+from serenade.evaluation._evaluate import versions
+from serenade.voice_activity import DETECTOR_FRAME, VoiceActivity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,10 +45,15 @@ def silero(signal: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def bands(signal: NDArray[np.float32]) -> NDArray[np.float64]:
     """Power of 16 mel bands from 150 to 5000 Hz, over two frames, `(frames, 16)`."""
-    padded = np.concatenate([np.zeros(FRAME, np.float32), signal[: signal.size // FRAME * FRAME]])
-    rows = np.lib.stride_tricks.sliding_window_view(padded, 2 * FRAME)[::FRAME]
-    power = np.abs(np.fft.rfft(rows * np.hanning(2 * FRAME))) ** 2
-    frequency = np.fft.rfftfreq(2 * FRAME, 1 / RATE)
+    padded = np.concatenate(
+        [
+            np.zeros(DETECTOR_FRAME, np.float32),
+            signal[: signal.size // DETECTOR_FRAME * DETECTOR_FRAME],
+        ]
+    )
+    rows = np.lib.stride_tricks.sliding_window_view(padded, 2 * DETECTOR_FRAME)[::DETECTOR_FRAME]
+    power = np.abs(np.fft.rfft(rows * np.hanning(2 * DETECTOR_FRAME))) ** 2
+    frequency = np.fft.rfftfreq(2 * DETECTOR_FRAME, 1 / RATE)
     low, high = (2595 * np.log10(1 + f / 700) for f in (150, 5000))
     edges = 700 * (10 ** (np.linspace(low, high, 17) / 2595) - 1)
     return np.stack(
@@ -110,8 +115,10 @@ def material(
         table = table[table["speaker"].isin(sorted(table["speaker"].unique())[half::2])]
     files = rng.permutation(table.index.get_level_values("file").to_numpy(dtype=str))[:CLIPS]
     made = join(files.tolist(), (0.4, 3.0), rng, gain=6.0)
-    count = made.signal.size // FRAME
-    truth = (made.clip[: count * FRAME] >= 0).reshape(count, FRAME).mean(axis=1) > 0.5
+    count = made.signal.size // DETECTOR_FRAME
+    truth = (made.clip[: count * DETECTOR_FRAME] >= 0).reshape(count, DETECTOR_FRAME).mean(
+        axis=1
+    ) > 0.5
     power = np.sqrt(np.mean(made.signal[made.clip >= 0] ** 2))
     result = {}
     for kind, ratio in itertools.product(NOISES, RATIOS):
@@ -183,7 +190,7 @@ def table(result: dict[str, Any]) -> str:
             mine = [row for row in rows if row[column] == value]
             shown = [f"{np.mean([row[key] for row in mine]):.3f}" for key in ("silero", "ours")]
             name = f"{value} dB" if column == "ratio" else value
-            name = mark(name, result["incomplete"].get(value, ""))
+            name = mark_incomplete(name, result["incomplete"].get(value, ""))
             lines.append(f"| {name} | {' | '.join(shown)} |")
     overall = [f"{np.mean([row[key] for row in rows]):.3f}" for key in ("silero", "ours")]
     on, _, before, pause = result["settings"]["silero"][1]

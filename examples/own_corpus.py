@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from serenade.corpora.base import CorpusInfo, Counts, Problem
-from serenade.corpora.checks import checked
+from serenade.corpora import CorpusInfo, Counts, Problem, check_corpus
 from serenade.errors import CorpusError
 
 EMOTIONS = {"wut": "angry", "freude": "happy", "ruhe": "neutral", "trauer": "sad"}
@@ -42,4 +41,6 @@ def load(root, *, labels=None, drop_duplicates=False):
         else:
             strange.append(str(path))
     problems = [Problem("name", "not in the list; left out", tuple(strange))] if strange else []
-    return checked(INFO, Path(root), rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+    return check_corpus(
+        INFO, Path(root), rows, problems, labels=labels, drop_duplicates=drop_duplicates
+    )

@@ -13,9 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
 from serenade.audio import WhiteNoise
-from serenade.features import LogMel
-from serenade.features.base import Feature
-from serenade.systems.base import System
+from serenade.features import Feature, LogMel
+from serenade.systems import System
 
 
 @dataclasses.dataclass(frozen=True)

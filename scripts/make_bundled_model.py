@@ -22,12 +22,11 @@ import numpy as np
 import pandas as pd
 
 from serenade import corpora, systems
-from serenade.corpora.base import mark
-from serenade.evaluation import intervals
-from serenade.training import Estimator
-from serenade.training.enrolment import EnrolledProbe
-from serenade.training.export import save
-from serenade.training.fit import HeldOut, held_out
+from serenade.corpora._corpus import mark_incomplete
+from serenade.evaluation import compute_intervals
+from serenade.training import EnrolledProbe, Estimator
+from serenade.training._fit import HeldOut, predict_held_out
+from serenade.training._write_model import write_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +66,7 @@ def score(found: HeldOut, rows: pd.DataFrame, corpus: str, allowed: Sequence[str
     columns = [found.classes.index(label) for label in allowed]
     chosen = np.array(allowed)[found.probabilities[np.ix_(mine, columns)].argmax(axis=1)]
     speakers = rows["speaker"].to_numpy()[mine]
-    return intervals(found.reference[mine], chosen, speakers, labels=allowed)["ua"]
+    return compute_intervals(found.reference[mine], chosen, speakers, labels=allowed)["ua"]
 
 
 def calibration_error(found: HeldOut, temperature: float, bins: int = 15) -> float:
@@ -100,7 +99,7 @@ def rows_of_table(
                 f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
                 for one in (score(each, rows, corpus, allowed) for each in found.values())
             ]
-            name = mark(corpus, incomplete[corpus])
+            name = mark_incomplete(corpus, incomplete[corpus])
             lines.append(f"| {name} | {len(allowed)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -116,11 +115,11 @@ def main() -> None:
     corpora_of_rows = rows["corpus"].to_numpy(dtype=str)
     system = systems.get("whisper-probe")
     estimator = Estimator(system, system.recipe("bundled"))
-    unseen_corpus = held_out(estimator, X, y, groups=corpora_of_rows)
-    unseen_speaker = held_out(estimator, X, y)
+    unseen_corpus = predict_held_out(estimator, X, y, groups=corpora_of_rows)
+    unseen_speaker = predict_held_out(estimator, X, y)
     # Users' recordings are of corpora the model never heard: that is what it is calibrated on.
     temperature = unseen_corpus.temperature()
-    enrolled = held_out(EnrolledProbe(estimator), X, y, corpora_of_rows)
+    enrolled = predict_held_out(EnrolledProbe(estimator), X, y, corpora_of_rows)
     columns = {
         "never heard this corpus": unseen_corpus,
         "the same, speakers enrolled": enrolled,
@@ -131,7 +130,7 @@ def main() -> None:
     print(table)
     card = TEMPLATE.read_text("utf-8").format(
         table=table,
-        emodb=mark("EMO-DB without boredom", incomplete["emodb"]),
+        emodb=mark_incomplete("EMO-DB without boredom", incomplete["emodb"]),
         recordings=len(rows),
         speakers=rows["speaker"].nunique(),
         temperature=temperature,
@@ -141,7 +140,7 @@ def main() -> None:
     estimator.fit(X, y)
     probe = EnrolledProbe(estimator).fit(X, y)
     facts = {"trained_on": list(SOURCES), "recordings": len(rows), "licence": "CC-BY-NC-SA-4.0"}
-    save(
+    write_model(
         estimator,
         options.out,
         card=card,

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from docs_pages import api, corpora, results, systems
 
-from serenade import reproduce
+from serenade import papers
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,7 +55,7 @@ def make(out: Path, root: Path = ROOT) -> Path:
         path = pages / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    drawn = [found.figures(name) for name in reproduce.names()]
+    drawn = [found.figures(name) for name in papers.names()]
     for name, picture in collections.ChainMap(found.pictures(), *drawn).items():
         shutil.copy(picture, pages / name)
     settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))

@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from serenade import corpora, extensions, systems
+from serenade import _extensions, corpora, systems
 from serenade.errors import CorpusError, SerenadeError
-from serenade.features.base import Feature
+from serenade.features import Feature
 
 SYSTEM = """
-from serenade.systems.base import System
+from serenade.systems._system import System
 import dataclasses
 @dataclasses.dataclass(frozen=True)
 class R:
@@ -100,7 +100,7 @@ def test_names_unknown_tell_of_files():
 
 def test_a_corpus_needs_both_parts(write):
     info = (
-        "from serenade.corpora.base import CorpusInfo\n"
+        "from serenade.corpora._corpus import CorpusInfo\n"
         "INFO = CorpusInfo('own', 'Own', 'mine', 'none', '', ('en',), ('sad',))\n"
     )
     path = write(info, "own_half_of_test.py")
@@ -113,12 +113,12 @@ def test_a_corpus_needs_both_parts(write):
 
 def test_a_changed_file_is_another_feature(write):
     text = (
-        "import dataclasses\nfrom serenade.features.base import Feature\n"
+        "import dataclasses\nfrom serenade.features._feature import Feature\n"
         "@dataclasses.dataclass(frozen=True)\nclass Own(Feature):\n"
         "    names = ('a',)\n    def __call__(self, signal, sampling_rate): return signal\n"
     )
     path = write(text)
-    own = extensions.attribute(path, "Own", type, "class Own(Feature): ...")
+    own = _extensions.load_attribute(path, "Own", type, "class Own(Feature): ...")
     before = own().identity()
     assert issubclass(own, Feature)
     assert before == own().identity()

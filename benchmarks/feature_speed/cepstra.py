@@ -8,9 +8,7 @@ import numpy as np
 
 from feature_speed.model import Comparison, Peer, Side, equal, library, transposed
 from feature_speed.setting import Setting, torch_log_mel
-from serenade.features.fbank import kaldi_fbank
-from serenade.features.mel import mel_bank
-from serenade.features.mfcc import dct_matrix, mfcc
+from serenade.features import dct_matrix, kaldi_fbank, mel_bank, mfcc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,14 +19,20 @@ from feature_speed.model import (
     same_pitch,
     transposed,
 )
-from serenade.features import compiled, spectral
-from serenade.features.acoustic import AcousticSet
-from serenade.features.chroma import chroma
-from serenade.features.pitch import Pitch
-from serenade.features.short_term import short_term_features
-from serenade.features.spectrum import Spectrum
-from serenade.features.stft import Framing
-from serenade.features.temporal import zero_crossing_rate
+from serenade.features import (
+    AcousticSet,
+    Framing,
+    Pitch,
+    Spectrum,
+    chroma,
+    compiled,
+    short_term_features,
+    spectral_contrast,
+    spectral_flatness,
+    spectral_rolloff,
+    zero_crossing_rate,
+)
+from serenade.features.spectral._shape import centroid_and_spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,10 +85,10 @@ def _shape(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     spectrum = Spectrum.of(signal, _RATE, _FRAMING)
     return np.column_stack(
         [
-            *spectral.centroid_and_spread(spectrum),
-            spectral.spectral_rolloff(spectrum),
-            spectral.spectral_flatness(spectrum),
-            spectral.spectral_contrast(spectrum),
+            *centroid_and_spread(spectrum),
+            spectral_rolloff(spectrum),
+            spectral_flatness(spectrum),
+            spectral_contrast(spectrum),
         ]
     )
 

@@ -6,8 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from feature_speed.model import library
-from serenade.features.mel import mel_bank
-from serenade.features.stft import Framing
+from serenade.features import Framing, mel_bank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from serenade.features.stft import Window
+    from serenade.features.spectral._stft import Window
 
 
 @dataclasses.dataclass(frozen=True)

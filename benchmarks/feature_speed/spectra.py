@@ -8,9 +8,13 @@ import numpy as np
 
 from feature_speed.model import Comparison, Peer, Side, equal, library, transposed
 from feature_speed.setting import Setting, torch_log_mel, torch_power
-from serenade.features.fbank import log_mel_whisper
-from serenade.features.mel import mel_bank, mel_spectrogram, power_to_db
-from serenade.features.stft import power_spectrogram
+from serenade.features import (
+    log_mel_whisper,
+    mel_bank,
+    mel_spectrogram,
+    power_spectrogram,
+    power_to_db,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

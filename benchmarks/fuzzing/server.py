@@ -108,10 +108,9 @@ class _Running:
 
     def __init__(self) -> None:
         import serenade
-        from serenade.server import Settings
-        from serenade.server.run import listen, server
+        from serenade.server import Settings, make_server, open_socket
 
-        listening = listen("127.0.0.1", 0)
+        listening = open_socket("127.0.0.1", 0)
         self.port: int = listening.getsockname()[1]
         limits = Settings(
             concurrency=2,
@@ -125,7 +124,7 @@ class _Running:
             idle=1.0,
             patience=1.0,
         )
-        made = server(serenade.load(), limits)
+        made = make_server(serenade.load(), limits)
         self._complaints: list[str] = []
         for name in ("uvicorn", "asyncio"):
             logger = logging.getLogger(name)

@@ -81,8 +81,8 @@ def recipe(number: int, folder: Path) -> Case:  # noqa: ARG001
     import dataclasses
 
     from serenade import systems
-    from serenade.cli import options
-    from serenade.evaluation import get
+    from serenade.cli import _options
+    from serenade.protocols import get
 
     rng = np.random.default_rng([5, number])
     name = pick(rng, list(systems.names()))
@@ -101,9 +101,9 @@ def recipe(number: int, folder: Path) -> Case:  # noqa: ARG001
 
     def act() -> object:
         if protocol:
-            made = get(plan, **options.parsed(parts, "--protocol-set"))
+            made = get(plan, **_options.parse_changes(parts, "--protocol-set"))
             return made.split(_corpus().table, 0)
-        chosen, found = options.settings(name, kind, words)
+        chosen, found = _options.get_system_and_recipe(name, kind, words)
         return chosen.features(found)
 
     return Case(f"recipe {number}: {str(parts if protocol else words)[:120]}", act)
@@ -111,7 +111,7 @@ def recipe(number: int, folder: Path) -> Case:  # noqa: ARG001
 
 def folds(number: int, folder: Path) -> Case:
     """A damaged file of folds."""
-    from serenade.evaluation.folds import check, read_folds
+    from serenade.protocols import check_folds, read_folds
 
     rng = np.random.default_rng([6, number])
     corpus = _corpus()
@@ -127,14 +127,14 @@ def folds(number: int, folder: Path) -> Case:
 
     def act() -> object:
         found = read_folds(path, corpus.table, corpus.root)
-        return check(found, corpus.table, speaker_independent=False)
+        return check_folds(found, corpus.table, speaker_independent=False)
 
     return Case(f"folds {number}", act)
 
 
 def words(number: int, folder: Path) -> Case:
     """A damaged file of word vectors."""
-    from serenade.encoders.word_vectors import load
+    from serenade.encoders import load_word_vectors
 
     rng = np.random.default_rng([7, number])
     rows = [f"w{n} " + " ".join(f"{v:.3f}" for v in rng.standard_normal(5)) for n in range(20)]
@@ -153,12 +153,12 @@ def words(number: int, folder: Path) -> Case:
         with gzip.open(path, "wb", 1) as file:
             for _ in range(1000):
                 file.write((b"0" if number else b"w 1\n") * (1 << 18))
-    return Case(f"words {number}", lambda: load(path).vectors(["w1", "w99"]))
+    return Case(f"words {number}", lambda: load_word_vectors(path).vectors(["w1", "w99"]))
 
 
 def shard(number: int, folder: Path) -> Case:
     """A damaged Parquet file of features."""
-    from serenade.features.shards import read_shards
+    from serenade.extraction._shards import read_shards
 
     rng = np.random.default_rng([10, number])
     data = _shard()
@@ -172,8 +172,8 @@ def shard(number: int, folder: Path) -> Case:
 @functools.cache
 def _shard() -> bytes:
     """Features of three recordings."""
+    from serenade.extraction import write_shards
     from serenade.features import MFCC40, Segment
-    from serenade.features.shards import write_shards
 
     folder = Path(tempfile.mkdtemp(prefix="serenade-fuzz-"))
     (folder / "a.wav").write_bytes(sounds.whole("wav16"))

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 def model(number: int, folder: Path) -> Case:
     """A damaged copy of the bundled model, loaded, used and enrolled."""
     import serenade
-    from serenade.inference.folder import BUNDLED
+    from serenade.inference._model_folder import BUNDLED
 
     rng = np.random.default_rng([8, number])
     path = folder / "model"
@@ -62,8 +62,8 @@ def model(number: int, folder: Path) -> Case:
 
 def checkpoint(number: int, folder: Path) -> Case:
     """A damaged checkpoint: s3prl's, a training's, Speech2Vec's, or an encoder's folder."""
-    from serenade.encoders.selfsupervised import folder as encoders
-    from serenade.encoders.selfsupervised import official
+    from serenade.encoders.selfsupervised import _encoder_folder as encoders
+    from serenade.encoders.selfsupervised import _official
 
     rng = np.random.default_rng([9, number])
     ways = ["tera_fbank", "tera_mel", "npc", "aalbert_mel", "training", "folder", "speech2vec"]
@@ -76,16 +76,16 @@ def checkpoint(number: int, folder: Path) -> Case:
             file.write_text(json.dumps(changed(json.loads(file.read_text("utf-8")), rng)), "utf-8")
         else:
             file.write_bytes(sounds.damaged(file.read_bytes(), rng, head=200))
-        return Case(f"encoder folder {number}: {file.name}", lambda: encoders.load(place))
+        return Case(f"encoder folder {number}: {file.name}", lambda: encoders.load_encoder(place))
     if name == "speech2vec":
-        from serenade.encoders.speech2vec import model as vectors
+        from serenade.encoders.speech2vec import _vectors as vectors
 
         path = folder / "network.safetensors"
         path.write_bytes(sounds.damaged(_speech2vec(), rng, head=600))
-        return Case(f"speech2vec {number}", lambda: vectors.load(path))
+        return Case(f"speech2vec {number}", lambda: vectors.load_speech2vec(path))
     path = folder / "case.ckpt"
     if name == "training":
-        from serenade.training.checkpoint import Checkpoint
+        from serenade.training._checkpoint import Checkpoint
 
         path.write_bytes(sounds.damaged(_training(), rng, head=400))
 
@@ -99,19 +99,19 @@ def checkpoint(number: int, folder: Path) -> Case:
         path.write_bytes(_changed_tensors(whole, rng))
     else:
         path.write_bytes(sounds.damaged(whole, rng, head=600))
-    return Case(f"checkpoint {number}: {name}", lambda: official.load(path))
+    return Case(f"checkpoint {number}: {name}", lambda: _official.load_official(path))
 
 
 def _changed_tensors(data: bytes, rng: np.random.Generator) -> bytes:
     """A PyTorch file with values replaced, well-formed."""
     import torch
 
-    from serenade.encoders.selfsupervised import official
+    from serenade.encoders.selfsupervised import _official
 
     with tempfile.NamedTemporaryFile(suffix=".ckpt") as file:
         file.write(data)
         file.flush()
-        content = official._read(Path(file.name))  # noqa: SLF001 - knows what such files hold
+        content = _official._read(Path(file.name))  # noqa: SLF001 - knows what such files hold
     odd = [
         None,
         [],
@@ -143,27 +143,26 @@ def _encoder() -> Path:
     """A small encoder's folder."""
     import dataclasses
 
-    from serenade.encoders.selfsupervised import official
-    from serenade.encoders.selfsupervised.folder import save
+    from serenade.encoders.selfsupervised import _official
+    from serenade.encoders.selfsupervised._encoder_folder import save_encoder
 
-    settings, network = official.load(
+    settings, network = _official.load_official(
         REPOSITORY / "tests" / "encoders" / "data" / "tera_fbank.ckpt"
     )
     folder = Path(tempfile.mkdtemp(prefix="serenade-fuzz-")) / "encoder"
-    save(folder, dataclasses.replace(settings), network, "a card")
+    save_encoder(folder, dataclasses.replace(settings), network, "a card")
     return folder
 
 
 @functools.cache
 def _speech2vec() -> bytes:
-    from serenade.encoders.speech2vec.model import save
-    from serenade.encoders.speech2vec.network import build
-    from serenade.encoders.speech2vec.settings import Settings
+    from serenade.encoders import Speech2VecSettings, build_speech2vec
+    from serenade.encoders.speech2vec._vectors import save_speech2vec
 
-    settings = Settings()
+    settings = Speech2VecSettings()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x"
-        save(build(settings), settings, path)
+        save_speech2vec(build_speech2vec(settings), settings, path)
         return path.read_bytes()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from serenade.cli.main import cli
+from serenade.cli._main import cli
 
 ROOMS = {
     "serenade": "The package",
@@ -20,17 +20,17 @@ ROOMS = {
     "serenade.systems": "Systems",
     "serenade.training": "Training",
     "serenade.evaluation": "Evaluation",
-    "serenade.reproduce": "Reproducing papers",
+    "serenade.papers": "Reproducing papers",
 }
 MODULES = {
     "serenade.errors": "Errors",
-    "serenade.corpora.base": "What a corpus is",
-    "serenade.corpora.checks": "What corpora are checked for",
-    "serenade.systems.base": "What a system is",
-    "serenade.evaluation.protocols": "Protocols",
-    "serenade.evaluation.leaks": "Leak audit",
-    "serenade.evaluation.compare": "Comparing runs",
-    "serenade.audio.conditions": "Conditions of robustness",
+    "serenade.corpora._corpus": "What a corpus is",
+    "serenade.corpora._checks": "What corpora are checked for",
+    "serenade.systems._system": "What a system is",
+    "serenade.protocols._protocols": "Protocols",
+    "serenade.evaluation._leaks": "Leak audit",
+    "serenade.evaluation._compare": "Comparing runs",
+    "serenade.audio._conditions": "Conditions of robustness",
 }
 """Modules whose names users meet, too, without being in a room's `__all__`."""
 

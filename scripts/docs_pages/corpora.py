@@ -11,7 +11,7 @@ from docs_pages import text
 from serenade import corpora
 
 if TYPE_CHECKING:
-    from serenade.corpora.base import CorpusInfo
+    from serenade.corpora import CorpusInfo
 
 
 def pages() -> dict[str, str]:

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from docs_pages import text
-from serenade import corpora, reproduce
-from serenade.corpora.base import mark
+from serenade import corpora, papers
+from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
-from serenade.evaluation import compare
-from serenade.evaluation.report import Report
-from serenade.reproduce import render
-from serenade.reproduce.runner import Entry, Runner
+from serenade.evaluation import Report, _compare
+from serenade.papers import Runner, _render
+from serenade.papers._runner import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from serenade.evaluation.compare import Entrant
-    from serenade.reproduce.base import Paper
+    from serenade.evaluation import Entrant
+    from serenade.papers import Paper
 
 _NONE = (
     "No finished run of it is committed yet; `serenade evaluate {name} CORPUS --root CORPORA "
@@ -69,10 +68,10 @@ class Results:
         ]
         first: dict[tuple[str, int], Path] = {}
         for path, report in reports.items():
-            first.setdefault((compare.identity(report), report.seed), path)
+            first.setdefault((_compare.identify_run(report), report.seed), path)
         repeats = reports.keys() - set(first.values())
         counted = [reports[path] for path in first.values()]
-        return cls(folder, reports, frozenset(repeats), compare.entrants(counted), entries)
+        return cls(folder, reports, frozenset(repeats), _compare.list_entrants(counted), entries)
 
     def of(self, system: str) -> str:
         """A table of a system's runs; each leads to its report."""
@@ -84,10 +83,11 @@ class Results:
         for one in sorted(mine, key=_order):
             corpus, labels, protocol, incomplete = one.where
             first = where[id(one.reports[0])]
-            scores = (one.scores[name] for name in compare.SCORES)
+            scores = (one.scores[name] for name in _compare.COMPARED_SCORES)
+            place = f"{mark_incomplete(corpus, incomplete)}, {len(labels)} emotions"
             rows.append(
                 [
-                    f"[{mark(corpus, incomplete)}, {len(labels)} emotions](../{self.page(first)})",
+                    f"[{place}](../{self.page(first)})",
                     one.name,
                     protocol,
                     *(f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]" for s in scores),
@@ -103,9 +103,9 @@ class Results:
 
     def headlines(self) -> str:
         """What each paper is known for beside ours, without a title; empty where none were made."""
-        papers = [reproduce.get(name) for name in reproduce.names()]
-        found = [(paper, entries) for paper in papers if (entries := self._rows(paper))]
-        return render.overview(found).partition("\n\n")[2] if found else ""
+        known = [papers.get(name) for name in papers.names()]
+        found = [(paper, entries) for paper in known if (entries := self._rows(paper))]
+        return _render.format_overview(found).partition("\n\n")[2] if found else ""
 
     def reproduced(self, paper: Paper) -> str:
         """A paper's tables beside ours, one heading deeper; empty where none were made."""
@@ -113,7 +113,7 @@ class Results:
             return ""
         bare = dataclasses.replace(paper, notes=())
         kept = {path.parent.name: report for path, report in self.reports.items()}
-        _, _, tables = render.markdown(bare, entries, kept.get).partition("\n## ")
+        _, _, tables = _render.format_paper(bare, entries, kept.get).partition("\n## ")
         return "### " + tables.replace("\n## ", "\n### ")
 
     def _rows(self, paper: Paper) -> list[Entry]:
@@ -210,10 +210,10 @@ def leaderboard(entrants: Iterable[Entrant]) -> str:
     parts = [_HEAD.strip()]
     for where in dict.fromkeys(one.where for one in ordered):
         here = [one for one in ordered if one.where == where]
-        heading, _, table = compare.markdown(here, []).partition("\n\n")
+        heading, _, table = _compare.format_comparison(here, []).partition("\n\n")
         parts += [heading, *_warning(where[0]), table.strip()]
-        if tests := compare.compare(here):
-            folded = compare.table_of_tests(tests).replace("\n", "\n    ")
+        if tests := _compare.compare_runs(here):
+            folded = _compare.format_tests(tests).replace("\n", "\n    ")
             parts.append(f'??? note "Tests between them"\n    {folded}')
     return "\n\n".join(parts) + "\n"
 

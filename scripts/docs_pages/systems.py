@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docs_pages import text
-from serenade import reproduce, systems
+from serenade import papers, systems
 
 if TYPE_CHECKING:
     from docs_pages.results import Results
-    from serenade.reproduce.base import Paper
-    from serenade.systems.base import System
+    from serenade.papers import Paper
+    from serenade.systems import System
 
 
 def pages(found: Results) -> dict[str, str]:
@@ -49,7 +49,7 @@ def page(system: System, found: Results) -> str:
     if gaps:
         parts += ["## How gaps of the paper are read", gaps]
     parts += ["## Recipes", _recipes(system)]
-    for paper in (reproduce.get(name) for name in reproduce.names()):
+    for paper in (papers.get(name) for name in papers.names()):
         if paper.name == system.name:
             parts += ["## What the paper prints", _printed(paper)]
             if entries := found.reproduced(paper):

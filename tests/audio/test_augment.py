@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenade.audio import Augmentation, WhiteNoise, add_noise
-from serenade.audio.augment import change_speed, filter_band, reverberate
+from serenade.audio._augment import change_speed, filter_band, reverberate
 
 RATE = 16000
 NONE = {"speed": 0.0, "reverberation": 0.0, "filtering": 0.0, "noise": 0.0}

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serenade.audio.conditions import CONDITIONS, Level, PinkNoise, Reverberation, Telephone
+from serenade.audio import CONDITIONS
+from serenade.audio._conditions import Level, PinkNoise, Reverberation, Telephone
 
 RATE = 16000
 

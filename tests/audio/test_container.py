@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import soundfile
 
-from serenade.audio.container import mended, missing_bytes, states_mp3_length
+from serenade.audio._container import count_missing_bytes, has_mp3_length, open_unfinished_wav
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def encoded(signal: np.ndarray, **options: str) -> bytes:
 def missing(folder: Path, content: bytes) -> int:
     path = folder / "file"
     path.write_bytes(content)
-    return missing_bytes(path)
+    return count_missing_bytes(path)
 
 
 @pytest.mark.parametrize("kind", ["WAV", "RF64", "W64", "AIFF", "AU", "CAF"])
@@ -90,9 +90,9 @@ def test_only_files_without_a_length_are_mended(tmp_path: Path, tone: np.ndarray
     path = tmp_path / "file.wav"
     content = encoded(tone, format="WAV", subtype="PCM_16")
     path.write_bytes(content)
-    assert mended(path) is None
+    assert open_unfinished_wav(path) is None
     path.write_bytes(content[:40] + bytes(4) + content[44:])
-    whole = mended(path)
+    whole = open_unfinished_wav(path)
     assert whole is not None
     assert whole.read() == content
 
@@ -103,6 +103,6 @@ def test_mp3_with_and_without_a_stated_length(tmp_path: Path, tone: np.ndarray) 
     tag = b"ID3\x03\0\0\0\0\x10\x05" + bytes(2053)
     for before in (b"", tag):
         path.write_bytes(before + content)
-        assert states_mp3_length(path)
+        assert has_mp3_length(path)
         path.write_bytes(before + content.replace(b"Xing", b"\0\0\0\0"))
-        assert not states_mp3_length(path)
+        assert not has_mp3_length(path)

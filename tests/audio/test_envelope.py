@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenade.audio.envelope import envelope
+from serenade.audio import compute_envelope
 
 
 @given(st.integers(0, 3000), st.integers(2, 50), st.lists(st.integers(0, 3000), max_size=8))
@@ -15,7 +15,7 @@ def test_columns_are_the_extremes_of_equal_stretches(
     size: int, points: int, cuts: list[int]
 ) -> None:
     signal = np.random.default_rng(size).standard_normal(size).astype(np.float32)
-    found = envelope(np.split(signal, sorted(min(cut, size) for cut in cuts)), points)
+    found = compute_envelope(np.split(signal, sorted(min(cut, size) for cut in cuts)), points)
     assert found.dtype == np.float32
     assert found.shape[1] <= points
     step = 1
@@ -30,9 +30,9 @@ def test_columns_are_the_extremes_of_equal_stretches(
 
 
 def test_no_block_is_no_column() -> None:
-    assert envelope([], 10).shape == (2, 0)
+    assert compute_envelope([], 10).shape == (2, 0)
 
 
 def test_one_point_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2"):
-        envelope([], 1)
+        compute_envelope([], 1)

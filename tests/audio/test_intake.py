@@ -37,7 +37,7 @@ def test_cutting_does_not_matter(rate: int, size: int, cuts: list[int], channels
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000, 192_000])
 @pytest.mark.parametrize("chunk", [0.001, 0.1])
 def test_the_resampler_holds_back_less_than_is_stated(rate: int, chunk: float) -> None:
-    from serenade.inference.stream import RESAMPLING
+    from serenade.inference._stream import RESAMPLING
 
     intake, given_, size = Intake(rate, 16000, "stream"), 0, max(1, round(chunk * rate))
     rng = np.random.default_rng(0)

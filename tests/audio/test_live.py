@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from serenade.audio.live import microphone, raw_samples
+from serenade.audio import read_raw_samples, record_microphone
 from serenade.errors import DeviceError, MissingExtraError
 
 
@@ -25,7 +25,7 @@ def test_a_pipe_gives_what_is_there(tone: np.ndarray) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     with os.fdopen(out, "rb") as file:
-        chunks = list(raw_samples(file, 16000))
+        chunks = list(read_raw_samples(file, 16000))
     writer.join()
     np.testing.assert_array_equal(np.concatenate(chunks), samples)
     assert all(chunk.size <= 1600 for chunk in chunks)
@@ -34,4 +34,4 @@ def test_a_pipe_gives_what_is_there(tone: np.ndarray) -> None:
 def test_no_such_microphone_names_the_way_out() -> None:
     """Wherever this runs: with or without sounddevice, PortAudio and devices."""
     with pytest.raises((DeviceError, MissingExtraError), match=r"--input -|serenade\[listen\]"):
-        next(microphone(16000, "there is no such microphone"))
+        next(record_microphone(16000, "there is no such microphone"))

@@ -17,7 +17,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("opensmile")
 
 from serenade.encoders import npc
-from serenade.encoders.selfsupervised.folder import save_untrained
+from serenade.encoders.selfsupervised._encoder_folder import save_untrained
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

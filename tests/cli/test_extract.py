@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("sklearn")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-from serenade.features import MFCC40, extract  # noqa: E402
-from serenade.features.cache import Cache  # noqa: E402
-from serenade.features.shards import Segment, read_shards  # noqa: E402
+from serenade.extraction import Cache, extract  # noqa: E402
+from serenade.extraction._shards import Segment, read_shards  # noqa: E402
+from serenade.features import MFCC40  # noqa: E402
 
 
 def test_a_corpus_becomes_shards_and_a_second_run_has_nothing_to_do(run, tmp_path):
@@ -36,7 +36,7 @@ def test_other_features_in_the_same_folder_are_made_anew(tmp_path):
     import soundfile
 
     from serenade.errors import SerenadeError
-    from serenade.features.shards import write_shards
+    from serenade.extraction import write_shards
 
     noise = 0.1 * np.random.default_rng(0).standard_normal(16000)
     soundfile.write(tmp_path / "a.wav", noise, 16000)

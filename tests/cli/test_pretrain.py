@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from serenade.cli.main import cli
+from serenade.cli._main import cli
 from serenade.errors import SerenadeError
 
 pytest.importorskip("torch")

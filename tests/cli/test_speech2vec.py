@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from serenade import corpora
-from serenade.cli.main import cli
-from serenade.corpora.words import words_of, write_words
-from serenade.encoders import word_vectors
+from serenade.cli._main import cli
+from serenade.corpora import list_word_times, write_words
+from serenade.encoders import _word_vectors
 from serenade.errors import CorpusError, ModelError
 
 pytest.importorskip("torch")
@@ -33,7 +33,7 @@ def test_a_corpus_that_knows_its_words(inside, root, tmp_path):
     done = inside("speech2vec", "iemocap", "--root", root, "--out", "new/v.txt", *QUICK)
     assert done.exit_code == 0
     assert "31 words of 296 spoken ones" in done.output
-    found = word_vectors.load(tmp_path / "new" / "v.txt")
+    found = _word_vectors.load_word_vectors(tmp_path / "new" / "v.txt")
     assert (len(found), found.dims) == (31, 8)
     assert "wonderful" in found
     history = json.loads((tmp_path / "new" / "v.json").read_text())
@@ -55,7 +55,7 @@ def test_a_table_of_words_needs_no_corpus(inside, root, tmp_path):
     corpus = corpora.open("iemocap", root)
     rows = [
         (file, *word, float("nan"))
-        for (file, _, _), words in zip(corpus.table.index, words_of(corpus), strict=True)
+        for (file, _, _), words in zip(corpus.table.index, list_word_times(corpus), strict=True)
         for word in words
     ]
     write_words(tmp_path / "words.csv", rows)

@@ -6,8 +6,7 @@ import pytest
 import soundfile
 
 from serenade import corpora
-from serenade.corpora import synthetic
-from serenade.corpora.words import read_words
+from serenade.corpora import read_words, synthetic
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from serenade.corpora.base import CorpusInfo, Counts
-from serenade.corpora.checks import checked, identical, inspect, missing
+from serenade.corpora import CorpusInfo, Counts, check_corpus, find_identical
+from serenade.corpora._checks import find_missing, inspect_files
 from serenade.errors import CorpusError
 
 INFO = CorpusInfo(
@@ -25,7 +25,7 @@ def found(corpus, kind):
 def test_a_good_corpus_has_no_problem(tmp_path, record):
     rows = [row(record(tmp_path / f"{n}.wav")) for n in "ab"]
     rows.append(row(record(tmp_path / "c.wav"), "angry"))
-    corpus = checked(INFO, tmp_path, rows)
+    corpus = check_corpus(INFO, tmp_path, rows)
     assert corpus.problems == ()
     assert len(corpus) == 3
 
@@ -36,7 +36,7 @@ def test_files_that_cannot_be_used_are_named_and_left_out(tmp_path, record):
     (tmp_path / "zero.wav").touch()
     (tmp_path / "text.wav").write_text("version https://git-lfs.github.com/spec/v1")
     names = (good, none, tmp_path / "zero.wav", tmp_path / "text.wav")
-    corpus = checked(INFO, tmp_path, [row(path) for path in names])
+    corpus = check_corpus(INFO, tmp_path, [row(path) for path in names])
     assert [p.files for p in found(corpus, "empty")] == [("none.wav", "zero.wav")]
     assert [p.files for p in found(corpus, "unreadable")] == [("text.wav",)]
     assert list(corpus.table.index.get_level_values("file")) == [str(good)]
@@ -45,11 +45,11 @@ def test_files_that_cannot_be_used_are_named_and_left_out(tmp_path, record):
 def test_nothing_usable_is_an_error_that_names_why(tmp_path):
     (tmp_path / "zero.wav").touch()
     with pytest.raises(CorpusError, match=r"nothing usable of Toy: empty: .*zero\.wav"):
-        checked(INFO, tmp_path, [row(tmp_path / "zero.wav")])
+        check_corpus(INFO, tmp_path, [row(tmp_path / "zero.wav")])
 
 
 def test_stereo_is_named_and_kept(tmp_path, record):
-    corpus = checked(INFO, tmp_path, [row(record(tmp_path / "two.flac", channels=2))])
+    corpus = check_corpus(INFO, tmp_path, [row(record(tmp_path / "two.flac", channels=2))])
     assert [p.files for p in found(corpus, "stereo")] == [("two.flac",)]
     assert len(corpus) == 1
 
@@ -58,12 +58,12 @@ def test_duplicates_are_named_and_dropped_only_on_request(tmp_path, record):
     first = record(tmp_path / "b.wav")
     rows = [row(shutil.copy(first, tmp_path / "c.wav")), row(first)]
     rows.append(row(record(tmp_path / "a.wav")))  # as long, other samples
-    corpus = checked(INFO, tmp_path, rows)
+    corpus = check_corpus(INFO, tmp_path, rows)
     (problem,) = found(corpus, "duplicate")
     assert problem.files == ("b.wav", "c.wav")
     assert "different labels" not in problem.message
     assert len(corpus) == 3
-    dropped = checked(INFO, tmp_path, rows, drop_duplicates=True)
+    dropped = check_corpus(INFO, tmp_path, rows, drop_duplicates=True)
     assert [f.rsplit("/", 1)[1] for f, *_ in dropped.table.index] == ["b.wav", "a.wav"]
     assert len(found(dropped, "duplicate")) == 1
 
@@ -71,25 +71,25 @@ def test_duplicates_are_named_and_dropped_only_on_request(tmp_path, record):
 def test_duplicates_under_two_labels_say_so(tmp_path, record):
     first = record(tmp_path / "b.wav")
     copy = shutil.copy(first, tmp_path / "c.wav")
-    corpus = checked(INFO, tmp_path, [row(first, "sad"), row(copy, "angry")])
+    corpus = check_corpus(INFO, tmp_path, [row(first, "sad"), row(copy, "angry")])
     assert "different labels" in found(corpus, "duplicate")[0].message
 
 
 def test_identical_compares_content_not_size(tmp_path, record):
     files = [str(record(tmp_path / f"{name}.wav", seed=name[0])) for name in ("x1", "x2", "y1")]
-    assert identical(inspect(files)) == [files[:2]]
+    assert find_identical(inspect_files(files)) == [files[:2]]
 
 
 def test_counts_are_compared_over_the_labels_asked_for(tmp_path, record):
     rows = [row(record(tmp_path / f"{n}.wav"), "angry", speaker=n) for n in "ab"]
     rows.append(row(record(tmp_path / "c.wav"), "sad"))
-    messages = {problem.message for problem in found(checked(INFO, tmp_path, rows), "count")}
+    messages = {problem.message for problem in found(check_corpus(INFO, tmp_path, rows), "count")}
     assert messages == {
         "3 speakers where 1 are published",
         '2 files of "angry" where 1 are published',
         '1 files of "sad" where 2 are published; 1 missing',
     }
-    sad = checked(INFO, tmp_path, rows, labels=["sad"])
+    sad = check_corpus(INFO, tmp_path, rows, labels=["sad"])
     assert len(sad) == 1
     assert {p.message for p in found(sad, "count")} == {
         "1 files where 2 are published; 1 missing",
@@ -99,18 +99,18 @@ def test_counts_are_compared_over_the_labels_asked_for(tmp_path, record):
 
 def test_a_corpus_with_fewer_recordings_than_published_is_labelled(tmp_path, record):
     rows = [row(record(tmp_path / f"{n}.wav")) for n in "ab"]
-    assert checked(INFO, tmp_path, rows).incomplete == "incomplete Toy, 2 of 3"
+    assert check_corpus(INFO, tmp_path, rows).incomplete == "incomplete Toy, 2 of 3"
     # Whatever emotions are kept: all of "sad" are there.
-    assert checked(INFO, tmp_path, rows, labels=["sad"]).incomplete == "incomplete Toy, 2 of 3"
+    assert check_corpus(INFO, tmp_path, rows, labels=["sad"]).incomplete == "incomplete Toy, 2 of 3"
     rows.append(row(record(tmp_path / "c.wav"), "angry"))
-    assert checked(INFO, tmp_path, rows, labels=["sad"]).incomplete == ""
+    assert check_corpus(INFO, tmp_path, rows, labels=["sad"]).incomplete == ""
 
 
 def test_an_unknown_label_is_refused(tmp_path, record):
     with pytest.raises(CorpusError, match="no label 'happy'; it has angry, sad"):
-        checked(INFO, tmp_path, [row(record(tmp_path / "a.wav"))], labels=["happy"])
+        check_corpus(INFO, tmp_path, [row(record(tmp_path / "a.wav"))], labels=["happy"])
 
 
 def test_missing_lists_every_name():
-    assert missing(["a", "b", "c"], ["b"])[0].files == ("a", "c")
-    assert missing(["a"], ["a", "x"]) == []
+    assert find_missing(["a", "b", "c"], ["b"])[0].files == ("a", "c")
+    assert find_missing(["a"], ["a", "x"]) == []

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from serenade import corpora
-from serenade.corpora import download
+from serenade.corpora import _download
 from serenade.errors import CorpusError, MissingExtraError
 
 pytest.importorskip("pooch")
@@ -61,7 +61,9 @@ def test_fetch_unpacks_once(site, tmp_path, kind):
     site.pages["/c.zip"] = data = packed(wav__a="one", readme="two")
     checksum = f"{kind}:{hashlib.new(kind, data).hexdigest()}"
     for _ in range(2):
-        folder = download.fetch(f"{site.url}/c.zip", checksum, tmp_path / "new" / "corpus")
+        folder = _download.download_archive(
+            f"{site.url}/c.zip", checksum, tmp_path / "new" / "corpus"
+        )
         assert folder == tmp_path / "new" / "corpus"
         assert (folder / "wav" / "a").read_text() == "one"
     assert site.asked == ["/c.zip"]
@@ -71,13 +73,13 @@ def test_fetch_unpacks_once(site, tmp_path, kind):
 def test_a_wrong_checksum_leaves_nothing(site, tmp_path):
     site.pages["/c.zip"] = packed(a="one")
     with pytest.raises(CorpusError, match="does not have the checksum md5:0"):
-        download.fetch(f"{site.url}/c.zip", "md5:" + "0" * 32, tmp_path / "corpus")
+        _download.download_archive(f"{site.url}/c.zip", "md5:" + "0" * 32, tmp_path / "corpus")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_download_names_the_address(site, tmp_path):
     with pytest.raises(CorpusError, match=r"/gone\.zip: download failed"):
-        download.fetch(f"{site.url}/gone.zip", "md5:" + "0" * 32, tmp_path / "corpus")
+        _download.download_archive(f"{site.url}/gone.zip", "md5:" + "0" * 32, tmp_path / "corpus")
 
 
 def test_an_interrupted_unpacking_is_repeated_without_downloading(site, tmp_path, monkeypatch):
@@ -90,12 +92,12 @@ def test_an_interrupted_unpacking_is_repeated_without_downloading(site, tmp_path
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(download, "unpack", stop)
+        patch.setattr(_download, "unpack_archive", stop)
         with pytest.raises(KeyboardInterrupt):
-            download.fetch(f"{site.url}/c.zip", md5(data), target)
+            _download.download_archive(f"{site.url}/c.zip", md5(data), target)
     assert not target.exists()
-    download.fetch(f"{site.url}/c.zip", md5(data), target)
-    assert {path.name for path in target.iterdir()} == {"a", "b", download.MARKER}
+    _download.download_archive(f"{site.url}/c.zip", md5(data), target)
+    assert {path.name for path in target.iterdir()} == {"a", "b", _download.MARKER}
     assert site.asked == ["/c.zip"]
 
 
@@ -104,10 +106,10 @@ def test_a_folder_in_use_is_left_alone(site, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     with pytest.raises(CorpusError, match="is there and not a download"):
-        download.fetch(f"{site.url}/c.zip", md5(data), tmp_path / "mine")
-    download.fetch(f"{site.url}/c.zip", md5(data), tmp_path / "corpus")
+        _download.download_archive(f"{site.url}/c.zip", md5(data), tmp_path / "mine")
+    _download.download_archive(f"{site.url}/c.zip", md5(data), tmp_path / "corpus")
     with pytest.raises(CorpusError, match="holds another download"):
-        download.fetch(f"{site.url}/other.zip", md5(data), tmp_path / "corpus")
+        _download.download_archive(f"{site.url}/other.zip", md5(data), tmp_path / "corpus")
     assert site.asked == ["/c.zip"]
 
 
@@ -119,7 +121,7 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
         archive.writestr("fine", "x")
         archive.writestr(name, "x")
     with pytest.raises(CorpusError, match="leads out of the folder"):
-        download.unpack(tmp_path / "bad.zip", tmp_path / "in" / "side")
+        _download.unpack_archive(tmp_path / "bad.zip", tmp_path / "in" / "side")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.zip"]
 
 
@@ -130,20 +132,20 @@ def test_links_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr(entry, "/etc/passwd")
     with pytest.raises(CorpusError, match="link is a link"):
-        download.unpack(tmp_path / "bad.zip", tmp_path / "inside")
+        _download.unpack_archive(tmp_path / "bad.zip", tmp_path / "inside")
 
 
 def test_what_is_no_zip_is_named(site, tmp_path):
     site.pages["/c.zip"] = data = b"<html>moved</html>"
     with pytest.raises(CorpusError, match="a damaged zip file"):
-        download.fetch(f"{site.url}/c.zip", md5(data), tmp_path / "corpus")
+        _download.download_archive(f"{site.url}/c.zip", md5(data), tmp_path / "corpus")
 
 
 def test_a_corpus_is_fetched_and_opened(site, tmp_path, record, monkeypatch):
     import dataclasses
 
     from serenade.corpora import ravdess
-    from serenade.corpora.base import Archive
+    from serenade.corpora._corpus import Archive
 
     stem = "03-01-05-01-01-01-01.wav"
     content = record(tmp_path / "x.wav").read_bytes()
@@ -157,4 +159,4 @@ def test_a_corpus_is_fetched_and_opened(site, tmp_path, record, monkeypatch):
 def test_without_pooch_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(MissingExtraError, match=r"serenade\[train\]"):
-        download.fetch("http://127.0.0.1:9/c.zip", "md5:0", tmp_path / "corpus")
+        _download.download_archive("http://127.0.0.1:9/c.zip", "md5:0", tmp_path / "corpus")

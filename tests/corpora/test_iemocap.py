@@ -190,7 +190,7 @@ def test_words_of_a_recording(one):
 
 
 def test_sessions_in_turn_share_no_speaker(tree):
-    from serenade.evaluation import get
+    from serenade.protocols import get
 
     table = corpora.open("iemocap", tree).table
     folds = get("session").split(table)

@@ -6,9 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serenade import corpora
-from serenade.corpora import manifest
-from serenade.corpora.base import Corpus
-from serenade.corpora.rows import nanoseconds
+from serenade.corpora import Corpus, _manifest
+from serenade.corpora._rows import to_nanoseconds
 from serenade.errors import CorpusError
 
 
@@ -21,7 +20,7 @@ def folder(tmp_path, record):
 
 def load(folder, text, name="all.csv", **options):
     (folder / name).write_text(text, encoding=options.pop("encoding", "utf-8"))
-    return manifest.load(folder / name, **options)
+    return _manifest.load_manifest(folder / name, **options)
 
 
 def bad(corpus, line):
@@ -155,10 +154,10 @@ def test_a_manifest_without_a_good_row_is_an_error(folder, text, why):
 
 def test_unreadable_manifests_are_errors(folder):
     with pytest.raises(CorpusError, match=r"No such file.*give the path"):
-        manifest.load(folder / "gone.csv")
+        _manifest.load_manifest(folder / "gone.csv")
     (folder / "latin.csv").write_bytes("file,emotion\né.wav,sad\n".encode("latin-1"))
     with pytest.raises(CorpusError, match="not UTF-8"):
-        manifest.load(folder / "latin.csv")
+        _manifest.load_manifest(folder / "latin.csv")
 
 
 def test_speakers_and_foreign_labels_are_pointed_out(folder):
@@ -214,7 +213,7 @@ CELL = st.one_of(st.none(), st.text(max_size=8), st.integers(), st.floats())
     name=st.sampled_from(["h.csv", "h.tsv"]),
 )
 def test_any_table_reads_back_identically(folder, cells, times, name):
-    from serenade.corpora.tables import build
+    from serenade.corpora import build_table
 
     rows = [
         {
@@ -228,9 +227,9 @@ def test_any_table_reads_back_identically(folder, cells, times, name):
         }
         for stem, (speaker, text, value) in zip("abc", cells, strict=False)
     ]
-    table = build(rows)
-    Corpus(manifest.load(_plain(folder)).info, folder, table).to_csv(folder / name)
-    pd.testing.assert_frame_equal(manifest.load(folder / name).table, table)
+    table = build_table(rows)
+    Corpus(_manifest.load_manifest(_plain(folder)).info, folder, table).to_csv(folder / name)
+    pd.testing.assert_frame_equal(_manifest.load_manifest(folder / name).table, table)
 
 
 def _plain(folder):
@@ -253,10 +252,10 @@ def _plain(folder):
     ],
 )
 def test_times(cell, time):
-    assert nanoseconds(cell) == time
+    assert to_nanoseconds(cell) == time
 
 
 @pytest.mark.parametrize("cell", ["-0.1", "inf", "nan", "1,5", "one", "2 lightyears", "nat"])
 def test_what_is_no_time(cell):
     with pytest.raises(ValueError, match=r".*"):
-        nanoseconds(cell)
+        to_nanoseconds(cell)

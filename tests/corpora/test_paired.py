@@ -5,9 +5,7 @@ import dataclasses
 import pytest
 
 from serenade import corpora
-from serenade.corpora import meld, paired
-from serenade.corpora.base import Corpus, CorpusInfo
-from serenade.corpora.tables import build
+from serenade.corpora import Corpus, CorpusInfo, _paired, build_table, meld
 from serenade.errors import CorpusError
 
 EMOTIONS = {"angry": "anger", "happy": "joy", "neutral": "neutral", "sad": "sadness"}
@@ -38,7 +36,7 @@ def speech(tmp_path, record):
             for take in range(each)
         ]
         info = CorpusInfo("toy", "Toy", "CC0", "none", "", ("en",), tuple(EMOTIONS))
-        return Corpus(info, tmp_path / "speech", build(rows))
+        return Corpus(info, tmp_path / "speech", build_table(rows))
 
     return make
 
@@ -89,7 +87,7 @@ def test_no_dialogue_and_no_text_is_of_two_speakers(real):
 
 
 def test_speaker_independent_folds_hold_out_dialogues_and_texts(real):
-    from serenade.evaluation import get
+    from serenade.protocols import get
 
     for name in ("speaker-independent", "fixed"):
         for fold in get(name, **({} if name == "fixed" else {"validation_speakers": 2})).split(
@@ -116,9 +114,10 @@ def test_the_word_paired_is_everywhere(real):
 def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tmp_path):
     from sklearn.dummy import DummyClassifier
 
-    from serenade.evaluation import evaluate, get
+    from serenade.evaluation import evaluate
+    from serenade.protocols import get
 
-    corpus = paired.pair(speech(), tables())
+    corpus = _paired.pair(speech(), tables())
     corpus.to_csv(tmp_path / "innocent.csv")
     again = corpora.open(tmp_path / "innocent.csv", corpus.root)
     assert again.table["text"].tolist() == corpus.table["text"].tolist()
@@ -129,7 +128,7 @@ def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tm
 
 
 def test_several_texts_for_each_recording(speech, tables, tmp_path):
-    corpus = paired.pair(speech(), tables(train=24, dev=6, test=12), texts=3)
+    corpus = _paired.pair(speech(), tables(train=24, dev=6, test=12), texts=3)
     assert len(corpus) == 3 * len(speech())
     assert corpus.info.name == "paired-toy-x3"
     assert corpus.table.groupby(level="file")["text"].nunique().eq(3).all()
@@ -150,14 +149,14 @@ def test_four_texts_of_each_label(corpora_root):
 
 def test_the_same_seed_gives_the_same_pairs(speech, tables):
     corpus, folder = speech(), tables()
-    first, same = (paired.pair(corpus, folder, seed=3).table for _ in range(2))
+    first, same = (_paired.pair(corpus, folder, seed=3).table for _ in range(2))
     assert first.equals(same)
-    other = paired.pair(corpus, folder, seed=4).table
+    other = _paired.pair(corpus, folder, seed=4).table
     assert list(first["dialogue"]) != list(other["dialogue"])
 
 
 def test_too_little_text_is_used_again_by_the_same_speaker_only(speech, tables):
-    corpus = paired.pair(speech(speakers=3, each=5), tables(train=2, dev=2, test=2))
+    corpus = _paired.pair(speech(speakers=3, each=5), tables(train=2, dev=2, test=2))
     assert corpus.table.groupby("text")["speaker"].nunique().max() == 1
     assert any("36 recordings say what another" in p.message for p in corpus.problems)
 
@@ -165,9 +164,9 @@ def test_too_little_text_is_used_again_by_the_same_speaker_only(speech, tables):
 def test_a_text_that_dialogues_share_is_kept_in_one(speech, tables):
     folder = tables(text="{emotion}!")  # the same four texts in every dialogue
     with pytest.raises(CorpusError, match=r"no .* text is left for speaker s"):
-        paired.pair(speech(), folder)
+        _paired.pair(speech(), folder)
     tables(train=2, dev=1, test=1)
-    corpus = paired.pair(speech(speakers=3, each=1), folder)
+    corpus = _paired.pair(speech(speakers=3, each=1), folder)
     assert len(set(corpus.table["text"])) == 12
 
 
@@ -176,7 +175,7 @@ def test_other_emotions_by_option(corpora_root):
     assert corpus.labels == ("fear", "disgust")
     assert corpus.info.expected.files == len(corpus) == 384
     with pytest.raises(CorpusError, match="no label 'calm'"):
-        paired.pair(corpora.open("ravdess", corpora_root), corpora_root, labels=("calm",))
+        _paired.pair(corpora.open("ravdess", corpora_root), corpora_root, labels=("calm",))
 
 
 def test_polish_speech_too(corpora_root):
@@ -189,9 +188,9 @@ def test_polish_speech_too(corpora_root):
 def test_pairing_needs_three_named_speakers(speech, tables):
     corpus, folder = speech(), tables()
     with pytest.raises(CorpusError, match="at least 3 of them; found 2"):
-        paired.pair(corpus.select(corpus.table["speaker"].isin(["s0", "s1"])), folder)
+        _paired.pair(corpus.select(corpus.table["speaker"].isin(["s0", "s1"])), folder)
     unnamed = corpus.table.assign(speaker=[None, *corpus.table["speaker"][1:]])
     with pytest.raises(CorpusError, match="needs a speaker for every recording"):
-        paired.pair(dataclasses.replace(corpus, table=unnamed), folder)
+        _paired.pair(dataclasses.replace(corpus, table=unnamed), folder)
     with pytest.raises(CorpusError, match=r"expected train_sent_emo\.csv"):
-        paired.pair(corpus, folder.parent / "speech")
+        _paired.pair(corpus, folder.parent / "speech")

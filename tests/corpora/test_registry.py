@@ -7,7 +7,8 @@ from importlib.util import find_spec
 import pytest
 
 from serenade import corpora
-from serenade.corpora.base import LABELS, CorpusInfo
+from serenade.corpora import CorpusInfo
+from serenade.corpora._corpus import LABELS
 from serenade.errors import CorpusError, SerenadeError
 
 REAL = (

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
+from serenade.corpora._corpus import LABELS
 from serenade.corpora._synthesis import glottis, vocal_tract
 from serenade.corpora._synthesis.emotions import STYLES
 from serenade.corpora._synthesis.lexicon import SENTENCES, UNSTRESSED, WORDS, words_of
 from serenade.corpora._synthesis.phonemes import PHONEMES
 from serenade.corpora._synthesis.seeds import generator
 from serenade.corpora._synthesis.tracks import smooth
-from serenade.corpora.base import LABELS
 from serenade.corpora.synthetic import LABELS as OURS
 from serenade.errors import CorpusError
 

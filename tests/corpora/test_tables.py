@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenade.corpora.tables import build, clean
+from serenade.corpora import build_table
+from serenade.corpora._tables import clean_cell
 
 
 def column(*values, name="extra"):
     rows = [{"file": f"/{n}.wav", "emotion": "sad", name: v} for n, v in enumerate(values)]
-    return build(rows)[name]
+    return build_table(rows)[name]
 
 
 def test_missing_times_are_the_whole_file():
-    table = build([{"file": "/a.wav"}, {"file": "/a.wav", "start": 5, "end": 7}])
+    table = build_table([{"file": "/a.wav"}, {"file": "/a.wav", "start": 5, "end": 7}])
     starts, ends = (table.index.get_level_values(name) for name in ("start", "end"))
     assert list(starts) == [pd.Timedelta(0), pd.Timedelta(5, "ns")]
     assert ends[0] is pd.NaT
@@ -26,7 +27,7 @@ def test_missing_times_are_the_whole_file():
 
 
 def test_speaker_and_emotion_are_always_there():
-    table = build([{"file": "/a.wav"}])
+    table = build_table([{"file": "/a.wav"}])
     assert list(table.columns) == ["speaker", "emotion"]
     assert table.isna().all(axis=None)
 
@@ -70,4 +71,4 @@ def test_building_from_built_cells_changes_nothing(values):
 
 @given(st.text())
 def test_clean_is_idempotent(value):
-    assert clean(clean(value)) == clean(value)
+    assert clean_cell(clean_cell(value)) == clean_cell(value)

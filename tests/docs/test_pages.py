@@ -12,11 +12,10 @@ import pytest
 from docs_pages import api, corpora, results, systems, text
 
 from serenade import corpora as all_corpora
-from serenade import reproduce
+from serenade import papers
 from serenade import systems as all_systems
-from serenade.evaluation import compare
-from serenade.reproduce import get, render
-from serenade.reproduce.runner import Runner
+from serenade.evaluation import _compare
+from serenade.papers import Runner, _render, get
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "results" / "lld-svm" / "emodb-speaker-independent"
@@ -111,7 +110,7 @@ def reproduced(tmp_path):
 
     def write(keep=None, folder=kept, **filled):
         entries = [dataclasses.replace(rows[0], reason="", **filled), *rows[1:keep]]
-        render.write_json(entries, folder / "tables.json")
+        _render.write_json(entries, folder / "tables.json")
         return results.Results.load(tmp_path)
 
     return write
@@ -156,7 +155,7 @@ def test_of_tables_written_twice_the_fuller_counts(reproduced, tmp_path):
     assert "0.750" not in shown
 
 
-@pytest.mark.parametrize("name", reproduce.names())
+@pytest.mark.parametrize("name", papers.names())
 def test_rows_are_told_apart_by_their_names(name):
     rows = Runner(None, "nowhere", dry=True).entries(get(name))
     assert len({(row.table, row.row, row.metric, row.corpus) for row in rows}) == len(rows)
@@ -211,9 +210,9 @@ def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
         "ravdess, 8 emotions: random, speaker-dependent"
     )
     here = next(one.where for one in found.entrants if one.name == "lld-svm")
-    tests = compare.compare([one for one in found.entrants if one.where == here])
+    tests = _compare.compare([one for one in found.entrants if one.where == here])
     assert tests
-    for line in compare.table_of_tests(tests).splitlines():
+    for line in _compare.table_of_tests(tests).splitlines():
         assert not line or f"\n    {line}\n" in page
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.cache import cache  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,13 +60,6 @@ def _save(folder: Path, weights: dict[str, np.ndarray], prefix: str = "") -> Pat
     save_file({prefix + n: w for n, w in weights.items()}, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(_TINY), encoding="utf-8")
     return folder / "model.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own."""
-    monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenade.encoders.embedded_words import EmbeddedWords, codes_of
-from serenade.encoders.word_vectors import WordVectors
-from serenade.encoders.words import tokenise
+from serenade.encoders import EmbeddedWords, get_word_codes
+from serenade.encoders._word_vectors import WordVectors
 from serenade.errors import ModelError
-from serenade.features.texts import extract_texts
+from serenade.extraction import extract_texts
+from serenade.transcription import tokenise
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_each_word_has_its_vector_and_unknown_ones_zeros(vectors):
     feature = EmbeddedWords(vectors)
     rows = feature("Happy, zorgblat! Don't.")
     np.testing.assert_array_equal(rows[:, 2:], [[1, 2, 3], [0, 0, 0], [4, 5, 6]])
-    assert len(set(codes_of(rows))) == 3
+    assert len(set(get_word_codes(rows))) == 3
     assert feature.names == ("code_high", "code_low", "vector_0", "vector_1", "vector_2")
     apart = EmbeddedWords(vectors, split=True)("Don't")
     np.testing.assert_array_equal(apart[:, 2:], [[7, 8, 9], [0, 0, 0]])
@@ -45,13 +45,13 @@ def test_codes_name_words_exactly(words):
         int.from_bytes(hashlib.blake2b(word.encode(), digest_size=6).digest(), "big")
         for word in tokenise(" ".join(words))
     ]
-    np.testing.assert_array_equal(codes_of(rows), expected)
+    np.testing.assert_array_equal(get_word_codes(rows), expected)
     assert rows.dtype == np.float32
-    assert codes_of(rows).min() > 0
+    assert get_word_codes(rows).min() > 0
 
 
 def test_another_script_has_codes_too():
-    first, second = codes_of(EmbeddedWords()("да нет"))
+    first, second = get_word_codes(EmbeddedWords()("да нет"))
     assert first != second
 
 

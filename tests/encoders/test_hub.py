@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from serenade.encoders import WhisperPooled, hub
-from serenade.encoders.whisper import source
+from serenade import _hub
+from serenade.encoders import WhisperPooled
+from serenade.encoders.whisper import _whisper_weights
 from serenade.errors import ModelError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_a_model_is_fetched_and_converted_once(site: Site, cache: Path, tone: np
     first = feature(tone, 16000)
     assert first.shape == (1, 3 * 2 * 16) == (1, len(feature.names))
     assert sorted(site.asked) == [FOLDER + "config.json", FOLDER + "model.safetensors"]
-    converted = source.locate(ID)
+    converted = _whisper_weights.locate_whisper(ID)
     assert files(cache) == sorted(
         [
             f"encoders/{converted.name}",
@@ -97,19 +98,19 @@ def test_a_model_is_fetched_and_converted_once(site: Site, cache: Path, tone: np
         ]
     )
     np.testing.assert_array_equal(WhisperPooled(encoder=ID)(tone, 16000), first)
-    assert source.fingerprint(ID) == feature.identity()["encoder"]
+    assert _whisper_weights.fingerprint_whisper(ID) == feature.identity()["encoder"]
     assert len(site.asked) == 2
 
 
 def test_what_arrives_is_what_the_site_holds(site: Site) -> None:
-    weights, config = hub.download(ID)
+    weights, config = _hub.download_model(ID)
     assert weights.read_bytes() == site.pages[FOLDER + "model.safetensors"]
     assert config.read_bytes() == site.pages[FOLDER + "config.json"]
 
 
 def test_an_unknown_model(site: Site, cache: Path) -> None:
     with pytest.raises(ModelError, match=r"openai/none: could not be downloaded .*404") as raised:
-        source.locate("openai/none")
+        _whisper_weights.locate_whisper("openai/none")
     assert f"{site.url}/openai/none/resolve/main/config.json" in str(raised.value)
     assert files(cache) == []
 
@@ -117,17 +118,17 @@ def test_an_unknown_model(site: Site, cache: Path) -> None:
 def test_a_model_without_safetensors(site: Site, cache: Path) -> None:
     del site.pages[FOLDER + "model.safetensors"]
     with pytest.raises(ModelError, match=r"resolve/main/model\.safetensors .*404"):
-        source.locate(ID)
+        _whisper_weights.locate_whisper(ID)
     assert files(cache) == ["hub/openai--whisper-nano/config.json"]
 
 
 def test_a_body_that_is_cut(site: Site, cache: Path) -> None:
     site.held_back = 10
     with pytest.raises(ModelError, match=rf"{site.url}.*config\.json"):
-        source.locate(ID)
+        _whisper_weights.locate_whisper(ID)
     assert files(cache) == []
     site.held_back = 0  # and what was not finished is simply fetched again
-    assert hub.download(ID)[0].is_file()
+    assert _hub.download_model(ID)[0].is_file()
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -135,10 +136,10 @@ def test_the_checksum_that_the_hub_states(site: Site, cache: Path, right: bool) 
     page = FOLDER + "model.safetensors"
     site.checksums[page] = hashlib.sha256(site.pages[page] if right else b"another").hexdigest()
     if right:
-        assert hub.download(ID)[0].read_bytes() == site.pages[page]
+        assert _hub.download_model(ID)[0].read_bytes() == site.pages[page]
     else:
         with pytest.raises(ModelError, match="does not have the checksum"):
-            hub.download(ID)
+            _hub.download_model(ID)
         assert files(cache) == ["hub/openai--whisper-nano/config.json"]
 
 
@@ -149,7 +150,7 @@ def test_a_hub_that_is_not_there(
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
     monkeypatch.setenv("NO_PROXY", "*")
     with pytest.raises(ModelError, match="could not be downloaded from") as raised:
-        source.locate(ID)
+        _whisper_weights.locate_whisper(ID)
     assert f"{endpoint}/{ID}/resolve/main/config.json" in str(raised.value)
     assert files(cache) == []
 
@@ -160,7 +161,7 @@ def test_a_hub_that_is_no_safe_address(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
     with pytest.raises(ModelError, match="no https address") as raised:
-        source.locate(ID)
+        _whisper_weights.locate_whisper(ID)
     assert f"HF_ENDPOINT={endpoint}" in str(raised.value)
     assert files(cache) == []
 
@@ -173,11 +174,11 @@ def test_an_interrupted_download_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(hub, "progress", interrupted)
+        patched.setattr(_hub, "show_progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            hub.download(ID)
+            _hub.download_model(ID)
     assert files(cache) == []
-    assert hub.download(ID)[1].read_bytes() == site.pages[FOLDER + "config.json"]
+    assert _hub.download_model(ID)[1].read_bytes() == site.pages[FOLDER + "config.json"]
 
 
 def test_a_page_that_is_no_model(site: Site, tone: np.ndarray) -> None:

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from serenade.encoders.text import TextEncoder, fingerprint, locate
+from serenade.encoders import TextEncoder
+from serenade.encoders._text import fingerprint_text_encoder, locate_text_encoder
 from serenade.errors import ModelError
 
 transformers = pytest.importorskip("transformers")
@@ -123,7 +124,7 @@ def test_a_language_it_never_saw_is_encoded_from_unknown_tokens(albert):
 def test_identity_follows_the_content_of_the_files(albert, tmp_path):
     copy = save(tmp_path / "elsewhere" / "albert")
     there = TextEncoder(albert).identity()
-    assert fingerprint(copy) == fingerprint(albert)
+    assert fingerprint_text_encoder(copy) == fingerprint_text_encoder(albert)
     assert TextEncoder(albert, layer=0).identity() != there
     json.dumps(there)
     config = tmp_path / "elsewhere" / "albert" / "tokenizer.json"
@@ -164,13 +165,13 @@ def test_a_model_that_cannot_be_had(monkeypatch, tmp_path):
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=r"nobody/nothing: no such folder, and not to be had"):
-        locate("nobody/nothing")
+        locate_text_encoder("nobody/nothing")
 
 
 def test_importing_encoders_stays_light():
     code = (
-        "import sys, serenade.encoders, serenade.encoders.text, serenade.encoders.word_vectors\n"
-        "import serenade.encoders.asr, serenade.encoders.alignment\n"
+        "import sys, serenade.encoders, serenade.encoders._text, serenade.encoders._word_vectors\n"
+        "import serenade.transcription._asr, serenade.transcription._alignment\n"
         "heavy = {'torch', 'transformers', 'pandas', 'faster_whisper', 'pocketsphinx', 'pyarrow'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

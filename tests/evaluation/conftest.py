@@ -1,38 +1,3 @@
-"""Small corpora."""
-
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-from serenade.corpora.base import Corpus, CorpusInfo
-from serenade.corpora.tables import build
-
-
-@pytest.fixture
-def make_corpus(tmp_path):
-    """A function from speakers and items of each emotion to a corpus of files that exist."""
-
-    def make(speakers=4, each=3, labels=("angry", "happy", "sad"), **columns):
-        rng = np.random.default_rng(0)
-        rows = []
-        for speaker in range(1, speakers + 1):
-            for label in labels:
-                for take in range(each):
-                    path = tmp_path / f"s{speaker}" / f"{label}{take}.wav"
-                    path.parent.mkdir(exist_ok=True)
-                    path.write_bytes(rng.bytes(20))
-                    row = {"file": str(path), "speaker": f"s{speaker}", "emotion": label}
-                    rows.append(row | {name: of(speaker) for name, of in columns.items()})
-        info = CorpusInfo(
-            name="small",
-            title="A small corpus",
-            licence="CC0",
-            citation="none",
-            url="",
-            languages=(),
-            labels=labels,
-        )
-        return Corpus(info, tmp_path, build(rows))
-
-    return make
+from support.small_corpora import make_corpus  # noqa: F401

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from serenade.evaluation.calibration import calibration_error, reliability
-from serenade.evaluation.report import Prediction
+from serenade.evaluation import Prediction
+from serenade.evaluation._calibration import calibration_error, compute_reliability
 
 
 def prediction(confidence, right):
@@ -15,7 +15,7 @@ def prediction(confidence, right):
 
 def test_by_hand():
     found = [prediction(0.9, True), prediction(0.9, False), prediction(0.6, True)]
-    low, high = reliability(found, bins=10)
+    low, high = compute_reliability(found, bins=10)
     assert (low.count, low.confidence, low.accuracy) == (1, 0.6, 1.0)
     assert (high.count, high.confidence, high.accuracy) == (2, 0.9, 0.5)
     assert calibration_error(found, bins=10) == pytest.approx((0.4 + 2 * 0.4) / 3)
@@ -23,7 +23,7 @@ def test_by_hand():
 
 def test_edges_belong_to_the_bin_below():
     assert [
-        one.count for one in reliability([prediction(1.0, True), prediction(0.5, True)], 2)
+        one.count for one in compute_reliability([prediction(1.0, True), prediction(0.5, True)], 2)
     ] == [1, 1]
 
 

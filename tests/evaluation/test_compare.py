@@ -11,7 +11,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import compare, evaluate, paired_permutation, protocols
+from serenade.evaluation import _compare, evaluate, paired_permutation
+from serenade.protocols import _protocols
 
 
 class Knowing:
@@ -43,7 +44,7 @@ def report_of(make_corpus):
         return evaluate(
             lambda fold_seed: Knowing(share, fold_seed),
             corpus,
-            protocols.get(protocol),
+            _protocols.get(protocol),
             seed=seed,
             system=system,
             recipe={"name": "default", **recipe},
@@ -55,29 +56,29 @@ def report_of(make_corpus):
 def test_runs_on_an_incomplete_corpus_are_not_ranked_with_others(report_of):
     label = "incomplete A small corpus, 120 of 200"
     before = dataclasses.replace(report_of(0.5), incomplete=label)
-    found = compare.entrants([before, report_of(0.7)])
+    found = _compare.list_entrants([before, report_of(0.7)])
     assert len(found) == 2
-    assert compare.compare(found) == []
-    page = compare.markdown(found, [])
+    assert _compare.compare_runs(found) == []
+    page = _compare.format_comparison(found, [])
     assert f"## small ({label}), 3 emotions: " in page
     assert "## small, 3 emotions: " in page
 
 
 def test_seeds_are_one_entrant(report_of):
     reports = [report_of(0.6, seed) for seed in (2, 0, 1)]
-    (one,) = compare.entrants(reports)
+    (one,) = _compare.list_entrants(reports)
     values = [report.metrics["ua"].value for report in reports]
     assert [report.seed for report in one.reports] == [0, 1, 2]
     assert one.scores["ua"].value == pytest.approx(np.mean(values))
     assert one.deviations["ua"] == pytest.approx(np.std(values, ddof=1))
     assert one.scores["ua"].low < np.mean(values) < one.scores["ua"].high
-    assert "± " in compare.markdown([one], [])
+    assert "± " in _compare.format_comparison([one], [])
     with pytest.raises(EvaluationError, match="seed 0: the same run twice"):
-        compare.entrants([*reports, reports[1]])
+        _compare.list_entrants([*reports, reports[1]])
 
 
 def test_entrants_are_told_apart_by_what_differs(report_of):
-    found = compare.entrants(
+    found = _compare.list_entrants(
         [
             report_of(0.5, epochs=3, width=8),
             report_of(0.5, epochs=9, width=8),
@@ -89,8 +90,8 @@ def test_entrants_are_told_apart_by_what_differs(report_of):
 
 def test_pairs_are_tested_by_speaker_and_adjusted(report_of):
     reports = [report_of(0.9, system="good"), report_of(0.5, system="fair"), report_of(0.1)]
-    found = compare.entrants(reports)
-    tests = compare.compare(found)
+    found = _compare.list_entrants(reports)
+    tests = _compare.compare_runs(found)
     assert {(test.first, test.second) for test in tests} == {
         *(("good", "fair"), ("good", "ours"), ("fair", "ours")),
     }
@@ -103,17 +104,17 @@ def test_pairs_are_tested_by_speaker_and_adjusted(report_of):
     best = next(test for test in tests if (test.first, test.second) == ("good", "ours"))
     assert best.difference == alone.difference > 0.3
     assert alone.p < best.p <= 3 * alone.p
-    page = compare.markdown(found, tests)
+    page = _compare.format_comparison(found, tests)
     assert page.index("| good |") < page.index("| fair |") < page.index("| ours |")
-    data = json.loads(json.dumps(compare.to_dict(found, tests), allow_nan=False))
+    data = json.loads(json.dumps(_compare.to_dict(found, tests), allow_nan=False))
     assert len(data["entrants"]) == len(data["comparisons"]) == 3
 
 
 def test_against_one_system_fewer_pairs_are_adjusted_for(report_of):
     reports = [report_of(0.9, system="good"), report_of(0.5, system="fair"), report_of(0.1)]
-    found = compare.entrants(reports)
-    every = {(test.first, test.second): test for test in compare.compare(found)}
-    planned = compare.compare(found, against="ours")
+    found = _compare.list_entrants(reports)
+    every = {(test.first, test.second): test for test in _compare.compare_runs(found)}
+    planned = _compare.compare_runs(found, against="ours")
     assert [(test.first, test.second) for test in planned] == [("good", "ours"), ("fair", "ours")]
     for test in planned:
         pair = every[test.first, test.second]
@@ -124,23 +125,23 @@ def test_against_one_system_fewer_pairs_are_adjusted_for(report_of):
     with pytest.raises(
         EvaluationError, match=r"nothing called 'best'.* there are: good, fair, ours"
     ):
-        compare.compare(found, against="best")
+        _compare.compare_runs(found, against="best")
 
 
 def test_other_recordings_are_not_compared(report_of):
-    found = compare.entrants([report_of(0.9), report_of(0.5, protocol="random", system="x")])
-    assert compare.compare(found) == []
-    assert compare.markdown(found, []).count("## small") == 2
+    found = _compare.list_entrants([report_of(0.9), report_of(0.5, protocol="random", system="x")])
+    assert _compare.compare_runs(found) == []
+    assert _compare.format_comparison(found, []).count("## small") == 2
 
 
 def test_reports_are_found_in_folders(report_of, tmp_path):
     report_of(0.5).to_json(tmp_path / "runs" / "a" / "report.json")
     report_of(0.7, 1).to_json(tmp_path / "runs" / "b" / "c" / "report.json")
-    assert len(compare.load([tmp_path / "runs"])) == 2
-    assert len(compare.load([tmp_path / "runs" / "a" / "report.json"])) == 1
+    assert len(_compare.load_runs([tmp_path / "runs"])) == 2
+    assert len(_compare.load_runs([tmp_path / "runs" / "a" / "report.json"])) == 1
     (tmp_path / "empty").mkdir()
     with pytest.raises(EvaluationError, match=r"empty: no report.json below it"):
-        compare.load([tmp_path / "empty"])
+        _compare.load_runs([tmp_path / "empty"])
 
 
 def test_unknown_speakers_are_not_tested(make_corpus):
@@ -150,9 +151,9 @@ def test_unknown_speakers_are_not_tested(make_corpus):
         evaluate(
             lambda seed: DummyClassifier(strategy="uniform", random_state=seed),
             corpus,
-            protocols.get("random"),
+            _protocols.get("random"),
             system=name,
         )
         for name in ("one", "two")
     ]
-    assert compare.compare(compare.entrants(reports)) == []
+    assert _compare.compare_runs(_compare.list_entrants(reports)) == []

@@ -10,8 +10,9 @@ import soundfile
 
 from serenade import corpora
 from serenade.audio import WhiteNoise, read
-from serenade.evaluation import protocols
-from serenade.evaluation.leaks import Finding, audit
+from serenade.evaluation import audit_folds
+from serenade.evaluation._leaks import Finding
+from serenade.protocols import _protocols
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def test_a_copy_under_another_speakers_name_is_found(speech, tmp_path, kind):
     victim = int(np.flatnonzero(table["speaker"] != table["speaker"].iloc[0])[0])
     index.loc[victim, "file"] = str(copy)
     table.index = table.index.from_frame(index)
-    folds = protocols.get("loso").split(table)
-    found = [one for one in audit(folds, table, speech.root) if one.kind == "alike"]
+    folds = _protocols.get("loso").split(table)
+    found = [one for one in audit_folds(folds, table, speech.root) if one.kind == "alike"]
     (alike,) = found
     assert alike.leak
     assert len(alike.files) == 2
@@ -54,10 +55,10 @@ def test_a_copy_under_another_speakers_name_is_found(speech, tmp_path, kind):
 
 
 def test_a_clean_corpus_is_clean(speech):
-    folds = protocols.get("loso").split(speech.table)
-    assert [one.kind for one in audit(folds, speech.table, speech.root)] == ["text"]
-    dependent = protocols.get("random", test=0.4).split(speech.table)
-    kinds = {one.kind: one for one in audit(dependent, speech.table, speech.root)}
+    folds = _protocols.get("loso").split(speech.table)
+    assert [one.kind for one in audit_folds(folds, speech.table, speech.root)] == ["text"]
+    dependent = _protocols.get("random", test=0.4).split(speech.table)
+    kinds = {one.kind: one for one in audit_folds(dependent, speech.table, speech.root)}
     assert kinds["speakers"].leak
     assert not kinds["text"].leak
     assert "alike" not in kinds
@@ -65,21 +66,21 @@ def test_a_clean_corpus_is_clean(speech):
 
 def test_validation_rows_count_as_trained_on(speech):
     table = speech.table
-    fold = protocols.get("loso", validation_speakers=1).split(table)[0]
+    fold = _protocols.get("loso", validation_speakers=1).split(table)[0]
     mixed = dataclasses.replace(fold, validation=np.append(fold.validation, fold.test[0]))
-    kinds = {one.kind for one in audit([mixed], table, speech.root)}
+    kinds = {one.kind for one in audit_folds([mixed], table, speech.root)}
     assert {"speakers", "segments"} <= kinds
 
 
 def test_real_corpora(corpora_root):
     ravdess = corpora.open("ravdess", corpora_root)
-    independent = audit(protocols.get().split(ravdess.table), ravdess.table, ravdess.root)
+    independent = audit_folds(_protocols.get().split(ravdess.table), ravdess.table, ravdess.root)
     assert [one.kind for one in independent if one.leak] == []
     random = [
         one
         for seed in range(4)
-        for one in audit(
-            protocols.get("random").split(ravdess.table, seed), ravdess.table, ravdess.root
+        for one in audit_folds(
+            _protocols.get("random").split(ravdess.table, seed), ravdess.table, ravdess.root
         )
         if one.kind == "identical"
     ]
@@ -88,7 +89,7 @@ def test_real_corpora(corpora_root):
     }
     assert random
     emodb = corpora.open("emodb", corpora_root)
-    leaks = audit(protocols.get("random").split(emodb.table), emodb.table, emodb.root)
+    leaks = audit_folds(_protocols.get("random").split(emodb.table), emodb.table, emodb.root)
     assert "speakers" in {one.kind for one in leaks if one.leak}
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import metrics
+from serenade.evaluation import _metrics
 
 LABELS = ("angry", "happy", "neutral", "sad")
 PAIRS = st.lists(
@@ -36,17 +36,17 @@ def test_scores_equal_those_of_scikit_learn(pairs):
     }
     for name, value in expected.items():
         for labels in (None, LABELS):
-            assert getattr(metrics, name)(reference, predicted, labels) == pytest.approx(value)
+            assert getattr(_metrics, name)(reference, predicted, labels) == pytest.approx(value)
 
 
 @given(PAIRS)
 def test_confusion_and_recalls_keep_the_order_of_labels(pairs):
     reference, predicted = map(list, zip(*pairs, strict=True))
     labels = LABELS[::-1]
-    ours = metrics.confusion(reference, predicted, labels)
+    ours = _metrics.confusion(reference, predicted, labels)
     assert ours.dtype == np.int64
     np.testing.assert_array_equal(ours, sk.confusion_matrix(reference, predicted, labels=labels))
-    for label, recall in zip(labels, metrics.recalls(reference, predicted, labels), strict=True):
+    for label, recall in zip(labels, _metrics.recalls(reference, predicted, labels), strict=True):
         if label in reference:
             right = [p == label for r, p in pairs if r == label]
             assert recall == pytest.approx(np.mean(right))
@@ -57,22 +57,22 @@ def test_confusion_and_recalls_keep_the_order_of_labels(pairs):
 def test_scores_equal_those_of_audmetric():
     rng = np.random.default_rng(0)
     reference, predicted = rng.choice(LABELS, 200), rng.choice(LABELS, 200)
-    assert metrics.unweighted_accuracy(reference, predicted) == pytest.approx(
+    assert _metrics.unweighted_accuracy(reference, predicted) == pytest.approx(
         audmetric.unweighted_average_recall(reference, predicted)
     )
-    assert metrics.weighted_accuracy(reference, predicted) == pytest.approx(
+    assert _metrics.weighted_accuracy(reference, predicted) == pytest.approx(
         audmetric.accuracy(reference, predicted)
     )
-    assert metrics.f1_macro(reference, predicted) == pytest.approx(
+    assert _metrics.f1_macro(reference, predicted) == pytest.approx(
         audmetric.unweighted_average_fscore(reference, predicted)
     )
 
 
 def test_numbers_series_and_lists_are_labels_too():
-    expected = metrics.weighted_accuracy([2, 10, 2], [2, 2, 2])
+    expected = _metrics.weighted_accuracy([2, 10, 2], [2, 2, 2])
     assert expected == pytest.approx(2 / 3)
-    assert metrics.weighted_accuracy(np.array([2, 10, 2]), pd.Series([2, 2, 2])) == expected
-    assert metrics.known_labels([10, 2]) == (2, 10)
+    assert _metrics.weighted_accuracy(np.array([2, 10, 2]), pd.Series([2, 2, 2])) == expected
+    assert _metrics.list_labels([10, 2]) == (2, 10)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_numbers_series_and_lists_are_labels_too():
 )
 def test_labels_that_cannot_be_scored_are_refused(reference, predicted, labels, says):
     with pytest.raises(EvaluationError, match=says):
-        metrics.unweighted_accuracy(reference, predicted, labels)
+        _metrics.unweighted_accuracy(reference, predicted, labels)
 
 
 def test_scores_of_many_matrices_at_once():
     rng = np.random.default_rng(1)
     many = rng.integers(0, 3, size=(50, 4, 4))
     many[0], many[1, 2] = 0, 0
-    for name, score in metrics.SCORES.items():
+    for name, score in _metrics.SCORES.items():
         together = score(many)
         assert together.shape == (50,)
         assert together[0] == 0, name

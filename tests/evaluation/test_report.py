@@ -11,9 +11,9 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import evaluate, metrics, protocols
-from serenade.evaluation.figures import confusion_figure, curves_figure, draw_curves
-from serenade.evaluation.report import Report
+from serenade.evaluation import Report, _metrics, draw_curves, evaluate
+from serenade.evaluation._figures import confusion_figure, curves_figure
+from serenade.protocols import _protocols
 
 KEYS = [
     "system", "corpus", "incomplete", "licence", "protocol", "speaker_independent", "seed",
@@ -31,7 +31,7 @@ def report(make_corpus):
     return evaluate(
         _dummy,
         make_corpus(12, each=4),
-        protocols.get(validation_speakers=2),
+        _protocols.get(validation_speakers=2),
         seed=3,
         system="chance",
         command="serenade evaluate chance",
@@ -50,7 +50,7 @@ def test_a_report_is_remade_from_its_json(report, tmp_path):
 def test_a_report_of_an_incomplete_corpus_carries_its_label(make_corpus):
     label = "incomplete A small corpus, 24 of 30"
     corpus = dataclasses.replace(make_corpus(4, each=2), incomplete=label)
-    report = evaluate(_dummy, corpus, protocols.get("loso"), system="chance")
+    report = evaluate(_dummy, corpus, _protocols.get("loso"), system="chance")
     assert report.incomplete == label
     assert Report.from_dict(report.to_dict()).incomplete == label
     assert report.to_markdown().startswith(f"# chance on small ({label})\n")
@@ -127,9 +127,9 @@ def test_markdown_says_protocol_interval_and_scores(report):
 
 
 def test_few_speakers_are_said(make_corpus):
-    report = evaluate(_dummy, make_corpus(4), protocols.get())
+    report = evaluate(_dummy, make_corpus(4), _protocols.get())
     assert "only 4 speakers" in report.to_markdown()
-    one = evaluate(_dummy, make_corpus(1), protocols.get("random", validation=0, test=0.5))
+    one = evaluate(_dummy, make_corpus(1), _protocols.get("random", validation=0, test=0.5))
     assert one.to_dict()["metrics"]["ua"]["low"] is None
     assert "| none |" in one.to_markdown()
     assert Report.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == one.to_dict()
@@ -170,7 +170,7 @@ class _Trained(DummyClassifier):
 
 def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
     trained = evaluate(
-        lambda seed: _Trained(random_state=seed), make_corpus(4), protocols.get("loso"), seed=2
+        lambda seed: _Trained(random_state=seed), make_corpus(4), _protocols.get("loso"), seed=2
     )
     assert [len(fold.curve) for fold in trained.folds] == [5] * 4
     assert Report.from_json(trained.to_json(tmp_path / "report.json")) == trained
@@ -192,6 +192,6 @@ def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
 def test_the_confusion_matrix_is_the_reference_by_row(report):
     reference = [one.reference for one in report.predictions]
     predicted = [one.predicted for one in report.predictions]
-    expected = metrics.confusion(reference, predicted, report.labels)
+    expected = _metrics.confusion(reference, predicted, report.labels)
     np.testing.assert_array_equal(report.confusion, expected)
     assert not np.array_equal(expected, expected.T)

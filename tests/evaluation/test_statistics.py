@@ -10,14 +10,8 @@ import pytest
 from scipy import stats
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import metrics
-from serenade.evaluation.statistics import (
-    caution,
-    holm,
-    intervals,
-    mcnemar,
-    paired_permutation,
-)
+from serenade.evaluation import _metrics, compute_intervals, holm, mcnemar, paired_permutation
+from serenade.evaluation._statistics import caution
 
 CLASSES = 4
 BASE = np.linspace(-0.5, 1.5, CLASSES)
@@ -50,7 +44,7 @@ def _coverage(speakers, method, trials=400):
         reference, predicted, who = _corpus(rng, speakers)
         by = None if method == "items" else who
         kind = "percentile" if method == "items" else method
-        one = intervals(
+        one = compute_intervals(
             reference,
             predicted,
             by,
@@ -83,7 +77,7 @@ def test_equals_scipy_bootstrap_where_every_speaker_says_as_much(method):
     # Two bad speakers make the scores skew, so that BCa is far from percentiles.
     right = np.arange(20) < np.array([20, 20, 19, 20, 18, 20, 19, 20, 20, 19, 9, 4])[:, None]
     reference = np.ones(right.size, int)
-    one = intervals(
+    one = compute_intervals(
         reference,
         right.ravel().astype(int),
         np.repeat(np.arange(12), 20),
@@ -107,34 +101,34 @@ def test_ten_thousand_resamples_take_less_than_a_second():
     rng = np.random.default_rng(0)
     reference, who = rng.integers(0, 8, 1440), np.repeat(np.arange(24), 60)
     predicted = np.where(rng.random(1440) < 0.7, reference, rng.integers(0, 8, 1440))
-    intervals(reference[:60], predicted[:60], who[:60])
+    compute_intervals(reference[:60], predicted[:60], who[:60])
     started = time.perf_counter()
-    found = intervals(reference, predicted, who)
+    found = compute_intervals(reference, predicted, who)
     assert time.perf_counter() - started < 1
-    for name, score in metrics.SCORES.items():
+    for name, score in _metrics.SCORES.items():
         assert found[name].value == pytest.approx(
-            float(score(metrics.confusion(reference, predicted)))
+            float(score(_metrics.confusion(reference, predicted)))
         )
         assert found[name].low < found[name].value < found[name].high
-    assert found == intervals(reference, predicted, who)
-    assert found != intervals(reference, predicted, who, seed=1)
+    assert found == compute_intervals(reference, predicted, who)
+    assert found != compute_intervals(reference, predicted, who, seed=1)
 
 
 def test_classes_that_a_draw_lacks_are_left_out_of_its_ua():
     # One speaker says only "a" (all right), the other only "b" (all wrong): draws of one
     # speaker twice score 1 or 0, not halves of them.
-    found = intervals("aabb", "aaaa", [1, 1, 2, 2], method="percentile")["ua"]
+    found = compute_intervals("aabb", "aaaa", [1, 1, 2, 2], method="percentile")["ua"]
     assert (found.low, found.value, found.high) == (0.0, 0.5, 1.0)
 
 
 def test_few_speakers_are_said():
     reference, predicted, who = _corpus(np.random.default_rng(0), 24)
-    assert caution(intervals(reference, predicted, who)["ua"]) == ""
+    assert caution(compute_intervals(reference, predicted, who)["ua"]) == ""
     four = who < 4
     assert "only 4 speakers" in caution(
-        intervals(reference[four], predicted[four], who[four])["ua"]
+        compute_intervals(reference[four], predicted[four], who[four])["ua"]
     )
-    alone = intervals(reference[who == 0], predicted[who == 0], who[who == 0])["ua"]
+    alone = compute_intervals(reference[who == 0], predicted[who == 0], who[who == 0])["ua"]
     assert math.isnan(alone.low)
     assert math.isnan(alone.high)
     assert "one speaker" in caution(alone)
@@ -142,14 +136,14 @@ def test_few_speakers_are_said():
 
 @pytest.mark.parametrize("method", ["percentile", "expanded", "bca"])
 def test_a_perfect_system_has_an_interval_of_no_width(method):
-    one = intervals("abab", "abab", [1, 1, 2, 2], method=method)["ua"]
+    one = compute_intervals("abab", "abab", [1, 1, 2, 2], method=method)["ua"]
     assert (one.low, one.value, one.high) == (1, 1, 1)
 
 
 def test_resampling_items_equals_the_binomial():
     rng = np.random.default_rng(0)
     right = (rng.random(2000) < 0.7).astype(int)
-    one = intervals(np.ones(2000, int), right, None, scores=("wa",), labels=(0, 1))["wa"]
+    one = compute_intervals(np.ones(2000, int), right, None, scores=("wa",), labels=(0, 1))["wa"]
     error = 1.96 * math.sqrt(right.mean() * (1 - right.mean()) / 2000)
     assert (one.low, one.high) == pytest.approx(
         (right.mean() - error, right.mean() + error), abs=0.003
@@ -168,7 +162,7 @@ def test_resampling_items_equals_the_binomial():
 )
 def test_what_cannot_be_resampled_is_refused(speakers, settings, says):
     with pytest.raises(EvaluationError, match=says):
-        intervals("ab", "ab", speakers, **settings)
+        compute_intervals("ab", "ab", speakers, **settings)
 
 
 def test_permutation_test_counts_every_exchange_where_they_are_few():
@@ -182,8 +176,8 @@ def test_permutation_test_counts_every_exchange_where_they_are_few():
         swap = (number >> who) & 1 == 1
         one, other = np.where(swap, second, first), np.where(swap, first, second)
         differences.append(
-            metrics.unweighted_accuracy(reference, one)
-            - metrics.unweighted_accuracy(reference, other)
+            _metrics.unweighted_accuracy(reference, one)
+            - _metrics.unweighted_accuracy(reference, other)
         )
     assert found.difference == pytest.approx(differences[0])
     expected = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-9)

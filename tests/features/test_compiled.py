@@ -12,10 +12,17 @@ import soundfile
 import soxr
 
 from serenade.errors import MissingExtraError
-from serenade.features import AcousticSet, Formants, Pitch, Voice, compiled, zero_crossing_rate
-from serenade.features.lpc import levinson
-from serenade.features.short_term import short_term_features
-from serenade.features.viterbi import best_path
+from serenade.features import (
+    AcousticSet,
+    Formants,
+    Pitch,
+    Voice,
+    compiled,
+    short_term_features,
+    zero_crossing_rate,
+)
+from serenade.features.voice._lpc import levinson
+from serenade.features.voice._viterbi import best_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenade.features import LogMel
-from serenade.features.base import Feature
-from serenade.features.pooled import Pooled
-from serenade.features.segments import Segments
+from serenade.features import Feature, LogMel, Pooled, Segments
 
 
 class Frames(Feature):

@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenade.features import AcousticSet, LogMel
-from serenade.features.base import Feature
-from serenade.features.segments import Segments
+from serenade.features import AcousticSet, Feature, LogMel, Segments
 
 
 class Sum(Feature):

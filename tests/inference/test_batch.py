@@ -8,12 +8,11 @@ import pytest
 import soundfile
 
 from serenade.errors import AudioError, MissingFileError, NotAudioError
-from serenade.inference import Prediction
-from serenade.inference.batch import find, predict_files
+from serenade.inference import Prediction, find_recordings, predict_files
 
 
 def test_folders_are_searched_and_files_taken_as_they_are(folder):
-    found = find([folder, folder / "notes.txt", folder / "0.flac"])
+    found = find_recordings([folder, folder / "notes.txt", folder / "0.flac"])
     names = [os.path.relpath(file, folder) for file in found]
     assert names == [*sorted(names[:-1]), "notes.txt"]
     assert len(names) == 11
@@ -23,7 +22,7 @@ def test_folders_are_searched_and_files_taken_as_they_are(folder):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_one_bad_file_among_ten(model, folder, jobs):
-    files = find([folder])
+    files = find_recordings([folder])
     results = list(predict_files(model, files, jobs=jobs))
     assert len(results) == 10
     bad = [result for result in results if isinstance(result, AudioError)]

@@ -12,7 +12,7 @@ import soundfile
 
 import serenade
 from serenade.errors import ModelError, NoSpeechError, SilenceError, TooShortError
-from serenade.inference import model as module
+from serenade.inference import _model as module
 
 BUNDLED = Path(module.__file__).parent / "bundled"
 
@@ -184,7 +184,8 @@ def test_predicting_imports_nothing_heavy(example):
     code = (
         "import sys, serenade; "
         f"m = serenade.load(); t = m.timeline({str(example)!r}); m.enrol([{str(example)!r}]); "
-        "import serenade.inference.export, serenade.inference.batch, serenade.audio.live; "
+        "import serenade.inference.formats._target, serenade.inference._batch; "
+        "import serenade.audio._live; "
         "s = m.stream(16000); s.push([0.0] * 20000); s.close(); "
         "print(*{name.split('.')[0] for name in sys.modules})"
     )

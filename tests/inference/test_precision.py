@@ -8,8 +8,7 @@ import pytest
 import serenade
 from serenade.audio import read
 from serenade.errors import SerenadeError
-from serenade.inference import precision
-from serenade.inference.compared import compared
+from serenade.inference import _precision, compare_models
 
 onnx = pytest.importorskip("onnx")
 
@@ -18,8 +17,8 @@ onnx = pytest.importorskip("onnx")
 def made(tmp_path_factory):
     """The bundled model in each precision."""
     root = tmp_path_factory.mktemp("precisions")
-    for name in precision.PRECISIONS:
-        precision.export(None, root / name, name)
+    for name in _precision.PRECISIONS:
+        _precision.convert_precision(None, root / name, name)
     return root
 
 
@@ -34,7 +33,7 @@ def test_probabilities_stay_near(made, talk, model, name, most):
 
 
 def test_eight_bits_are_smaller_and_have_their_encoder(made):
-    assert precision.size(made / "int8") < 0.56 * precision.size(None)
+    assert _precision.measure_size(made / "int8") < 0.56 * _precision.measure_size(None)
     assert (made / "int8" / "encoder.onnx").is_file()
     assert not (made / "fp16" / "encoder.onnx").exists()
     arrays = onnx.load(made / "int8" / "encoder.onnx").graph.initializer
@@ -46,11 +45,11 @@ def test_eight_bits_are_smaller_and_have_their_encoder(made):
 def test_eight_bits_round_to_half_a_step():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(96, 200)).astype(np.float32) * np.geomspace(1e-4, 1e2, 200)
-    whole, scales = precision._eight_bits(values.astype(np.float32))
+    whole, scales = _precision._eight_bits(values.astype(np.float32))
     assert scales.shape == (1, 200)  # columns differ, so each has its own
     assert (np.abs(whole * scales - values) <= 0.51 * scales).all()
     assert np.abs(whole).max(axis=0).min() == 127
-    assert precision._eight_bits(values[:, :8].astype(np.float32)) == (None, None)
+    assert _precision._eight_bits(values[:, :8].astype(np.float32)) == (None, None)
 
 
 def test_an_exported_folder_moves_and_enrols(made, example, tmp_path):
@@ -61,7 +60,9 @@ def test_an_exported_folder_moves_and_enrols(made, example, tmp_path):
         assert found.enrol([example]).predict(example).enrolment
         stated = json.loads((moved / "model.json").read_text("utf-8"))
         assert stated["features"][0]["parameters"]["encoder"] == "encoder.onnx"
-        precision.export(moved, tmp_path / "again", "fp16")  # its own encoder goes along
+        _precision.convert_precision(
+            moved, tmp_path / "again", "fp16"
+        )  # its own encoder goes along
         again = serenade.load(tmp_path / "again")
         assert again.predict(example).emotion == found.predict(example).emotion
     finally:
@@ -70,18 +71,20 @@ def test_an_exported_folder_moves_and_enrols(made, example, tmp_path):
 
 def test_a_model_is_not_written_over_itself(made):
     with pytest.raises(SerenadeError, match="is the model to export"):
-        precision.export(made / "fp16", made / "fp16", "int8")
+        _precision.convert_precision(made / "fp16", made / "fp16", "int8")
     with pytest.raises(SerenadeError, match="no precision 'int4'"):
-        precision.export(None, made / "x", "int4")
+        _precision.convert_precision(None, made / "x", "int4")
 
 
 def test_the_table_counts(model, example):
     audio = read(example, sampling_rate=16000)
     wrong = next(label for label in model.labels if label != model.predict(audio).emotion)
-    rows = compared({"a": model, "b": model}, {"a": 1, "b": 2}, [audio, audio], ["sad", wrong])
+    rows = compare_models(
+        {"a": model, "b": model}, {"a": 1, "b": 2}, [audio, audio], ["sad", wrong]
+    )
     assert [row.size for row in rows] == [1, 2]
     assert rows[1].largest == rows[1].mean == 0
     assert rows[1].agreement == 1
     assert rows[0].times_real > 1
     with pytest.raises(ValueError, match="nothing to compare"):
-        compared({"a": model}, {"a": 1}, [])
+        compare_models({"a": model}, {"a": 1}, [])

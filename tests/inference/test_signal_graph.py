@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import serenade
+from serenade.encoders import locate_whisper
 from serenade.encoders.whisper import WhisperPooled, WhisperStates
-from serenade.encoders.whisper.source import locate
 from serenade.errors import ModelError, SerenadeError, TooShortError
 from serenade.features import MFCC40, AcousticSet, KaldiFbank, LogMel
-from serenade.inference import precision
-from serenade.inference.signal_graph import _Features
+from serenade.inference import _precision
+from serenade.inference._signal_graph import _Features
 from serenade.systems.attentive_crnn import LogSpectrogram
 
 onnx = pytest.importorskip("onnx")
@@ -34,7 +34,7 @@ FEATURES = {
 def graph_of(feature):
     import onnxruntime
 
-    encoders = {"whisper-tiny-en": onnx.load(locate("whisper-tiny-en"))}
+    encoders = {"whisper-tiny-en": onnx.load(locate_whisper("whisper-tiny-en"))}
     graph = _Features(16000, encoders)
     graph.named(graph.frames(feature), "found")
     model = graph.model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})
@@ -65,7 +65,7 @@ def test_what_has_no_form_as_a_graph_is_refused():
 def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "whole" / "speakers.npz").write_bytes(b"of a model that was here before")
-    precision.export(None, tmp_path / "whole", "fp16", features_inside=True)
+    _precision.convert_precision(None, tmp_path / "whole", "fp16", features_inside=True)
     assert sorted(path.name for path in (tmp_path / "whole").iterdir()) == [
         "MODEL_CARD.md",
         "head.onnx",
@@ -81,7 +81,7 @@ def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):
     with pytest.raises(ModelError, match="cannot be enrolled"):
         whole.enrol([example])
     whole_bytes = sum(path.stat().st_size for path in (tmp_path / "whole").iterdir())
-    assert precision.size(tmp_path / "whole") == pytest.approx(whole_bytes, rel=0.01)
+    assert _precision.measure_size(tmp_path / "whole") == pytest.approx(whole_bytes, rel=0.01)
     facts = onnx.load(tmp_path / "whole" / "head.onnx").metadata_props
     stated = {each.key: each.value for each in facts}
     assert stated["labels"].split(",") == list(model.labels)
@@ -89,6 +89,6 @@ def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):
 
 
 def test_a_whole_graph_is_not_exported_again(tmp_path):
-    precision.export(None, tmp_path / "whole", "fp16", features_inside=True)
+    _precision.convert_precision(None, tmp_path / "whole", "fp16", features_inside=True)
     with pytest.raises(SerenadeError, match="has its features inside"):
-        precision.export(tmp_path / "whole", tmp_path / "again", "int8")
+        _precision.convert_precision(tmp_path / "whole", tmp_path / "again", "int8")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from serenade.inference.threads import side_by_side
+from serenade.inference._threads import map_in_threads
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -22,7 +22,7 @@ def test_order_is_kept_and_few_are_under_way(threads):
         time.sleep(0.001 * (number % 3))
         return number * number
 
-    for done, (number, square) in enumerate(side_by_side(work, items(), threads)):
+    for done, (number, square) in enumerate(map_in_threads(work, items(), threads)):
         assert (number, square) == (done, done * done)
         most = max(most, begun - done)
     assert most <= 2 * threads + 1
@@ -37,5 +37,5 @@ def test_errors_arrive_and_nothing_is_left_running(threads):
 
     before = threading.active_count()
     with pytest.raises(ValueError, match="five"):
-        list(side_by_side(work, range(10), threads))
+        list(map_in_threads(work, range(10), threads))
     assert threading.active_count() == before

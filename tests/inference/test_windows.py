@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serenade.inference.windows import Windows, check_windows
+from serenade.inference import check_windows
+from serenade.inference._windows import Windows
 
 RATE = 16000
 

@@ -19,14 +19,15 @@ import soundfile
 from distributed import LocalCluster
 from threadpoolctl import threadpool_limits
 
-from serenade import cluster, corpora, systems
+from serenade import _parallel, corpora, systems
 from serenade.errors import SerenadeError
-from serenade.evaluation import evaluate, get
-from serenade.features import MFCC40, Segment, extract
-from serenade.features.cache import Cache
-from serenade.features.shards import read_shards, write_shards
-from serenade.reproduce.base import Paper, Place, Row, Table
-from serenade.reproduce.runner import Runner
+from serenade.evaluation import evaluate
+from serenade.extraction import Cache, Segment, extract, write_shards
+from serenade.extraction._shards import read_shards
+from serenade.features import MFCC40
+from serenade.papers import Paper, Runner
+from serenade.papers._tables import Place, Row, Table
+from serenade.protocols import get
 from serenade.training import Estimator
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask about workers that die
@@ -114,11 +115,11 @@ def test_shards_of_one_process_one_worker_and_two_with_a_kill_are_the_same(
     alone = list(write_shards(segments, MFCC40(), tmp_path / "alone", each=8, jobs=1))
     assert sum(shard.rows for shard in alone) == 241
     assert sum(shard.failed for shard in alone) == 1
-    with cluster.on_dask(one.scheduler_address):
+    with _parallel.use_dask(one.scheduler_address):
         list(write_shards(segments, MFCC40(), tmp_path / "one", each=8))
     folder = tmp_path / "two"
     thread, killed = kill_one(two, lambda: len(list(folder.glob("part-*"))) >= 3)
-    with cluster.on_dask(two.scheduler_address):
+    with _parallel.use_dask(two.scheduler_address):
         found = list(write_shards(segments, MFCC40(), folder, each=8))
     thread.join()
     assert killed
@@ -171,7 +172,7 @@ def test_folds_on_two_workers_with_a_kill_are_those_of_one_process(
         return seen[0] > 0
 
     thread, killed = kill_one(two, begun)
-    with cluster.on_dask(two.scheduler_address):
+    with _parallel.use_dask(two.scheduler_address):
         spread = judged(corpus, lines)
     thread.join()
     assert killed
@@ -186,10 +187,10 @@ def test_searches_and_features_are_those_of_one_process(corpus, two, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setenv("SERENADE_CACHE", str(tmp_path))
         alone = Estimator(chosen, recipe, jobs=1).fit(rows, emotions).predict_proba(rows)
-    with cluster.on_dask(two.scheduler_address):
-        assert cluster.active()
+    with _parallel.use_dask(two.scheduler_address):
+        assert _parallel.has_cluster()
         spread = Estimator(chosen, recipe).fit(rows, emotions).predict_proba(rows)
-    assert not cluster.active()
+    assert not _parallel.has_cluster()
     assert np.array_equal(alone, spread)
 
 
@@ -201,7 +202,7 @@ def test_seeds_and_tables_are_those_of_one_process(two, tmp_path):
     )
     paper = Paper("paper", "a title", "nobody", (Table("1", "about it", rows, (place,)),))
     alone = Runner(tmp_path / "speech", tmp_path / "alone", jobs=1).entries(paper)
-    with cluster.on_dask(two.scheduler_address):
+    with _parallel.use_dask(two.scheduler_address):
         spread = Runner(tmp_path / "speech", tmp_path / "spread").entries(paper)
     assert spread == alone
     assert [entry.seeds for entry in spread] == [2, 0]
@@ -212,49 +213,49 @@ def test_what_workers_lack_is_told(two, monkeypatch):
     module = types.ModuleType("only_here")
     exec("def double(value):\n    return 2 * value", module.__dict__)
     monkeypatch.setitem(sys.modules, "only_here", module)
-    assert list(cluster.spread(module.double, [1, 2], jobs=1)) == [2, 4]
+    assert list(_parallel.run_parallel(module.double, [1, 2], jobs=1)) == [2, 4]
     with (
-        cluster.on_dask(two.scheduler_address),
+        _parallel.use_dask(two.scheduler_address),
         pytest.raises(SerenadeError, match="a worker of the Dask cluster lacks something"),
     ):
-        list(cluster.spread(module.double, [1, 2]))
+        list(_parallel.run_parallel(module.double, [1, 2]))
 
 
 def test_a_task_that_kills_every_worker_and_a_cluster_that_ends_are_told():
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         local(1) as made,
-        cluster.on_dask(made.scheduler_address),
+        _parallel.use_dask(made.scheduler_address),
     ):
         with pytest.raises(SerenadeError, match=r"was lost.*what was kept is not computed again"):
-            list(cluster.spread(os._exit, [3]))
+            list(_parallel.run_parallel(os._exit, [3]))
         ending = threading.Timer(1.0, made.close)
         ending.start()
         with pytest.raises(SerenadeError, match="was lost"):
-            list(cluster.spread(time.sleep, [60] * 2))
+            list(_parallel.run_parallel(time.sleep, [60] * 2))
         ending.join()
 
 
 def test_no_scheduler_no_workers_and_other_versions_are_told(monkeypatch, one):
-    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    monkeypatch.setattr(_parallel, "_PATIENCE", 1)
     with (
         pytest.raises(SerenadeError, match=r"--dask tcp://127\.0\.0\.1:1: no scheduler answers"),
-        cluster.on_dask("tcp://127.0.0.1:1"),
+        _parallel.use_dask("tcp://127.0.0.1:1"),
     ):
         pass
     with (
         LocalCluster(n_workers=0, dashboard_address=None, processes=False) as empty,
         pytest.raises(SerenadeError, match="no workers; start some"),
-        cluster.on_dask(empty.scheduler_address),
+        _parallel.use_dask(empty.scheduler_address),
     ):
         pass
-    here = cluster.versions()
+    here = _parallel.list_versions()
     monkeypatch.setattr(
-        cluster, "versions", lambda: {**here, "numpy": "1" if os.getpid() == PID else "2"}
+        _parallel, "list_versions", lambda: {**here, "numpy": "1" if os.getpid() == PID else "2"}
     )
     with (
         pytest.raises(SerenadeError, match="install the same"),
-        cluster.on_dask(one.scheduler_address),
+        _parallel.use_dask(one.scheduler_address),
     ):
         pass
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import serenade
-from serenade.features import MFCC40, Segment, extract
-from serenade.features.cache import Cache, CacheWarning
+from serenade.extraction import Cache, Segment, extract
+from serenade.extraction._cache import CacheWarning
+from serenade.features import MFCC40
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
 
@@ -45,8 +46,9 @@ def recordings(tmp_path):
 EXTRACT = """
 import sys, warnings
 from pathlib import Path
-from serenade.features import MFCC40, Segment, extract
-from serenade.features.cache import Cache
+from serenade.extraction import Segment, extract
+from serenade.features import MFCC40
+from serenade.extraction._cache import Cache
 warnings.simplefilter("always")
 segments, cache = [Segment(f) for f in sys.argv[2:]], Cache(Path(sys.argv[1]))
 found = extract(segments, MFCC40(), cache=cache, jobs=1)
@@ -114,7 +116,7 @@ def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):
     import torch
 
     from serenade.errors import SerenadeError
-    from serenade.training.checkpoint import Checkpoint
+    from serenade.training._checkpoint import Checkpoint
 
     module = torch.nn.Linear(3, 2)
     net = types.SimpleNamespace(

@@ -9,13 +9,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.evaluation.report import Report  # noqa: E402
+from serenade.evaluation import Report  # noqa: E402
 
 EVALUATE = ("evaluate", "lld-svm", "synthetic", "--labels", "angry,sad", "--jobs", "1")
 REPRODUCE = """
 import dataclasses, json, sys
-from serenade.reproduce.base import Paper, Place, Row, Table
-from serenade.reproduce.runner import Runner
+from serenade.papers._tables import Paper, Place, Row, Table
+from serenade.papers._runner import Runner
 place = Place("synthetic", ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=1)
 rows = (
     Row("machine", {"ua": 0.9}, "lld-svm"),

@@ -8,8 +8,8 @@ TRAIN = """
 import hashlib
 import numpy as np, torch
 from serenade import systems
-from serenade.training.clips import Clips
-from serenade.training.network import NetworkLearner
+from serenade.training._clips import Clips
+from serenade.training._network_learner import NetworkLearner
 torch.set_num_threads(1)
 rng = np.random.default_rng(0)
 system = systems.get("cnn-transformer")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import serenade
-from serenade.addresses import is_safe
+from serenade._addresses import is_safe_url
 from serenade.errors import CorpusError, ModelError, SerenadeError
-from serenade.inference.folder import BUNDLED
+from serenade.inference._model_folder import BUNDLED
 
 SOURCE = Path(serenade.__file__).parent
 FORBIDDEN = {
@@ -116,8 +116,8 @@ def test_a_pickle_in_a_model_folder_is_refused_unexecuted(evil, tmp_path):
 
 
 def test_an_array_of_objects_is_refused_unexecuted(evil, tmp_path):
-    from serenade.features.cache import Cache
-    from serenade.inference.folder import read_folder
+    from serenade.extraction import Cache
+    from serenade.inference._model_folder import read_folder
 
     np.save(tmp_path / "x.npy", np.array([Evil()], dtype=object), allow_pickle=True)
     cache = Cache(tmp_path / "cache")
@@ -142,7 +142,7 @@ def test_an_array_of_objects_is_refused_unexecuted(evil, tmp_path):
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_as_a_checkpoint_is_refused_unexecuted(evil, tmp_path, suffix, zipped):
     torch = pytest.importorskip("torch")
-    from serenade.encoders.selfsupervised import official
+    from serenade.encoders.selfsupervised import _official
 
     path = tmp_path / f"weights{suffix}"
     if zipped:
@@ -150,7 +150,7 @@ def test_a_pickle_as_a_checkpoint_is_refused_unexecuted(evil, tmp_path, suffix, 
     else:
         path.write_bytes(evil)
     with pytest.raises(ModelError, match="cannot be read as weights"):
-        official.load(path)
+        _official.load_official(path)
     with pytest.raises(SerenadeError):
         serenade.load(path)
     assert not (tmp_path / "executed").exists()
@@ -174,34 +174,37 @@ def test_a_pickle_as_a_checkpoint_is_refused_unexecuted(evil, tmp_path, suffix, 
     ],
 )
 def test_only_https_and_this_machine_are_safe(url, safe):
-    assert is_safe(url) is safe
+    assert is_safe_url(url) is safe
 
 
 def test_unsafe_addresses_are_refused_before_anything_is_sent(tmp_path, monkeypatch):
     pytest.importorskip("requests")
-    from serenade.corpora import describe, download, names
-    from serenade.encoders import hub, text
-    from serenade.inference.hub import push
+    from serenade import _hub
+    from serenade.corpora import _download, describe, names
+    from serenade.encoders import _text as text
+    from serenade.inference import push_model
 
     with pytest.raises(CorpusError, match="not an https address"):
-        download.fetch("http://example.org/a.zip", "md5:" + "0" * 32, tmp_path / "corpus")
+        _download.download_archive(
+            "http://example.org/a.zip", "md5:" + "0" * 32, tmp_path / "corpus"
+        )
     monkeypatch.setenv("SERENADE_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://example.org")
     with pytest.raises(ModelError, match="no https address"):
-        hub.download("openai/whisper-tiny")
+        _hub.download_model("openai/whisper-tiny")
     with pytest.raises(ModelError, match=r"HF_ENDPOINT=http://example\.org: no https address"):
-        text.locate("somebody/encoder")
+        text.locate_text_encoder("somebody/encoder")
     with pytest.raises(ModelError, match="no https address"):
-        push(BUNDLED, "somebody/model")
+        push_model(BUNDLED, "somebody/model")
     archives = [describe(name).archive for name in names()]
     for archive in filter(None, archives):
-        assert is_safe(archive.url)
+        assert is_safe_url(archive.url)
         assert archive.checksum.startswith(("md5:", "sha256:"))
 
 
 @pytest.mark.parametrize("kind", ["compression", "password", "data"])
 def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path, kind):
-    from serenade.corpora import download
+    from serenade.corpora import _download
 
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -217,7 +220,7 @@ def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path, kind):
         data[40:44] = b"\xff\xff\xff\xff"
     path.write_bytes(data)
     with pytest.raises(CorpusError, match="a damaged zip file"):
-        download.unpack(path, tmp_path / "folder")
+        _download.unpack_archive(path, tmp_path / "folder")
 
 
 def test_dependencies_are_pinned_and_new_enough_to_be_safe():

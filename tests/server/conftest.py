@@ -21,14 +21,13 @@ import httpx
 import soundfile
 from websockets.sync.client import connect
 
-from serenade.server import Settings
-from serenade.server.run import listen, server
+from serenade.server import Settings, make_server, open_socket
 
 
 @contextlib.contextmanager
 def _served(model, settings):
-    listening = listen("127.0.0.1", 0)
-    running = server(model, settings)
+    listening = open_socket("127.0.0.1", 0)
+    running = make_server(model, settings)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
     thread.start()
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -94,7 +94,7 @@ def test_the_command_serves_and_ends(example, how, status):
 
 def test_predicting_never_loads_the_server():
     script = (
-        "import sys, serenade.cli.main, serenade.inference; "
+        "import sys, serenade.cli._main, serenade.inference; "
         "sys.exit(any(m in sys.modules for m in ('fastapi', 'uvicorn', 'prometheus_client')))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
@@ -102,7 +102,7 @@ def test_predicting_never_loads_the_server():
 
 def test_serving_never_loads_pytorch():
     script = (
-        "import sys, serenade.server.run; "
+        "import sys, serenade.server._serve; "
         "sys.exit(any(m in sys.modules for m in ('torch', 'pandas', 'sklearn')))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

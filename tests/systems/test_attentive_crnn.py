@@ -13,9 +13,9 @@ from serenade.features import HeLLD
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.evaluation.attention import attention, attention_figure  # noqa: E402
-from serenade.systems.base import TrainingSet  # noqa: E402
-from serenade.systems.networks.attentive_crnn import (  # noqa: E402
+from serenade.evaluation._attention import attention, attention_figure  # noqa: E402
+from serenade.systems import TrainingSet  # noqa: E402
+from serenade.systems.networks._attentive_crnn import (  # noqa: E402
     Attention,
     AttentiveCRNN,
     DescriptorSteps,
@@ -293,7 +293,7 @@ def test_functionals_and_kernel_machine(speech):
 def test_the_kernel_machine_is_libsvms():
     from sklearn.svm import SVC
 
-    from serenade.systems.kernel_machine import KernelMachine, ReferenceScaler
+    from serenade.systems._kernel_machine import KernelMachine, ReferenceScaler
 
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(90, 20)), np.resize(["a", "b", "c"], 90)

@@ -9,8 +9,8 @@ from serenade.audio import WhiteNoise
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.systems.networks.cnn_transformer import CNNTransformer  # noqa: E402
-from serenade.systems.networks.layers import Dropout, EncoderLayer  # noqa: E402
+from serenade.systems.networks._cnn_transformer import CNNTransformer  # noqa: E402
+from serenade.systems.networks._layers import Dropout, EncoderLayer  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
 
 SYSTEM = systems.get("cnn-transformer")

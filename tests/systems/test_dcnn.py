@@ -7,7 +7,7 @@ from serenade import systems
 
 torch = pytest.importorskip("torch")
 
-from serenade.systems.networks.dcnn import DCNN  # noqa: E402
+from serenade.systems.networks._dcnn import DCNN  # noqa: E402
 
 SYSTEM = systems.get("dcnn")
 
@@ -31,8 +31,8 @@ def test_the_papers_numbers():
 
 def test_it_learns():
     pytest.importorskip("skorch")
-    from serenade.training.clips import Clips
-    from serenade.training.network import NetworkLearner
+    from serenade.training._clips import Clips
+    from serenade.training._network_learner import NetworkLearner
 
     rng = np.random.default_rng(0)
     labels = np.resize(np.array(["angry", "sad"]), 64)

@@ -5,20 +5,20 @@ import pytest
 from click.testing import CliRunner
 
 from serenade import systems
-from serenade.cli.main import cli
+from serenade.cli._main import cli
 from serenade.corpora import iemocap
-from serenade.encoders.embedded_words import EmbeddedWords, codes_of
-from serenade.encoders.word_vectors import WordVectors
+from serenade.encoders import EmbeddedWords, get_word_codes
+from serenade.encoders._word_vectors import WordVectors
 from serenade.errors import SerenadeError
-from serenade.systems.base import TrainingSet
+from serenade.systems import TrainingSet
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.systems.networks.dual_bilstm import Branch, DualBiLSTM, Embedding  # noqa: E402
-from serenade.systems.networks.recurrence import Recurrence  # noqa: E402
+from serenade.systems.networks._dual_bilstm import Branch, DualBiLSTM, Embedding  # noqa: E402
+from serenade.systems.networks._recurrence import Recurrence  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
-from serenade.training.batches import pad  # noqa: E402
+from serenade.training._batches import pad  # noqa: E402
 
 SYSTEM = systems.get("dual-bilstm")
 SMALL = {"cells": 8, "dense": 16, "epochs": 6, "learning_rate": 0.01}
@@ -169,14 +169,14 @@ def test_it_trains_as_an_embedding_layer_would():
     torch.manual_seed(0)
     texts = ["we are glad", "glad we", "are are alone"]
     rows = [EmbeddedWords()(text) for text in texts]
-    codes = np.unique(codes_of(np.concatenate(rows)))
+    codes = np.unique(get_word_codes(np.concatenate(rows)))
     start = torch.randn(len(codes), 6)
     ours = Embedding(torch.from_numpy(codes), torch.zeros(len(codes), 6))
     layer = torch.nn.Embedding.from_pretrained(start.clone(), freeze=False)
     steps = [torch.optim.Adam(each.parameters(), 0.01) for each in (ours, layer)]
     target = torch.randn(6)
     for text in rows * 3:
-        places = torch.from_numpy(np.searchsorted(codes, codes_of(text)))
+        places = torch.from_numpy(np.searchsorted(codes, get_word_codes(text)))
         given = torch.cat([torch.from_numpy(text), start[places]], dim=1)
         found = ours(given), layer(places)
         for output, optimiser in zip(found, steps, strict=True):
@@ -213,7 +213,7 @@ def test_the_vocabulary_is_that_of_the_training_texts(data):
     estimator = Estimator(SYSTEM, SYSTEM.recipe(branches="words", **SMALL), jobs=1).fit(X, y)
     embedding = estimator.classifier_.module_.branches[0].embedding
     texts = " ".join(X["text"])
-    assert set(embedding.codes.tolist()) == set(codes_of(EmbeddedWords(longest=10**6)(texts)))
+    assert set(embedding.codes.tolist()) == set(get_word_codes(EmbeddedWords(longest=10**6)(texts)))
     # Other texts of a prediction change neither it nor one another.
     rows = X.iloc[:3].assign(text=["zorgblat", "nie wiem", ""])
     found = estimator.predict_proba(rows)

@@ -9,14 +9,14 @@ from serenade.encoders import npc
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.systems.networks.fusion_transformer import (  # noqa: E402
+from serenade.systems.networks._fusion_transformer import (  # noqa: E402
     FusionTransformer,
     Linear,
-    positions,
+    compute_positions,
 )
-from serenade.systems.networks.layers import EncoderLayer  # noqa: E402
+from serenade.systems.networks._layers import EncoderLayer  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
-from serenade.training.batches import pad  # noqa: E402
+from serenade.training._batches import pad  # noqa: E402
 
 SYSTEM = systems.get("fusion-transformer")
 
@@ -107,7 +107,7 @@ def test_cross_attention_is_pytorchs():
 
 
 def test_places_are_told_apart():
-    places = positions(500, 128)
+    places = compute_positions(500, 128)
     assert places.abs().max() <= 1
     distances = torch.cdist(places, places) + 9 * torch.eye(500)
     assert distances.min() > 0.5

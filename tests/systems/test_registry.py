@@ -7,7 +7,7 @@ import pytest
 
 from serenade import systems
 from serenade.errors import SerenadeError
-from serenade.systems.base import NetworkRecipe
+from serenade.systems import NetworkRecipe
 
 
 @pytest.mark.parametrize("name", systems.names())

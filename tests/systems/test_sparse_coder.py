@@ -5,11 +5,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from serenade.systems.networks.sparse_coder import (  # noqa: E402
+from serenade.systems.networks._sparse_coder import (  # noqa: E402
     Components,
     SparseCoder,
     SparseConvolution,
-    draw,
+    draw_patches,
     mean_pool,
 )
 
@@ -101,11 +101,11 @@ def test_a_constant_column_gives_finite_components():
 
 def test_patches_are_stretches_of_one_clip():
     clips = [torch.arange(10.0)[:, None] + 100 * number for number in range(3)]
-    patches = draw(clips, 4, 200, np.random.default_rng(0))
+    patches = draw_patches(clips, 4, 200, np.random.default_rng(0))
     assert patches.shape == (200, 4)
     assert (patches.diff(dim=1) == 1).all()
     assert len(patches[:, 0].unique()) == 3 * 7
-    short = draw([torch.ones(2, 3)], 4, 1, np.random.default_rng(0))
+    short = draw_patches([torch.ones(2, 3)], 4, 1, np.random.default_rng(0))
     assert short.view(3, 4).tolist() == [[1, 1, 0, 0]] * 3
 
 

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from serenade import systems
-from serenade.cli.main import cli
+from serenade.cli._main import cli
 from serenade.corpora import iemocap
 from serenade.errors import SerenadeError
 
@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("skorch")
 
-from serenade.systems.networks.layers import EncoderLayer  # noqa: E402
-from serenade.systems.networks.stser import Classifier, SpeechModel  # noqa: E402
+from serenade.systems.networks._layers import EncoderLayer  # noqa: E402
+from serenade.systems.networks._stser import Classifier, SpeechModel  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
-from serenade.training.batches import pad  # noqa: E402
+from serenade.training._batches import pad  # noqa: E402
 
 SYSTEM = systems.get("stser")
 SMALL = {"channels": 4, "pool": 4, "cells": 8, "epochs": 12, "learning_rate": 5e-3, "batch": 16}

@@ -24,7 +24,7 @@ def probe():
 @pytest.fixture(scope="session")
 def clips_of():
     """Make clips of unequal length: the class shows in one column's mean, amid noise."""
-    from serenade.training.clips import Clips
+    from serenade.training._clips import Clips
 
     def make(count=60, seed=0, noise=1.0, copies=0, dims=6):
         rng = np.random.default_rng(seed)
@@ -53,9 +53,9 @@ def learner():
 
     from serenade.audio import WhiteNoise
     from serenade.features import MFCC40
-    from serenade.systems.base import NetworkRecipe, System
-    from serenade.systems.networks.layers import Dropout, masked_mean
-    from serenade.training.network import NetworkLearner
+    from serenade.systems import NetworkRecipe, System
+    from serenade.systems.networks._layers import Dropout, masked_mean
+    from serenade.training._network_learner import NetworkLearner
 
     class Small(torch.nn.Module):
         def __init__(self, dims, classes):

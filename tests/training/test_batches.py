@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from serenade.training.batches import Batches, ClipSet  # noqa: E402
+from serenade.training._batches import Batches, ClipSet  # noqa: E402
 
 
 def clips(lengths):

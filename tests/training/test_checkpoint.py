@@ -15,8 +15,8 @@ pytest.importorskip("skorch")
 
 from serenade import systems  # noqa: E402
 from serenade.errors import SerenadeError  # noqa: E402
-from serenade.training.clips import Clips  # noqa: E402
-from serenade.training.network import NetworkLearner  # noqa: E402
+from serenade.training._clips import Clips  # noqa: E402
+from serenade.training._network_learner import NetworkLearner  # noqa: E402
 
 EPOCHS = 40
 CHILD = (
@@ -71,7 +71,7 @@ def test_what_is_finished_is_not_trained_again(
 ):
     clips, validation = clips_of(), clips_of(30, seed=5)
     first = learner(checkpoints=tmp_path).fit(clips, validation)
-    monkeypatch.setattr("serenade.training.net.ClipNet.partial_fit", None)
+    monkeypatch.setattr("serenade.training._clip_net.ClipNet.partial_fit", None)
     assert weights_of(learner(checkpoints=tmp_path).fit(clips, validation)) == weights_of(first)
 
 

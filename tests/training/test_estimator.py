@@ -10,9 +10,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from serenade import systems
 from serenade.errors import EmptyFileError, MissingExtraError
-from serenade.evaluation import evaluate, protocols
+from serenade.evaluation import evaluate
+from serenade.protocols import _protocols
 from serenade.training import Estimator
-from serenade.training.estimator import cell_weights
+from serenade.training._estimator import compute_weights
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_a_network_is_an_estimator_too(network, data, tmp_path):
 
 def test_validation_rows_reach_a_network_and_nothing_else(network, probe, corpus):
     """Features of validation rows are read, their copies are not; the probe has no use for them."""
-    plan = protocols.get("groups", groups=2, validation_speakers=1)
+    plan = _protocols.get("groups", groups=2, validation_speakers=1)
     made = []
 
     def factory(chosen):
@@ -137,7 +138,7 @@ def test_validation_rows_reach_a_network_and_nothing_else(network, probe, corpus
 
 def test_an_extra_that_is_missing_is_named(network, data, monkeypatch):
     monkeypatch.setitem(sys.modules, "skorch.callbacks", None)
-    monkeypatch.delitem(sys.modules, "serenade.training.network", raising=False)
+    monkeypatch.delitem(sys.modules, "serenade.training._network_learner", raising=False)
     with pytest.raises(MissingExtraError, match=r"cnn-transformer needs the extra \"train\""):
         Estimator(*network, jobs=1).fit(*data)
 
@@ -145,9 +146,9 @@ def test_an_extra_that_is_missing_is_named(network, data, monkeypatch):
 def test_cells_of_equal_weight():
     rows = pd.DataFrame({"corpus": ["a", "a", "a", "b"]})
     labels = np.array(["sad", "sad", "angry", "sad"])
-    weights = cell_weights(rows, labels, power=1.0)
+    weights = compute_weights(rows, labels, power=1.0)
     np.testing.assert_allclose(weights, np.array([0.5, 0.5, 1, 1]) / 0.75)
-    np.testing.assert_allclose(cell_weights(rows, labels, power=0.0), 1)
+    np.testing.assert_allclose(compute_weights(rows, labels, power=0.0), 1)
     np.testing.assert_allclose(
-        cell_weights(rows[[]], labels, power=1.0), np.array([1 / 3, 1 / 3, 1, 1 / 3]) * 2
+        compute_weights(rows[[]], labels, power=1.0), np.array([1 / 3, 1 / 3, 1, 1 / 3]) * 2
     )

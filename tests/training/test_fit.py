@@ -7,10 +7,10 @@ import pytest
 
 from serenade import corpora, load, systems
 from serenade.errors import SerenadeError
-from serenade.training import Estimator
-from serenade.training.export import fit_temperature, save
-from serenade.training.fit import held_out, train
-from serenade.training.heads import affine
+from serenade.training import Estimator, train_model
+from serenade.training._fit import predict_held_out
+from serenade.training._pipeline_onnx import to_affine
+from serenade.training._write_model import fit_temperature, write_model
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp
     X, _ = data
     lines = []
     estimator = Estimator(*probe, jobs=1)
-    unseen = train(
+    unseen = train_model(
         estimator,
         corpus.table,
         tmp_path / "model",
@@ -54,7 +54,7 @@ def test_with_enough_speakers_the_folder_can_be_enrolled(tmp_path, probe):
     lines = []
     estimator = Estimator(probe[0], probe[0].recipe("default", copies=0, layers=(1,)), jobs=1)
     facts = {"corpus": "synthetic", "licence": "CC0", "citation": "none"}
-    train(estimator, corpus.table, tmp_path / "model", progress=lines.append, **facts)
+    train_model(estimator, corpus.table, tmp_path / "model", progress=lines.append, **facts)
     assert lines[1].startswith("the same, enrolled with some recordings each: UA ")
     model = load(tmp_path / "model")
     assert model.description["enrolment"]["temperature"] > 0
@@ -69,12 +69,12 @@ def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
     X, y = data
     pair = np.isin(y, ["angry", "sad"])
     estimator = Estimator(*probe, jobs=1).fit(X[pair], y[pair])
-    weights, bias = affine(estimator.classifier_)
+    weights, bias = to_affine(estimator.classifier_)
     features = np.concatenate(estimator._matrices(X[pair], estimator.features[0]))
     logits = features @ weights + bias
     odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(odds, estimator.predict_proba(X[pair]), atol=1e-5)
-    save(estimator, tmp_path, card="")
+    write_model(estimator, tmp_path, card="")
     assert load(tmp_path).labels == ("angry", "sad")
 
 
@@ -82,7 +82,7 @@ def test_no_group_is_on_both_sides(data, probe):
     """Groups that each hold one class only: who was trained on the rest cannot know it."""
     X, y = data
     groups = np.where(np.isin(y, ["angry", "happy"]), "one", "other")
-    found = held_out(Estimator(*probe, jobs=1), X, y, groups)
+    found = predict_held_out(Estimator(*probe, jobs=1), X, y, groups)
     chosen = np.array(found.classes)[found.probabilities.argmax(axis=1)]
     assert not (chosen == y).any()
     assert found.ua == 0
@@ -90,7 +90,7 @@ def test_no_group_is_on_both_sides(data, probe):
 
 def test_unknown_speakers_are_said(data, probe):
     X, y = data
-    found = held_out(Estimator(*probe, jobs=1), X.drop(columns="speaker"), y)
+    found = predict_held_out(Estimator(*probe, jobs=1), X.drop(columns="speaker"), y)
     assert not found.speaker_independent
 
 
@@ -98,13 +98,13 @@ def test_too_little_data_is_refused_before_the_work(data, probe):
     X, y = data
     alone = y == "angry"
     with pytest.raises(SerenadeError, match=r"at least two emotions.*angry"):
-        held_out(Estimator(*probe, jobs=1), X[alone], y[alone])
+        predict_held_out(Estimator(*probe, jobs=1), X[alone], y[alone])
 
 
 def test_standardised_by_speaker_cannot_be_saved(data, probe, tmp_path):
     estimator = Estimator(*probe, speaker_standardisation=True, jobs=1).fit(*data)
     with pytest.raises(SerenadeError, match="single recording"):
-        save(estimator, tmp_path, card="")
+        write_model(estimator, tmp_path, card="")
     assert not list(tmp_path.iterdir())
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_written_is_refused_before_training(corpus, tmp_path, mon
     monkeypatch.setattr(Estimator, "fit", None)
     estimator = Estimator(systems.get("stser"))
     with pytest.raises(SerenadeError, match="stser: looks at what is said"):
-        train(estimator, corpus.table, tmp_path, corpus="x", licence="x", citation="x")
+        train_model(estimator, corpus.table, tmp_path, corpus="x", licence="x", citation="x")
     assert not list(tmp_path.iterdir())
 
 
@@ -126,7 +126,7 @@ def test_temperature_finds_back_what_was_multiplied():
 
 def test_the_description_is_plain_json(data, probe, tmp_path):
     estimator = Estimator(*probe, jobs=1).fit(*data)
-    save(estimator, tmp_path, card="card", temperature=1.5, facts={"licence": "x"})
+    write_model(estimator, tmp_path, card="card", temperature=1.5, facts={"licence": "x"})
     stated = json.loads((tmp_path / "model.json").read_text("utf-8"))
     assert stated["recipe"]["layers"] == [1, 2]
     assert stated["licence"] == "x"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from serenade.training.scaling import Scaler
+from serenade.training._scaling import Scaler
 
 rng = np.random.default_rng(0)
 CLIPS = [rng.normal([3, -100], [2, 30], (n, 2)).astype(np.float32) for n in (4, 9, 30)]

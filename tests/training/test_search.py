@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from serenade.training.search import best_on_held_out, fit_copies
+from serenade.training._search import best_on_held_out, fit_copies
 
 
 class Nearest(KNeighborsClassifier):

@@ -1,7 +1,5 @@
 """The command line: one thin file per command."""
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from serenade.cli.main import main
-
-__all__ = ["main"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("corpus")
-@options.root
-@options.labels
+@_options.root
+@_options.labels
 @click.option(
     "--protocol",
     default="speaker-independent",
@@ -55,24 +55,24 @@ def command(
     serenade audit emodb --root CORPORA --protocol random
     serenade audit my.csv --folds folds.json
     """
-    from serenade.evaluation import get
-    from serenade.evaluation.leaks import CHECKED, audit
+    from serenade.evaluation import CHECKED_ROWS, audit_folds
+    from serenade.protocols import get
 
-    opened = options.opened(corpus, root, labels)
+    opened = _options.open_corpus(corpus, root, labels)
     if folds is None:
-        fields = options.parsed(plan_changes, "--protocol-set")
+        fields = _options.parse_changes(plan_changes, "--protocol-set")
         parts = get(protocol, **fields).split(opened.table, seed)
     else:
-        parts = options.folds(folds, opened)
-    found = audit(parts, opened.table, opened.root)
+        parts = _options.read_fold_option(folds, opened)
+    found = audit_folds(parts, opened.table, opened.root)
     leaks = any(finding.leak for finding in found)
     if as_json:
-        data = {"checked": CHECKED, "findings": [dataclasses.asdict(one) for one in found]}
+        data = {"checked": CHECKED_ROWS, "findings": [dataclasses.asdict(one) for one in found]}
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
     else:
         for finding in found:
             click.echo(str(finding))
-        click.echo(f"{len(parts)} folds of {len(opened)} recordings; looked for {CHECKED}")
+        click.echo(f"{len(parts)} folds of {len(opened)} recordings; looked for {CHECKED_ROWS}")
         if not leaks:
             click.echo("no leak found")
     sys.exit(1 if leaks else 0)

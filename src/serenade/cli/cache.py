@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from serenade.features.cache import Cache, size_limit
+from serenade.extraction import Cache, get_size_limit
 
 
 @click.command()
@@ -29,5 +29,5 @@ def command(*, clear: bool, trim: float | None) -> None:
         click.echo(f"removed {cache.trim(round(trim * 1e9))} entries")
     entries, size = cache.usage()
     click.echo(
-        f"{cache.folder}: {entries} entries, {size / 1e6:.1f} MB of {size_limit() / 1e6:.0f}"
+        f"{cache.folder}: {entries} entries, {size / 1e6:.1f} MB of {get_size_limit() / 1e6:.0f}"
     )

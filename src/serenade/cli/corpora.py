@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from serenade import corpora, extensions
+from serenade import _extensions, corpora
 
 
 @click.command()
@@ -42,7 +42,7 @@ def command(name: str | None, root: str | None, download: str | None) -> None:
     if download:
         click.echo(corpora.fetch(name, download))
         return
-    if name in corpora.names() or extensions.is_file(name):
+    if name in corpora.names() or _extensions.is_python_file(name):
         _describe(name)
         if root is None:
             return

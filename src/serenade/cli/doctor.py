@@ -17,12 +17,12 @@ def command(*, as_json: bool) -> None:
     the cache, cores, threads, GPU and sound formats. No names of users and no environment but
     Serenade's own settings.
     """
-    from serenade.inference import health
+    from serenade import _diagnostics
 
-    found = health.examined()
+    found = _diagnostics.collect_diagnostics()
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        for line in health.lines(found):
+        for line in _diagnostics.format_diagnostics(found):
             click.echo(line)
     sys.exit(1 if found["broken"] else 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("system")
 @click.argument("corpus")
-@options.shared
+@_options.add_training_options
 @click.option(
     "--protocol",
     default="speaker-independent",
@@ -101,18 +101,18 @@ def command(
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
     serenade evaluate own_system.py my.csv
     """
-    from serenade.audio.conditions import CONDITIONS
-    from serenade.evaluation import evaluate, get
-    from serenade.evaluation.folds import write_folds as write
-    from serenade.evaluation.protocols import Given
+    from serenade.audio import CONDITIONS
+    from serenade.evaluation import evaluate
+    from serenade.protocols import Given, get
+    from serenade.protocols import write_folds as write
     from serenade.training import Estimator
 
-    chosen, fields = options.settings(system, recipe, changes)
-    fields_of_plan = options.parsed(plan_changes, "--protocol-set")
+    chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
+    fields_of_plan = _options.parse_changes(plan_changes, "--protocol-set")
     plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
-    opened = options.opened(corpus, root, labels)
+    opened = _options.open_corpus(corpus, root, labels)
     if folds is not None:
-        plan = Given(tuple(options.folds(folds, opened)))
+        plan = Given(tuple(_options.read_fold_option(folds, opened)))
     if write_folds is not None:
         write(write_folds, plan.split(opened.table, seed), opened.table, opened.root)
     report = evaluate(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from serenade.inference.model import Model
+    from serenade.inference import Model
 
 
 @click.command()
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Compare both on this corpus, or manifest; by default on made-up speech.",
 )
-@options.root
+@_options.root
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Compare on so many recordings, evenly drawn."
 )
@@ -59,19 +59,23 @@ def command(
     serenade export my-model --precision int8 --out my-small-model --corpus my.csv
     serenade predict call.wav --model my-small-model
     """
-    from serenade.inference import Model
-    from serenade.inference.compared import compared, table
-    from serenade.inference.precision import export, size
+    from serenade.inference import (
+        Model,
+        compare_models,
+        convert_precision,
+        format_rows,
+        measure_size,
+    )
 
     source = None if model == "bundled" else model
     before = Model.load(source)
     # First: a corpus that is not there is found before the work.
     recordings, emotions, words = _material(before, corpus, root, limit)
-    export(source, out, precision, features_inside=features_inside)  # type: ignore[arg-type]
+    convert_precision(source, out, precision, features_inside=features_inside)  # type: ignore[arg-type]
     name = str(before.description.get("precision", "before"))
     models = {name if name != precision else "before": before, precision: Model.load(out)}
-    sizes = dict(zip(models, (size(source), size(out)), strict=True))
-    shown = table(compared(models, sizes, recordings, emotions))
+    sizes = dict(zip(models, (measure_size(source), measure_size(out)), strict=True))
+    shown = format_rows(compare_models(models, sizes, recordings, emotions))
     card = Path(out) / "MODEL_CARD.md"
     card.write_text(
         f"{card.read_text('utf-8').rstrip() if card.is_file() else ''}\n\n## Exported as "
@@ -92,19 +96,19 @@ def _material(
 
     from serenade import corpora
     from serenade.audio import read
-    from serenade.cli import options
+    from serenade.cli import _options
     from serenade.errors import SerenadeError
-    from serenade.features.extraction import segments_of
+    from serenade.extraction import list_segments
 
     if corpus is None:
         with tempfile.TemporaryDirectory() as folder:
             made = corpora.open("synthetic", folder, speakers=4, sentences=1).table
             signals = [
                 read(part.file, sampling_rate=model.sampling_rate)
-                for part in segments_of(made.index)
+                for part in list_segments(made.index)
             ]
         return iter(signals[:limit]), None, f"{len(signals[:limit])} recordings of made-up speech"
-    opened = options.opened(corpus, root, None)
+    opened = _options.open_corpus(corpus, root, None)
     rows = opened.table
     if not {"neutral", "calm"} <= set(model.labels):
         rows = rows.assign(emotion=rows["emotion"].replace("calm", "neutral"))
@@ -115,7 +119,7 @@ def _material(
         rows = rows.iloc[np.linspace(0, len(rows) - 1, limit).astype(int)]
     signals_of = (
         read(part.file, sampling_rate=model.sampling_rate, start=part.start, end=part.end)
-        for part in segments_of(rows.index)
+        for part in list_segments(rows.index)
     )
     words = f"{len(rows)} recordings of {opened.info.name}"
     return signals_of, list(rows["emotion"]), words

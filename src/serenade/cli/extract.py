@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("system")
 @click.argument("corpus")
-@options.material
+@_options.add_corpus_options
 @click.option(
     "--each",
     default=256,
@@ -45,23 +45,22 @@ def command(
     r"""Extract what SYSTEM looks at from CORPUS, into Parquet files.
 
     Files are written by whoever computes them, a few hundred recordings each, whole or not at all:
-    run the command again after a kill, and it goes on after the last whole one. Nothing is held in
-    memory but what is being written. `serenade.features.shards.read_shards` reads them one row at
-    a time, and so does whatever reads Parquet.
+    run the command again after a kill, and it goes on after the last whole one. Memory holds
+    only what is being written. `serenade.extraction.read_shards`, or any reader of Parquet, reads
+    them one row at a time.
 
     \b
     serenade extract cnn-transformer my.csv --out features
     serenade extract whisper-probe my.csv --out /shared/features --dask tcp://head:8786
     """
-    from serenade.evaluation.files import items
-    from serenade.features.base import Feature
-    from serenade.features.extraction import segments_of
-    from serenade.features.shards import write_shards
+    from serenade.corpora import list_items
+    from serenade.extraction import list_segments, write_shards
+    from serenade.features import Feature
 
-    chosen, fields = options.settings(system, recipe, changes)
-    opened = options.opened(corpus, root, labels)
-    segments = segments_of(opened.table.index)
-    names = [item.file for item in items(opened.table, opened.root)]
+    chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
+    opened = _options.open_corpus(corpus, root, labels)
+    segments = list_segments(opened.table.index)
+    names = [item.file for item in list_items(opened.table, opened.root)]
     features = [found for found in chosen.features(fields) if isinstance(found, Feature)]
     for number, feature in enumerate(features):
         folder = out if len(features) == 1 else out / f"{number}-{type(feature).__name__}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options, output
+from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from serenade.inference import Model, Update
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help="Sampling rate in Hz.",
 )
 @click.option("--device", help="A microphone's number or a part of its name.")
-@options.model
+@_options.model
 @click.option(
     "--enrol",
     metavar="DIR",
@@ -56,15 +56,15 @@ def command(
     ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | serenade listen --input - --json
     """
     import serenade
-    from serenade.audio.live import microphone, raw_samples
-    from serenade.inference.batch import find
+    from serenade.audio import read_raw_samples, record_microphone
+    from serenade.inference import find_recordings
 
     loaded: Model = serenade.load(model)
     if enrol:
-        loaded = loaded.enrol(find([enrol]))
+        loaded = loaded.enrol(find_recordings([enrol]))
     stream = loaded.stream(rate, source="standard input" if source else "microphone")
     chosen = int(device) if device and device.isdecimal() else device
-    chunks = raw_samples(sys.stdin.buffer, rate) if source else microphone(rate, chosen)
+    chunks = read_raw_samples(sys.stdin.buffer, rate) if source else record_microphone(rate, chosen)
     live = sys.stdout.isatty() and not as_json
 
     def show(updates: list[Update]) -> None:
@@ -72,7 +72,7 @@ def command(
             if as_json:
                 click.echo(json.dumps(update.to_dict(), ensure_ascii=False))
             else:
-                output.update(update, live=live)
+                _output.print_update(update, live=live)
 
     if live:
         click.echo("Listening; Ctrl+C ends.", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path())
-@options.model
+@_options.model
 @click.option(
     "--enrol",
     metavar="DIR|FILE|self",
@@ -127,8 +127,7 @@ def command(
     serenade predict recordings/ --json --strict > emotions.json
     """
     import serenade
-    from serenade.inference.batch import find, predict_files
-    from serenade.inference.export import Target
+    from serenade.inference import Target, find_recordings, predict_files
 
     if as_json and csv == "-":
         raise click.UsageError("--json and --csv - would both print; give --csv a file")
@@ -137,7 +136,7 @@ def command(
     if format_ and not out:
         raise click.UsageError("--format says what --out writes: name it")
     target = Target.of(out, format_) if out else None
-    files = find(sources)
+    files = find_recordings(sources)
     if not files:
         click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
     if plot and len(files) != 1:
@@ -160,7 +159,7 @@ def command(
     if target and timelines:
         target.write(timelines, loaded)
     if plot and timelines:
-        from serenade.inference.figure import plot as draw
+        from serenade.inference import plot_timeline as draw
 
         draw(timelines[0][1], files[0], loaded, plot)
     if not done or (strict and len(done) < len(files)):
@@ -169,13 +168,13 @@ def command(
 
 def _enrolled(model: Model, enrol: Sequence[str], speech: str) -> Model:
     """The model, knowing the speaker where recordings of one were named."""
-    from serenade.inference.batch import find
+    from serenade.inference import find_recordings
 
     if "self" in enrol:
         if len(enrol) > 1:
             raise click.UsageError("--enrol self goes with no other --enrol")
         return model
-    voice = find(enrol)
+    voice = find_recordings(enrol)
     if enrol and not voice:
         raise click.UsageError(f"--enrol: no recordings in {', '.join(enrol)}")
     return model.enrol(voice, speech=speech) if voice else model  # type: ignore[arg-type]
@@ -183,7 +182,7 @@ def _enrolled(model: Model, enrol: Sequence[str], speech: str) -> Model:
 
 def _usable(results: Iterable[Any], *, people: bool) -> list[tuple[Prediction, Timeline | None]]:
     """Results as they come; those that people read are printed at once, and errors anyway."""
-    from serenade.cli import output
+    from serenade.cli import _output
 
     done = []
     for result in results:
@@ -192,7 +191,7 @@ def _usable(results: Iterable[Any], *, people: bool) -> list[tuple[Prediction, T
             continue
         done.append(result)
         if people:
-            output.plain(*result)
+            _output.print_prediction(*result)
     return done
 
 
@@ -204,7 +203,7 @@ def _write(
     csv: str | None,
     timeline: bool,
 ) -> None:
-    from serenade.inference.formats import to_csv, to_json
+    from serenade.inference import to_csv, to_json
 
     if as_json:
         click.echo(to_json(done))

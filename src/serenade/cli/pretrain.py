@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from serenade.cli import options
-from serenade.encoders.selfsupervised.record import About, Watch
+from serenade.cli import _options
+from serenade.pretraining import About, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from serenade.encoders.selfsupervised.settings import EncoderSettings, Training
+    from serenade.encoders import EncoderSettings, Training
 
 ENCODERS = ("tera", "aalbert", "npc")
 
@@ -128,22 +128,21 @@ def command(
     serenade pretrain npc --audio a/ --audio b/ --out my-npc --steps 20000 --device cuda
     """
     from serenade.errors import MissingExtraError
-    from serenade.inference.batch import find
+    from serenade.inference import find_recordings
 
     settings, training = _settings(encoder, preset, changes)
     training = dataclasses.replace(training, seed=seed, batch=batch or training.batch)
     if steps or minutes:
         training = dataclasses.replace(training, steps=steps or 0, minutes=minutes or 0.0)
     try:
-        from serenade.encoders.selfsupervised.material import gather
-        from serenade.encoders.selfsupervised.pretraining import pretrain
-        from serenade.training.memory import keep_memory
+        from serenade.pretraining import gather_recordings, pretrain
+        from serenade.training import keep_memory
     except ImportError:
         raise MissingExtraError("pre-training", "train") from None
 
     keep_memory()
     with Shown(_logger(tracking, Path(out).name)) as shown:
-        material = gather(find(folders), folders, training, shown.problem)
+        material = gather_recordings(find_recordings(folders), folders, training, shown.problem)
         shown.problem(
             f"{material.files} recordings of {', '.join(material.folders)}: "
             f"{material.hours:.2f} h to train on, {len(material.held_out)} stretches held out"
@@ -175,7 +174,7 @@ def _settings(
 
     settings, training = importlib.import_module(f"serenade.encoders.{encoder}").PRESETS[preset]
     network = settings.network
-    for field, value in options.parsed(changes, "--set").items():
+    for field, value in _options.parse_changes(changes, "--set").items():
         known = {f.name: f for f in (*dataclasses.fields(training), *dataclasses.fields(network))}
         if field not in known or not isinstance(value, int | float | str):
             raise click.UsageError(f"--set {field}: choose from {', '.join(sorted(known))}")
@@ -249,9 +248,9 @@ def _logger(tracking: str | None, run: str) -> Callable[[Mapping[str, float]], N
 
     from skorch.history import History
 
-    from serenade.training.watching import logger
+    from serenade.training import make_logger
 
-    service: Any = logger(tracking, run)
+    service: Any = make_logger(tracking, run)
     service.initialize()
     net = SimpleNamespace(history=History())
 

@@ -19,6 +19,6 @@ def command(folder: str, repository: str, private: bool) -> None:
     serenade push my-model USER/NAME
     serenade predict call.wav --model USER/NAME
     """
-    from serenade.inference.hub import push
+    from serenade.inference import push_model
 
-    click.echo(f"{push(folder, repository, private=private)}: pushed {folder}")
+    click.echo(f"{push_model(folder, repository, private=private)}: pushed {folder}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Run nothing: lay out what was finished earlier.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
 @click.option("--device", default="cpu", show_default=True, help="What networks are trained on.")
-@options.dask
+@_options.add_dask_option
 def command(
     paper: str,
     root: str | None,
@@ -58,14 +58,13 @@ def command(
     serenade reproduce all --root CORPORA --fast
     serenade reproduce cnn-transformer --root CORPORA --out results
     """
-    from serenade import reproduce
-    from serenade.reproduce import render
-    from serenade.reproduce.runner import Runner
+    from serenade import papers
+    from serenade.papers import Runner, _render
 
-    asked = reproduce.names() if paper == "all" else (reproduce.get(paper).name,)
+    asked = papers.names() if paper == "all" else (papers.get(paper).name,)
     if fast:
         out = out / "fast"
-    use = {name: str(path) for name, path in options.parsed(resources, "--use").items()}
+    use = {name: str(path) for name, path in _options.parse_changes(resources, "--use").items()}
     runner = Runner(
         root,
         out,
@@ -78,22 +77,22 @@ def command(
     )
     # Rows of other papers that stand there already stay, with what they lack.
     earlier = Runner(root, out, fast=fast, use=use, dry=True)
-    there = render.papers_of(out / "tables.json")
+    there = _render.list_papers(out / "tables.json")
     found = []
-    for one in map(reproduce.get, reproduce.names()):
+    for one in map(papers.get, papers.names()):
         if one.name in asked:
             entries = runner.entries(one)
-            page = render.markdown(one, entries, runner.kept)
+            page = _render.format_paper(one, entries, runner.kept)
             out.mkdir(parents=True, exist_ok=True)
             (out / f"{one.name}.md").write_text(page, "utf-8")
-            render.figures(one, entries, runner, out / "figures")
+            _render.draw_paper(one, entries, runner, out / "figures")
             click.echo(page)
             found.append((one, entries))
         elif one.name in there:
             found.append((one, earlier.entries(one)))
     # A folder's README.md is what hosts of repositories show of it.
-    (out / "README.md").write_text(render.overview(found), "utf-8")
-    render.write_json([entry for _, rows in found for entry in rows], out / "tables.json")
+    (out / "README.md").write_text(_render.format_overview(found), "utf-8")
+    _render.write_json([entry for _, rows in found for entry in rows], out / "tables.json")
     rows = [entry for one, entries in found if one.name in asked for entry in entries]
     filled = sum(entry.speaker_independent is not None for entry in rows)
     click.echo(f"{out}: {filled} of {len(rows)} rows filled, the others say why")

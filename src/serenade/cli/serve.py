@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 from serenade.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     help="0 for any that is free.",
 )
-@options.model
+@_options.model
 @click.option(
     "--api-key",
     "api_keys",
@@ -108,7 +108,7 @@ def command(
     from serenade.server import Settings
 
     try:
-        from serenade.server.run import listen, server
+        from serenade.server import make_server, open_socket
     except ImportError as error:
         if (error.name or "").startswith("serenade"):
             raise
@@ -126,8 +126,8 @@ def command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    running = server(serenade.load(model), settings)
-    with listen(host, port) as listening:
+    running = make_server(serenade.load(model), settings)
+    with open_socket(host, port) as listening:
         address = f"[{host}]" if ":" in host else host
         click.echo(
             f"Serenade at http://{address}:{listening.getsockname()[1]}  (Ctrl+C ends)", err=True

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from serenade.corpora.words import Interval
-    from serenade.encoders.speech2vec.settings import Settings
+    from serenade.corpora import WordInterval
+    from serenade.encoders import Speech2VecSettings
 
 
 @click.command()
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     help="When words are said, of `serenade transcribe --words`; may be repeated. IEMOCAP and "
     "synthetic speech know it themselves. Without CORPUS, all recordings of the tables are used.",
 )
-@options.root
-@options.labels
+@_options.root
+@_options.labels
 @click.option(
     "--out",
     metavar="TXT",
@@ -96,30 +96,29 @@ def command(
     serenade speech2vec iemocap --root CORPORA --out vectors.txt
     serenade speech2vec --out vectors.txt --nearest happy
     """
-    from serenade.encoders.speech2vec.settings import Settings
-    from serenade.encoders.word_vectors import load
+    from serenade.encoders import Speech2VecSettings, load_word_vectors
 
     if not (corpus or tables) and not queries:
         raise click.UsageError("give CORPUS or --words to learn from, or --nearest WORD")
     if corpus or tables:
         given = {"size": size, "epochs": epochs, "seed": seed}
         named = {name: value for name, value in given.items() if value is not None}
-        fields = options.parsed(changes, "--set")
-        known = {field.name for field in dataclasses.fields(Settings)}
+        fields = _options.parse_changes(changes, "--set")
+        known = {field.name for field in dataclasses.fields(Speech2VecSettings)}
         if unknown := sorted(fields.keys() - known):
             raise click.UsageError(f"--set {unknown[0]}: choose from {', '.join(sorted(known))}")
-        settings = Settings(**fields | named)
+        settings = Speech2VecSettings(**fields | named)
         _learn(_spoken(corpus, tables, root, labels), settings, out, jobs, device, every)
     if queries:
-        vectors = load(out)
+        vectors = load_word_vectors(out)
         for word in queries:
             near = vectors.nearest(word)
             click.echo(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
 
 
 def _learn(
-    spoken: Mapping[str, Sequence[Interval]],
-    settings: Settings,
+    spoken: Mapping[str, Sequence[WordInterval]],
+    settings: Speech2VecSettings,
     out: Path,
     jobs: int | None,
     device: str,
@@ -130,24 +129,23 @@ def _learn(
     from serenade.errors import MissingExtraError
 
     try:
-        from serenade.encoders.speech2vec import model
-        from serenade.encoders.speech2vec.material import gather
-        from serenade.encoders.speech2vec.network import encode
-        from serenade.encoders.speech2vec.training import train
+        from serenade.encoders import encode_words
+        from serenade.encoders.speech2vec import _vectors
+        from serenade.pretraining import gather_spoken_words, train_speech2vec
     except ImportError:
         raise MissingExtraError("Speech2Vec", "train") from None
 
     checkpoint = out.with_suffix(".checkpoint.pt")
     with Shown(None) as shown:
-        material, problems = gather(spoken, settings, jobs=jobs)
+        material, problems = gather_spoken_words(spoken, settings, jobs=jobs)
         for line in problems:
             shown.problem(f"serenade: {line}")
-        network, history = train(
+        network, history = train_speech2vec(
             settings, material, place=device, checkpoint=checkpoint, every=every, watch=shown
         )
-    vectors = model.word_vectors(material.words, encode(network, material.matrices))
+    vectors = _vectors.average_instances(material.words, encode_words(network, material.matrices))
     out.parent.mkdir(parents=True, exist_ok=True)
-    model.save(network, settings, out.with_suffix(".safetensors"))
+    _vectors.save_speech2vec(network, settings, out.with_suffix(".safetensors"))
     out.with_suffix(".json").write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     vectors.save(out)
     checkpoint.unlink(missing_ok=True)
@@ -160,11 +158,11 @@ def _learn(
 
 def _spoken(
     corpus: str | None, tables: Sequence[str], root: str | None, labels: str | None
-) -> dict[str, list[Interval]]:
+) -> dict[str, list[WordInterval]]:
     """Words by recording, in time's order."""
-    from serenade.corpora.words import read_words, words_of
+    from serenade.corpora import list_word_times, read_words
 
-    found: defaultdict[str, list[Interval]] = defaultdict(list)
+    found: defaultdict[str, list[WordInterval]] = defaultdict(list)
     if corpus is None:
         if root or labels:
             raise click.UsageError("--root and --labels go with a corpus")
@@ -172,10 +170,12 @@ def _spoken(
             for file, words in read_words(table).items():
                 found[file] += words
         return found
-    opened = options.opened(corpus, root, labels)
+    opened = _options.open_corpus(corpus, root, labels)
     chosen: Sequence[str | None] = tables or [None]
     for one in chosen:
-        for (file, _, _), words in zip(opened.table.index, words_of(opened, one), strict=True):
+        for (file, _, _), words in zip(
+            opened.table.index, list_word_times(opened, one), strict=True
+        ):
             found[file] += words
     # Segments of one file need not stand in time's order in a table.
     return {file: sorted(words, key=lambda word: word[1:]) for file, words in found.items()}

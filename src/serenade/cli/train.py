@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.argument("system")
 @click.argument("corpus", required=False)
 @click.option("--corpus", "named", metavar="CORPUS", help="The same, by name of the option.")
-@options.shared
+@_options.add_training_options
 @click.option(
     "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="Model folder."
 )
@@ -47,13 +47,12 @@ def command(
     """
     if (corpus is None) == (named is None):
         raise click.UsageError("name one corpus to train on: a name or the path of a manifest")
-    from serenade.training import Estimator
-    from serenade.training.fit import train
+    from serenade.training import Estimator, train_model
 
-    chosen, fields = options.settings(system, recipe, changes)
-    opened = options.opened(str(corpus or named), root, labels)
+    chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
+    opened = _options.open_corpus(str(corpus or named), root, labels)
     info = opened.info
-    train(
+    train_model(
         Estimator(
             chosen,
             fields,

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import options
+from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from serenade.encoders.asr import Transcript
-    from serenade.encoders.transcripts import Recogniser
+    from serenade.transcription import Recogniser, Transcript
 
 
 @click.command()
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False),
     help="Write a table of the words, too: file, word, start, end, probability.",
 )
-@options.root
-@options.labels
+@_options.root
+@_options.labels
 @click.option(
     "--model",
     default="tiny.en",
@@ -84,13 +83,10 @@ def command(
     """
     import pandas as pd
 
-    from serenade.corpora.files import absolute
-    from serenade.corpora.tables import write
-    from serenade.corpora.words import write_words
-    from serenade.encoders.asr import Transcript
-    from serenade.encoders.transcripts import transcribe
-    from serenade.features.extraction import segments_of
-    from serenade.progress import progress
+    from serenade._progress import show_progress
+    from serenade.corpora import to_absolute, write_table, write_words
+    from serenade.extraction import list_segments
+    from serenade.transcription import Transcript, transcribe
 
     table = _table(sources, root, labels)
     reference = list(table["text"]) if "text" in table else None
@@ -99,12 +95,12 @@ def command(
     recognise, settings = _recogniser(model, language, device, reference if align else None)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = out.with_name(f"{out.name}.journal")
-    segments = segments_of(table.index)
+    segments = list_segments(table.index)
     found = transcribe(segments, recognise, settings=settings, journal=journal)
     kept: list[Transcript] = []
     good: list[bool] = []
     for segment, result in zip(
-        segments, progress(found, len(segments), "transcribing"), strict=True
+        segments, show_progress(found, len(segments), "transcribing"), strict=True
     ):
         good.append(isinstance(result, Transcript))
         if isinstance(result, Transcript):
@@ -123,7 +119,7 @@ def command(
             table = table.assign(reference_text=table["text"])
         texts = pd.Series([result.text or None for result in kept], table.index, dtype=object)
         table = table.assign(text=texts)
-    write(table, absolute(out).parent, out)
+    write_table(table, to_absolute(out).parent, out)
     if words:
         files = table.index.get_level_values("file")
         write_words(
@@ -142,24 +138,23 @@ def command(
 def _table(sources: Sequence[str], root: str | None, labels: str | None) -> pd.DataFrame:
     """The recordings as a corpus' table."""
     from serenade import corpora
-    from serenade.cli import options
-    from serenade.corpora.files import absolute
-    from serenade.corpora.tables import build
-    from serenade.inference.batch import find
+    from serenade.cli import _options
+    from serenade.corpora import build_table, to_absolute
+    from serenade.inference import find_recordings
 
     first = sources[0]
     if len(sources) == 1 and (
         first in corpora.names() or Path(first).suffix.lower() in {".csv", ".tsv", ".py"}
     ):
-        corpus = options.opened(first, root, labels)
+        corpus = _options.open_corpus(first, root, labels)
         warned = {"warning": corpus.info.warning} if corpus.info.warning else {}
         return corpus.table.assign(**warned)
     if root or labels:
         raise click.UsageError("--root and --labels go with one corpus, not with files or folders")
-    files = find(sources)
+    files = find_recordings(sources)
     if not files:
         click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
-    return build([{"file": str(absolute(file))} for file in files])
+    return build_table([{"file": str(to_absolute(file))} for file in files])
 
 
 def _recogniser(
@@ -167,11 +162,11 @@ def _recogniser(
 ) -> tuple[Recogniser, dict[str, object]]:
     """What tells the words of a recording, by its number; and the settings that decide them."""
     if texts is not None:
-        from serenade.encoders.alignment import align
+        from serenade.transcription import align
 
         said = hashlib.blake2b(repr(texts).encode(), digest_size=16).hexdigest()
         return lambda signal, rate, number: align(signal, rate, texts[number]), {"align": said}
-    from serenade.encoders.asr import Transcriber
+    from serenade.transcription import Transcriber
 
     transcriber = Transcriber(model, None if language == "auto" else language, device=device)
     settings: dict[str, object] = dataclasses.asdict(transcriber)
@@ -180,7 +175,7 @@ def _recogniser(
 
 def _errors(table: pd.DataFrame) -> str:
     """The word error rate against the corpus' own text, as a clause; nothing without one."""
-    from serenade.encoders.words import tokenise, word_errors
+    from serenade.transcription import count_word_errors, tokenise
 
     if "reference_text" not in table:
         return ""
@@ -192,5 +187,5 @@ def _errors(table: pd.DataFrame) -> str:
     total = sum(len(own) for own, _ in pairs)
     if not total:
         return ""
-    wrong = sum(word_errors(own, heard) for own, heard in pairs)
+    wrong = sum(count_word_errors(own, heard) for own, heard in pairs)
     return f"; word error rate {wrong / total:.1%} against the corpus' own text"

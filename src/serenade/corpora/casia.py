@@ -9,16 +9,16 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Counts, Problem
-from serenade.corpora.checks import checked, missing
-from serenade.corpora.files import is_audio, locate, relative, scan
+from serenade.corpora._checks import check_corpus, find_missing
+from serenade.corpora._corpus import CorpusInfo, Counts, Problem
+from serenade.corpora._discovery import is_audio, locate_corpus, scan_recordings, to_relative
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from pathlib import Path
 
-    from serenade.corpora.base import Corpus
+    from serenade.corpora._corpus import Corpus
 
 _EMOTIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 _GENDERS = {
@@ -66,8 +66,8 @@ def load(
     Raises:
         CorpusError: no CASIA there.
     """
-    root = locate(root, INFO, _fits)
-    files, problems = scan(root, root)
+    root = locate_corpus(root, INFO, _fits)
+    files, problems = scan_recordings(root, root)
     rows: list[dict[str, object]] = []
     strange: list[str] = []
     for path in files:
@@ -84,18 +84,18 @@ def load(
                     }
                 )
             case _:
-                strange.append(relative(path, root))
+                strange.append(to_relative(path, root))
     if strange:
         message = f"not <speaker>/<emotion>/<number> with {', '.join(_EMOTIONS)}; left out"
         problems.append(Problem("name", message, tuple(strange)))
     if unknown := sorted({str(row["speaker"]) for row in rows} - set(_GENDERS)):
         message = f"speakers {', '.join(unknown)} are not of the released part"
         problems.append(Problem("speaker", message))
-    problems += missing(
+    problems += find_missing(
         map("/".join, itertools.product(_GENDERS, _EMOTIONS, _NUMBERS)),
         [f"{row['speaker']}/{row['emotion']}/{row['sentence']}" for row in rows],
     )
-    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+    return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
 def _fits(folder: Path) -> bool:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Counts, Problem
-from serenade.corpora.checks import checked
-from serenade.corpora.files import holds, locate, relative, scan
+from serenade.corpora._checks import check_corpus
+from serenade.corpora._corpus import CorpusInfo, Counts, Problem
+from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from pathlib import Path
 
-    from serenade.corpora.base import Corpus
+    from serenade.corpora._corpus import Corpus
 
 _EMOTIONS = {
     "W": "angry",  # Wut
@@ -107,24 +107,24 @@ def load(
     Raises:
         CorpusError: no EMO-DB there.
     """
-    root = locate(root, INFO, _fits)
+    root = locate_corpus(root, INFO, _fits)
     folder = root / "wav" if (root / "wav").is_dir() else root
-    files, problems = scan(folder, root, key=lambda path: path.stem)
+    files, problems = scan_recordings(folder, root, key=lambda path: path.stem)
     rows: list[dict[str, object]] = []
     strange: list[str] = []
     for path in files:
         if name := _NAME.fullmatch(path.stem):
             rows.append({"file": str(path), **_parse(name)})
         else:
-            strange.append(relative(path, root))
+            strange.append(to_relative(path, root))
     if strange:
         message = "not a name of EMO-DB (SSttEv); left out"
         problems.append(Problem("name", message, tuple(strange)))
-    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+    return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
 def _fits(folder: Path) -> bool:
-    return holds(folder.glob("wav/*"), _NAME) or holds(folder.glob("*"), _NAME)
+    return has_recording(folder.glob("wav/*"), _NAME) or has_recording(folder.glob("*"), _NAME)
 
 
 def _parse(name: re.Match[str]) -> dict[str, object]:

@@ -13,17 +13,17 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Counts, Problem, require_labels
-from serenade.corpora.checks import checked
-from serenade.corpora.files import holds, locate, relative, scan
-from serenade.corpora.words import read_text, read_wdseg
+from serenade.corpora._checks import check_corpus
+from serenade.corpora._corpus import CorpusInfo, Counts, Problem, require_labels
+from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
+from serenade.corpora._word_times import read_text, read_wdseg
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
 
-    from serenade.corpora.base import Corpus
-    from serenade.corpora.words import Interval
+    from serenade.corpora._corpus import Corpus
+    from serenade.corpora._word_times import WordInterval
 
 _CODES = {
     "ang": "angry",
@@ -114,7 +114,7 @@ def load(
     Raises:
         CorpusError: no IEMOCAP there, or a label it does not have.
     """
-    root = locate(root, INFO, _fits)
+    root = locate_corpus(root, INFO, _fits)
     known = [name for name in _PUBLISHED if name != "excited" or not excited_as_happy]
     kept = tuple(labels) if labels is not None else _FOUR
     require_labels(INFO.name, kept, known)
@@ -126,17 +126,17 @@ def load(
         if row["emotion"] == "excited" and excited_as_happy:
             row["emotion"] = "happy"
     rows = sorted((r for r in reading.rows if r["emotion"] in kept), key=lambda r: str(r["file"]))
-    silent = [relative(str(row["file"]), root) for row in rows if row["text"] is None]
+    silent = [to_relative(str(row["file"]), root) for row in rows if row["text"] is None]
     if silent:
         message = "no transcription line for these recordings; their text is missing"
         reading.note("text", message, silent)
-    corpus = checked(info, root, rows, reading.problems(), drop_duplicates=drop_duplicates)
+    corpus = check_corpus(info, root, rows, reading.problems(), drop_duplicates=drop_duplicates)
     if set(kept) != set(_FOUR) or not excited_as_happy:
         return corpus
     return dataclasses.replace(corpus, problems=(*corpus.problems, *_session_problems(corpus)))
 
 
-def words(file: str | os.PathLike[str], *, fillers: bool = False) -> tuple[Interval, ...]:
+def words(file: str | os.PathLike[str], *, fillers: bool = False) -> tuple[WordInterval, ...]:
     """The words of a recording with start and end in seconds, by the corpus' own alignment.
 
     Args:
@@ -180,7 +180,9 @@ class _Reading:
         if not folder.is_dir():
             self.note("missing", "{} of the five sessions", [folder.name])
             return
-        files, problems = scan(folder / "sentences" / "wav", self.root, key=lambda path: path.stem)
+        files, problems = scan_recordings(
+            folder / "sentences" / "wav", self.root, key=lambda path: path.stem
+        )
         for problem in problems:
             self.note(problem.kind, problem.message, problem.files)
         dialogues: defaultdict[str, dict[str, Path]] = defaultdict(dict)
@@ -189,7 +191,7 @@ class _Reading:
                 dialogues[str(name[1])][path.stem] = path
             else:
                 message = "not a name of IEMOCAP (Ses01F_impro01_F000); left out"
-                self.note("name", message, [relative(path, self.root)])
+                self.note("name", message, [to_relative(path, self.root)])
         evaluations = self._texts(folder / "dialog" / "EmoEvaluation")
         transcriptions = self._texts(folder / "dialog" / "transcriptions")
         for dialogue in sorted({*dialogues, *evaluations}):
@@ -199,12 +201,14 @@ class _Reading:
             else:
                 absent = folder / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
                 message = "evaluation files; the recordings of their dialogues are left out"
-                self.note("missing", message, [relative(absent, self.root)])
+                self.note("missing", message, [to_relative(absent, self.root)])
 
     def _texts(self, folder: Path) -> dict[str, Path]:
         """The text files of a folder by stem, those a Mac made noted and left out."""
         found = {path.stem: path for path in sorted(folder.glob("*.txt"))}
-        mac = [relative(path, self.root) for path in found.values() if path.name.startswith("._")]
+        mac = [
+            to_relative(path, self.root) for path in found.values() if path.name.startswith("._")
+        ]
         self.note("mac", "companion files a Mac made, no audio; left out", mac)
         return {stem: path for stem, path in found.items() if not stem.startswith("._")}
 
@@ -215,7 +219,7 @@ class _Reading:
         for line in filter(None, map(_EVALUATION.fullmatch, read_text(path).splitlines())):
             if found.setdefault(line[1], line)[2] != line[2]:
                 contradicted.add(line[1])
-        message = f"two emotions in {relative(path, self.root)}; left out"
+        message = f"two emotions in {to_relative(path, self.root)}; left out"
         self.note("contradiction", message, contradicted)
         return {name: line for name, line in found.items() if name not in contradicted}
 
@@ -231,7 +235,7 @@ class _Reading:
             "missing", "recordings that are labelled", sorted(labels.keys() - recordings.keys())
         )
         for stem, path in recordings.items():
-            file = relative(path, self.root)
+            file = to_relative(path, self.root)
             if stem not in labels:
                 self.note("label", "no line in the evaluation file; left out", [file])
             elif (code := labels[stem][2]) in _CODES:
@@ -288,4 +292,4 @@ def _session_problems(corpus: Corpus) -> list[Problem]:
 
 
 def _fits(folder: Path) -> bool:
-    return holds(folder.glob("Session[1-5]/sentences/wav/*/*"), _NAME)
+    return has_recording(folder.glob("Session[1-5]/sentences/wav/*/*"), _NAME)

@@ -1,7 +1,7 @@
 """MELD's utterances as text (Poria et al. 2019): what is said in Friends, with emotions.
 
 Three tables, `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv`, share no dialogue.
-Only their text is read: it is what `serenade.corpora.paired` gives speech to say.
+Only their text is read: it is what `serenade.corpora._paired` gives speech to say.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Problem
-from serenade.corpora.files import locate
-from serenade.corpora.words import read_text
+from serenade.corpora._corpus import CorpusInfo, Problem
+from serenade.corpora._discovery import locate_corpus
+from serenade.corpora._word_times import read_text
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def read(root: str | os.PathLike[str] | None) -> tuple[list[Line], list[Problem]
     Raises:
         CorpusError: a table is missing, or lacks a column.
     """
-    folder = locate(root, INFO, lambda path: (path / _file("train")).is_file())
+    folder = locate_corpus(root, INFO, lambda path: (path / _file("train")).is_file())
     found: list[Line] = []
     problems: list[Problem] = []
     for part in PARTS:

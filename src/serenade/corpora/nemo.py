@@ -11,10 +11,10 @@ import csv
 import re
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Counts, Problem
-from serenade.corpora.checks import checked
-from serenade.corpora.files import holds, locate, relative, scan
-from serenade.corpora.tables import clean
+from serenade.corpora._checks import check_corpus
+from serenade.corpora._corpus import CorpusInfo, Counts, Problem
+from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
+from serenade.corpora._tables import clean_cell
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from serenade.corpora.base import Corpus
+    from serenade.corpora._corpus import Corpus
 
 _EMOTIONS = {
     "anger": "angry",
@@ -83,8 +83,8 @@ def load(
     Raises:
         CorpusError: no nEMO there, or a `data.tsv` without its columns.
     """
-    root = locate(root, INFO, _fits)
-    files, problems = scan(root / "samples", root, key=lambda path: path.stem)
+    root = locate_corpus(root, INFO, _fits)
+    files, problems = scan_recordings(root / "samples", root, key=lambda path: path.stem)
     by_stem = {path.stem: path for path in files}
     rows: list[dict[str, object]] = []
     silent: list[str] = []
@@ -103,15 +103,15 @@ def load(
     if silent:
         message = "rows of data.tsv without a recording"
         problems.append(Problem("missing", message, tuple(sorted(silent))))
-    if extra := sorted(relative(by_stem[stem], root) for stem in by_stem.keys() - listed):
+    if extra := sorted(to_relative(by_stem[stem], root) for stem in by_stem.keys() - listed):
         message = "recordings without a row in data.tsv; left out"
         problems.append(Problem("row", message, tuple(extra)))
     rows.sort(key=lambda row: str(row["file"]))
-    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+    return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
 def _fits(folder: Path) -> bool:
-    return (folder / "data.tsv").is_file() and holds((folder / "samples").glob("*"), _NAME)
+    return (folder / "data.tsv").is_file() and has_recording((folder / "samples").glob("*"), _NAME)
 
 
 def _entries(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -123,7 +123,8 @@ def _entries(path: Path) -> list[tuple[int, dict[str, str]]]:
                 f"{path}, line 1: no column {', '.join(lacking)}; {INFO.obtain.split(' (')[0]}"
             )
         return [
-            (reader.line_num, {name: clean(row[name]) or "" for name in _COLUMNS}) for row in reader
+            (reader.line_num, {name: clean_cell(row[name]) or "" for name in _COLUMNS})
+            for row in reader
         ]
 
 

@@ -11,15 +11,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import Archive, CorpusInfo, Counts, Problem
-from serenade.corpora.checks import checked, missing
-from serenade.corpora.files import holds, locate, relative, scan
+from serenade.corpora._checks import check_corpus, find_missing
+from serenade.corpora._corpus import Archive, CorpusInfo, Counts, Problem
+from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from serenade.corpora.base import Corpus
+    from serenade.corpora._corpus import Corpus
 
 _EMOTIONS = {
     "01": "neutral",
@@ -84,20 +84,20 @@ def load(
     Raises:
         CorpusError: no RAVDESS speech there.
     """
-    root = locate(root, INFO, _fits)
+    root = locate_corpus(root, INFO, _fits)
     # A stem names one recording wherever it lies: some copies hold every file in two folders.
-    files, problems = scan(root, root, key=lambda path: path.stem)
+    files, problems = scan_recordings(root, root, key=lambda path: path.stem)
     rows: list[dict[str, object]] = []
     strange: list[str] = []
     other: list[str] = []
     for path in files:
         codes = _CODES.fullmatch(path.stem)
         if codes and codes[1] in {"01", "02", "03"} and codes.group(1, 2) != ("03", "01"):
-            other.append(relative(path, root))
+            other.append(to_relative(path, root))
         elif codes and path.stem in _NAMES:
             rows.append({"file": str(path), **_parse(codes)})
         else:
-            strange.append(relative(path, root))
+            strange.append(to_relative(path, root))
     if other:
         message = "song, or the sound of a video: speech that is already here; left out"
         problems.append(Problem("excluded", message, tuple(other)))
@@ -105,11 +105,11 @@ def load(
         message = "not a name of RAVDESS (03-01-EE-II-SS-RR-AA); left out"
         problems.append(Problem("name", message, tuple(strange)))
     here = {Path(str(row["file"])).stem for row in rows}
-    problems += missing(
+    problems += find_missing(
         [f"Actor_{name[-2:]}/{name}" for name in _NAMES],
         [f"Actor_{name[-2:]}/{name}" for name in here],
     )
-    return checked(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+    return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
 def _names() -> frozenset[str]:
@@ -122,7 +122,9 @@ _NAMES = _names()
 
 
 def _fits(folder: Path) -> bool:
-    return holds(folder.glob("Actor_*/*"), _SPEECH) or holds(folder.glob("03-01-*"), _SPEECH)
+    return has_recording(folder.glob("Actor_*/*"), _SPEECH) or has_recording(
+        folder.glob("03-01-*"), _SPEECH
+    )
 
 
 def _parse(codes: re.Match[str]) -> dict[str, object]:

@@ -11,18 +11,18 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from serenade.corpora.base import CorpusInfo, Counts, require_labels
-from serenade.corpora.checks import checked, warned
+from serenade.corpora._checks import add_warning, check_corpus
+from serenade.corpora._corpus import CorpusInfo, Counts, require_labels
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from serenade.corpora._corpus import Corpus
     from serenade.corpora._synthesis.prosody import Interval
     from serenade.corpora._synthesis.render import Utterance
     from serenade.corpora._synthesis.speakers import Speaker
-    from serenade.corpora.base import Corpus
 
 LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
 """The emotions that can be synthesised."""
@@ -93,12 +93,12 @@ def load(
     settings = Settings(speakers, sentences, repetitions, seed, sampling_rate)
     folder = folder_of(root, settings)
     rows = made(folder, settings, LABELS)
-    # `checked` would file the warning under a more general kind.
+    # `check_corpus` would file the warning under a more general kind.
     info = dataclasses.replace(
         INFO, expected=_counts(speakers, sentences * repetitions), warning=""
     )
-    corpus = checked(info, folder, rows, labels=labels, drop_duplicates=drop_duplicates)
-    return warned(corpus, "synthetic", WARNING)
+    corpus = check_corpus(info, folder, rows, labels=labels, drop_duplicates=drop_duplicates)
+    return add_warning(corpus, "synthetic", WARNING)
 
 
 def speaker(number: int, seed: int = 0) -> Speaker:

@@ -1,20 +1,5 @@
 """Learnt representations of speech and text."""
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from serenade.encoders.whisper import WhisperPooled
-
-if TYPE_CHECKING:
-    from serenade.encoders.selfsupervised import SelfSupervised
-
-__all__ = ["SelfSupervised", "WhisperPooled"]
-
-
-def __getattr__(name: str) -> Any:
-    # Needs PyTorch when it runs, which predicting, which imports this package, never does.
-    if name == "SelfSupervised":
-        return importlib.import_module("serenade.encoders.selfsupervised").SelfSupervised
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -7,12 +7,12 @@ next to it excepted, through a quantised bottleneck; what enters the bottleneck 
 
 from __future__ import annotations
 
-from serenade.encoders.selfsupervised.feature import SelfSupervised
-from serenade.encoders.selfsupervised.front import FrontEnd
-from serenade.encoders.selfsupervised.settings import (
+from serenade.encoders.selfsupervised import (
     NO_ALTERATIONS,
     EncoderSettings,
+    FrontEnd,
     NPCSettings,
+    SelfSupervised,
     Training,
 )
 

@@ -7,11 +7,11 @@ encoder and a small head restore what they were (L1).
 
 from __future__ import annotations
 
-from serenade.encoders.selfsupervised.feature import SelfSupervised
-from serenade.encoders.selfsupervised.front import FrontEnd
-from serenade.encoders.selfsupervised.settings import (
+from serenade.encoders.selfsupervised import (
     Alterations,
     EncoderSettings,
+    FrontEnd,
+    SelfSupervised,
     Training,
     TransformerSettings,
 )

@@ -1,9 +1,5 @@
 """Inference: recordings and streams to posteriors with onnxruntime alone, no PyTorch."""
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from serenade.inference.model import Model
-from serenade.inference.prediction import Prediction, Segment, Timeline, Update
-from serenade.inference.stream import Stream
-
-__all__ = ["Model", "Prediction", "Segment", "Stream", "Timeline", "Update"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

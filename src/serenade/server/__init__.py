@@ -1,7 +1,5 @@
 """Server: recordings and live speech over HTTP and WebSocket, and a page with a microphone."""
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from serenade.server.settings import Settings
-
-__all__ = ["Settings"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

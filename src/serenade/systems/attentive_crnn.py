@@ -27,18 +27,16 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import Augmentation
-from serenade.features.base import Feature
-from serenade.features.mel import power_to_db
-from serenade.features.stft import Framing, power_spectrogram
-from serenade.systems.base import NetworkRecipe, Scaling, System
+from serenade.features import Feature, Framing, power_spectrogram, power_to_db
+from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
 
-    from serenade.systems.base import TrainingSet
-    from serenade.systems.networks.attentive_crnn import AttentiveCRNN
+    from serenade.systems._system import TrainingSet
+    from serenade.systems.networks import AttentiveCRNN
 
 HOP = 0.010
 """Distance between frames in seconds."""
@@ -153,7 +151,7 @@ class CRNNRecipe(RecurrentRecipe):
     trained: bool = False
 
 
-def build(
+def build_network(
     recipe: RecurrentRecipe, data: TrainingSet, front: nn.Module, hidden: int = 0
 ) -> AttentiveCRNN:
     """The network behind a front.
@@ -164,8 +162,7 @@ def build(
         front: what makes steps of frames.
         hidden: units of a dense layer before the LSTM; 0 for none.
     """
-    from serenade.systems.networks.attentive_crnn import AttentiveCRNN
-    from serenade.systems.networks.recurrence import Recurrence
+    from serenade.systems.networks import AttentiveCRNN, Recurrence
 
     recurrence = Recurrence(
         hidden or int(front.outputs),  # type: ignore[arg-type]
@@ -186,7 +183,7 @@ def build(
     )
 
 
-def copies(recipe: RecurrentRecipe) -> Augmentation:
+def make_augmentation(recipe: RecurrentRecipe) -> Augmentation:
     """How copies of training clips are changed, in recipes that have any."""
     return Augmentation(speed=recipe.speed, filtering=0.3, noise=0.3)
 
@@ -196,7 +193,7 @@ def _feature(recipe: CRNNRecipe) -> Feature:  # noqa: ARG001 - nothing of it can
 
 
 def _network(recipe: CRNNRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.sparse_coder import SparseConvolution
+    from serenade.systems.networks import SparseConvolution
 
     front = SparseConvolution(
         data.dims,
@@ -214,7 +211,7 @@ def _network(recipe: CRNNRecipe, data: TrainingSet) -> Any:
         penalty=recipe.penalty,
         seed=data.seed,
     )
-    return build(recipe, data, front)
+    return build_network(recipe, data, front)
 
 
 SYSTEM = System(
@@ -240,6 +237,6 @@ SYSTEM = System(
         ),
     },
     feature=_feature,
-    augmentation=copies,
+    augmentation=make_augmentation,
     network=_network,
 )

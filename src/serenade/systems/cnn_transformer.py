@@ -19,12 +19,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import Augmentation, WhiteNoise
-from serenade.features.sets import MFCC40, LogMel
-from serenade.systems.base import NetworkRecipe, System
+from serenade.features import MFCC40, LogMel
+from serenade.systems._system import NetworkRecipe, System
 
 if TYPE_CHECKING:
-    from serenade.features.base import Feature
-    from serenade.systems.base import TrainingSet
+    from serenade.features import Feature
+    from serenade.systems._system import TrainingSet
 
 _RATE = 48000
 
@@ -48,7 +48,7 @@ class CNNTransformerRecipe(NetworkRecipe):
         hidden: units of its dense layers.
         dropout: probability in the branches.
         encoder_dropout: in the encoder.
-        pooling: see `serenade.systems.networks.cnn_transformer.CNNTransformer`.
+        pooling: see `serenade.systems.networks._cnn_transformer.CNNTransformer`.
     """
 
     copies: int = 3
@@ -116,7 +116,7 @@ def _augmentation(recipe: CNNTransformerRecipe) -> Augmentation | WhiteNoise:
 
 
 def _network(recipe: CNNTransformerRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.cnn_transformer import CNNTransformer
+    from serenade.systems.networks import CNNTransformer
 
     return CNNTransformer(
         data.dims,

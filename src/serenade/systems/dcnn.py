@@ -17,12 +17,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import WhiteNoise
-from serenade.features.sets import SpectralMeans
-from serenade.systems.base import NetworkRecipe, Scaling, System
+from serenade.features import SpectralMeans
+from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.features.base import Feature
-    from serenade.systems.base import TrainingSet
+    from serenade.features import Feature
+    from serenade.systems._system import TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def _augmentation(recipe: DCNNRecipe) -> WhiteNoise:
 
 
 def _network(recipe: DCNNRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.dcnn import DCNN
+    from serenade.systems.networks import DCNN
 
     return DCNN(data.dims, len(data.classes), channels=recipe.channels, dropout=recipe.dropout)
 

@@ -28,14 +28,19 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import Augmentation
-from serenade.encoders.embedded_words import CODE_COLUMNS, RANDOM, EmbeddedWords, codes_of
-from serenade.encoders.word_vectors import GLOVE
+from serenade.encoders import (
+    CODE_COLUMNS,
+    GLOVE_SOURCE,
+    RANDOM_VECTORS,
+    EmbeddedWords,
+    get_word_codes,
+)
 from serenade.features import ShortTerm34
-from serenade.systems.base import NetworkRecipe, Scaling, System
+from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.systems.base import Stream, TrainingSet
-    from serenade.systems.networks.dual_bilstm import Embedding
+    from serenade.systems._system import Stream, TrainingSet
+    from serenade.systems.networks import Embedding
 
 _REACH = 0.05  # initial embeddings of words without a vector, Keras' own
 
@@ -64,7 +69,7 @@ class DualRecipe(NetworkRecipe):
     batch: int = 32
     learning_rate: float = 1e-3
     branches: Literal["both", "acoustic", "words", "average"] = "both"
-    vectors: str = RANDOM
+    vectors: str = RANDOM_VECTORS
     split: bool = False
     dims: int = 50
     windows: int = 200
@@ -89,7 +94,7 @@ def _members(recipe: DualRecipe) -> tuple[DualRecipe, ...]:
     if recipe.branches != "average":
         return ()
     # Each is the network that it is alone, where the acoustic one has no vectors to name.
-    acoustic = dataclasses.replace(recipe, branches="acoustic", vectors=RANDOM)
+    acoustic = dataclasses.replace(recipe, branches="acoustic", vectors=RANDOM_VECTORS)
     words = dataclasses.replace(recipe, branches="words")
     return acoustic, words, dataclasses.replace(recipe, branches="both")
 
@@ -100,7 +105,7 @@ def _augmentation(recipe: DualRecipe) -> Augmentation:
 
 
 def _network(recipe: DualRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.dual_bilstm import Branch, DualBiLSTM
+    from serenade.systems.networks import Branch, DualBiLSTM
 
     settings: dict[str, Any] = {
         "cells": recipe.cells,
@@ -131,10 +136,10 @@ def _embedding(recipe: DualRecipe, data: TrainingSet) -> Embedding:
     import numpy as np
     import torch
 
-    from serenade.systems.networks.dual_bilstm import Embedding
+    from serenade.systems.networks import Embedding
 
     rows = np.concatenate(data.streams[-1])
-    codes, places = np.unique(codes_of(rows), return_index=True)
+    codes, places = np.unique(get_word_codes(rows), return_index=True)
     vectors = rows[places, CODE_COLUMNS:]
     dims = vectors.shape[1] or recipe.dims
     start = torch.empty(len(codes), dims).uniform_(-_REACH, _REACH)
@@ -149,13 +154,13 @@ SYSTEM = System(
     recipes={
         "default": DualRecipe(),
         # Word vectors in place of speech embeddings: the last row of the paper's table 1.
-        "glove": DualRecipe(vectors=GLOVE, split=True),
+        "glove": DualRecipe(vectors=GLOVE_SOURCE, split=True),
         # For hundreds of recordings: changed copies and soft labels against learning them by heart,
         # and a branch hidden of most clips: without, words made the whole worse. On RAVDESS paired
         # with four texts each, UA of unseen speakers was 0.628 of the acoustic branch, 0.648 of
         # both, and 0.668 of the average.
         "tuned": DualRecipe(
-            vectors=GLOVE,
+            vectors=GLOVE_SOURCE,
             split=True,
             copies=2,
             epochs=4,

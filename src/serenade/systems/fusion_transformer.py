@@ -22,15 +22,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from serenade.audio import Augmentation
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.whisper import WhisperStates
-from serenade.features import AcousticSet
-from serenade.features.opensmile import OpenSmile
-from serenade.features.pooled import Pooled
-from serenade.features.segments import Segments
-from serenade.systems.base import NetworkRecipe, Scaling, System
+from serenade.features import AcousticSet, OpenSmile, Pooled, Segments
+from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.features.base import Feature
-    from serenade.systems.base import TrainingSet
+    from serenade.features import Feature
+    from serenade.systems._system import TrainingSet
 
 _STEP = 0.040  # seconds that frames of an encoder are averaged over
 # Of the linear classifier in an ensemble: short enough a way that thousands of columns do not tell
@@ -142,7 +139,7 @@ def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothi
 
 
 def _network(recipe: FusionRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.fusion_transformer import FusionTransformer, Linear
+    from serenade.systems.networks import FusionTransformer, Linear
 
     if recipe.parts == "statistics":
         return Linear(data.widths, len(data.classes))

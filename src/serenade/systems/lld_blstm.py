@@ -13,13 +13,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from serenade.features.lld import HeLLD
-from serenade.systems.attentive_crnn import HOP, RecurrentRecipe, build, copies
-from serenade.systems.base import Scaling, System
+from serenade.features import HeLLD
+from serenade.systems._system import Scaling, System
+from serenade.systems.attentive_crnn import HOP, RecurrentRecipe, build_network, make_augmentation
 
 if TYPE_CHECKING:
-    from serenade.features.base import Feature
-    from serenade.systems.base import TrainingSet
+    from serenade.features import Feature
+    from serenade.systems._system import TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,9 @@ def _feature(recipe: LLDBLSTMRecipe) -> Feature:  # noqa: ARG001 - nothing of it
 
 
 def _network(recipe: LLDBLSTMRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.attentive_crnn import DescriptorSteps
+    from serenade.systems.networks import DescriptorSteps
 
-    return build(recipe, data, DescriptorSteps(data.dims, recipe.window), recipe.hidden)
+    return build_network(recipe, data, DescriptorSteps(data.dims, recipe.window), recipe.hidden)
 
 
 SYSTEM = System(
@@ -51,6 +51,6 @@ SYSTEM = System(
     source="He, Ren & He, experiment two",
     recipes={"default": LLDBLSTMRecipe()},
     feature=_feature,
-    augmentation=copies,
+    augmentation=make_augmentation,
     network=_network,
 )

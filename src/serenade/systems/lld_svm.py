@@ -16,10 +16,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from serenade.audio import Augmentation
-from serenade.features.base import Feature
-from serenade.features.functionals import Functionals
-from serenade.features.lld import HeLLD
-from serenade.systems.base import System
+from serenade.features import Feature, Functionals, HeLLD
+from serenade.systems._system import System
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +73,7 @@ def _augmentation(recipe: LLDSVMRecipe) -> Augmentation:  # noqa: ARG001 - likew
 def _classifiers(recipe: LLDSVMRecipe, seed: int) -> list[Any]:  # noqa: ARG001 - nothing random
     from sklearn.pipeline import make_pipeline
 
-    from serenade.systems.kernel_machine import KernelMachine, ReferenceScaler
+    from serenade.systems._kernel_machine import KernelMachine, ReferenceScaler
 
     return [make_pipeline(ReferenceScaler(recipe.reference), KernelMachine(C)) for C in recipe.C]
 

@@ -25,12 +25,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from serenade.audio import Augmentation
-from serenade.encoders.text import ALBERT, TextEncoder
+from serenade.encoders import ALBERT, TextEncoder
 from serenade.features import LogMel
-from serenade.systems.base import NetworkRecipe, Scaling, System
+from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.systems.base import Stream, TrainingSet
+    from serenade.systems._system import Stream, TrainingSet
 
 
 Part = Literal["speech", "text", "bimodal"]
@@ -91,7 +91,7 @@ def _members(recipe: STSERRecipe) -> tuple[STSERRecipe, ...]:
 
 
 def _network(recipe: STSERRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks.stser import Classifier, SpeechModel
+    from serenade.systems.networks import Classifier, SpeechModel
 
     speech = None
     if recipe.parts != "text":

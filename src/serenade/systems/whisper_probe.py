@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from serenade.audio import Augmentation
 from serenade.encoders.whisper import WhisperPooled
-from serenade.systems.base import System
+from serenade.systems._system import System
 
 if TYPE_CHECKING:
-    from serenade.features.base import Feature
+    from serenade.features import Feature
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class WhisperProbe:
     """Settings of the probe.
 
     Args:
-        encoder: see `serenade.encoders.whisper.source.locate`.
+        encoder: see `serenade.encoders.whisper._whisper_weights.locate_whisper`.
         layers: hidden states that are pooled; empty for all.
         deviation: whether their standard deviation over time is taken beside the mean.
         trim: leave out silence before and after the speech.

@@ -1,7 +1,5 @@
 """Training: the scikit-learn contract over a system."""
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from serenade.training.estimator import Estimator
-
-__all__ = ["Estimator"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

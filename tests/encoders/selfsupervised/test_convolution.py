@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from serenade.encoders import npc
-from serenade.encoders.selfsupervised import convolution
-from serenade.encoders.selfsupervised.convolution import NPC, MaskedConvolution, Quantiser
-from serenade.encoders.selfsupervised.network import build
-from serenade.encoders.selfsupervised.settings import EncoderSettings, NPCSettings
+from serenade.encoders import EncoderSettings, build_network, npc
+from serenade.encoders.selfsupervised import _convolution
+from serenade.encoders.selfsupervised._convolution import NPC, MaskedConvolution, Quantiser
+from serenade.encoders.selfsupervised._encoder_settings import NPCSettings
 from serenade.errors import ModelError
 
 SIZES = NPCSettings(width=16, blocks=3, kernel=15, mask=5, groups=2, codes=8)
@@ -51,7 +50,7 @@ def test_long_utterances_give_what_short_ones_do(monkeypatch: pytest.MonkeyPatch
     network = NPC(SIZES, 4).eval()
     x = torch.randn(1, 250, 4)
     whole = network.states(x)
-    monkeypatch.setattr(convolution, "_PART", 64)
+    monkeypatch.setattr(_convolution, "_PART", 64)
     for found, expected in zip(network.states(x), whole, strict=True):
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
@@ -88,7 +87,7 @@ def test_without_a_quantiser() -> None:
 
 def test_sizes_as_published() -> None:
     settings = npc.PRESETS["paper"][0]
-    network = build(settings, 0)
+    network = build_network(settings, 0)
     count = sum(weight.numel() for weight in network.parameters())
     # The released network has 19.4 M with the weights that its masks multiply by zero.
     masked = sum((7 + 2 * n) * 512 * 512 for n in range(4))
@@ -100,4 +99,4 @@ def test_impossible_sizes(tiny_npc: EncoderSettings) -> None:
     for wrong in ({"kernel": 14}, {"mask": 11}, {"groups": 3}):
         network = dataclasses.replace(tiny_npc.network, **wrong)
         with pytest.raises(ModelError, match="npc: "):
-            build(dataclasses.replace(tiny_npc, network=network))
+            build_network(dataclasses.replace(tiny_npc, network=network))

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from serenade.encoders.selfsupervised import SelfSupervised, official
-from serenade.encoders.selfsupervised.folder import load, save
+from serenade.encoders.selfsupervised import SelfSupervised, _official
+from serenade.encoders.selfsupervised._encoder_folder import load_encoder, save_encoder
 from serenade.errors import ModelError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -36,7 +36,7 @@ def signal() -> np.ndarray:
 
 
 def _plain(name: str) -> dict[str, Any]:
-    found = official._read(DATA / f"{name}.ckpt")
+    found = _official._read(DATA / f"{name}.ckpt")
     found.pop("Optimizer", None)
     return found
 
@@ -53,9 +53,9 @@ def test_hidden_states_equal_s3prls(name: str, signal: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_a_checkpoint_as_a_folder(name: str, signal: np.ndarray, tmp_path: Path) -> None:
-    settings, network = official.load(DATA / f"{name}.ckpt")
-    save(tmp_path / "folder", settings, network, "# a card\n")
-    again, _ = load(tmp_path / "folder")
+    settings, network = _official.load_official(DATA / f"{name}.ckpt")
+    save_encoder(tmp_path / "folder", settings, network, "# a card\n")
+    again, _ = load_encoder(tmp_path / "folder")
     assert again == settings
     found = SelfSupervised(str(tmp_path / "folder"))(signal, 16000)
     expected = SelfSupervised(str(DATA / f"{name}.ckpt"))(signal, 16000)
@@ -63,7 +63,7 @@ def test_a_checkpoint_as_a_folder(name: str, signal: np.ndarray, tmp_path: Path)
 
 
 def test_what_kind_it_is() -> None:
-    kinds = {name: official.load(DATA / f"{name}.ckpt")[0] for name in CHECKPOINTS}
+    kinds = {name: _official.load_official(DATA / f"{name}.ckpt")[0] for name in CHECKPOINTS}
     assert [kinds[name].name for name in CHECKPOINTS] == ["tera", "tera", "aalbert", "npc"]
     assert kinds["tera_mel"].front.level == -25
     assert kinds["tera_fbank"].front.dims == 240
@@ -121,7 +121,7 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
     found = {**_plain("tera_mel"), "Optimizer": Payload(trap)}
     torch.save(found, tmp_path / "evil.ckpt")
     with pytest.raises(ModelError, match=r"evil\.ckpt: .*\(it holds posix\.mkdir\)"):
-        official.load(tmp_path / "evil.ckpt")
+        _official.load_official(tmp_path / "evil.ckpt")
     assert not trap.exists()
     pickle.loads(pickle.dumps(Payload(trap)))  # it would have been
     assert trap.exists()
@@ -145,7 +145,7 @@ def test_variants_that_are_not_had(tmp_path: Path, change: dict, message: str) -
         config[part] = None if fields is None else {**config[part], **fields}
     torch.save({**found, "Config": config}, tmp_path / "other.ckpt")
     with pytest.raises(ModelError, match=rf"(?s)other\.ckpt: not a checkpoint .*({message})"):
-        official.load(tmp_path / "other.ckpt")
+        _official.load_official(tmp_path / "other.ckpt")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_variants_of_npc(tmp_path: Path, change: dict) -> None:
     found["config"]["model"]["paras"].update(change)
     torch.save(found, tmp_path / "other.ckpt")
     with pytest.raises(ModelError, match="a network of"):
-        official.load(tmp_path / "other.ckpt")
+        _official.load_official(tmp_path / "other.ckpt")
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
@@ -167,4 +167,4 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     torch.save({"a": 1}, tmp_path / "other.ckpt")
     for name in ("half", "text", "list", "other"):
         with pytest.raises(ModelError, match=rf"{name}\.ckpt: "):
-            official.load(tmp_path / f"{name}.ckpt")
+            _official.load_official(tmp_path / f"{name}.ckpt")

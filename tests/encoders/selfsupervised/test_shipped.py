@@ -8,21 +8,21 @@ import pytest
 import torch
 
 from serenade.audio import read
-from serenade.encoders.selfsupervised import source
-from serenade.encoders.selfsupervised.network import build
+from serenade.encoders import build_network
+from serenade.encoders.selfsupervised import _weights_location
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "example.flac"
 NAMES = ["aalbert", "npc", "tera"]
 
 
 def test_which_come_with_it():
-    assert sorted(folder.name for folder in source.SHIPPED.iterdir()) == NAMES
+    assert sorted(folder.name for folder in _weights_location.SHIPPED.iterdir()) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_small_and_says_what_it_is(name):
-    folder = source.locate(name)
-    assert (folder / source.WEIGHTS).stat().st_size < 15e6
+    folder = _weights_location.locate_weights(name)
+    assert (folder / _weights_location.WEIGHTS).stat().st_size < 15e6
     card = (folder / "MODEL_CARD.md").read_text("utf-8")
     history = json.loads((folder / "history.json").read_text("utf-8"))
     assert "CC BY-NC-SA 4.0" in card
@@ -31,7 +31,7 @@ def test_it_is_small_and_says_what_it_is(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_predicts_what_it_cannot_see(name):
-    settings, network = source.load(name)
+    settings, network = _weights_location.load_weights(name)
     audio = read(EXAMPLE, sampling_rate=16000)
     frames = torch.from_numpy(settings.front(audio.signal, 16000))[None]
     seen, hidden = frames.clone(), slice(None)
@@ -41,7 +41,7 @@ def test_it_predicts_what_it_cannot_see(name):
     with torch.inference_mode():
         errors = [
             (net.eval()(seen) - frames)[:, hidden].abs().mean()
-            for net in (network, build(settings, seed=0))
+            for net in (network, build_network(settings, seed=0))
         ]
     mean = frames[:, hidden].abs().mean()
     assert errors[0] < 0.8 * min(errors[1], mean)

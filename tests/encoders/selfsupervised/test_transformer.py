@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from serenade.encoders import aalbert, tera
-from serenade.encoders.selfsupervised import transformer
-from serenade.encoders.selfsupervised.network import build
-from serenade.encoders.selfsupervised.settings import EncoderSettings, TransformerSettings
-from serenade.encoders.selfsupervised.transformer import Layer, SpeechTransformer, attended
+from serenade.encoders import EncoderSettings, aalbert, build_network, tera
+from serenade.encoders.selfsupervised import _transformer
+from serenade.encoders.selfsupervised._encoder_settings import TransformerSettings
+from serenade.encoders.selfsupervised._transformer import Layer, SpeechTransformer, attend
 from serenade.errors import ModelError
 
 SIZES = TransformerSettings(width=16, layers=2, heads=4, hidden=40, dropout=0.0)
@@ -18,7 +17,7 @@ SIZES = TransformerSettings(width=16, layers=2, heads=4, hidden=40, dropout=0.0)
 
 def parameters(settings: EncoderSettings) -> int:
     with torch.device("meta"):
-        return sum(weight.numel() for weight in build(settings).parameters())
+        return sum(weight.numel() for weight in build_network(settings).parameters())
 
 
 def test_a_layer_equals_pytorchs() -> None:
@@ -70,8 +69,8 @@ def test_long_utterances_are_cut_into_equal_parts() -> None:
 def test_half_precision_attends_alike() -> None:
     query, key, value = torch.randn(3, 2, 4, 20, 16)
     mask = torch.arange(20) < torch.tensor([20, 13])[:, None, None, None]
-    exact = attended(query, key, value, mask, 0.0)
-    rounded = attended(query.bfloat16(), key.bfloat16(), value.bfloat16(), mask, 0.0)
+    exact = attend(query, key, value, mask, 0.0)
+    rounded = attend(query.bfloat16(), key.bfloat16(), value.bfloat16(), mask, 0.0)
     assert rounded.dtype is torch.bfloat16
     torch.testing.assert_close(rounded.float(), exact, atol=0.05, rtol=0.05)
 
@@ -124,8 +123,8 @@ def test_caution_draws_heads_away_from_masked_frames(monkeypatch: pytest.MonkeyP
     x = torch.randn(1, 60, 80)
     x[:, 20:27] = 0.0
     preference = []
-    for caution in (transformer._CAUTION, 0.0):
-        monkeypatch.setattr(transformer, "_CAUTION", caution)
+    for caution in (_transformer._CAUTION, 0.0):
+        monkeypatch.setattr(_transformer, "_CAUTION", caution)
         torch.manual_seed(0)
         network = SpeechTransformer(sizes, dims=80).eval()
         seen = network.layers[0].projection(network.states(x)[0])
@@ -153,4 +152,4 @@ def test_impossible_sizes(tiny_tera: EncoderSettings) -> None:
     for wrong, message in (({"heads": 3}, "heads divide it"), ({"offsets": range(5)}, "offsets")):
         odd = dataclasses.replace(tiny_tera, network=dataclasses.replace(SIZES, **wrong))
         with pytest.raises(ModelError, match=message):
-            build(odd)
+            build_network(odd)

@@ -10,13 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade._atomic import replace_atomically, write_atomically
+from serenade.corpora._discovery import to_absolute
 from serenade.corpora._synthesis.lexicon import SENTENCES
 from serenade.corpora._synthesis.render import RATES, Utterance, render
 from serenade.corpora._synthesis.speakers import speaker
-from serenade.corpora.files import absolute
-from serenade.corpora.tables import INDEX, build, write
+from serenade.corpora._tables import INDEX, build_table, write_table
 from serenade.errors import CorpusError
-from serenade.files import whole, write_whole
 
 if TYPE_CHECKING:
     import os
@@ -61,7 +61,7 @@ class Settings:
 def folder_of(root: str | os.PathLike[str] | None, settings: Settings) -> Path:
     """The corpus' folder: what the user named, or one of these settings' own in the cache."""
     if root is not None:
-        return absolute(root)
+        return to_absolute(root)
     import platformdirs
 
     key = hashlib.sha256(json.dumps(settings.identity()).encode()).hexdigest()[:12]
@@ -92,8 +92,8 @@ def made(folder: Path, settings: Settings, labels: Sequence[str]) -> list[dict[s
             return rows
     (folder / "wav").mkdir(exist_ok=True)
     rows = list(_synthesised(folder, settings, labels))
-    with whole(folder / _MANIFEST) as unfinished:
-        write(build(rows), folder, unfinished)
+    with replace_atomically(folder / _MANIFEST) as unfinished:
+        write_table(build_table(rows), folder, unfinished)
     return rows
 
 
@@ -115,7 +115,7 @@ def _claim(folder: Path, settings: Settings) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(settings.identity(), indent=2) + "\n"
-    write_whole(marker, text.encode())
+    write_atomically(marker, text.encode())
 
 
 def _synthesised(
@@ -131,7 +131,7 @@ def _synthesised(
                     utterance = render(text, voice, emotion, settings.sampling_rate, repetition)
                     name = f"{voice.name}-{emotion}-{sentence:02d}-{repetition}.wav"
                     path = folder / "wav" / name
-                    with whole(path) as unfinished:
+                    with replace_atomically(path) as unfinished:
                         _write(unfinished, utterance)
                     yield {
                         "file": str(path),

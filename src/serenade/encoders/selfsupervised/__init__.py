@@ -4,8 +4,6 @@ Nothing here imports PyTorch before it is needed. Networks: `transformer`, `conv
 pre-training: `material`, `alteration`, `pretraining`. Weights: `folder`, `official`, `source`.
 """
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from serenade.encoders.selfsupervised.feature import SelfSupervised
-
-__all__ = ["SelfSupervised"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

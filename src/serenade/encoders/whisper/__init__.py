@@ -1,7 +1,5 @@
 """The encoder of Whisper (Radford et al. 2023) as a frozen feature, run by onnxruntime."""
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from serenade.encoders.whisper.feature import WhisperPooled, WhisperStates
-
-__all__ = ["WhisperPooled", "WhisperStates"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

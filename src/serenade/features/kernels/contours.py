@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @compiled
 def higher_moments(centred: Floats, spread: Floats) -> tuple[Floats, Floats]:
-    """As `serenade.features.contours._higher_moments`."""
+    """As `serenade.features.sets._contours._higher_moments`."""
     rows, frames = centred.shape
     third = np.empty(rows, dtype=np.float32)
     fourth = np.empty(rows, dtype=np.float32)

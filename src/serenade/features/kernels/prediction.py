@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.features.kernels.compiler import compiled
-from serenade.features.lpc import CLOSE
+from serenade.features.voice import CLOSE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @compiled
 def levinson(autocorrelation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """As `serenade.features.lpc.levinson`."""
+    """As `serenade.features.voice._lpc.levinson`."""
     frames, lags = autocorrelation.shape
     filters = np.zeros((frames, lags), dtype=autocorrelation.dtype)
     error = autocorrelation[:, 0].copy()
@@ -39,7 +39,7 @@ def levinson(autocorrelation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]
 def valley_roots(
     parts: NDArray[np.float32], grid: NDArray[np.complex64]
 ) -> tuple[NDArray[np.intp], NDArray[np.complex64]]:
-    """As `serenade.features.lpc._valley_roots`."""
+    """As `serenade.features.voice._lpc._valley_roots`."""
     rows, points = len(parts), len(grid)
     terms = parts.shape[1] // (2 * points)
     found = 0

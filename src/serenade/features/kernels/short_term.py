@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from serenade.features.kernels.compiler import compiled
-from serenade.features.temporal import EPSILON
+from serenade.features.spectral import EPSILON
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @compiled
 def widened(samples: Floats) -> tuple[Doubles, float]:
-    """As `serenade.features.short_term_sums.widened`."""
+    """As `serenade.features.sets._short_term_sums.widened`."""
     wide = np.empty(len(samples))
     total = 0.0
     for i in range(len(samples)):
@@ -30,7 +30,7 @@ def widened(samples: Floats) -> tuple[Doubles, float]:
 
 @compiled
 def sample_sums(samples: Floats, mean: float, window: int, hop: int) -> tuple[Doubles, Doubles]:
-    """As `serenade.features.short_term_sums.sample_sums`."""
+    """As `serenade.features.sets._short_term_sums.sample_sums`."""
     count = 1 + (len(samples) - window) // hop
     length = window // 10
     crossings = np.empty(count)
@@ -61,7 +61,7 @@ def sample_sums(samples: Floats, mean: float, window: int, hop: int) -> tuple[Do
 
 @compiled
 def magnitudes(spectrum: NDArray[np.complex128], scale: float, out: Floats) -> None:
-    """As `serenade.features.short_term_sums.magnitudes`."""
+    """As `serenade.features.sets._short_term_sums.magnitudes`."""
     rows, bins = out.shape
     parts = spectrum.view(np.float64)
     for row in range(rows):
@@ -73,7 +73,7 @@ def magnitudes(spectrum: NDArray[np.complex128], scale: float, out: Floats) -> N
 
 @compiled
 def bin_sums(magnitude: Floats, powers: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """As `serenade.features.short_term_sums.bin_sums`."""
+    """As `serenade.features.sets._short_term_sums.bin_sums`."""
     rows, bins = magnitude.shape
     length = bins // 10
     moments = np.empty((rows, 3))
@@ -115,7 +115,7 @@ def bin_sums(magnitude: Floats, powers: Doubles) -> tuple[Doubles, Doubles, Doub
 
 @compiled
 def flux(magnitude: Floats, totals: Doubles, last: Floats) -> Doubles:
-    """As `serenade.features.short_term_sums.flux`."""
+    """As `serenade.features.sets._short_term_sums.flux`."""
     rows, bins = magnitude.shape
     result = np.empty(rows)
     for row in range(rows):

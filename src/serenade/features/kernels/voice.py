@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @compiled
 def sign_changes(samples: Floats, length: int, hop: int) -> Floats:
-    """As `serenade.features.temporal._sign_changes`."""
+    """As `serenade.features.spectral._temporal._sign_changes`."""
     edge, one, none = np.float32(-1e-10), np.float32(1), np.float32(0)
     result = np.empty(1 + (len(samples) - length) // hop, dtype=np.float32)
     for row in range(len(result)):
@@ -33,7 +33,7 @@ def sign_changes(samples: Floats, length: int, hop: int) -> Floats:
 
 @compiled
 def best_path(local: Floats, transition: Floats) -> Places:
-    """As `serenade.features.viterbi.best_path`."""
+    """As `serenade.features.voice._viterbi.best_path`."""
     states, frames = local.shape
     score, new = np.empty(states), np.empty(states)
     origin = np.empty((frames, states), dtype=np.intp)
@@ -58,7 +58,7 @@ def best_path(local: Floats, transition: Floats) -> Places:
 
 @compiled
 def strongest(correlation: Floats, handicap: Floats, number: int) -> tuple[Floats, Doubles]:
-    """As `serenade.features.pitch._strongest`."""
+    """As `serenade.features.voice._pitch._strongest`."""
     strength = np.full((number, len(correlation)), np.float32(-10))
     place = np.ones((number, len(correlation)))
     index = np.empty(number, dtype=np.intp)
@@ -87,7 +87,7 @@ def strongest(correlation: Floats, handicap: Floats, number: int) -> tuple[Float
 
 @compiled
 def highest(samples: Floats, middle: Doubles, reach: Doubles) -> tuple[Doubles, Floats]:
-    """As `serenade.features.cycles._highest`."""
+    """As `serenade.features.voice._cycles._highest`."""
     place = np.empty(len(middle))
     height = np.empty(len(middle), dtype=np.float32)
     last = len(samples) - 1
@@ -112,7 +112,7 @@ def highest(samples: Floats, middle: Doubles, reach: Doubles) -> tuple[Doubles, 
 def pulse_turns(
     samples: Floats, middle: Doubles, period: Doubles, grid: Doubles
 ) -> tuple[Places, Floats]:
-    """As `serenade.features.cycles._pulse_turns`."""
+    """As `serenade.features.voice._cycles._pulse_turns`."""
     best = np.zeros(len(middle), dtype=np.intp)
     weight = np.empty(len(middle), dtype=np.float32)
     last = len(samples) - 1
@@ -129,7 +129,7 @@ def pulse_turns(
 
 @compiled
 def matched(samples: Floats, place: Doubles, period: Doubles, points: int, reach: int) -> Doubles:
-    """As `serenade.features.cycles._matched`."""
+    """As `serenade.features.voice._cycles._matched`."""
     result = np.zeros(len(place))
     last = len(samples) - 1
     here = np.empty(points, dtype=np.float32)
@@ -175,7 +175,7 @@ def _similarity(here: Floats, there: Floats) -> np.float32:
 def _parabola(
     left: np.float32, middle: np.float32, right: np.float32
 ) -> tuple[np.float32, np.float32]:
-    """As `serenade.features.autocorrelation.parabola`."""
+    """As `serenade.features.voice._autocorrelation.parabola`."""
     bend = min(left - np.float32(2) * middle + right, np.float32(-1e-20))
     tilt = left - right
     half = np.float32(0.5)

@@ -1,1 +1,5 @@
 """Networks of the systems, in PyTorch: modules of `(values, mask)` to logits."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,51 @@
+"""Files that are written whole or not at all: readers never see half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def replace_atomically(path: Path) -> Iterator[Path]:
+    """A file to write instead, beside `path`, which it becomes if the block ends without an error.
+
+    Args:
+        path: the file, in a folder that exists.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with replace_atomically(file) as unfinished:
+    ...     written = unfinished.write_text("all of it")
+    >>> [path.name for path in file.parent.iterdir()]
+    ['a.txt']
+    """
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)  # noqa: PTH105 - the atomic call, by its name
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file whole or not at all.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        content: all of its bytes.
+
+    Returns:
+        The path.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as unfinished:
+        unfinished.write_bytes(content)
+    return path

@@ -1,0 +1,123 @@
+"""Download of files of models from the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from serenade._addresses import is_safe_url
+from serenade._atomic import replace_atomically
+from serenade._cache_folder import get_cache_folder
+from serenade._progress import show_progress
+from serenade.errors import MissingExtraError, ModelError
+
+_BLOCK = 1 << 20
+_TIMEOUT = 30.0  # seconds without a byte
+_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_SUFFIXES = {".onnx", ".safetensors", ".json", ".pt", ".pth", ".ckpt", ".bin"}  # of paths
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name is that of a model on the hub, rather than of a file or folder.
+
+    >>> is_hub_id("openai/whisper-base"), is_hub_id("models/weights.ckpt"), is_hub_id("tera")
+    (True, False, False)
+    """
+    path = Path(name)
+    return bool(_ID.fullmatch(name)) and path.suffix not in _SUFFIXES and not path.exists()
+
+
+def get_endpoint() -> str:
+    """The hub's address: `HF_ENDPOINT`, or huggingface.co.
+
+    Raises:
+        ModelError: not an https address; what it gives, and a token it is sent, could be anybody's.
+    """
+    stated = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not is_safe_url(stated):
+        raise ModelError(f"HF_ENDPOINT={stated}: no https address; give one, or leave it out")
+    return stated.rstrip("/")
+
+
+def download_model(model_id: str) -> tuple[Path, Path]:
+    """Fetch weights and configuration of a model, once.
+
+    Args:
+        model_id: such as `openai/whisper-base`; `HF_ENDPOINT` names another hub.
+
+    Returns:
+        The paths of `model.safetensors` and `config.json`.
+
+    Raises:
+        ModelError: no such model, or no connection; the message says which address failed.
+        MissingExtraError: the extra "hub" is not installed.
+    """
+    folder = get_cache_folder() / "hub" / model_id.replace("/", "--")
+    config, weights = folder / "config.json", folder / "model.safetensors"
+    for file in (config, weights):
+        if not file.is_file():
+            download_file(model_id, file.name, file)
+    return weights, config
+
+
+def download_file(model_id: str, name: str, target: Path) -> Path:
+    """Download one file of a model; it is there only when whole.
+
+    Args:
+        model_id: see `download_model`.
+        name: of the file on the hub.
+        target: where it is written.
+
+    Returns:
+        `target`.
+
+    Raises:
+        ModelError: no such file, no connection, or not what the hub states.
+        MissingExtraError: the extra "hub" is not installed.
+    """
+    try:
+        import requests
+    except ImportError:
+        raise MissingExtraError("downloading from the hub", "hub") from None
+    address = f"{get_endpoint()}/{model_id}/resolve/main/{name}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Compressed on the way, the length would be another one.
+        headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
+        with (
+            requests.get(address, headers=headers, timeout=_TIMEOUT, stream=True) as response,
+            replace_atomically(target) as unfinished,
+        ):
+            response.raise_for_status()
+            if not all(is_safe_url(answer.url) for answer in (*response.history, response)):
+                raise ValueError("it leads to an address without https")
+            _write(response, unfinished, f"downloading {model_id}")
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise ModelError(
+            f"{model_id}: could not be downloaded from {address} ({error}); check the id and "
+            "the connection, or give a path"
+        ) from None
+    return target
+
+
+def _write(response: Any, file: Path, label: str) -> None:
+    """Write a response's body; a ValueError where it is not what its header states."""
+    stated = response.headers.get("Content-Length", "")
+    length = int(stated) if stated.isdecimal() else None
+    digest, size = hashlib.sha256(), 0
+    blocks = response.iter_content(_BLOCK)
+    with file.open("wb") as opened:
+        for block in show_progress(blocks, -(-(length or 0) // _BLOCK), label):
+            opened.write(block)
+            digest.update(block)
+            size += len(block)
+    if length not in {None, size}:
+        raise ValueError(f"{size} of {length} bytes arrived")
+    # The hub states the SHA-256 of large files, on the answer that redirects to them.
+    for answer in (*response.history, response):
+        checksum = answer.headers.get("X-Linked-ETag", "").strip('"')
+        if re.fullmatch("[0-9a-f]{64}", checksum) and checksum != digest.hexdigest():
+            raise ValueError("what arrived does not have the checksum that the hub states")

@@ -1,0 +1,183 @@
+"""Work on all cores by joblib, or on the machines of a Dask cluster: no scheduler of our own.
+
+A task is sent with all it needs, so that another machine can do it when the first one dies; what
+a task does is decided by its arguments alone, so that results do not depend on who did it.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import platform
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from serenade.errors import MissingExtraError, SerenadeError, first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+
+_AHEAD = 4  # tasks for each core of a cluster that are under way
+_PATIENCE = 30  # seconds to wait for the scheduler, and then for a first worker
+_client: Any = None  # of this process; workers have none, so that their tasks do not spread again
+
+
+def has_cluster() -> bool:
+    """Whether work goes to a cluster."""
+    return _client is not None
+
+
+@contextlib.contextmanager
+def use_dask(address: str | None) -> Iterator[None]:
+    """Send work to a Dask cluster while the context lasts.
+
+    Args:
+        address: of the scheduler, such as `tcp://head:8786`; None leaves all as it is.
+
+    Raises:
+        SerenadeError: no scheduler answers there, it has no workers, or a worker has another
+            version of Python, NumPy or this package, which could give other results.
+        MissingExtraError: Dask is not installed.
+    """
+    global _client  # noqa: PLW0603 - one cluster for the whole process, threads included
+    if address is None:
+        yield
+        return
+    try:
+        import dask
+        from distributed import Client
+    except ImportError:
+        raise MissingExtraError("work on a Dask cluster", "cluster") from None
+    # Tasks carry what they need, training tables and features among it: see this module's head.
+    quiet = {"distributed.admin.large-graph-warning-threshold": "1GB"}
+    with dask.config.set(quiet):
+        try:
+            client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TypeError, ImportError) as error:
+            raise SerenadeError(
+                f"--dask {address}: no scheduler answers there ({error or 'in time'}); start one "
+                "with `dask scheduler` and give the address it prints"
+            ) from None
+        with client:
+            _check(client, address)
+            before, _client = _client, client
+            try:
+                yield
+            finally:
+                _client = before
+
+
+def run_parallel(
+    function: Callable[..., T], *arguments: Iterable[Any], jobs: int | None = None
+) -> Iterator[T]:
+    """Call a function with each set of arguments; results in order, as they come.
+
+    Args:
+        function: of a module that workers can import, or a closure.
+        arguments: iterables, as of `map`.
+        jobs: processes where there is no cluster; None for one per core.
+
+    Raises:
+        SerenadeError: the cluster was lost.
+        MissingExtraError: joblib is not installed.
+    """
+    if jobs == 1 and not has_cluster():
+        yield from map(function, *arguments)
+        return
+    if has_cluster():
+        yield from _on_cluster(function, zip(*arguments, strict=True))
+        return
+    try:
+        import joblib
+    except ImportError:
+        raise MissingExtraError("work on several cores (jobs other than 1)", "train") from None
+    calls = (joblib.delayed(function)(*given) for given in zip(*arguments, strict=True))
+    yield from joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(calls)
+
+
+def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """The same by Dask's own client.
+
+    joblib's Dask backend (1.6) waits for ever for a task that no worker can load, or whose workers
+    died too often, and leaves arguments of over 1 kB on one machine, where they die with it.
+    """
+    from distributed import CancelledError, KilledWorker
+    from distributed.protocol.pickle import dumps
+
+    room = _AHEAD * max(1, sum(_client.ncores().values()))
+    waiting: collections.deque[Any] = collections.deque()
+    try:
+        for given in calls:
+            # As bytes: what cannot be loaded is then the task's error, and no machine's.
+            waiting.append(_client.submit(_alone, dumps((function, given)), pure=False))
+            if len(waiting) >= room:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except SerenadeError:
+        raise
+    except ImportError as error:
+        raise SerenadeError(
+            f"a worker of the Dask cluster lacks something ({error}); install the same there, and "
+            "set PYTHONPATH there to the folder of a system of your own"
+        ) from None
+    except (KilledWorker, CancelledError, concurrent.futures.CancelledError, OSError) as error:
+        reason = first_line(error)
+        raise SerenadeError(
+            f"the Dask cluster was lost ({type(error).__name__}: {reason}); repeat the command: "
+            "what was kept is not computed again"
+        ) from None
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _alone(call: bytes) -> Any:
+    """Do a task, which shall not spread its own work further; this runs on a worker.
+
+    Args:
+        call: function and arguments as the client wrote them, whom workers obey in any case.
+    """
+    import joblib
+    from distributed.protocol.pickle import loads
+
+    function, given = loads(call)
+    with joblib.parallel_config(backend="sequential"):
+        return function(*given)
+
+
+def _check(client: Any, address: str) -> None:
+    """Refuse a cluster without workers, or with workers that could compute something else."""
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError:
+        raise SerenadeError(
+            f"--dask {address}: no workers; start some with `dask worker {address}`"
+        ) from None
+    here = list_versions()
+    try:
+        there = {**client.run(list_versions), "scheduler": client.run_on_scheduler(list_versions)}
+    except ImportError as error:
+        raise SerenadeError(
+            f"--dask {address}: a machine lacks something ({error}); install the same there as here"
+        ) from None
+    for place, found in there.items():
+        if found != here:
+            raise SerenadeError(
+                f"--dask {address}: {place} has {found}, here is {here}; install the same"
+            )
+
+
+def list_versions() -> dict[str, str]:
+    """What must be the same everywhere: Python but for its patch, NumPy and this package."""
+    import numpy as np
+
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {
+        "python": python,
+        "numpy": np.__version__,
+        "serenade": sys.modules["serenade"].__version__,
+    }

@@ -1,0 +1,98 @@
+"""Values from a file or a command line, held against the annotations of a dataclass's fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCALARS = (bool, int, float, str)
+
+
+def find_mismatch(kind: type, values: Mapping[str, Any]) -> str:
+    """What is wrong with values for a dataclass's fields, as a clause; empty for nothing.
+
+    Numbers, texts, tuples and choices of these are checked; a whole number is also taken for a
+    float, and NaN for none. Fields annotated otherwise, and names that are no field, are not
+    judged.
+
+    Args:
+        kind: the dataclass.
+        values: by field.
+
+    >>> @dataclasses.dataclass
+    ... class Window:
+    ...     length: float = 0.025
+    ...     bands: tuple[int, ...] = ()
+    >>> find_mismatch(Window, {"length": 1, "bands": (1, 2)})
+    ''
+    >>> find_mismatch(Window, {"bands": 3})
+    'bands is tuple[int, ...], got 3'
+    """
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name in values and not _fits(values[field.name], hints[field.name]):
+            wanted = _wanted(hints[field.name])
+            return f"{field.name} is {wanted}, got {_shown(values[field.name])}"
+    return ""
+
+
+def _wanted(hint: Any) -> str:
+    """What an annotation asks for, in words where it lists choices.
+
+    >>> _wanted(typing.Literal["a", "b"] | typing.Literal["c"])
+    'one of a, b, c'
+    """
+    choices = _choices(hint)
+    if choices:
+        return f"one of {', '.join(map(str, choices))}"
+    return hint.__name__ if hint in _SCALARS else str(hint).replace("typing.", "")
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """The values of an annotation that allows nothing else; none where it does."""
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    if typing.get_origin(hint) not in {typing.Union, types.UnionType}:
+        return ()
+    parts = [_choices(part) for part in typing.get_args(hint)]
+    return tuple(choice for part in parts for choice in part) if all(parts) else ()
+
+
+def _shown(value: Any) -> str:
+    """A value on one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    fits = True
+    if hint is None or hint is type(None):
+        fits = value is None
+    elif hint is float:
+        # Beyond what a float holds, an integer is as little a number as NaN.
+        fits = type(value) in {int, float} and abs(value) < 1e308
+    elif hint in _SCALARS:
+        fits = type(value) is hint
+    elif origin is typing.Literal:
+        fits = any(type(value) is type(part) and value == part for part in parts)
+    elif origin in {typing.Union, types.UnionType}:
+        fits = any(_fits(value, part) for part in parts)
+    elif origin is tuple and parts:
+        of_one = (
+            parts[:1] * len(value) if parts[-1] is Ellipsis and isinstance(value, tuple) else parts
+        )
+        fits = (
+            isinstance(value, tuple)
+            and len(value) == len(of_one)
+            and all(map(_fits, value, of_one))
+        )
+    return fits

@@ -1,0 +1,5 @@
+"""Statistics of a speaker that a model adapts to."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

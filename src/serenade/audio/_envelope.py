@@ -1,0 +1,65 @@
+"""What a waveform looks like from afar: its lowest and highest samples per stretch of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+
+def compute_envelope(blocks: Iterable[NDArray[np.float32]], points: int) -> NDArray[np.float32]:
+    """Extremes of a signal of any length, in memory that does not grow with it.
+
+    Args:
+        blocks: of the signal, each `(samples,)`.
+        points: most columns of the result, at least 2.
+
+    Returns:
+        Shape `(2, columns)`: the lowest and the highest sample of stretches of equal length, the
+        last one perhaps shorter. `points / 2` columns or more, unless there are fewer samples.
+
+    >>> compute_envelope([np.array([0.0, 1.0, -1.0], np.float32), np.array([0.5], np.float32)], 3)
+    array([[ 0. , -1. ], [ 1. ,  0.5]], dtype=float32)
+    """
+    if points < 2:
+        raise ValueError(f"need at least 2 points, got {points}")
+    size = 1  # samples to a column: doubled whenever the columns are too many
+    columns = np.zeros((2, 0), dtype=np.float32)
+    rest = np.zeros(0, dtype=np.float32)
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        while rest.size // size + columns.shape[1] > points:
+            size *= 2
+            odd = columns.shape[1] % 2
+            if odd:  # its other half is still to come
+                columns, last = columns[:, :-1], columns[:, -1]
+                rest = np.concatenate([_standing_for(last, size // 2), rest])
+            columns = _halved(columns)
+        count = rest.size // size
+        whole = rest[: count * size].reshape(count, size)
+        columns = np.concatenate([columns, [whole.min(axis=1), whole.max(axis=1)]], axis=1)
+        rest = rest[count * size :]
+    if rest.size:
+        columns = np.concatenate([columns, [[rest.min()], [rest.max()]]], axis=1)
+    return columns if columns.shape[1] <= points else _halved(columns)
+
+
+def _halved(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every two columns as one; a last one without a second stays."""
+    starts = np.arange(0, columns.shape[1], 2)
+    if not starts.size:
+        return columns
+    low, high = np.minimum.reduceat(columns[0], starts), np.maximum.reduceat(columns[1], starts)
+    return np.stack([low, high])
+
+
+def _standing_for(extremes: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """A stretch of `size` samples with the extremes given."""
+    stretch = np.full(size, extremes[0], dtype=np.float32)
+    stretch[-1] = extremes[1]
+    return stretch

@@ -1,0 +1,189 @@
+"""Samples as they come, block by block, to checked mono float32 at one rate.
+
+Everything that enters the package passes here: files, arrays and live chunks. What comes out does
+not depend on how the samples were cut into blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade import errors
+from serenade.audio._decode import MAX_CHANNELS, SAMPLING_RATES
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+SHORTEST = 0.1
+"""Shortest usable recording in seconds."""
+
+SILENCE = 1e-4
+"""Peak below which a recording counts as silent: -80 dB of full scale."""
+
+LOUDEST = 100.0
+"""Peak above which samples are taken for unscaled ones: 40 dB over full scale."""
+
+
+class Intake:
+    """Checks, averages channels and resamples, a block at a time.
+
+    Args:
+        source_rate: of the samples, in Hz.
+        sampling_rate: to resample to, in Hz.
+        source: what error messages call it.
+
+    Raises:
+        SignalFormatError: a rate that is no whole number from 1 to 768 kHz.
+
+    >>> intake = Intake(8000, 16000, "microphone")
+    >>> blocks = [intake.push(np.full((800, 1), 0.1, np.float32)) for _ in range(10)]
+    >>> sum(map(len, blocks)) + len(intake.finish()), intake.duration
+    (16000, 1.0)
+    """
+
+    def __init__(self, source_rate: int, sampling_rate: int, source: str) -> None:
+        for rate in (source_rate, sampling_rate):
+            check_rate(rate, source)
+        self.source_rate = int(source_rate)
+        self.sampling_rate = int(sampling_rate)
+        self.source = source
+        self.samples = 0
+        """Taken so far, per channel, at the source's rate."""
+        self._peak = 0.0  # of the average over channels
+        self._loudest = 0.0  # of any channel
+        self._resampler = None
+        if source_rate != sampling_rate:
+            import soxr
+
+            self._resampler = soxr.ResampleStream(
+                self.source_rate, self.sampling_rate, 1, dtype="float32", quality="HQ"
+            )
+
+    @property
+    def duration(self) -> float:
+        """Of what was taken so far, in seconds."""
+        return self.samples / self.source_rate
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take a block.
+
+        Args:
+            samples: `(samples, channels)`, of any length.
+
+        Returns:
+            What is ready of the mono signal at the rate asked for, `(samples,)`: the resampler
+            holds back a few hundredths of a second.
+
+        Raises:
+            NonFiniteAudioError: NaN or infinite samples. Nothing of the block was taken.
+            SignalFormatError: samples beyond 40 dB over full scale. Likewise.
+        """
+        if not len(samples):
+            return np.zeros(0, dtype=np.float32)
+        mono = samples[:, 0] if samples.shape[1] == 1 else _averaged(samples)
+        low, high = float(mono.min()), float(mono.max())
+        if not math.isfinite(high - low):
+            raise errors.NonFiniteAudioError(
+                self.source, "holds NaN or infinite samples", "export it again as 16-bit WAV"
+            )
+        peak = max(high, -low)
+        if peak > LOUDEST:
+            raise errors.SignalFormatError(
+                self.source, f"holds floats up to {peak:.6g}", "scale them to [-1, 1]"
+            )
+        self.samples += len(mono)
+        self._peak = max(self._peak, peak)
+        if self._peak < SILENCE:
+            self._loudest = max(self._loudest, float(np.abs(samples).max()))
+        return self._resampled(np.ascontiguousarray(mono), last=False)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The end of the signal, `(samples,)`, once the last block was taken."""
+        return self._resampled(np.zeros(0, dtype=np.float32), last=True)
+
+    def check(self) -> None:
+        """Whether all that was taken makes a recording.
+
+        Raises:
+            NoSamplesError: nothing was taken.
+            TooShortError: under 0.1 s.
+            SilenceError: nothing above -80 dBFS.
+        """
+        if not self.samples:
+            raise errors.NoSamplesError(self.source, "holds no samples", "record it again")
+        if self.duration < SHORTEST:
+            raise errors.TooShortError(
+                self.source, f"lasts {self.duration:.3f} s", f"give at least {SHORTEST} s of speech"
+            )
+        if self._peak < SILENCE:
+            cancelled = self._loudest >= SILENCE
+            raise errors.SilenceError(
+                self.source,
+                "is silent (nothing above -80 dBFS)"
+                + (" once its channels, which cancel, are averaged" if cancelled else ""),
+                "keep one channel" if cancelled else "check the microphone and its level",
+            )
+
+    def _resampled(self, mono: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
+        if self._resampler is None:
+            return mono
+        ready: NDArray[np.float32] = self._resampler.resample_chunk(mono, last=last)
+        return ready
+
+
+def check_rate(rate: int, source: str) -> None:
+    """Refuse what is no sampling rate.
+
+    Raises:
+        SignalFormatError: no whole number, or beyond what recordings have.
+    """
+    if not isinstance(rate, int | np.integer) or not SAMPLING_RATES[0] <= rate <= SAMPLING_RATES[1]:
+        raise errors.SignalFormatError(
+            source,
+            f"a sampling rate of {rate!r} Hz",
+            f"give a whole number from {SAMPLING_RATES[0]} to {SAMPLING_RATES[1]}",
+        )
+
+
+def to_float32(signal: ArrayLike, source: str) -> NDArray[np.float32]:
+    """An array as float32 samples `(samples, channels)`.
+
+    Args:
+        signal: `(samples,)` or `(samples, channels)`; floats in [-1, 1] or signed integers of up
+            to 32 bits, which are scaled by their type's full scale.
+        source: what error messages call it.
+
+    Raises:
+        SignalFormatError: another shape or type.
+    """
+    try:
+        array = np.asarray(signal)
+    except ValueError:  # lists of unequal length
+        array = np.asarray(None)
+    if array.ndim not in {1, 2} or (array.ndim == 2 and not 1 <= array.shape[1] <= MAX_CHANNELS):
+        raise errors.SignalFormatError(
+            source,
+            f"an array of shape {array.shape}",
+            f"give (samples,) or (samples, channels) with at most {MAX_CHANNELS} channels",
+        )
+    if array.ndim == 1:
+        array = array[:, None]
+    if np.issubdtype(array.dtype, np.signedinteger) and array.dtype.itemsize <= 4:
+        return array.astype(np.float32) * np.float32(2.0 ** (1 - 8 * array.dtype.itemsize))
+    if np.issubdtype(array.dtype, np.floating):
+        with np.errstate(over="ignore"):  # beyond float32 becomes infinite, reported as such
+            return array.astype(np.float32)
+    raise errors.SignalFormatError(
+        source,
+        f"an array of {array.dtype}",
+        "give floats in [-1, 1] or signed integers of 8, 16 or 32 bits",
+    )
+
+
+def _averaged(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean over channels."""
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite, and reported as such
+        return np.asarray(samples.mean(axis=1, dtype=np.float32))

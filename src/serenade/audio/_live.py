@@ -1,0 +1,100 @@
+"""Samples that come while they are made: a microphone, or raw samples from a pipe."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from serenade.errors import DeviceError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+CHUNK = 0.1
+"""Seconds in a chunk."""
+
+_WAITING = 600  # chunks that may wait, a minute: a listener that falls behind loses the newest
+
+
+def read_raw_samples(file: BinaryIO, sampling_rate: int) -> Iterator[NDArray[np.int16]]:
+    r"""Chunks of raw mono samples, signed 16-bit little-endian, until the file ends.
+
+    Args:
+        file: opened for bytes. Chunks are given as they arrive; half a sample at the end is left
+            out.
+        sampling_rate: in Hz.
+
+    Yields:
+        Arrays `(samples,)` of at most a tenth of a second.
+
+    >>> import io
+    >>> [chunk.tolist() for chunk in read_raw_samples(io.BytesIO(b"\x01\x00\xff\xff\x07"), 16000)]
+    [[1, -1]]
+    """
+    size = 2 * max(1, round(CHUNK * sampling_rate))
+    read = getattr(file, "read1", file.read)  # what is there now, not what a whole chunk needs
+    rest = b""
+    while content := read(size - len(rest)):
+        content = rest + content
+        whole = len(content) // 2 * 2
+        rest = content[whole:]
+        if whole:
+            yield np.frombuffer(content[:whole], dtype="<i2").astype(np.int16)
+
+
+def record_microphone(
+    sampling_rate: int, device: str | int | None = None
+) -> Iterator[NDArray[np.int16]]:
+    """Chunks from a microphone, without end.
+
+    Args:
+        sampling_rate: in Hz.
+        device: its number or a part of its name; None for the system's own choice.
+
+    Yields:
+        Arrays `(samples,)` of a tenth of a second.
+
+    Raises:
+        MissingExtraError: python-sounddevice is not installed.
+        DeviceError: PortAudio or the microphone is missing, busy or does not know the rate.
+    """
+    sounddevice = _sounddevice()
+    chunks: queue.Queue[NDArray[np.int16]] = queue.Queue(_WAITING)
+
+    def arrived(data: NDArray[np.int16], *_: Any) -> None:
+        if not chunks.full():
+            chunks.put_nowait(data[:, 0].copy())
+
+    try:
+        with sounddevice.InputStream(
+            samplerate=sampling_rate,
+            channels=1,
+            dtype="int16",
+            blocksize=max(1, round(CHUNK * sampling_rate)),
+            device=device,
+            callback=arrived,
+        ):
+            while True:
+                yield chunks.get()
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise DeviceError(
+            f"microphone: cannot be opened ({error}); connect one, name another with --device, or "
+            "pipe samples in with --input -"
+        ) from None
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ImportError:
+        raise MissingExtraError("listening to a microphone", "listen") from None
+    except OSError:  # what it raises where its shared library is not to be found
+        raise DeviceError(
+            "microphone: the PortAudio library is missing; install it (Debian: libportaudio2), or "
+            "pipe samples in with --input -"
+        ) from None
+    return sounddevice

@@ -1,0 +1,161 @@
+"""Read a file or take an array, as mono float32 at a stated sampling rate."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.audio._decode import open_decoder
+from serenade.audio._intake import Intake, check_rate, to_float32
+from serenade.errors import TooLongError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+RATE = 16000
+"""Sampling rate in Hz that everything in this package works at unless told otherwise."""
+
+MOST = 50_000_000
+"""Most samples that `read` holds, 52 minutes at 16 kHz: a small file may state a week."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Audio:
+    """A recording that was read and checked.
+
+    Args:
+        signal: mono float32 samples, shape `(samples,)`; integer formats fill [-1, 1].
+        sampling_rate: of `signal`, in Hz.
+        duration: of the part that was read, in seconds.
+        channels: of the source, before they were averaged.
+        source_rate: of the source, in Hz.
+        source: the file's name, or a description of the array.
+    """
+
+    signal: NDArray[np.float32]
+    sampling_rate: int
+    duration: float
+    channels: int
+    source_rate: int
+    source: str
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    sampling_rate: int = RATE,
+    start: float = 0.0,
+    end: float | None = None,
+) -> Audio:
+    """Read any file that libsndfile knows: WAV, FLAC, Ogg (Opus, Vorbis), MP3, AIFF and more.
+
+    Args:
+        path: the file.
+        sampling_rate: to resample to, in Hz.
+        start: where to begin, in seconds.
+        end: where to stop, in seconds; None for the file's end.
+
+    Returns:
+        The recording, its channels averaged.
+
+    Raises:
+        AudioError: one of its subclasses says what is wrong with the file and what to do.
+
+    >>> import soundfile, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "tone.wav")
+    >>> soundfile.write(path, np.sin(np.arange(8000) / 5), 8000)
+    >>> audio = read(path)
+    >>> audio.signal.shape, audio.sampling_rate, audio.source_rate, audio.duration
+    ((16000,), 16000, 8000, 1.0)
+    """
+    name = os.fsdecode(path)
+    check_rate(sampling_rate, name)
+    with open_decoder(name, start, end) as file:
+        intake = Intake(file.rate, sampling_rate, name)
+        # Grown in place: blocks that are joined at the end would be there twice.
+        held = bytearray()
+        for block in file.blocks:
+            held += intake.push(block).data
+            if len(held) > 4 * MOST:
+                raise TooLongError(
+                    name,
+                    f"is longer than {MOST / sampling_rate:.0f} s, too long to be held in memory",
+                    "read parts of it (start, end), or all of it with read_blocks",
+                )
+        intake.check()
+        held += intake.finish().data
+        return _audio(intake, np.frombuffer(held, dtype=np.float32), file.channels)
+
+
+def read_blocks(
+    path: str | os.PathLike[str], *, sampling_rate: int = RATE
+) -> Iterator[NDArray[np.float32]]:
+    """Read a file of any length, a part at a time, in constant memory.
+
+    Args:
+        path: as of `read`.
+        sampling_rate: to resample to, in Hz.
+
+    Yields:
+        Parts of the signal that `read` would give, `(samples,)`, of up to some seconds.
+
+    Raises:
+        AudioError: as of `read`, where it shows: that the recording is cut off, silent or too
+            short is known at its end only.
+
+    >>> import soundfile, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "tone.wav")
+    >>> soundfile.write(path, np.sin(np.arange(8000) / 5), 8000)
+    >>> sum(block.size for block in read_blocks(path))
+    16000
+    """
+    name = os.fsdecode(path)
+    check_rate(sampling_rate, name)
+    with open_decoder(name, 0.0, None) as file:
+        intake = Intake(file.rate, sampling_rate, name)
+        for block in file.blocks:
+            yield intake.push(block)
+    intake.check()
+    yield intake.finish()
+
+
+def from_array(
+    signal: ArrayLike, source_rate: int, *, sampling_rate: int = RATE, source: str = "array"
+) -> Audio:
+    """Check an array of samples and resample it.
+
+    Args:
+        signal: `(samples,)` or `(samples, channels)`; floats in [-1, 1] or signed integers,
+            which are scaled by their type's full scale.
+        source_rate: in Hz.
+        sampling_rate: to resample to, in Hz.
+        source: what error messages call it.
+
+    Raises:
+        AudioError: the array or its rate cannot be used; the message says why.
+
+    >>> from_array(np.full((1600, 2), 0.5), 16000).signal.shape
+    (1600,)
+    """
+    intake = Intake(source_rate, sampling_rate, source)
+    samples = to_float32(signal, source)
+    begun = intake.push(samples)
+    intake.check()
+    return _audio(intake, np.concatenate([begun, intake.finish()]), samples.shape[1])
+
+
+def _audio(intake: Intake, signal: NDArray[np.float32], channels: int) -> Audio:
+    """All that an intake gave, as a recording."""
+    return Audio(
+        signal=signal,
+        sampling_rate=intake.sampling_rate,
+        duration=intake.duration,
+        channels=channels,
+        source_rate=intake.source_rate,
+        source=intake.source,
+    )

@@ -1,0 +1,59 @@
+"""How predictions are printed for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from serenade.inference import Prediction, Segment, Timeline, Update
+
+_COLUMNS = 24
+
+
+def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
+    """Print a recording's emotion, and its segments with a bar each."""
+    known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
+    click.echo(
+        f"{prediction.file}: {prediction.emotion} {prediction.probability:.0%} "
+        f"({prediction.duration:.1f} s{known})"
+    )
+    if timeline is not None and not timeline.segments:
+        click.echo("  no speech was found")
+    for segment in () if timeline is None else timeline.segments:
+        _segment(segment)
+
+
+def print_update(found: Update, *, live: bool) -> None:
+    """Print the segments that are over, and on a terminal how it stands.
+
+    Args:
+        found: of a stream.
+        live: whether bars may be drawn over.
+    """
+    if live and found.segments:
+        click.echo("\r\x1b[K", nl=False)
+    for segment in found.segments:
+        _segment(segment)
+    if live:
+        click.echo(f"\r\x1b[K{_bars(found) if found.speaking else ''}", nl=False)
+
+
+def _segment(segment: Segment) -> None:
+    bar = "#" * round(segment.probability * _COLUMNS)
+    click.echo(
+        f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
+        f"{bar:<{_COLUMNS}} {segment.emotion} {segment.probability:.0%}"
+    )
+
+
+def _bars(found: Update) -> str:
+    """Every emotion with a bar of eighths of a character, on one line."""
+    eighths = " ▁▂▃▄▅▆▇█"
+    best = max(found.probabilities, key=found.probabilities.__getitem__)
+    shown = [
+        click.style(f"{label} {eighths[round(share * 8)]}", bold=label == best)
+        for label, share in found.probabilities.items()
+    ]
+    return "  " + "  ".join(shown)

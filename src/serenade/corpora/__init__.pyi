@@ -1,0 +1,24 @@
+from . import _download as _download
+from . import _manifest as _manifest
+from ._checks import AudioFacts as AudioFacts
+from ._checks import check_corpus as check_corpus
+from ._checks import find_identical as find_identical
+from ._corpus import Corpus as Corpus
+from ._corpus import CorpusInfo as CorpusInfo
+from ._corpus import Counts as Counts
+from ._corpus import Problem as Problem
+from ._corpus import mark_incomplete as mark_incomplete
+from ._discovery import to_absolute as to_absolute
+from ._discovery import to_relative as to_relative
+from ._items import Item as Item
+from ._items import list_items as list_items
+from ._registry import describe as describe
+from ._registry import fetch as fetch
+from ._registry import names as names
+from ._registry import open as open  # noqa: A004
+from ._tables import build_table as build_table
+from ._tables import write_table as write_table
+from ._word_times import WordInterval as WordInterval
+from ._word_times import list_word_times as list_word_times
+from ._word_times import read_words as read_words
+from ._word_times import write_words as write_words

@@ -1,0 +1,118 @@
+"""Corpora to and from audformat, the interchange format of audb."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serenade.corpora._discovery import to_relative
+from serenade.corpora._rows import collect_rows
+from serenade.errors import CorpusError, MissingExtraError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from serenade.corpora._corpus import Corpus
+
+
+def _audformat() -> ModuleType:
+    try:
+        import audformat
+    except ImportError as error:
+        raise MissingExtraError("exchanging corpora with audformat", "dev") from error
+    module: ModuleType = audformat
+    return module
+
+
+def to_audformat(corpus: Corpus) -> Any:
+    """A corpus as an `audformat.Database`.
+
+    Args:
+        corpus: files below its root are named relative to it, as audformat wants portable
+            databases to be.
+
+    Returns:
+        A database with one segmented table, `segments`, and a scheme per column.
+
+    Raises:
+        MissingExtraError: audformat is not installed.
+    """
+    audformat = _audformat()
+    info, table = corpus.info, corpus.table
+    database = audformat.Database(
+        info.name,
+        source=info.url,
+        usage=audformat.define.Usage.OTHER,
+        languages=list(info.languages),
+        description=f"{info.title}. {info.citation}",
+        license=info.licence,
+    )
+    names = {"emotion": corpus.labels, "speaker": corpus.speakers}
+    kinds = {"i": "int", "f": "float"}
+    index = audformat.segmented_index(
+        [to_relative(file, corpus.root) for file in table.index.get_level_values("file")],
+        table.index.get_level_values("start"),
+        table.index.get_level_values("end"),
+    )
+    segments = database["segments"] = audformat.Table(index)
+    for column in table.columns:
+        database.schemes[column] = (
+            audformat.Scheme(labels=list(names[column]))
+            if names.get(column)
+            else audformat.Scheme(kinds.get(table[column].dtype.kind, "str"))
+        )
+        segments[column] = audformat.Column(scheme_id=column)
+        segments[column].set(table[column].to_list())
+    return database
+
+
+def from_audformat(
+    database: Any,
+    root: str | os.PathLike[str],
+    *,
+    table: str = "segments",
+    columns: Mapping[str, str] | None = None,
+) -> Corpus:
+    """Read one table of an `audformat.Database`; its rows are checked as a manifest's are.
+
+    Args:
+        database: the database, filewise or segmented tables alike.
+        root: the folder that its relative paths start from.
+        table: the table to read.
+        columns: the table's names of columns by the toolkit's, for instance
+            `{"emotion": "label"}`; the others keep theirs.
+
+    Raises:
+        CorpusError: no such table, no emotion in it, or no good row.
+        MissingExtraError: audformat is not installed.
+    """
+    audformat = _audformat()
+    import pandas as pd
+
+    if table not in database.tables:
+        raise CorpusError(
+            f'{database.name}: no table "{table}"; it has {", ".join(database.tables)}'
+        )
+    frame = database[table].get()
+    frame.index = audformat.utils.to_segmented_index(frame.index)
+    frame = frame.rename(columns={theirs: ours for ours, theirs in (columns or {}).items()})
+    if "emotion" not in frame:
+        raise CorpusError(
+            f'{database.name}: no column emotion in table "{table}", which has '
+            f'{", ".join(frame.columns)}; name it: columns={{"emotion": …}}'
+        )
+    entries = [
+        (number, {name: None if pd.isna(value) else str(value) for name, value in row.items()})
+        for number, row in enumerate(frame.reset_index().to_dict("records"), start=1)
+    ]
+    corpus = collect_rows(database.name, f'{database.name}, table "{table}"', entries, Path(root))
+    info = dataclasses.replace(
+        corpus.info,
+        licence=str(database.license or corpus.info.licence),
+        citation=database.description or corpus.info.citation,
+        url=database.source or "",
+    )
+    return dataclasses.replace(corpus, info=info)

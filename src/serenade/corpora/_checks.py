@@ -1,0 +1,246 @@
+"""The checks a corpus passes when it is opened: every problem is listed by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora._corpus import Corpus, Problem, require_labels
+from serenade.corpora._discovery import to_relative
+from serenade.corpora._tables import build_table
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    from serenade.corpora._corpus import CorpusInfo
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioFacts:
+    """What a recording's header says.
+
+    Args:
+        size: in bytes.
+        channels: how many.
+        frames: samples per channel.
+        sampling_rate: in Hz.
+        trouble: why the recording cannot be used (`empty`, `unreadable`), or nothing.
+    """
+
+    size: int
+    channels: int = 0
+    frames: int = 0
+    sampling_rate: int = 1
+    trouble: str = ""
+
+    @property
+    def duration(self) -> float:
+        """In seconds."""
+        return self.frames / self.sampling_rate
+
+
+def inspect_files(files: Iterable[str]) -> dict[str, AudioFacts]:
+    """Read every recording's header, each once.
+
+    Args:
+        files: paths of existing files.
+
+    Returns:
+        The facts by path.
+    """
+    return {file: _inspect(file) for file in dict.fromkeys(files)}
+
+
+def _inspect(file: str) -> AudioFacts:
+    import soundfile
+
+    size = Path(file).stat().st_size
+    if size == 0:
+        return AudioFacts(size, trouble="empty")
+    try:
+        header = soundfile.info(file)
+    except soundfile.LibsndfileError:
+        return AudioFacts(size, trouble="unreadable")
+    trouble = "" if header.frames > 0 else "empty"
+    return AudioFacts(size, header.channels, header.frames, header.samplerate, trouble)
+
+
+def find_identical(facts: Mapping[str, AudioFacts]) -> list[list[str]]:
+    """Groups of byte-identical files; only files of equal size are read.
+
+    Args:
+        facts: by path.
+
+    Returns:
+        Groups of two paths or more, each sorted.
+    """
+    sizes = Counter(fact.size for fact in facts.values())
+    groups: defaultdict[tuple[int, bytes], list[str]] = defaultdict(list)
+    for file, fact in facts.items():
+        if sizes[fact.size] > 1 and fact.size > 0:
+            with Path(file).open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").digest()
+            groups[fact.size, digest].append(file)
+    return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
+def check_corpus(
+    info: CorpusInfo,
+    root: Path,
+    rows: Sequence[Mapping[str, object]],
+    problems: Iterable[Problem] = (),
+    *,
+    labels: Sequence[str] | None = None,
+    drop_duplicates: bool = False,
+    facts: Mapping[str, AudioFacts] | None = None,
+) -> Corpus:
+    """Check recordings and make them a corpus; the last step of every loader.
+
+    Args:
+        info: the corpus.
+        root: its folder.
+        rows: as `tables.build` takes them; files exist.
+        problems: what the loader itself found.
+        labels: the emotions that are kept; the others are neither checked nor counted.
+        drop_duplicates: keep only the first (by path) of byte-identical recordings.
+        facts: the headers, where the loader has read them.
+
+    Returns:
+        The corpus without recordings that cannot be used, and all problems.
+
+    Raises:
+        CorpusError: a label the corpus does not have, or no usable recording.
+    """
+    incomplete = _label(info, len(rows))
+    if labels is not None:
+        require_labels(info.name, labels, info.labels)
+        rows = [row for row in rows if row.get("emotion") in labels]
+    files = [str(row["file"]) for row in rows]
+    facts = inspect_files(files) if facts is None else {file: facts[file] for file in files}
+    found = [*problems, *_header_problems(facts, root)]
+    groups = find_identical(facts)
+    found += _duplicate_problems(groups, rows, root, dropped=drop_duplicates)
+    gone = {file for file, fact in facts.items() if fact.trouble}
+    if drop_duplicates:
+        gone |= {file for group in groups for file in group[1:]}
+    table = build_table([row for row in rows if str(row["file"]) not in gone])
+    if table.empty:
+        listed = "; ".join(str(problem) for problem in found[:5]) or "no recording matches"
+        raise CorpusError(
+            f"{root}: nothing usable of {info.title}: {listed}; "
+            f"expected {info.layout or 'readable audio files'}"
+        )
+    found += _count_problems(info, table, labels)
+    if info.warning:
+        found.insert(0, Problem("warning", info.warning))
+    return Corpus(info, root, table, tuple(found), incomplete)
+
+
+def add_warning(corpus: Corpus, kind: str, warning: str) -> Corpus:
+    """A corpus whose every report carries a warning.
+
+    Args:
+        corpus: that was checked.
+        kind: of the problem that states it, the first of the corpus' problems.
+        warning: what numbers on it need as a remark.
+    """
+    info = dataclasses.replace(corpus.info, warning=warning)
+    return dataclasses.replace(
+        corpus, info=info, problems=(Problem(kind, warning), *corpus.problems)
+    )
+
+
+def _header_problems(facts: Mapping[str, AudioFacts], root: Path) -> list[Problem]:
+    """Empty, unreadable and many-channel files."""
+    kinds = {
+        "empty": "no samples in these files; left out",
+        "unreadable": "libsndfile cannot read these files; left out",
+        "stereo": "more than one channel, as published or by conversion; mixed down when read",
+    }
+    files: defaultdict[str, list[str]] = defaultdict(list)
+    for file, fact in facts.items():
+        kind = fact.trouble or ("stereo" if fact.channels > 1 else "")
+        files[kind].append(to_relative(file, root))
+    return [
+        Problem(kind, message, tuple(sorted(files[kind])))
+        for kind, message in kinds.items()
+        if kind in files
+    ]
+
+
+def _duplicate_problems(
+    groups: Iterable[Sequence[str]],
+    rows: Sequence[Mapping[str, object]],
+    root: Path,
+    *,
+    dropped: bool,
+) -> list[Problem]:
+    """One problem per group; copies that disagree about a label or speaker say so."""
+    said: defaultdict[str, set[tuple[object, object]]] = defaultdict(set)
+    for row in rows:
+        said[str(row["file"])].add((row.get("emotion"), row.get("speaker")))
+    problems = []
+    for group in groups:
+        message = "byte-identical recordings under several names"
+        if any(said[file] != said[group[0]] for file in group[1:]):
+            message += ", with different labels or speakers"
+        message += "; the first is kept" if dropped else "; drop_duplicates=True keeps the first"
+        problems.append(Problem("duplicate", message, tuple(to_relative(f, root) for f in group)))
+    return problems
+
+
+def _count_problems(
+    info: CorpusInfo, table: pd.DataFrame, labels: Sequence[str] | None
+) -> list[Problem]:
+    """Where the table differs from the published counts, over the labels that were asked for."""
+    if info.expected is None:
+        return []
+    wanted = {
+        label: count
+        for label, count in info.expected.per_label.items()
+        if labels is None or label in labels
+    }
+    here = Counter(table["emotion"])
+    pairs = [("files", len(table), sum(wanted.values()))]
+    pairs += [("speakers", table["speaker"].nunique(), info.expected.speakers)]
+    pairs += [(f'files of "{label}"', here[label], count) for label, count in wanted.items()]
+    return [
+        Problem("count", f"{found} {what} where {count} are published" + _missing(found, count))
+        for what, found, count in pairs
+        if found != count
+    ]
+
+
+def _label(info: CorpusInfo, found: int) -> str:
+    """Return the label for results on so many recordings; empty where none is missing."""
+    if info.expected is None or found >= info.expected.files:
+        return ""
+    return f"incomplete {info.title.partition(' (')[0]}, {found} of {info.expected.files}"
+
+
+def _missing(found: int, published: int) -> str:
+    """Return a clause on how many are missing; nothing where none is."""
+    return f"; {published - found} missing" if found < published else ""
+
+
+def find_missing(expected: Iterable[str], present: Iterable[str]) -> list[Problem]:
+    """The names a layout implies that are not there.
+
+    Args:
+        expected: every name, without suffix.
+        present: the names found, without suffix.
+
+    Returns:
+        No problem, or one that lists them all.
+    """
+    absent = sorted(set(expected) - {os.fspath(name) for name in present})
+    if not absent:
+        return []
+    return [Problem("missing", f"{len(absent)} recordings the layout implies", tuple(absent))]

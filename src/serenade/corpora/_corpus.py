@@ -1,0 +1,288 @@
+"""What every corpus is: facts about it, a checked table of its recordings, and its problems."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+LABELS = (
+    "angry",
+    "happy",
+    "neutral",
+    "sad",
+    "fear",
+    "disgust",
+    "surprise",
+    "calm",
+    "boredom",
+)
+"""The toolkit's names of the emotions, in the order reports print them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many recordings the publisher's description promises.
+
+    Args:
+        files: recordings in all.
+        speakers: distinct speakers.
+        per_label: recordings of each label.
+    """
+
+    files: int
+    speakers: int
+    per_label: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A public download of a corpus.
+
+    Args:
+        url: address of a zip file.
+        checksum: `"md5:<hex>"` or `"sha256:<hex>"`, as its publisher states it.
+    """
+
+    url: str
+    checksum: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusInfo:
+    """What is known about a corpus before any of its files is seen.
+
+    Args:
+        name: the name it is opened by.
+        title: its full name.
+        licence: what its publisher allows.
+        citation: the publication to cite.
+        url: its home.
+        languages: ISO 639-1 codes of what is spoken.
+        labels: its emotions, in the toolkit's names.
+        expected: the published counts; None where none are published.
+        layout: the folder layout the loader reads, as a phrase.
+        obtain: where to get it by hand, as a clause.
+        archive: a download whose checksum is known, or None.
+        folders: usual names of its folder, looked for inside a parent folder.
+        warning: why numbers on it need a remark; empty where they need none.
+    """
+
+    name: str
+    title: str
+    licence: str
+    citation: str
+    url: str
+    languages: tuple[str, ...]
+    labels: tuple[str, ...]
+    expected: Counts | None = None
+    layout: str = ""
+    obtain: str = ""
+    archive: Archive | None = None
+    folders: tuple[str, ...] = ()
+    warning: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a corpus as found on disk.
+
+    Args:
+        kind: a word to filter by: `missing`, `count`, `name`, `label`, `duplicate`, `stereo`,
+            `empty`, `unreadable`, `twice`, `excluded`, `mac`, `row`, `time`, `speaker`,
+            `contradiction`, `text`, `paired`, `synthetic`, `warning`.
+        message: what is wrong and what follows from it.
+        files: every file concerned, relative to the corpus' root where it lies below it.
+    """
+
+    kind: str
+    message: str
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The problem on one line, with its first three files.
+
+        >>> print(Problem("stereo", "2 channels", ("a.wav", "b.wav", "c.wav", "d.wav")))
+        stereo: 2 channels (a.wav, b.wav, c.wav and 1 more)
+        """
+        if not self.files:
+            return f"{self.kind}: {self.message}"
+        more = f" and {len(self.files) - 3} more" if len(self.files) > 3 else ""
+        return f"{self.kind}: {self.message} ({', '.join(self.files[:3])}{more})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Corpus:
+    """A corpus that was opened and checked.
+
+    Args:
+        info: what is known about it.
+        root: the folder that its files lie in.
+        table: one row per recording or segment. Index `(file, start, end)` as audformat's
+            segmented tables have it: absolute path, start as a time difference, end likewise or
+            NaT for the file's end. Columns `speaker` and `emotion`, and where known `session`,
+            `gender`, `text`, `language`, `split` and what only this corpus has.
+        problems: what the checks found.
+        incomplete: label for results where recordings are missing, whatever emotions are kept,
+            such as `incomplete EMO-DB, 342 of 535`; empty where none is.
+    """
+
+    info: CorpusInfo
+    root: Path
+    table: pd.DataFrame
+    problems: tuple[Problem, ...] = ()
+    incomplete: str = ""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions that occur, in the order of `info.labels`, others after them."""
+        return order_labels(self.table["emotion"].unique(), self.info.labels)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The known speakers, sorted."""
+        return tuple(sorted(self.table["speaker"].dropna().unique()))
+
+    def select(
+        self,
+        mask: pd.Series[bool] | NDArray[np.bool_] | Sequence[bool] | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> Self:
+        """Keep some rows.
+
+        Args:
+            mask: True where a row is kept, shape `(rows,)`.
+            labels: the emotions that are kept; with a mask, both must hold.
+
+        Returns:
+            A corpus with the rows left, in their order.
+
+        Raises:
+            CorpusError: a mask of the wrong length, or a label the corpus does not have.
+        """
+        import numpy as np
+
+        keep = np.ones(len(self), dtype=bool)
+        if mask is not None:
+            given = np.asarray(mask, dtype=bool)
+            if given.shape != keep.shape:
+                raise CorpusError(
+                    f"{self.info.name}: a mask of shape {given.shape} for {len(self)} rows; "
+                    "give one truth value per row"
+                )
+            keep &= given
+        if labels is not None:
+            require_labels(self.info.name, labels, self.labels)
+            keep &= self.table["emotion"].isin(list(labels)).to_numpy(dtype=bool)
+        return dataclasses.replace(self, table=self.table[keep])
+
+    def map_labels(self, mapping: Mapping[str, str | None]) -> Self:
+        """Rename or merge emotions; None drops an emotion, unnamed ones stay.
+
+        Args:
+            mapping: from labels the corpus has to new ones.
+
+        Returns:
+            A corpus whose `info.labels` are the new labels in the old order.
+
+        Raises:
+            CorpusError: a label that the corpus does not have.
+        """
+        known = order_labels(self.labels, self.info.labels, keep_absent=True)
+        require_labels(self.info.name, mapping, known)
+        renamed = {label: mapping.get(label, label) for label in known}
+        table = self.table.assign(emotion=self.table["emotion"].map(renamed).astype(object))
+        labels = tuple(dict.fromkeys(new for new in renamed.values() if new is not None))
+        return dataclasses.replace(
+            self,
+            info=dataclasses.replace(self.info, labels=labels, expected=None),
+            table=table[table["emotion"].notna()],
+        )
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as a manifest, paths relative to `root` where they lie below it.
+
+        Args:
+            path: the `.csv` or `.tsv` file to write. `from_csv(path, root)` reads it back.
+        """
+        from serenade.corpora._tables import write_table
+
+        write_table(self.table, self.root, Path(path))
+
+    @classmethod
+    def from_csv(
+        cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
+    ) -> Corpus:
+        """Read a manifest; see `serenade.corpora._manifest.load_manifest`."""
+        from serenade.corpora._manifest import load_manifest
+
+        return load_manifest(path, root)
+
+    def to_audformat(self) -> Any:
+        """The corpus as an `audformat.Database` with one segmented table, `segments`.
+
+        Raises:
+            MissingExtraError: audformat is not installed.
+        """
+        from serenade.corpora._audformat import to_audformat
+
+        return to_audformat(self)
+
+    @classmethod
+    def from_audformat(
+        cls,
+        database: Any,
+        root: str | os.PathLike[str],
+        *,
+        table: str = "segments",
+        columns: Mapping[str, str] | None = None,
+    ) -> Corpus:
+        """Read one table of an `audformat.Database`; see `serenade.corpora._audformat`."""
+        from serenade.corpora._audformat import from_audformat
+
+        return from_audformat(database, root, table=table, columns=columns)
+
+
+def mark_incomplete(name: str, incomplete: str) -> str:
+    """Append the label of an incomplete corpus, if it has one, to the corpus' name.
+
+    >>> mark_incomplete("emodb", "incomplete EMO-DB, 342 of 535")
+    'emodb (incomplete EMO-DB, 342 of 535)'
+    """
+    return f"{name} ({incomplete})" if incomplete else name
+
+
+def order_labels(
+    labels: Iterable[str], first: Sequence[str] = LABELS, *, keep_absent: bool = False
+) -> tuple[str, ...]:
+    """Labels in the order of `first`, then the others sorted.
+
+    >>> order_labels({"tired", "sad", "angry"})
+    ('angry', 'sad', 'tired')
+    """
+    found = set(labels)
+    known = [label for label in first if keep_absent or label in found]
+    return (*known, *sorted(found - set(known)))
+
+
+def require_labels(name: str, wanted: Iterable[str], known: Sequence[str]) -> None:
+    """Raise `CorpusError` where a label is asked for that the corpus does not have."""
+    if strange := [label for label in wanted if label not in known]:
+        raise CorpusError(
+            f"{name}: no label {', '.join(map(repr, strange))}; it has {', '.join(known)}"
+        )

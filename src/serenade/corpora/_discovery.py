@@ -1,0 +1,132 @@
+"""Finding a corpus' folder and its recordings; by stem, because containers get changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora._corpus import Problem
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable
+
+    from serenade.corpora._corpus import CorpusInfo
+
+# What libsndfile reads from a name alone; lossless first, so that they win over their copies.
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64", ".sph"),
+    *(".ogg", ".oga", ".opus", ".mp3"),
+)
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+
+
+def is_audio(path: Path) -> bool:
+    """Whether a file is taken for a recording: by suffix, and not a Mac's `._` companion."""
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("._")
+
+
+def has_recording(paths: Iterable[Path], name: re.Pattern[str]) -> bool:
+    """Whether one of the files is a recording whose stem matches `name` wholly."""
+    return any(is_audio(path) and name.fullmatch(path.stem) for path in paths)
+
+
+def to_absolute(path: str | os.PathLike[str]) -> Path:
+    """An absolute path without `..`; links in it are kept, as the user named them."""
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+
+
+def to_relative(path: Path | str, root: Path) -> str:
+    """A path below `root` relative to it with forward slashes; any other path as it is."""
+    path = Path(path)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def locate_corpus(
+    root: str | os.PathLike[str] | None, info: CorpusInfo, fits: Callable[[Path], bool]
+) -> Path:
+    """The corpus' own folder: `root` itself, or the one inside it that has the layout.
+
+    Args:
+        root: what the user gave.
+        info: the corpus; `folders` names the children that are preferred.
+        fits: whether a folder has the corpus' layout.
+
+    Returns:
+        Its absolute path.
+
+    Raises:
+        CorpusError: no folder there has the layout, or several have it.
+    """
+    if root is None:
+        raise CorpusError(f"{info.name}: no folder given; give its root, {info.layout}")
+    base = to_absolute(root)
+    wanted = f"expected {info.layout}; {info.obtain}"
+    if not base.is_dir():
+        found = "it is a file" if base.exists() else "there is no such folder"
+        raise CorpusError(f"{base}: no {info.title} here: {found}; {wanted}")
+    if fits(base):
+        return base
+    usual = {name.lower() for name in info.folders}
+    children = sorted(child for child in base.iterdir() if child.is_dir())
+    fitting = [child for child in children if fits(child)]
+    named = [child for child in fitting if child.name.lower() in usual]
+    match named or fitting:
+        case [only]:
+            return only
+        case []:
+            listed = [child.name for child in sorted(base.iterdir())]
+            more = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
+            found = f"found {', '.join(listed[:8])}{more}" if listed else "found an empty folder"
+            raise CorpusError(f"{base}: no audio of {info.title} here; {wanted}; {found}")
+        case several:
+            choices = ", ".join(child.name for child in several)
+            raise CorpusError(f"{base}: {choices} each look like {info.title}; open one of them")
+
+
+def scan_recordings(
+    folder: Path, root: Path, key: Callable[[Path], str] | None = None
+) -> tuple[list[Path], list[Problem]]:
+    """Every recording below a folder, each taken once.
+
+    Args:
+        folder: where to look, subfolders included.
+        root: what the paths in problems are relative to.
+        key: what makes two files the same recording; by default the path without its suffix.
+            Corpora whose stems are unique give the stem.
+
+    Returns:
+        Recordings sorted by path, and problems: copies of a recording (the lossless one that
+        comes first is taken), Mac companions (`._name`), videos.
+    """
+    audio: list[Path] = []
+    mac: list[str] = []
+    video: list[str] = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            suffix = path.suffix.lower()
+            if name.startswith("._"):
+                mac.append(to_relative(path, root))
+            elif suffix in AUDIO_SUFFIXES:
+                audio.append(path)
+            elif suffix in VIDEO_SUFFIXES:
+                video.append(to_relative(path, root))
+    taken: dict[str, Path] = {}
+    copies: list[str] = []
+    for path in sorted(audio, key=lambda p: (AUDIO_SUFFIXES.index(p.suffix.lower()), p)):
+        identity = key(path) if key else str(path.with_suffix(""))
+        if taken.setdefault(identity, path) is not path:
+            copies.append(to_relative(path, root))
+    problems = [
+        Problem(kind, message, tuple(sorted(files)))
+        for kind, message, files in (
+            ("twice", "a recording that is here under another suffix or folder; left out", copies),
+            ("excluded", "video files; left out", video),
+            ("mac", "companion files a Mac made, no audio; left out", mac),
+        )
+        if files
+    ]
+    return sorted(taken.values()), problems

@@ -1,0 +1,119 @@
+"""Downloading a corpus once: checksum first, then safe unpacking, then a completion marker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from serenade._addresses import is_safe_url
+from serenade.corpora._discovery import to_absolute
+from serenade.errors import CorpusError, MissingExtraError
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+MARKER = ".serenade-complete.json"
+
+
+def download_archive(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
+    """Download a zip file and unpack it, unless that was completed before.
+
+    The archive lies beside the destination until it is unpacked, and unpacking happens in a
+    folder that takes its final name only when whole: an interrupted call is simply repeated.
+
+    Args:
+        url: address of a zip file.
+        checksum: `"md5:<hex>"` or `"sha256:<hex>"`; nothing is unpacked before it matches.
+        destination: the folder to make; its parents are made too.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CorpusError: not an https address, the download fails, its checksum differs, its names lead
+            out of the folder, or the destination holds something else.
+        MissingExtraError: pooch is not installed.
+    """
+    target = to_absolute(destination)
+    asked = {"url": url, "checksum": checksum}
+    marker = target / MARKER
+    if marker.is_file():
+        with contextlib.suppress(ValueError):  # a damaged marker is another download's
+            if json.loads(marker.read_text(encoding="utf-8")) == asked:
+                return target
+        raise CorpusError(f"{target}: holds another download; choose another folder")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise CorpusError(f"{target}: is there and not a download; choose a new folder")
+    archive = target.with_name(f".{target.name}.zip")
+    partial = target.with_name(f".{target.name}.partial")
+    _retrieve(url, checksum, archive)
+    shutil.rmtree(partial, ignore_errors=True)
+    unpack_archive(archive, partial)
+    (partial / MARKER).write_text(json.dumps(asked), encoding="utf-8")
+    if target.exists():
+        target.rmdir()
+    partial.rename(target)
+    archive.unlink()
+    return target
+
+
+def _retrieve(url: str, checksum: str, archive: Path) -> None:
+    """Download to `archive`; a file there that has the checksum is taken as it is."""
+    if not is_safe_url(url):
+        raise CorpusError(f"{url}: not an https address; what it gives could be anybody's")
+    try:
+        import pooch
+        import requests
+    except ImportError as error:
+        raise MissingExtraError("downloading a corpus", "train") from error
+    try:
+        pooch.retrieve(url, known_hash=checksum, fname=archive.name, path=archive.parent)
+    except requests.RequestException as error:
+        raise CorpusError(f"{url}: download failed ({error}); try again later") from error
+    except ValueError as error:
+        raise CorpusError(
+            f"{url}: what arrived does not have the checksum {checksum}; try again, and if it "
+            "stays so the file was changed: do not use it"
+        ) from error
+
+
+def unpack_archive(archive: Path, folder: Path) -> None:
+    """Unpack a zip file; nothing is written unless every name in it stays inside the folder.
+
+    Args:
+        archive: the zip file.
+        folder: where to; made if need be.
+
+    Raises:
+        CorpusError: no zip file, a damaged one, or one with a link, an absolute path or `..`.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for entry in packed.infolist():
+                _check_entry(archive, entry)
+            packed.extractall(folder)
+    # NotImplementedError and RuntimeError: a compression or a password nobody has.
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
+        raise CorpusError(f"{archive}: a damaged zip file ({error}); download it anew") from error
+
+
+def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
+    """Raise `CorpusError` where an entry is a link or leads out of the folder."""
+    windows = PureWindowsPath(entry.filename)  # understands both separators, and drives
+    outside = (
+        windows.drive
+        or windows.root
+        or ".." in windows.parts
+        or PurePosixPath(entry.filename).is_absolute()
+    )
+    if outside or stat.S_ISLNK(entry.external_attr >> 16):
+        raise CorpusError(
+            f"{archive}: {entry.filename} is a link or leads out of the folder; do not use it"
+        )

@@ -1,0 +1,113 @@
+"""Anyone's own data: a CSV or TSV file with one row per recording or segment.
+
+Columns `file` and `emotion`; where known `start` and `end`, `speaker`, `session`, `gender`,
+`text`, `language`, `split`, and any others. A `warning` is printed on every report. audformat's
+segmented tables are such files.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora._corpus import Problem
+from serenade.corpora._rows import collect_rows
+from serenade.corpora._tables import clean_cell
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from serenade.corpora._corpus import Corpus
+
+
+def load_manifest(
+    path: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    labels: Sequence[str] | None = None,
+    drop_duplicates: bool = False,
+) -> Corpus:
+    """Open a manifest.
+
+    Args:
+        path: the file, UTF-8. `.tsv` means tabs; otherwise the header tells commas, semicolons
+            or tabs. Columns without a name are ignored.
+        root: the folder that relative paths start from; the manifest's own by default.
+        labels: the emotions to keep.
+        drop_duplicates: keep the first of byte-identical recordings.
+
+    Returns:
+        The corpus with the good rows in their order. Times are seconds ("1.5") or time
+        differences ("0 days 00:00:01.5"). Labels stay as written; those that the toolkit has
+        another name for are listed in a problem. Every row left out is a problem of its own.
+
+    Raises:
+        CorpusError: no file, no header, a missing column, or no good row.
+    """
+    path = Path(path).expanduser()
+    base = path.parent if root is None else Path(root)
+    entries, problems = _entries(path)
+    return collect_rows(
+        path.stem,
+        str(path),
+        entries,
+        base,
+        problems,
+        labels=labels,
+        drop_duplicates=drop_duplicates,
+    )
+
+
+def _entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[Problem]]:
+    """The manifest's rows as cleaned cells with line numbers; blank lines are passed over."""
+    entries: list[tuple[int, dict[str, str | None]]] = []
+    problems: list[Problem] = []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: {error.strerror}; give the path of a .csv or .tsv file"
+        ) from error
+    except UnicodeDecodeError:
+        raise CorpusError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+    header = text.split("\n", 1)[0]
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        _check_header(path, columns)
+        for cells in reader:
+            if len(cells) == len(columns):
+                named = dict(zip(columns, map(clean_cell, cells), strict=True))
+                # White space inside a file's name is part of it.
+                named["file"] = cells[columns.index("file")].strip() or None
+                named.pop("", None)
+                if any(named.values()):
+                    entries.append((reader.line_num, named))
+            elif any(cell.strip() for cell in cells):
+                message = (
+                    f"{path}, line {reader.line_num}: {len(cells)} cells under {len(columns)} "
+                    "columns; quote cells that contain the delimiter"
+                )
+                problems.append(Problem("row", message))
+    except csv.Error as error:
+        raise CorpusError(f"{path}, line {reader.line_num}: {error}; check its quotes") from None
+    return entries, problems
+
+
+def _check_header(path: Path, columns: list[str]) -> None:
+    """Raise `CorpusError` where a column is missing or named twice."""
+    shown = ", ".join(filter(None, columns)) or "nothing"
+    if lacking := [name for name in ("file", "emotion") if name not in columns]:
+        raise CorpusError(
+            f"{path}, line 1: no column {' and no column '.join(lacking)}, found {shown}; "
+            "the first line names the columns, file and emotion among them"
+        )
+    if twice := {name for name in columns if name and columns.count(name) > 1}:
+        raise CorpusError(
+            f"{path}, line 1: {', '.join(sorted(twice))} named twice; rename or delete one"
+        )

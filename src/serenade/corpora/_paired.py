@@ -1,0 +1,245 @@
+"""Paired corpora: real speech that is given real text of the same emotion to say.
+
+Where no corpus with emotional speech and emotional text may be had, speech of one corpus is paired
+with MELD's utterances of the same label. Voice and text then tell of the emotion independently of
+each other, which those of a real utterance do not: it shows that fusion works, nothing more.
+
+A dialogue belongs to one speaker. Whatever protocol keeps speakers apart therefore keeps dialogues
+apart, too, and no text is heard of two speakers. Each speaker's dialogues are of one of MELD's
+three tables, and the column `split` says which: the protocol `fixed` is MELD's own division.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from serenade.corpora import meld
+from serenade.corpora._checks import add_warning
+from serenade.corpora._corpus import Counts, Problem, require_labels
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+    from numpy.random import Generator
+
+    from serenade.corpora._corpus import Corpus, CorpusInfo
+    from serenade.corpora.meld import Line
+
+WARNING = (
+    "paired corpus: speech and text are of different people and share only the label; it shows "
+    "whether fusion works, never what a corpus of whole utterances would give"
+)
+FOUR = ("angry", "happy", "neutral", "sad")
+"""The emotions that are paired by default, those of most bimodal papers."""
+
+_COLUMNS = ("text", "dialogue", "split", "text_speaker", "warning")
+
+
+def describe(speech: CorpusInfo, labels: Sequence[str] = FOUR, texts: int = 1) -> CorpusInfo:
+    """What is known about speech of a corpus paired with MELD's text.
+
+    Args:
+        speech: the corpus of the recordings.
+        labels: the emotions that are paired.
+        texts: given to each recording.
+    """
+    expected = None
+    if speech.expected is not None:
+        per_label = {label: texts * speech.expected.per_label[label] for label in labels}
+        expected = Counts(sum(per_label.values()), speech.expected.speakers, per_label)
+    return dataclasses.replace(
+        speech,
+        name=f"paired-{speech.name}" + (f"-x{texts}" if texts > 1 else ""),
+        title=f"{speech.title} paired with MELD texts of the same label"
+        + (f", {texts} each" if texts > 1 else ""),
+        licence=f"{speech.licence} (speech); {meld.INFO.licence} (text)",
+        citation=f"{speech.citation} {meld.INFO.citation}",
+        labels=tuple(labels),
+        expected=expected,
+        layout=f"a folder that holds both {speech.layout}, and {meld.INFO.layout}",
+        obtain=f"{speech.obtain}; {meld.INFO.obtain}",
+        archive=None,
+        folders=(),
+        warning=WARNING,
+    )
+
+
+def pair(
+    corpus: Corpus,
+    root: str | os.PathLike[str] | None,
+    *,
+    labels: Sequence[str] = FOUR,
+    texts: int = 1,
+    seed: int = 0,
+) -> Corpus:
+    """Give a corpus' recordings MELD's utterances of the same emotion to say.
+
+    Args:
+        corpus: the speech, three speakers or more.
+        root: the folder of MELD's tables, or one that contains it.
+        labels: the emotions to pair.
+        texts: given to each recording, a row for each: MELD has more texts than most corpora
+            have recordings, and few texts teach a network little. A manifest has room for one.
+        seed: of who gets which dialogues; the same seed gives the same pairs.
+
+    Returns:
+        The corpus of these emotions, its warning its first problem. Columns `text`, `dialogue`
+        ("train-12"), `split` (train, dev, test: the table that the text is of), `text_speaker`
+        (the character), `spoken_text` (what is really said, where known) and `warning`, besides
+        those it had.
+
+    Raises:
+        CorpusError: no tables there, a label neither has, fewer than three speakers, recordings
+            without a speaker, or a speaker for whom no text of an emotion is left.
+    """
+    import numpy as np
+    import pandas as pd
+
+    require_labels(meld.INFO.name, labels, meld.INFO.labels)
+    corpus = corpus.select(labels=labels)
+    if corpus.table["speaker"].isna().any() or len(corpus.speakers) < len(meld.PARTS):
+        raise CorpusError(
+            f"{corpus.info.name}: pairing needs a speaker for every recording, and at least "
+            f"{len(meld.PARTS)} of them; found {len(corpus.speakers)}"
+        )
+    corpus = dataclasses.replace(corpus, table=pd.concat([corpus.table] * texts))
+    spoken, problems = meld.read(root)
+    rng = np.random.default_rng(seed)
+    dialogues, repeated = _unique(spoken, rng)
+    given = list(_given(corpus, _deal(corpus, dialogues, rng)))
+    said = corpus.table.get("text")
+    table = corpus.table.assign(
+        text=[line.text for line in given],
+        dialogue=[line.dialogue for line in given],
+        split=[line.part for line in given],
+        text_speaker=[line.speaker for line in given],
+        spoken_text=None if said is None else said.to_numpy(),
+        warning=WARNING,
+    ).astype(dict.fromkeys(_COLUMNS, object))
+    if repeated:
+        message = f"{repeated} utterances say what another one says; left out"
+        problems.append(Problem("text", message))
+    if again := len(given) - len(set(given)):
+        message = f"{again} recordings say what another of the same speaker says"
+        problems.append(Problem("text", message))
+    corpus = dataclasses.replace(
+        corpus,
+        info=describe(corpus.info, labels, texts),
+        table=table,
+        problems=(*corpus.problems, *problems),
+    )
+    return add_warning(corpus, "paired", WARNING)
+
+
+def load(
+    speech: ModuleType,
+    root: str | os.PathLike[str] | None,
+    *,
+    meld_root: str | os.PathLike[str] | None = None,
+    labels: Sequence[str] | None = None,
+    texts: int = 1,
+    seed: int = 0,
+    drop_duplicates: bool = False,
+) -> Corpus:
+    """Open a corpus and pair it; what the modules `paired_…` do.
+
+    Args:
+        speech: the module of the corpus.
+        root: a folder that holds the speech and MELD's tables, each in a folder of its own.
+        meld_root: where MELD's tables are, if elsewhere.
+        labels: the emotions to pair; by default angry, happy, neutral and sad.
+        texts: given to each recording.
+        seed: of who gets which dialogues.
+        drop_duplicates: keep the first of byte-identical recordings.
+
+    Returns:
+        See `pair`.
+
+    Raises:
+        CorpusError: the speech or the tables are not there, or as of `pair`.
+    """
+    kept = FOUR if labels is None else tuple(labels)
+    corpus = speech.load(root, labels=kept, drop_duplicates=drop_duplicates)
+    tables = root if meld_root is None else meld_root
+    return pair(corpus, tables, labels=kept, texts=texts, seed=seed)
+
+
+def _unique(spoken: Sequence[Line], rng: Generator) -> tuple[dict[str, list[Line]], int]:
+    """Lines by dialogue in a drawn order, each text once in all; and how many went."""
+    of: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in spoken:
+        of[line.dialogue].append(line)
+    seen: set[str] = set()
+    dialogues: dict[str, list[Line]] = {}
+    for name in rng.permutation(sorted(of)).tolist():
+        dialogues[name] = []
+        for line in of[name]:
+            key = " ".join(re.findall(r"\w+", line.text.lower()))
+            if key not in seen:
+                seen.add(key)
+                dialogues[name].append(line)
+    return dialogues, len(spoken) - sum(map(len, dialogues.values()))
+
+
+def _deal(
+    corpus: Corpus, dialogues: dict[str, list[Line]], rng: Generator
+) -> dict[str, list[Line]]:
+    """The lines of each speaker: speakers are shared out to the tables, dialogues to speakers."""
+    speakers = iter(_mixed(corpus, rng))
+    parts = {part: [n for n in dialogues if n.startswith(f"{part}-")] for part in meld.PARTS}
+    lines: dict[str, list[Line]] = {}
+    for names, count in zip(
+        parts.values(), _shares([len(n) for n in parts.values()], len(corpus.speakers)), strict=True
+    ):
+        for start, speaker in zip(range(count), speakers, strict=False):
+            own = [line for name in names[start::count] for line in dialogues[name]]
+            lines[speaker] = [own[i] for i in rng.permutation(len(own))]
+    return lines
+
+
+def _given(corpus: Corpus, lines: dict[str, list[Line]]) -> Iterator[Line]:
+    """A line for each recording: the next of its speaker and emotion, from the first on again."""
+    supply = {
+        (speaker, emotion): itertools.cycle([line for line in own if line.emotion == emotion])
+        for speaker, own in lines.items()
+        for emotion in corpus.labels
+    }
+    for speaker, emotion in zip(corpus.table["speaker"], corpus.table["emotion"], strict=True):
+        line = next(supply[speaker, emotion], None)
+        if line is None:
+            raise CorpusError(
+                f"{corpus.info.name}: no {emotion} text is left for speaker {speaker}; give "
+                "MELD's whole tables, or leave this emotion out"
+            )
+        yield line
+
+
+def _mixed(corpus: Corpus, rng: Generator) -> list[str]:
+    """The speakers in a drawn order in which genders, where known, take turns."""
+    table = corpus.table
+    of = dict(zip(table["speaker"], table["gender"], strict=True)) if "gender" in table else {}
+    genders: defaultdict[str, list[str]] = defaultdict(list)
+    for name in rng.permutation(corpus.speakers).tolist():
+        genders[str(of.get(name))].append(name)
+    place = {name: (i + 0.5) / len(g) for g in genders.values() for i, name in enumerate(g)}
+    return sorted(place, key=place.__getitem__)
+
+
+def _shares(sizes: Sequence[int], speakers: int) -> list[int]:
+    """How many speakers each table gets: by its dialogues, at least one.
+
+    >>> _shares([1038, 114, 280], 24)
+    [17, 2, 5]
+    """
+    counts = [1] * len(sizes)
+    for _ in range(speakers - len(sizes)):
+        # The next one goes where the most dialogues would be left for each.
+        counts[max(range(len(sizes)), key=lambda i: sizes[i] / (2 * counts[i] + 1))] += 1
+    return counts

@@ -1,0 +1,179 @@
+"""Words with their times: IEMOCAP's alignment files, and what `serenade transcribe` writes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.corpora._discovery import to_absolute, to_relative
+from serenade.errors import CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from serenade.corpora._corpus import Corpus
+
+    WordInterval = tuple[str, float, float]
+    """A word, its start and its end in seconds."""
+
+COLUMNS = ("file", "word", "start", "end", "probability")
+"""Of a table of words; times are seconds within the file."""
+
+FRAME = 0.01
+"""Seconds per frame of a `.wdseg` file."""
+
+_SEGMENT = re.compile(r"\s*(\d+)\s+(\d+)\s+-?\d+\s+(\S+)\s*")
+_VARIANT = re.compile(r"\(\d+\)$")
+_FILLER = re.compile(r"<.*>|\+\+.*\+\+|\[.*\]", re.IGNORECASE)
+
+
+def list_word_times(
+    corpus: Corpus, table: str | os.PathLike[str] | None = None
+) -> list[tuple[WordInterval, ...]]:
+    """The words of every row of a corpus, with start and end in seconds within the file.
+
+    Args:
+        corpus: IEMOCAP and synthetic speech know the times of their words.
+        table: a table of words that `serenade transcribe --words` wrote; any corpus' words.
+
+    Returns:
+        Words by row; none where a row has none, or no alignment.
+
+    Raises:
+        CorpusError: no table, and a corpus that knows no times; or as of `read_words`.
+    """
+    rows = corpus.table
+    if table is not None:
+        known = read_words(table)
+        return [
+            tuple(
+                (word, first, last)
+                for word, first, last in known.get(file, ())
+                # NaT, a file's end, compares as false.
+                if start.total_seconds() <= (first + last) / 2
+                and not (first + last) / 2 >= end.total_seconds()
+            )
+            for file, start, end in rows.index
+        ]
+    if corpus.info.name == "iemocap":
+        from serenade.corpora import iemocap
+
+        files = rows.index.get_level_values("file")
+        return [iemocap.words(f) if iemocap.alignment(f).is_file() else () for f in files]
+    if "words" in rows:
+        from serenade.corpora import synthetic
+
+        return [synthetic.words({"words": cell}) for cell in rows["words"]]
+    raise CorpusError(
+        f"{corpus.info.name}: does not say when its words are said; find it out with "
+        f"`serenade transcribe {corpus.info.name} --align --words words.csv`, and give that table"
+    )
+
+
+def read_wdseg(path: str | os.PathLike[str], *, fillers: bool = False) -> tuple[WordInterval, ...]:
+    """The words of a `.wdseg` file, which SPHINX's aligner writes.
+
+    Its lines give first frame, last frame (both within the word), score and word; other lines
+    are its header and sum.
+
+    Args:
+        path: the file.
+        fillers: keep silence and noises (`<s>`, `<sil>`, `++LAUGHTER++`) as they are written.
+
+    Returns:
+        Words in lower case without the number of their variant (`A(2)` is `a`), in order.
+
+    Raises:
+        CorpusError: no such file, or none of its lines is a segment.
+    """
+    segments = [_SEGMENT.fullmatch(line) for line in read_text(path).splitlines()]
+    found = [segment.groups() for segment in segments if segment]
+    if not found:
+        raise CorpusError(f"{path}: not a .wdseg file; expected lines of SFrm, EFrm, SegAScr, Word")
+    return tuple(
+        (
+            word if _FILLER.fullmatch(word) else _VARIANT.sub("", word).lower(),
+            int(first) * FRAME,
+            (int(last) + 1) * FRAME,
+        )
+        for first, last, word in found
+        if fillers or not _FILLER.fullmatch(word)
+    )
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """A text file in UTF-8, or else in Windows' Western encoding.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror}; copy the corpus again") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def write_words(
+    path: str | os.PathLike[str], rows: Iterable[tuple[str, str, float, float, float]]
+) -> None:
+    """Write a table of words.
+
+    Args:
+        path: a `.csv` file. Recordings below its folder are written relative to it.
+        rows: path of the recording, word, start and end in seconds, probability or NaN.
+    """
+    base = to_absolute(path).parent
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for recording, word, start, end, probability in rows:
+            share = "" if math.isnan(probability) else f"{probability:.4f}"
+            writer.writerow(
+                [to_relative(recording, base), word, f"{start:.3f}", f"{end:.3f}", share]
+            )
+
+
+def read_words(path: str | os.PathLike[str]) -> dict[str, tuple[WordInterval, ...]]:
+    """Read a table of words.
+
+    Args:
+        path: a CSV with the columns file, word, start and end, as `write_words` writes it.
+
+    Returns:
+        Words by the absolute path of the recording, by time.
+
+    Raises:
+        CorpusError: a column is missing, or a row's times are none; the message names the line.
+    """
+    base = to_absolute(path).parent
+    found: defaultdict[str, list[WordInterval]] = defaultdict(list)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    if lacking := [name for name in COLUMNS[:4] if name not in (reader.fieldnames or ())]:
+        raise CorpusError(
+            f"{path}, line 1: no column {', '.join(lacking)}; `serenade transcribe` writes such "
+            "tables"
+        )
+    for row in reader:
+        try:
+            start, end = float(row["start"]), float(row["end"])
+            if not (row["file"] and row["word"] and 0 <= start <= end < math.inf):
+                raise ValueError
+        except (TypeError, ValueError):
+            raise CorpusError(
+                f"{path}, line {reader.line_num}: not a word with a start before its end; "
+                "correct or delete it"
+            ) from None
+        found[os.path.abspath(base / row["file"])].append(  # noqa: PTH100 - keeps links
+            (row["word"], start, end)
+        )
+    return {file: tuple(sorted(words, key=lambda w: w[1:])) for file, words in found.items()}

@@ -1,0 +1,79 @@
+"""Where an encoder's ONNX file comes from: the package, a path, or the Hugging Face hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from serenade._atomic import replace_atomically
+from serenade._cache_folder import get_cache_folder
+from serenade._hub import download_model, is_hub_id
+from serenade.errors import ModelError
+from serenade.extraction import hash_content
+
+BUNDLED = "whisper-tiny-en"
+"""The encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
+
+
+def locate_whisper(encoder: str) -> Path:
+    """The ONNX file of an encoder, made or downloaded on first use.
+
+    Args:
+        encoder: `whisper-tiny-en` (inside the package); an `.onnx` file; a `.safetensors` file
+            with the model's `config.json` beside it; or a hub id such as `openai/whisper-base`.
+
+    Raises:
+        ModelError: no such encoder, or it could not be downloaded.
+        MissingExtraError: converting weights needs the extra "train".
+
+    >>> locate_whisper("whisper-tiny-en").name
+    'whisper-tiny-en.onnx'
+    """
+    if encoder == BUNDLED:
+        return Path(__file__).parent / f"{BUNDLED}.onnx"
+    path = Path(encoder)
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    if path.suffix == ".safetensors" and path.is_file():
+        return _exported(path, _config_beside(path))
+    if is_hub_id(encoder):
+        return _exported(*download_model(encoder))
+    raise ModelError(
+        f"{encoder}: no such encoder; give {BUNDLED!r}, an .onnx or .safetensors file that "
+        "exists, or a hub id such as 'openai/whisper-base'"
+    )
+
+
+def fingerprint_whisper(encoder: str) -> str:
+    """Hash of the encoder's file: what a cache or a model folder must agree on.
+
+    Raises:
+        ModelError: as of `locate_whisper`, or the file cannot be read.
+    """
+    path = locate_whisper(encoder)
+    try:
+        return hash_content(path)[:32]
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _config_beside(weights: Path) -> Path:
+    """The configuration of a weights file: `config.json`, or one named after it."""
+    stem = weights.stem.removesuffix("-encoder")
+    for name in (f"{stem}-config.json", "config.json"):
+        if (weights.parent / name).is_file():
+            return weights.parent / name
+    raise ModelError(f"{weights}: no config.json beside it; put the model's there")
+
+
+def _exported(weights: Path, config: Path) -> Path:
+    """The ONNX file made from weights: once per content, in the user's cache."""
+    from serenade.encoders.whisper._whisper_graph import REVISION, count_heads, export_encoder
+
+    heads = count_heads(config)
+    name = f"{hash_content(weights)[:32]}-{heads}-{REVISION}.onnx"
+    target = get_cache_folder() / "encoders" / name
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replace_atomically(target) as unfinished:
+            export_encoder(weights, heads, unfinished)
+    return target

@@ -1,0 +1,317 @@
+"""Finished runs side by side: scores, spread over seeds, and tests between those that can be."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import json
+import math
+import statistics as spread
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from serenade.corpora import mark_incomplete
+from serenade.errors import EvaluationError
+from serenade.evaluation._report import Report
+from serenade.evaluation._statistics import compute_intervals, holm, mcnemar, paired_permutation
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
+    from serenade.evaluation._report import Prediction
+    from serenade.evaluation._statistics import Interval
+
+COMPARED_SCORES = ("ua", "wa")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entrant:
+    """One system, as one recipe has it, on one corpus by one protocol: a report for each seed.
+
+    Args:
+        name: told apart from the other entrants'.
+        reports: by ascending seed.
+    """
+
+    name: str
+    reports: tuple[Report, ...]
+
+    @classmethod
+    def of(cls, name: str, reports: Iterable[Report]) -> Self:
+        """An entrant of reports in any order."""
+        return cls(name, tuple(sorted(reports, key=lambda report: report.seed)))
+
+    @functools.cached_property
+    def scores(self) -> dict[str, Interval]:
+        """Means over seeds by name of the score, with intervals over speakers of all of them."""
+        first, *more = self.reports
+        pooled = _pooled(self.reports) if more else first.metrics
+        return {
+            score: dataclasses.replace(pooled[score], value=spread.mean(self._values(score)))
+            for score in COMPARED_SCORES
+        }
+
+    @functools.cached_property
+    def deviations(self) -> dict[str, float]:
+        """Standard deviation over seeds (n - 1) by name of the score; NaN of one."""
+        alone = len(self.reports) == 1
+        return {
+            score: math.nan if alone else spread.stdev(self._values(score))
+            for score in COMPARED_SCORES
+        }
+
+    def _values(self, score: str) -> list[float]:
+        return [report.metrics[score].value for report in self.reports]
+
+    @property
+    def where(self) -> tuple[str, tuple[str, ...], str, str]:
+        """Corpus, emotions, protocol, label of an incomplete corpus.
+
+        Only entrants that share them can be ranked.
+        """
+        report = self.reports[0]
+        return report.corpus, report.labels, report.label, report.incomplete
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two entrants that judged the same recordings.
+
+    Args:
+        first: name of the one.
+        second: name of the other.
+        difference: UA of the first less that of the second.
+        p: of no difference, by exchanging the two within speakers; adjusted for the number of
+            comparisons (Holm 1979).
+        mcnemar: p of McNemar's test, adjusted likewise; it takes recordings as independent, and
+            one recording under several seeds, too.
+    """
+
+    first: str
+    second: str
+    difference: float
+    p: float
+    mcnemar: float
+
+
+def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
+    """Reports of runs.
+
+    Args:
+        paths: of `report.json` files, or of folders that hold any at whatever depth.
+
+    Raises:
+        EvaluationError: no report there, or a damaged one.
+    """
+    reports = []
+    for path in map(Path, paths):
+        files = sorted(path.rglob("report.json")) if path.is_dir() else [path]
+        if not files:
+            raise EvaluationError(f"{path}: no report.json below it; give folders of finished runs")
+        reports += [Report.from_json(file) for file in files]
+    return reports
+
+
+def list_entrants(reports: Iterable[Report]) -> list[Entrant]:
+    """Group reports by all but the seed; what tells entrants apart is in their names.
+
+    Raises:
+        EvaluationError: two reports of one entrant with one seed.
+    """
+    groups: dict[str, list[Report]] = {}
+    for report in reports:
+        same = groups.setdefault(identify_run(report), [])
+        if report.seed in {other.seed for other in same}:
+            raise EvaluationError(
+                f"{report.system} on {report.corpus}, seed {report.seed}: the same run twice; "
+                "give each once"
+            )
+        same.append(report)
+    found = list(groups.values())
+    return [Entrant.of(name, group) for name, group in zip(_names(found), found, strict=True)]
+
+
+def identify_run(report: Report) -> str:
+    """All that tells a run from others but its seed, as JSON: what was run, on what, and how."""
+    stated = [report.system, report.corpus, report.labels, report.label, _plan(report)]
+    return json.dumps([*stated, report.incomplete, dict(report.recipe)], sort_keys=True)
+
+
+def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison]:
+    """Test entrants that judged the same recordings of known speakers.
+
+    Args:
+        found: what is tested.
+        against: the one that all others are compared with; by default every pair is tested, and
+            p-values are adjusted for as many.
+
+    Raises:
+        EvaluationError: none is called so.
+    """
+    pairs = []
+    for one, other in _pairs(found, against):
+        if one.where != other.where:
+            continue
+        ours, theirs = _judged(one), _judged(other)
+        if ours.keys() != theirs.keys() or None in {p.speaker for p in ours.values()}:
+            continue
+        items = sorted(ours)
+        reference = [ours[item].reference for item in items]
+        mine, other_labels = ([side[item].predicted for item in items] for side in (ours, theirs))
+        permuted = paired_permutation(
+            reference, mine, other_labels, [ours[item].speaker for item in items]
+        )
+        pairs.append((one.name, other.name, permuted, mcnemar(reference, mine, other_labels).p))
+    adjusted = holm([permuted.p for _, _, permuted, _ in pairs])
+    independent = holm([p for *_, p in pairs])
+    return [
+        Comparison(first, second, permuted.difference, float(p), float(q))
+        for (first, second, permuted, _), p, q in zip(pairs, adjusted, independent, strict=True)
+    ]
+
+
+def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
+    """A table for each corpus and protocol, best first, and the tests below it."""
+    lines: list[str] = []
+    for where in dict.fromkeys(entrant.where for entrant in found):
+        corpus, labels, protocol, incomplete = where
+        here = [entrant for entrant in found if entrant.where == where]
+        here.sort(key=lambda entrant: -entrant.scores["ua"].value)
+        lines += [
+            f"## {mark_incomplete(corpus, incomplete)}, {len(labels)} emotions: {protocol}",
+            "",
+        ]
+        lines += ["| system | UA | 95% interval | WA | 95% interval | seeds |"]
+        lines += ["|---|--:|---|--:|---|--:|"]
+        for entrant in here:
+            cells = [entrant.name]
+            for score in COMPARED_SCORES:
+                one, deviation = entrant.scores[score], entrant.deviations[score]
+                cells.append(f"{one.value:.3f}" + _after(" ± ", deviation))
+                cells.append("none" if math.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}")
+            lines.append(f"| {' | '.join(cells)} | {len(entrant.reports)} |")
+        lines.append("")
+        names = {entrant.name for entrant in here}
+        tested = [test for test in tests if {test.first, test.second} <= names]
+        if tested:
+            lines += [format_tests(tested), ""]
+    return "\n".join(lines)
+
+
+def format_tests(tests: Sequence[Comparison]) -> str:
+    """A table of tests, and what its p-values are."""
+    lines = ["| first | second | UA difference | p, by speaker | p, McNemar |"]
+    lines += ["|---|---|--:|--:|--:|"]
+    lines += [
+        f"| {test.first} | {test.second} | {test.difference:+.3f} | {_p(test.p)} | "
+        f"{_p(test.mcnemar)} |"
+        for test in tests
+    ]
+    told = (
+        "p-values are adjusted for the number of comparisons (Holm 1979). McNemar's test takes "
+        "recordings as independent of each other, and one recording under several seeds, too."
+    )
+    lines += ["", told]
+    return "\n".join(lines)
+
+
+def to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
+    """The same as JSON data; NaN becomes None."""
+    return {
+        "entrants": [
+            {
+                "name": entrant.name,
+                "corpus": entrant.where[0],
+                "labels": list(entrant.where[1]),
+                "protocol": entrant.where[2],
+                "incomplete": entrant.where[3],
+                "seeds": [report.seed for report in entrant.reports],
+                **{
+                    score: {
+                        "value": one.value,
+                        "low": None if math.isnan(one.low) else one.low,
+                        "high": None if math.isnan(one.high) else one.high,
+                        "deviation": None
+                        if math.isnan(entrant.deviations[score])
+                        else entrant.deviations[score],
+                    }
+                    for score, one in entrant.scores.items()
+                },
+            }
+            for entrant in found
+        ],
+        "comparisons": [dataclasses.asdict(test) for test in tests],
+    }
+
+
+def _pooled(reports: Sequence[Report]) -> dict[str, Interval]:
+    predictions = [one for report in reports for one in report.predictions]
+    speakers = [one.speaker for one in predictions]
+    return compute_intervals(
+        [one.reference for one in predictions],
+        [one.predicted for one in predictions],
+        None if None in speakers else speakers,
+        labels=reports[0].labels,
+        scores=COMPARED_SCORES,
+    )
+
+
+def _pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
+    if not against:
+        return itertools.combinations(found, 2)
+    named = {one.name: one for one in found}
+    if against not in named:
+        raise EvaluationError(
+            f"nothing called {against!r} to compare with; there are: {', '.join(named)}"
+        )
+    return [(one, named[against]) for one in found if one.name != against]
+
+
+def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], Prediction]:
+    """Predictions by seed, place among those of the same item, file and start."""
+    found: dict[tuple[int, int, str, float], Prediction] = {}
+    for report in entrant.reports:
+        times: dict[tuple[str, float], int] = {}
+        for one in report.predictions:
+            item = one.file, one.start
+            times[item] = times.get(item, -1) + 1
+            found[report.seed, times[item], *item] = one
+    return found
+
+
+def _plan(report: Report) -> str:
+    """The note that says how folds were made."""
+    return next((note for note in report.notes if note.startswith("protocol ")), "")
+
+
+def _names(groups: Sequence[Sequence[Report]]) -> list[str]:
+    """System, recipe, and the fields in which recipes of the same name differ."""
+    first = [group[0] for group in groups]
+    names = []
+    for report in first:
+        recipe = dict(report.recipe)
+        name = report.system
+        if recipe.get("name", "default") != "default":
+            name += f" ({recipe['name']})"
+        rivals = [
+            dict(other.recipe)
+            for other in first
+            if other.system == report.system and other.recipe.get("name") == recipe.get("name")
+        ]
+        differing = [
+            f"{field}={recipe.get(field)}"
+            for field in recipe
+            if any(other.get(field) != recipe[field] for other in rivals)
+        ]
+        names.append(", ".join([name, *differing]))
+    return names
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _after(sign: str, value: float) -> str:
+    return "" if math.isnan(value) else f"{sign}{value:.3f}"

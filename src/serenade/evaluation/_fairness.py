@@ -1,0 +1,78 @@
+"""Whether a system serves everybody alike: scores by speaker and by gender."""
+
+from __future__ import annotations
+
+import statistics as spread
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from serenade.evaluation._metrics import unweighted_accuracy
+from serenade.evaluation._statistics import compute_intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serenade.evaluation._report import Prediction
+    from serenade.evaluation._statistics import Interval
+
+
+def score_by_speaker(predictions: Sequence[Prediction]) -> dict[str, float]:
+    """UA of each known speaker, over the emotions that occur with them, worst first."""
+    found = {
+        name: unweighted_accuracy(*_labels(part))
+        for name, part in _grouped(predictions, lambda one: one.speaker).items()
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def score_by_gender(
+    predictions: Sequence[Prediction], labels: Sequence[str]
+) -> dict[str, Interval]:
+    """UA of each known gender, with its interval over speakers.
+
+    Args:
+        predictions: of a report.
+        labels: of it.
+    """
+    found = {}
+    for name, part in sorted(_grouped(predictions, lambda one: one.gender).items()):
+        speakers = [one.speaker for one in part]
+        known = None if None in speakers else speakers
+        found[name] = compute_intervals(*_labels(part), known, labels=labels, scores=("ua",))["ua"]
+    return found
+
+
+def list_notes(predictions: Sequence[Prediction], labels: Sequence[str]) -> list[str]:
+    """Both in a line each, where speakers and genders are known."""
+    lines = []
+    speakers = score_by_speaker(predictions)
+    if len(speakers) > 1:
+        (worst, low), *_, (best, high) = speakers.items()
+        middle = spread.median(speakers.values())
+        lines.append(
+            f"UA by speaker: {low:.3f} ({worst}) to {high:.3f} ({best}), median {middle:.3f}"
+        )
+    genders = score_by_gender(predictions, labels)
+    if len(genders) > 1:
+        values = [one.value for one in genders.values()]
+        listed = ", ".join(
+            f"{name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+            for name, one in genders.items()
+        )
+        lines.append(f"UA by gender: {listed}; gap {max(values) - min(values):.3f}")
+    return lines
+
+
+def _grouped(
+    predictions: Sequence[Prediction], key: Callable[[Prediction], str | None]
+) -> dict[str, list[Prediction]]:
+    parts: defaultdict[str, list[Prediction]] = defaultdict(list)
+    for one in predictions:
+        name = key(one)
+        if name is not None:
+            parts[name].append(one)
+    return parts
+
+
+def _labels(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
+    return [one.reference for one in predictions], [one.predicted for one in predictions]

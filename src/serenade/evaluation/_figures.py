@@ -1,0 +1,154 @@
+"""Figures of reports, drawn to be read in print: confusion matrices, curves of training."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade._atomic import write_atomically
+from serenade.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from serenade.evaluation._report import Report
+
+_MEASURES = {
+    "train_loss": "training loss",
+    "valid_loss": "validation loss",
+    "valid_ua": "validation UA",
+}
+
+
+def draw_confusion(report: Report, stem: Path) -> list[Path]:
+    """Write the confusion matrix as figures.
+
+    Args:
+        report: whose matrix it is.
+        stem: of the files, without `.png` (300 dpi) and `.pdf`.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return draw_figure(lambda: confusion_figure(report), stem)
+
+
+def draw_curves(
+    reports: Mapping[str, Report], stem: Path, measure: str = "train_loss"
+) -> list[Path]:
+    """Write what training measured after each epoch, a line per report, as figures.
+
+    Args:
+        reports: by the name that stands in the legend; those without curves are left out.
+        stem: of the files, without `.png` (300 dpi) and `.pdf`.
+        measure: `train_loss`, `valid_loss` or `valid_ua`; its mean over folds is drawn.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return draw_figure(lambda: curves_figure(reports, measure), stem)
+
+
+def draw_figure(make: Callable[[], Figure], stem: Path) -> list[Path]:
+    """Write a figure for print: `.png` at 300 dpi, and `.pdf`; the same figure, the same bytes.
+
+    Args:
+        make: makes the figure, with fonts as in print.
+        stem: of the files, without the suffix.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib import rc_context
+    except ImportError as error:
+        raise MissingExtraError("drawing figures", "train") from error
+    written = []
+    # Type 42 embeds fonts as text, which journals ask for.
+    with rc_context({"font.size": 8, "pdf.fonttype": 42}):
+        figure = make()
+        # Without its date or version the same report gives the same bytes.
+        for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, dpi=300, metadata=metadata)
+            path = stem.with_name(f"{stem.name}.{kind}")
+            written.append(write_atomically(path, content.getvalue()))
+    return written
+
+
+def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") -> Figure:
+    """Draw mean curves over folds, told apart by dashes and grey, so that print keeps them apart.
+
+    Args:
+        reports: see `draw_curves`.
+        measure: likewise.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(4.2, 2.6 + 0.17 * len(reports)), layout="constrained")
+    axes = figure.add_subplot()
+    styles = ["-", "--", "-.", ":", (0, (1, 3)), (0, (6, 2, 1, 2, 1, 2))]
+    for place, (name, report) in enumerate(reports.items()):
+        found = [
+            [epoch[measure] for epoch in fold.curve if measure in epoch] for fold in report.folds
+        ]
+        shortest = min(map(len, found), default=0)
+        if shortest == 0:
+            continue
+        mean = np.mean([values[:shortest] for values in found], axis=0)
+        grey = str(round(0.55 * (place % 3) / 2, 2))
+        epochs = np.arange(1, shortest + 1)
+        axes.plot(epochs, mean, linestyle=styles[place % len(styles)], color=grey, label=name)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(_MEASURES[measure])
+    if axes.lines:
+        figure.legend(frameon=False, loc="outside lower center")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def confusion_figure(report: Report) -> Figure:
+    """Draw row percentages with counts below them, in greys.
+
+    Args:
+        report: whose matrix it is.
+
+    Returns:
+        A matplotlib figure of one axes.
+    """
+    from matplotlib.figure import Figure
+
+    counts = np.array(report.confusion)
+    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 1.6 + 0.62 * len(report.labels)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(percent, cmap="Greys", vmin=0, vmax=100)
+    for (row, column), count in np.ndenumerate(counts):
+        share = percent[row, column]
+        # Grey turns dark past its middle.
+        colour = "white" if share > 55 else "black"
+        text = f"{share:.1f}%\n{count}"
+        axes.text(column, row, text, ha="center", va="center", color=colour)
+    places = range(len(report.labels))
+    axes.set_xticks(places, report.labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(places, report.labels)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("reference")
+    axes.set_title(f"{report.system} on {report.corpus}\n{report.label}", fontsize="medium")
+    return figure

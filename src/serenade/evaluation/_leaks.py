@@ -1,0 +1,180 @@
+"""Training data that test data can be known from, in spite of disjoint rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.corpora import AudioFacts, find_identical, to_relative
+from serenade.errors import AudioError
+from serenade.evaluation._fingerprint import Fingerprint, find_matches
+from serenade.extraction import extract_usable, list_segments
+from serenade.protocols import find_shared_speakers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from serenade.protocols import Fold
+
+CHECKED_ROWS = (
+    "shared speakers, byte-identical files, segments of one file, recordings that sound the same "
+    "(copies with noise, another level, codec or start), equal sentences"
+)
+"""What `audit_folds` looks for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something training and test rows have in common.
+
+    Args:
+        kind: `speakers`, `identical`, `segments`, `alike`, `text`, or `unread` for files that
+            could not be read.
+        leak: whether test rows can be recognised by it; otherwise it depends on the system.
+        message: what was found.
+        files: those of the test rows, relative to the corpus' root.
+    """
+
+    kind: str
+    leak: bool
+    message: str
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """On one line, with the first five files.
+
+        >>> print(Finding("identical", True, "1 test files are copies", ("a.wav",)))
+        leak: 1 test files are copies: a.wav
+        """
+        more = f" and {len(self.files) - 5} more" if len(self.files) > 5 else ""
+        listed = f": {', '.join(self.files[:5])}{more}" if self.files else ""
+        return f"{'leak: ' if self.leak else ''}{self.message}{listed}"
+
+
+def audit_folds(folds: Sequence[Fold], table: pd.DataFrame, root: Path) -> list[Finding]:
+    """Look for what training (or validation) and test rows of a fold have in common.
+
+    Args:
+        folds: of the table.
+        table: indexed by `(file, start, end)`; `speaker` and `text` are looked at where they are.
+        root: paths in the findings are relative to it.
+
+    Returns:
+        What was found, leaks first; empty where nothing was.
+    """
+    names = [str(file) for file in table.index.get_level_values("file")]
+    here = {name: Path(name) for name in dict.fromkeys(names) if Path(name).is_file()}
+    groups = find_identical({name: AudioFacts(path.stat().st_size) for name, path in here.items()})
+    copy = {name: group[0] for group in groups for name in group}
+    files, contents = _codes(names), _codes([copy.get(name, name) for name in names])
+    twins, alike = set[int](), set[int]()
+    same = 0
+    sounding, unread = _sounding_alike(table, set(here))
+    for fold in folds:
+        known, heard = _is_trained(fold, files), _is_trained(fold, contents)
+        same += int(known.sum())
+        twins |= set(fold.test[heard & ~known].tolist())
+        resembling = _resembling(fold, sounding)
+        alike |= resembling - set(fold.test[heard].tolist())
+    found = [*_shared_speakers(folds, table)]
+    if twins:
+        message = f"{_files(twins, names)} test files are byte-identical to training files"
+        found.append(Finding("identical", True, message, _listed(twins, names, root)))
+    if same:
+        message = f"{same} test rows are segments of files that are also trained on"
+        found.append(Finding("segments", True, message))
+    if alike:
+        message = f"{_files(alike, names)} test files sound the same as training files"
+        found.append(Finding("alike", True, message, _listed(alike, names, root)))
+    if absent := len(set(names)) - len(here):
+        message = f"not looked at for copies: {absent} files that are not here"
+        found.append(Finding("unread", False, message))
+    if unread:
+        message = f"not listened to for copies: {_files(unread, names)} files that cannot be used"
+        found.append(Finding("unread", False, message, _listed(unread, names, root)))
+    return found + _shared_texts(folds, table)
+
+
+def _shared_speakers(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
+    """Speakers who are trained or validated on and tested; a leak of whatever is theirs."""
+    shared: dict[str, None] = {}
+    count = 0
+    for fold in folds:
+        names = find_shared_speakers(
+            table, np.concatenate([fold.train, fold.validation]), fold.test
+        )
+        count += bool(names)
+        shared |= dict.fromkeys(names)
+    if not shared:
+        return []
+    some = ", ".join(list(shared)[:5]) + (f" and {len(shared) - 5} more" if len(shared) > 5 else "")
+    message = f"{count} of {len(folds)} folds test speakers that are also trained on: {some}"
+    return [Finding("speakers", True, message)]
+
+
+def _sounding_alike(table: pd.DataFrame, here: set[str]) -> tuple[list[tuple[int, int]], set[int]]:
+    """Pairs of rows that sound the same, and rows that could not be listened to."""
+    names = table.index.get_level_values("file")
+    rows = [row for row, name in enumerate(names) if str(name) in here]
+    prints = extract_usable(list_segments(table.index[rows]), Fingerprint())
+    usable = [
+        (row, found)
+        for row, found in zip(rows, prints, strict=True)
+        if not isinstance(found, AudioError)
+    ]
+    unread = set(rows) - {row for row, _ in usable}
+    pairs = [
+        (usable[one.first][0], usable[one.second][0])
+        for one in find_matches([found for _, found in usable])
+    ]
+    return pairs, unread
+
+
+def _resembling(fold: Fold, pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """Test rows that sound like a row that trains or validates."""
+    trained = set(np.concatenate([fold.train, fold.validation]).tolist())
+    tested = set(fold.test.tolist())
+    both = [*pairs, *((two, one) for one, two in pairs)]
+    return {one for one, two in both if one in tested and two in trained}
+
+
+def _shared_texts(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
+    """How many test rows say what a training row says; no leak for systems without text."""
+    if "text" not in table:
+        return []
+    texts = [text.lower().strip() if isinstance(text, str) else "" for text in table["text"]]
+    tested = sum(len(fold.test) for fold in folds)
+    said, sentences = np.array([bool(text) for text in texts]), _codes(texts)
+    shared = sum(int((_is_trained(fold, sentences) & said[fold.test]).sum()) for fold in folds)
+    if not shared:
+        return []
+    message = f"{shared} of {tested} test rows say sentences that are also said in training"
+    return [Finding("text", False, message)]
+
+
+def _files(rows: set[int], names: Sequence[str]) -> int:
+    return len({names[row] for row in rows})
+
+
+def _listed(rows: set[int], names: Sequence[str], root: Path) -> tuple[str, ...]:
+    return tuple(sorted({to_relative(names[row], root) for row in rows}))
+
+
+def _codes(values: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each value, equal where the values are."""
+    codes: NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
+    return codes
+
+
+def _is_trained(fold: Fold, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which test rows have the code of a row that trains or validates, `(test rows,)`."""
+    trained: NDArray[np.bool_] = np.isin(
+        codes[fold.test], codes[np.concatenate([fold.train, fold.validation])]
+    )
+    return trained

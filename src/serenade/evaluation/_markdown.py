@@ -1,0 +1,97 @@
+"""A report as Markdown."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from serenade.corpora import mark_incomplete
+from serenade.evaluation import _fairness
+from serenade.evaluation._calibration import calibration_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from serenade.evaluation._report import Report
+
+_TITLES = {"ua": "UA", "wa": "WA", "f1_macro": "F1 (macro)", "f1_weighted": "F1 (weighted)"}
+_KEPT = ("ua", "wa")  # the two scores folds keep, which papers average
+
+
+def to_markdown(report: Report) -> str:
+    """Lay a report out.
+
+    Args:
+        report: to lay out.
+
+    Returns:
+        Markdown that ends with a line break.
+    """
+    what = "speakers" if all(one.speaker is not None for one in report.predictions) else "items"
+    clusters = report.metrics["ua"].clusters
+    several = len(report.folds) > 1
+    parts = "repeats" if report.folds[0].name.startswith("repeat ") else "folds"
+    head = ["", "all predictions", f"{report.metrics['ua'].level:.0%} interval ({clusters} {what})"]
+    head += [f"mean ± sd of {len(report.folds)} {parts}"] * several
+    scores = []
+    for name, one in report.metrics.items():
+        ends = "none" if math.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
+        row = [_TITLES[name], f"{one.value:.3f}", ends]
+        if several:
+            mean = "{:.3f} ± {:.3f}".format(*report.over_folds(name)) if name in _KEPT else ""
+            row.append(mean)
+        scores.append(row)
+    lines = [
+        f"# {report.system} on {mark_incomplete(report.corpus, report.incomplete)}",
+        "",
+        (
+            f"Protocol: {report.label}; seed {report.seed}; {len(report.predictions)} "
+            f"predictions. Corpus licence: {report.licence}."
+        ),
+        "",
+        *_table(head, scores),
+        "",
+        "Confusion matrix, counts; rows are the reference.",
+        "",
+        *_table(
+            ["", *report.labels],
+            (
+                [label, *map(str, row)]
+                for label, row in zip(report.labels, report.confusion, strict=True)
+            ),
+        ),
+    ]
+    if several:
+        rows = (
+            [
+                fold.name,
+                ", ".join(fold.speakers) if len(fold.speakers) <= 6 else f"{len(fold.speakers)}",
+                *(f"{fold.train}", f"{fold.test}", f"{fold.ua:.3f}", f"{fold.wa:.3f}"),
+                f"{fold.seconds:.1f}",
+            ]
+            for fold in report.folds
+        )
+        lines += ["", *_table(["fold", "speakers", "train", "test", "UA", "WA", "s"], rows)]
+    if report.conditions:
+        rows_changed = [
+            [name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"]
+            for name, one in report.robustness().items()
+        ]
+        lines += [
+            "",
+            "Test recordings changed:",
+            "",
+            *_table(["", "UA", "95% interval"], rows_changed),
+        ]
+    error = calibration_error(report.predictions)
+    calibrated = f"expected calibration error {error:.3f} (15 bins)"
+    told = _fairness.list_notes(report.predictions, report.labels)
+    lines += ["", *(f"- {n}" for n in (*report.notes, *told, calibrated, *report.cautions))]
+    lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    """A Markdown table; the first column is left-aligned, the others are numbers."""
+    cells = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells]

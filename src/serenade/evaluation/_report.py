@@ -1,0 +1,319 @@
+"""The result of an experiment: what was done, every number with its interval, every prediction."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import statistics as spread
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from serenade._atomic import write_atomically
+from serenade.errors import EvaluationError
+from serenade.evaluation._metrics import SCORES, confusion
+from serenade.evaluation._statistics import Interval, caution, compute_intervals
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a system said of one item it was not trained on.
+
+    Args:
+        file: relative to the corpus' root.
+        start: in seconds.
+        end: in seconds; None for the end of the file.
+        speaker: None where unknown.
+        reference: the true label.
+        predicted: the label of the highest probability.
+        probabilities: of the report's labels, in their order.
+        gender: of the speaker; None where unknown.
+    """
+
+    file: str
+    start: float
+    end: float | None
+    speaker: str | None
+    reference: str
+    predicted: str
+    probabilities: tuple[float, ...]
+    gender: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldResult:
+    """How one fold went.
+
+    Args:
+        name: what it tested.
+        train: how many rows trained.
+        test: how many were tested.
+        speakers: those tested, sorted; unknown ones are not listed.
+        ua: unweighted accuracy over the classes of its test part.
+        wa: weighted accuracy.
+        seconds: wall time of its training and testing.
+        curve: per epoch of a network's training, `train_loss` and, where there were validation
+            rows, `valid_loss` and `valid_ua`; empty where nothing was trained by epochs.
+    """
+
+    name: str
+    train: int
+    test: int
+    speakers: tuple[str, ...]
+    ua: float
+    wa: float
+    seconds: float
+    curve: tuple[Mapping[str, float], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        train: int,
+        seconds: float,
+        predictions: Sequence[Prediction],
+        labels: Sequence[str],
+        curve: Sequence[Mapping[str, float]] = (),
+    ) -> Self:
+        """Score a fold from its predictions."""
+        counts = confusion(*_columns(predictions), labels)
+        speakers = tuple(sorted({one.speaker for one in predictions if one.speaker is not None}))
+        ua, wa = (float(SCORES[score](counts)) for score in ("ua", "wa"))
+        return cls(name, train, len(predictions), speakers, ua, wa, seconds, tuple(curve))
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """An experiment; `evaluate` makes it, `to_json` keeps it, `from_json` makes it again.
+
+    Args:
+        system: name of what was evaluated.
+        corpus: its name.
+        licence: the corpus' licence.
+        protocol: name of the protocol.
+        speaker_independent: whether no test speaker was trained or validated on.
+        seed: of the folds and the estimators.
+        versions: of what took part, by name.
+        seconds: wall time of everything.
+        folds: in the order they were run.
+        labels: the order of rows, columns and probabilities.
+        notes: what a reader of the numbers must know.
+        predictions: of all folds, in their order.
+        command: what to type to run it again; empty where it was not run by a command.
+        recipe: the settings of the system.
+        conditions: what was predicted of changed test recordings, by the name of the change: a
+            label for each of `predictions`, in their order.
+        incomplete: label of a corpus of which recordings were missing; empty where none was.
+        metrics: the four scores of all predictions, with intervals; made from the predictions.
+        confusion: counts, rows are the reference; likewise.
+    """
+
+    system: str
+    corpus: str
+    licence: str
+    protocol: str
+    speaker_independent: bool
+    seed: int
+    versions: Mapping[str, str]
+    seconds: float
+    folds: tuple[FoldResult, ...]
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+    predictions: tuple[Prediction, ...]
+    command: str = ""
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    conditions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    incomplete: str = ""
+    metrics: Mapping[str, Interval] = dataclasses.field(init=False)
+    confusion: tuple[tuple[int, ...], ...] = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        reference, predicted = _columns(self.predictions)
+        counts = confusion(reference, predicted, self.labels)
+        speakers = [one.speaker for one in self.predictions]
+        by = None if None in speakers else speakers
+        found = compute_intervals(reference, predicted, by, labels=self.labels)
+        object.__setattr__(self, "metrics", found)
+        object.__setattr__(self, "confusion", tuple(map(tuple, counts.tolist())))
+
+    @property
+    def label(self) -> str:
+        """The protocol with "speaker-dependent" or "speaker-independent" beside it."""
+        kind = "speaker-independent" if self.speaker_independent else "speaker-dependent"
+        return kind if self.protocol == kind else f"{self.protocol}, {kind}"
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know about the intervals."""
+        if any(one.speaker is None for one in self.predictions):
+            return ("speakers are unknown: intervals resample recordings, and are too narrow",)
+        return tuple(filter(None, [caution(self.metrics["ua"])]))
+
+    def robustness(self) -> dict[str, Interval]:
+        """UA of changed test recordings, by the name of the change."""
+        reference, _ = _columns(self.predictions)
+        speakers = [one.speaker for one in self.predictions]
+        by = None if None in speakers else speakers
+        return {
+            name: compute_intervals(reference, found, by, labels=self.labels, scores=("ua",))["ua"]
+            for name, found in self.conditions.items()
+        }
+
+    def over_folds(self, score: str) -> tuple[float, float]:
+        """Mean and standard deviation (n - 1) of "ua" or "wa" over folds, or over repeats.
+
+        Returns:
+            Both; the deviation is NaN where there is one fold.
+        """
+        values = [float(getattr(fold, score)) for fold in self.folds]
+        return spread.mean(values), spread.stdev(values) if len(values) > 1 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON data; NaN becomes None."""
+        data: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in (
+                *("system", "corpus", "incomplete", "licence", "protocol"),
+                *("speaker_independent", "seed"),
+            )
+        }
+        return data | {
+            "versions": dict(self.versions),
+            "seconds": self.seconds,
+            "folds": [_plain(fold) for fold in self.folds],
+            "metrics": {
+                name: {
+                    end: None if math.isnan(value) else value
+                    for end, value in (
+                        ("value", one.value),
+                        ("low", one.low),
+                        ("high", one.high),
+                    )
+                }
+                for name, one in self.metrics.items()
+            },
+            "labels": list(self.labels),
+            "confusion": [list(row) for row in self.confusion],
+            "notes": list(self.notes),
+            "predictions": [_plain(one) for one in self.predictions],
+            "command": self.command,
+            "recipe": dict(self.recipe),
+            "conditions": {name: list(found) for name, found in self.conditions.items()},
+        }
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report, whole or not at all.
+
+        Args:
+            path: the file to write, UTF-8.
+        """
+        lines = []
+        for name, value in self.to_dict().items():
+            # A line for each fold and prediction: readable, and small in version control.
+            by_line = name in {"folds", "predictions"}
+            text = ",\n  ".join(map(_text, value)) if by_line else _text(value)
+            lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
+        return write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Self:
+        """Make a report again: every score is computed anew from the predictions.
+
+        Args:
+            path: what `to_json` wrote.
+
+        Raises:
+            EvaluationError: no such file, or something in it is missing or contradicts itself.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_bytes()))
+        except EvaluationError as error:
+            raise EvaluationError(f"{path}: {error}") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EvaluationError(
+                f"{path}: no report in it ({type(error).__name__}: {error}); "
+                "give a report.json that an evaluation wrote"
+            ) from error
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make a report from `to_dict`'s data.
+
+        Raises:
+            EvaluationError: folds and predictions do not fit each other.
+        """
+        labels = tuple(data["labels"])
+        predictions = tuple(
+            Prediction(**{**one, "probabilities": tuple(one["probabilities"])})
+            for one in data["predictions"]
+        )
+        counts = [int(fold["test"]) for fold in data["folds"]]
+        if sum(counts) != len(predictions):
+            raise EvaluationError(
+                f"its folds tested {sum(counts)} rows, but {len(predictions)} predictions are "
+                "there; evaluate again"
+            )
+        folds, first = [], 0
+        for fold, count in zip(data["folds"], counts, strict=True):
+            part = predictions[first : first + count]
+            stated = (fold["name"], fold["train"], fold["seconds"])
+            folds.append(FoldResult.of(*stated, part, labels, fold.get("curve", ())))
+            first += count
+        same = (
+            *("system", "corpus", "licence", "protocol", "speaker_independent", "seed"),
+            *("versions", "seconds", "command", "recipe"),
+        )
+        return cls(
+            **{name: data[name] for name in same},
+            folds=tuple(folds),
+            labels=labels,
+            notes=tuple(data["notes"]),
+            incomplete=data.get("incomplete", ""),
+            conditions={name: tuple(found) for name, found in data.get("conditions", {}).items()},
+            predictions=predictions,
+        )
+
+    def to_markdown(self) -> str:
+        """The numbers as Markdown: scores with intervals, confusion matrix, folds, notes."""
+        from serenade.evaluation._markdown import to_markdown
+
+        return to_markdown(self)
+
+    def to_figures(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Draw `confusion` and `reliability`, each as `.png` (300 dpi) and `.pdf`.
+
+        Args:
+            folder: made where it is missing.
+
+        Returns:
+            The files.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        from serenade.evaluation._calibration import draw_reliability
+        from serenade.evaluation._figures import draw_confusion, draw_figure
+
+        folder = Path(folder)
+        reliability = draw_figure(lambda: draw_reliability(self), folder / "reliability")
+        return [*draw_confusion(self, folder / "confusion"), *reliability]
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _columns(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
+    return [one.reference for one in predictions], [one.predicted for one in predictions]
+
+
+def _plain(one: FoldResult | Prediction) -> dict[str, Any]:
+    """Fields as JSON data; `dataclasses.asdict` copies deeply, which is slow by the thousand."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(one).items()
+    }

@@ -1,0 +1,5 @@
+"""Extract features of many recordings, in parallel, through a cache keyed by content."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,215 @@
+"""Extracted features kept on disk under what they were made of, so that none can be stale.
+
+An entry's name is a hash of the audio's bytes and the part of it that was read, or of a text, and
+the feature's class, version and parameters. Entries are written whole or not at all, by any number
+of processes at once; the least recently used go when the cache outgrows its bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade._atomic import replace_atomically
+from serenade._cache_folder import FOLDER_VARIABLE, get_cache_folder
+from serenade.errors import SerenadeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+SIZE_VARIABLE = "SERENADE_CACHE_GB"
+
+_READER = 1  # raise when `serenade.audio._read` changes samples
+_DEFAULT_GB = 10.0
+_ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a dead process
+
+
+def get_size_limit() -> int:
+    """Bound of the cache in bytes: `SERENADE_CACHE_GB` gigabytes, or ten.
+
+    Raises:
+        SerenadeError: the variable is not a positive number.
+    """
+    stated = os.environ.get(SIZE_VARIABLE, "")
+    try:
+        gigabytes = float(stated) if stated else _DEFAULT_GB
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 < gigabytes < 1e6:
+        raise SerenadeError(f"{SIZE_VARIABLE}={stated}: not a size; give gigabytes, such as 10")
+    return round(gigabytes * 1e9)
+
+
+def make_entry_key(
+    content: str,
+    start: float,
+    end: float | None,
+    sampling_rate: int,
+    identity: Mapping[str, object],
+) -> str:
+    """Name of the entry that holds a feature of a part of a recording.
+
+    Args:
+        content: hash of the file, of `hash_content`.
+        start: in seconds.
+        end: in seconds; None for the file's end.
+        sampling_rate: the file is read at, in Hz.
+        identity: of the feature, its `identity()`.
+    """
+    return _hash([_READER, content, float(start), end, sampling_rate, identity])
+
+
+def make_text_key(text: str, identity: Mapping[str, object]) -> str:
+    """Name of the entry that holds a feature of a text.
+
+    Args:
+        text: what the feature is of.
+        identity: of the feature, its `identity()`.
+    """
+    return _hash(["text", text, identity])
+
+
+def _hash(stated: list[object]) -> str:
+    text = json.dumps(stated, sort_keys=True, allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+def hash_content(file: str | os.PathLike[str]) -> str:
+    """Hash of a file's bytes; a file that did not change since is not read twice.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    stated = Path(file).stat()
+    return _content_hash(os.fspath(file), stated.st_size, stated.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _content_hash(file: str, size: int, changed: int) -> str:  # noqa: ARG001 - the memory's key
+    with Path(file).open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
+
+
+class CacheWarning(UserWarning):
+    """Something could not be kept: results are right, and computed anew each time."""
+
+
+@functools.cache
+def _warn(folder: Path, problem: str) -> None:
+    """Warn of a folder and a problem once."""
+    message = (
+        f"{folder}: {problem}; nothing is kept there, so features are computed each time: free "
+        f"some space, or set {FOLDER_VARIABLE} to a folder that can be written"
+    )
+    warnings.warn(message, CacheWarning, stacklevel=4)
+
+
+@dataclasses.dataclass
+class Cache:
+    """A folder of feature matrices.
+
+    Args:
+        folder: of the entries; made when the first is written.
+        limit: in bytes; None for `size_limit()`.
+
+    >>> import tempfile
+    >>> cache = Cache(Path(tempfile.mkdtemp()))
+    >>> cache.put("0123", np.ones((2, 3), np.float32))
+    >>> cache.get("0123").shape, cache.get("4567")
+    ((2, 3), None)
+    """
+
+    folder: Path = dataclasses.field(default_factory=lambda: get_cache_folder() / "features")
+    limit: int | None = None
+    _unchecked: int = dataclasses.field(default=0, init=False, repr=False)
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        """The entry of this name, `(frames, dims)`, or None. A damaged entry is removed."""
+        path = self._path(key)
+        try:
+            matrix: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)  # half a file after a power cut: made again
+            return None
+        with contextlib.suppress(OSError):  # a cache that may only be read still serves
+            os.utime(path)
+        return matrix
+
+    def put(self, key: str, matrix: NDArray[np.float32]) -> None:
+        """Keep a matrix under a name, whole or not at all.
+
+        Where the folder cannot be written, or the disk is full, it is not kept: a CacheWarning
+        says so once per process and folder.
+        """
+        try:
+            self._put(key, matrix)
+        except OSError as error:
+            _warn(self.folder, error.strerror or str(error))
+
+    def _put(self, key: str, matrix: NDArray[np.float32]) -> None:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replace_atomically(path) as unfinished, unfinished.open("wb") as file:
+            np.save(file, matrix, allow_pickle=False)
+        self._unchecked += matrix.nbytes
+        if self._unchecked > self._bound() // 16:
+            self.trim()
+
+    def trim(self, limit: int | None = None) -> int:
+        """Remove the least recently used entries beyond the bound; tell how many went.
+
+        Args:
+            limit: in bytes; None for the cache's own.
+        """
+        bound = self._bound() if limit is None else limit
+        self._unchecked = 0
+        entries = sorted(self._entries(), key=lambda entry: entry[1])
+        total, removed = sum(size for _, _, size in entries), 0
+        for path, _, size in entries:
+            if total <= bound:
+                break
+            path.unlink(missing_ok=True)
+            total, removed = total - size, removed + 1
+        return removed
+
+    def clear(self) -> int:
+        """Remove every entry; tell how many went."""
+        return self.trim(limit=0)
+
+    def usage(self) -> tuple[int, int]:
+        """Number of entries, and their bytes."""
+        sizes = [size for _, _, size in self._entries()]
+        return len(sizes), sum(sizes)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npy"
+
+    def _bound(self) -> int:
+        return get_size_limit() if self.limit is None else self.limit
+
+    def _entries(self) -> Iterator[tuple[Path, float, int]]:
+        """Path, time of last use and size of each entry; what dead processes left is removed."""
+        for path in self.folder.glob("??/*"):
+            try:
+                stated = path.stat()
+            except FileNotFoundError:  # another process removed it
+                continue
+            if path.suffix == ".npy":
+                yield path, stated.st_mtime, stated.st_size
+            elif path.suffix == ".tmp" and time.time() - stated.st_mtime > _ABANDONED:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""A feature of a changed copy of the signal, for training."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.audio import Augmentation, WhiteNoise
+from serenade.features._feature import Feature
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from serenade.audio import Condition
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmented(Feature):
+    """Another feature, taken from an augmented copy of the signal.
+
+    The random state comes from the samples and the copy's number, so the same clip always gives
+    the same copy, whichever process asks, and the cache holds for copies as for originals.
+
+    Args:
+        feature: what to extract.
+        augmentation: how the signal is changed.
+        copy: the number of the copy; another number is another copy.
+    """
+
+    feature: Feature
+    augmentation: Augmentation | Condition = dataclasses.field(default_factory=Augmentation)
+    copy: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As of the feature itself."""
+        return self.feature.names
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Change the signal, then extract."""
+        content = hashlib.blake2b(signal.tobytes(), digest_size=8).digest()
+        rng = np.random.default_rng([int.from_bytes(content, "little"), self.copy])
+        return self.feature(self.augmentation(signal, sampling_rate, rng), sampling_rate)
+
+    def identity(self) -> dict[str, object]:
+        """The feature's identity with that of the change."""
+        return {
+            "feature": "augmented",
+            "version": self.version,
+            "of": self.feature.identity(),
+            "augmentation": self._augmentation(),
+            "copy": self.copy,
+        }
+
+    def _augmentation(self) -> dict[str, object]:
+        """Its numbers, and its name but for the two that are told apart by theirs."""
+        numbers = dataclasses.asdict(self.augmentation)
+        if isinstance(self.augmentation, Augmentation | WhiteNoise):
+            return numbers
+        return {"change": type(self.augmentation).__name__, **numbers}

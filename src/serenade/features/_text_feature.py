@@ -1,0 +1,50 @@
+"""Features of texts: what they are, and extraction of many through the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from serenade.features._feature import Identified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class TextFeature(Identified, ABC):
+    """A named, parameterised feature of a text: `text -> (tokens, dims)` float32."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Name of each column, in order."""
+
+    @abstractmethod
+    def batch(self, texts: Sequence[object]) -> list[NDArray[np.float32]]:
+        """Extract the feature of several texts.
+
+        Args:
+            texts: as a table holds them; what `to_text` calls missing counts as empty.
+
+        Returns:
+            Arrays `(tokens, dims)`, one row for features of the whole text. A text's values do
+            not depend on what else is in the batch.
+        """
+
+    def __call__(self, text: object) -> NDArray[np.float32]:
+        """Extract the feature of one text; see `batch`."""
+        return self.batch([text])[0]
+
+
+def to_text(text: object) -> str:
+    """A cell of a table as text: empty where it is missing (None, NaN, NA).
+
+    >>> to_text("Oh."), to_text(None), to_text(float("nan"))
+    ('Oh.', '', '')
+    """
+    return text if isinstance(text, str) else ""

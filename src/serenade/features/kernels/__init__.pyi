@@ -1,0 +1,14 @@
+from .contours import higher_moments as higher_moments
+from .prediction import levinson as levinson
+from .prediction import valley_roots as valley_roots
+from .short_term import bin_sums as bin_sums
+from .short_term import flux as flux
+from .short_term import magnitudes as magnitudes
+from .short_term import sample_sums as sample_sums
+from .short_term import widened as widened
+from .voice import best_path as best_path
+from .voice import highest as highest
+from .voice import matched as matched
+from .voice import pulse_turns as pulse_turns
+from .voice import sign_changes as sign_changes
+from .voice import strongest as strongest

@@ -1,0 +1,10 @@
+from ._acoustic import AcousticSet as AcousticSet
+from ._functionals import Functionals as Functionals
+from ._lld import HeLLD as HeLLD
+from ._opensmile import OpenSmile as OpenSmile
+from ._short_term import ShortTerm34 as ShortTerm34
+from ._short_term import short_term_features as short_term_features
+from ._standard import MFCC40 as MFCC40
+from ._standard import KaldiFbank as KaldiFbank
+from ._standard import LogMel as LogMel
+from ._standard import SpectralMeans as SpectralMeans

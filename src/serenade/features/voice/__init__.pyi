@@ -1,0 +1,9 @@
+from ._cycles import find_cycles as find_cycles
+from ._formants import Formants as Formants
+from ._formants import formants_of as formants_of
+from ._formants import selection as selection
+from ._formants import speech_framing as speech_framing
+from ._lpc import CLOSE as CLOSE
+from ._pitch import Pitch as Pitch
+from ._pitch import PitchTrack as PitchTrack
+from ._quality import Voice as Voice

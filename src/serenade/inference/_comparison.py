@@ -1,0 +1,172 @@
+"""A model beside another of the same labels: size, speed, agreement, accuracy."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.evaluation import unweighted_accuracy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.audio import Audio
+    from serenade.inference._model import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What was measured of a model.
+
+    Args:
+        name: of the model.
+        size: bytes of its files, the encoder's included.
+        times_real: seconds of speech judged in a second.
+        largest: difference of a probability from the first model's.
+        mean: difference.
+        agreement: share of recordings with the first model's emotion.
+        ua: unweighted average recall, choosing among the emotions that occur; None where the
+            recordings are not labelled.
+    """
+
+    name: str
+    size: int
+    times_real: float
+    largest: float
+    mean: float
+    agreement: float
+    ua: float | None
+
+
+def compare_models(
+    models: Mapping[str, Model],
+    sizes: Mapping[str, int],
+    recordings: Iterable[Audio],
+    emotions: Sequence[str] | None = None,
+) -> list[Row]:
+    """Judge the same recordings by several models, one after the other on each.
+
+    Args:
+        models: by name; the first is what the others are compared with.
+        sizes: of their files, in bytes.
+        recordings: at the models' rate; taken one by one.
+        emotions: their true labels, if known; at least one of them a label of the models.
+
+    Raises:
+        AudioError: a recording cannot be judged.
+        ValueError: no recordings.
+    """
+    judged = predict_in_turn(models, recordings)
+    first = next(iter(judged.values())).posteriors
+    rows = []
+    for name, model in models.items():
+        posteriors = judged[name].posteriors
+        away = np.abs(posteriors - first)
+        rows.append(
+            Row(
+                name,
+                sizes[name],
+                judged[name].times_real,
+                float(away.max()),
+                float(away.mean()),
+                float(np.mean(posteriors.argmax(axis=1) == first.argmax(axis=1))),
+                None
+                if emotions is None
+                else unweighted_accuracy(
+                    emotions, choose_labels(posteriors, model.labels, emotions)
+                ),
+            )
+        )
+    return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What a model said of recordings.
+
+    Args:
+        posteriors: shape `(recordings, classes)`.
+        seconds: of speech.
+        spent: seconds it took.
+    """
+
+    posteriors: NDArray[np.float64]
+    seconds: float
+    spent: float
+
+    @property
+    def times_real(self) -> float:
+        """Seconds of speech judged in a second."""
+        return self.seconds / self.spent
+
+
+def predict_in_turn(models: Mapping[str, Model], recordings: Iterable[Audio]) -> dict[str, Judged]:
+    """Judge recordings by several models in turn, so that all meet the same load of the machine.
+
+    Args:
+        models: by name.
+        recordings: as of `compare_models`.
+
+    Raises:
+        AudioError: a recording cannot be judged.
+        ValueError: no recordings.
+    """
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in models}
+    spent = dict.fromkeys(models, 0.0)
+    seconds = 0.0
+    for number, recording in enumerate(recordings):
+        seconds += recording.signal.size / recording.sampling_rate
+        for name, model in models.items():
+            if not number:
+                model.probabilities(recording.signal)  # the first call plans memory
+            begun = time.perf_counter()
+            found[name].append(model.probabilities(recording.signal))
+            spent[name] += time.perf_counter() - begun
+    if not seconds:
+        raise ValueError("nothing to compare by: give at least one recording")
+    return {name: Judged(np.stack(found[name]), seconds, spent[name]) for name in models}
+
+
+def format_rows(rows: Sequence[Row]) -> str:
+    """Rows as Markdown.
+
+    >>> print(format_rows([Row("fp32", 16_000_000, 131.7, 0.0, 0.0, 1.0, 0.954)]))
+    | | MB | times real time | max. difference | mean | agreement | UA |
+    |---|---|---|---|---|---|---|
+    | fp32 | 16.0 | 132 | 0.0000 | 0.00000 | 100.0% | 0.954 |
+    """
+    lines = [
+        "| | MB | times real time | max. difference | mean | agreement | UA |",
+        "|---" * 7 + "|",
+    ]
+    for row in rows:
+        cells: tuple[Any, ...] = (
+            row.name,
+            f"{row.size / 1e6:.1f}",
+            f"{row.times_real:.0f}",
+            f"{row.largest:.4f}",
+            f"{row.mean:.5f}",
+            f"{row.agreement:.1%}",
+            "-" if row.ua is None else f"{row.ua:.3f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def choose_labels(
+    posteriors: NDArray[np.float64], labels: Sequence[str], emotions: Sequence[str]
+) -> NDArray[np.str_]:
+    """The likeliest label of each recording among those that occur in `emotions`.
+
+    >>> posteriors = np.array([[0.5, 0.2, 0.3]])
+    >>> choose_labels(posteriors, ["angry", "happy", "sad"], ["happy", "sad"]).item()
+    'sad'
+    """
+    columns = [place for place, label in enumerate(labels) if label in set(emotions)]
+    found: NDArray[np.str_] = np.array(labels)[columns][posteriors[:, columns].argmax(axis=1)]
+    return found

@@ -1,0 +1,130 @@
+"""Model folders on the Hugging Face hub: up, and down with their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade._cache_folder import get_cache_folder
+from serenade._hub import download_file, get_endpoint
+from serenade.errors import MissingExtraError, ModelError, SerenadeError
+from serenade.inference._model_folder import FILES
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+CHECKSUMS = "checksums.json"
+"""File of a pushed model: the SHA-256 of each of its files by name."""
+
+_DESCRIPTION = "model.json"
+
+
+def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool = False) -> str:
+    """Upload a model folder.
+
+    The model card becomes the page's `README.md`, its licence stated where the hub looks for it.
+    `HF_TOKEN`, or `hf auth login`, says who pushes; `HF_ENDPOINT` names another hub.
+
+    Args:
+        folder: a model folder.
+        repository: `USER/NAME`, made where it does not exist.
+        private: whether a new one is shown to nobody else.
+
+    Returns:
+        The page's address.
+
+    Raises:
+        ModelError: not a model folder.
+        SerenadeError: the hub refuses, or cannot be reached; the message says why.
+        MissingExtraError: the extra "hub" is not installed.
+    """
+    from serenade.inference._model import Model
+
+    try:
+        import huggingface_hub
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    except ImportError:
+        raise MissingExtraError("pushing to the Hugging Face hub", "hub") from None
+    described = Model.load(folder).description
+    found = {name: Path(folder) / name for name in (*FILES, _DESCRIPTION)}
+    contents = {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+    contents[CHECKSUMS] = (json.dumps(_sums(contents), indent=2) + "\n").encode()
+    contents["README.md"] = _page(described, contents.get("MODEL_CARD.md", b""))
+    api = huggingface_hub.HfApi(endpoint=get_endpoint())
+    operations = [
+        huggingface_hub.CommitOperationAdd(name, content) for name, content in contents.items()
+    ]
+    try:
+        address = api.create_repo(repository, private=private, exist_ok=True)
+        api.create_commit(repository, operations, commit_message="Model of Serenade")
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        raise SerenadeError(
+            f"{repository}: the hub did not take it ({str(error).splitlines()[0]}); check the "
+            "name, HF_TOKEN and the connection"
+        ) from None
+    return str(address)
+
+
+def fetch_model(repository: str) -> Path:
+    """A model folder of the hub, downloaded once.
+
+    Each file is checked against the checksum that was pushed with it.
+
+    Args:
+        repository: `USER/NAME`; `HF_ENDPOINT` names another hub.
+
+    Raises:
+        ModelError: no such repository or no model of ours, no connection, or another content than
+            was pushed.
+        MissingExtraError: the extra "hub" is not installed.
+    """
+    folder = get_cache_folder() / "models" / repository.replace("/", "--")
+    if (folder / _DESCRIPTION).is_file():
+        return folder
+    sums = _stated(download_file(repository, CHECKSUMS, folder / CHECKSUMS))
+    # The description last: a folder without it is not a model.
+    for name in (*FILES, _DESCRIPTION):
+        if name in sums:
+            target = folder / name
+            unchecked = download_file(repository, name, target.with_name(f"{name}.unchecked"))
+            if hashlib.sha256(unchecked.read_bytes()).hexdigest() != sums[name]:
+                unchecked.unlink()
+                raise ModelError(
+                    f"{repository}: {name} is not the file that was pushed; load it again, or "
+                    "tell its owner"
+                )
+            unchecked.replace(target)
+    return folder
+
+
+def _sums(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+
+
+def _stated(path: Path) -> dict[str, str]:
+    """Checksums of a downloaded list."""
+    try:
+        sums = json.loads(path.read_text("utf-8"))
+        if not (isinstance(sums, dict) and {_DESCRIPTION, "head.onnx"} <= set(sums)):
+            raise ValueError
+    except ValueError:
+        path.unlink()
+        raise ModelError(f"{path.parent.name}: not a model that serenade push uploaded") from None
+    return sums
+
+
+def _page(described: Mapping[str, object], card: bytes) -> bytes:
+    """The model card with the header that the hub reads."""
+    head = {
+        "library_name": "serenade",
+        "pipeline_tag": "audio-classification",
+        "tags": ["speech-emotion-recognition", "onnx"],
+        "license": "other",
+        "license_name": str(described.get("licence", "unknown")),
+    }
+    # JSON is YAML, and needs no library.
+    lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]
+    return "\n".join(["---", *lines, "---", "", ""]).encode() + card

@@ -1,0 +1,322 @@
+"""A model as one ONNX graph, from the signal to the probabilities.
+
+What NumPy computes for a feature is written as nodes: frames and transform as one convolution with
+windowed cosines and sines, filters and cosine transform as matrix products. That holds for spectral
+features and Whisper's states; pitch, glottal cycles and openSMILE's sets have no such form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.audio import ACTIVITY_DROP, ACTIVITY_FRAME, ACTIVITY_HOP, ACTIVITY_MARGIN
+from serenade.encoders import (
+    WHISPER_PEAK,
+    WHISPER_RATE,
+    WHISPER_SHORTEST,
+    count_layers,
+    get_encoder_properties,
+)
+from serenade.errors import SerenadeError
+from serenade.features import (
+    PREEMPHASIS,
+    WHISPER_FRAMING,
+    Framing,
+    dct_matrix,
+    kaldi_bank,
+    mel_bank,
+    window_function,
+)
+from serenade.runtime import Graph
+from serenade.systems import feature_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from serenade.encoders.whisper import WhisperPooled, WhisperStates
+    from serenade.features import MFCC40, Feature, KaldiFbank, LogMel
+    from serenade.inference._model_folder import Folder
+
+SIGNAL = "signal"
+"""Name of the graph's input, `(samples,)`."""
+
+_LEVEL = 10 / np.log(10)
+# Of `active_part`, in samples.
+_LENGTH, _HOP, _MARGIN = (
+    round(seconds * WHISPER_RATE) for seconds in (ACTIVITY_FRAME, ACTIVITY_HOP, ACTIVITY_MARGIN)
+)
+
+
+def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -> Any:
+    """The graph of a model folder with its features inside.
+
+    Args:
+        folder: whose features.
+        head: its head, an ONNX model.
+        encoders: ONNX models by the names that the features have for them.
+
+    Returns:
+        An ONNX model that takes `signal` and gives `probabilities`, `(1, classes)`; its metadata
+        state `sampling_rate`, `labels` and `shortest`, the samples it needs at least.
+
+    Raises:
+        SerenadeError: a feature cannot be inside a graph.
+    """
+    graph = _Features(folder.sampling_rate, encoders)
+    known = {feature: graph.frames(feature) for feature in folder.features}
+    streams = [known[feature] for feature in folder.features]
+    taken = [each.name for each in head.graph.input]
+    if taken == ["features"]:
+        inputs = {"features": graph.op("Concat", *streams, axis=1)}
+    else:
+        inputs = {}
+        for place, frames in enumerate(streams):
+            inputs[f"values_{place}"] = graph.axis(frames)
+            inputs[f"mask_{place}"] = graph.ones(frames)
+    (result,) = graph.include(head, "head_", {name: inputs[name] for name in taken})
+    graph.named(result, "probabilities")
+    facts = {
+        "sampling_rate": folder.sampling_rate,
+        "labels": ",".join(folder.labels),
+        "shortest": graph.shortest,
+    }
+    outputs: dict[str, list[int | str]] = {"probabilities": [1, len(folder.labels)]}
+    return graph.model("signal-to-probabilities", {SIGNAL: ["samples"]}, outputs, facts)
+
+
+class _Features(Graph):
+    """Features of `signal`, each `(frames, dims)`; methods return the name of their result."""
+
+    def __init__(self, rate: int, encoders: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.rate = rate
+        self.encoders = encoders
+        self.shortest = 1
+
+    def frames(self, feature: Feature) -> str:
+        kinds: dict[str, Callable[[Any], str]] = {
+            "kaldi-fbank": self._kaldi,
+            "log-mel": self._log_mel,
+            "log-spectrogram": self._log_spectrogram,
+            "mfcc40": self._mfcc,
+            "whisper-pooled": self._pooled,
+            "whisper-states": self._states,
+        }
+        name = feature_to_json(feature)["name"]
+        if name not in kinds:
+            raise SerenadeError(
+                f"{type(feature).__name__}: cannot be inside an ONNX graph; export without "
+                "--features-inside"
+            )
+        return kinds[name](feature)
+
+    def axis(self, values: str, place: int = 0) -> str:
+        return self.op("Unsqueeze", values, self.array([place], np.int64))
+
+    def ones(self, frames: str) -> str:
+        """A mask `(1, frames)` that hides nothing."""
+        column = self.axis(self.op("Shape", frames, start=0, end=1))
+        one = self.onnx.numpy_helper.from_array(np.ones(1, dtype=bool))
+        row = self.op("Concat", self.array([[1]], np.int64), column, axis=1)
+        return self.op("ConstantOfShape", self._flat(row), value=one)
+
+    def _flat(self, values: str) -> str:
+        return self.op("Reshape", values, self.array([-1], np.int64))
+
+    def _slice(self, values: str, start: Any, end: Any, axis: int = 0, step: int = 1) -> str:
+        """Numbers, or names of results `(1,)`, as the ends of a slice."""
+        ends = [
+            each if isinstance(each, str) else self.array([each], np.int64) for each in (start, end)
+        ]
+        last = [self.array([each], np.int64) for each in (axis, step)]
+        return self.op("Slice", values, *ends, *last)
+
+    def _pad(self, values: str, left: int, right: int, mode: str = "constant") -> str:
+        """Samples before and after the last of three axes."""
+        if not left and not right:
+            return values
+        return self.op("Pad", values, self.array([0, 0, left, 0, 0, right], np.int64), mode=mode)
+
+    def _power(self, signal: str, framing: Framing) -> str:
+        """|STFT|² of a signal `(samples,)`: `(1, bins, frames)`."""
+        half = framing.n_fft // 2 if framing.center else 0
+        left = (framing.n_fft - framing.length) // 2
+        right = framing.n_fft - framing.length - left
+        image = self.op("Reshape", signal, self.array([1, 1, -1], np.int64))
+        # What the window's zeros would hide is not padded in the first place.
+        padded = self._pad(image, max(0, half - left), max(0, half - right), framing.pad_mode)
+        window = window_function(framing.window, framing.length).astype(np.float64)
+        return self._projected(padded, np.diag(window), framing.n_fft, framing.hop_length)
+
+    def _projected(self, signal: str, shaping: NDArray[np.float64], n_fft: int, hop: int) -> str:
+        """Power of the transform of frames that a matrix shapes: `(1, bins, frames)`."""
+        bins = n_fft // 2 + 1
+        angles = 2 * np.pi / n_fft * np.outer(np.arange(bins), np.arange(len(shaping)))
+        kernels = np.concatenate([np.cos(angles) @ shaping, np.sin(angles) @ shaping])
+        parts = self.op("Conv", signal, self.array(kernels[:, None]), strides=[hop])
+        squares = self.op("Mul", parts, parts)
+        real, imaginary = (self._slice(squares, start, start + bins, axis=1) for start in (0, bins))
+        return self.op("Add", real, imaginary)
+
+    def _filtered(self, power: str, weights: NDArray[Any]) -> str:
+        return self.op("MatMul", self.array(weights), power)
+
+    def _log(self, power: str, factor: float, floor: float) -> str:
+        level = self.op("Log", self.op("Max", power, self.array(floor)))
+        return level if factor == 1 else self.op("Mul", level, self.array(factor))
+
+    def _raised(self, level: str, below: float) -> str:
+        """Values raised to so much below the largest."""
+        least = self.op("Sub", self.op("ReduceMax", level, keepdims=0), self.array(below))
+        return self.op("Max", level, least)
+
+    def _rows(self, image: str) -> str:
+        """`(1, dims, frames)` to `(frames, dims)`."""
+        turned = self.op("Transpose", image, perm=[0, 2, 1])
+        return self.op("Squeeze", turned, self.array([0], np.int64))
+
+    def _log_mel(self, feature: LogMel) -> str:
+        framing = Framing(round(feature.window * self.rate), round(feature.hop * self.rate))
+        bank = mel_bank(
+            self.rate,
+            framing.n_fft,
+            feature.n_mels,
+            fmin=feature.fmin,
+            fmax=feature.fmax,
+            scale=feature.scale,
+        )
+        power = self._power(self._stretch(feature), framing)
+        level = self._log(self._filtered(power, bank.weights), _LEVEL, 1e-10)
+        return self._rows(level if feature.top_db is None else self._raised(level, feature.top_db))
+
+    def _log_spectrogram(self, feature: Any) -> str:
+        return self._rows(self._log(self._power(SIGNAL, feature.framing), _LEVEL, 1e-10))
+
+    def _stretch(self, feature: LogMel | MFCC40) -> str:
+        """The part of the signal that a feature looks at."""
+        start = round(feature.offset * self.rate)
+        if feature.duration is not None:
+            size = round(feature.duration * self.rate)
+            longer = self.op("Pad", SIGNAL, self.array([0, start + size], np.int64))
+            return self._slice(longer, start, start + size)
+        if not start:
+            return SIGNAL
+        self.shortest = max(self.shortest, start + 1)
+        return self._slice(SIGNAL, start, np.iinfo(np.int64).max)
+
+    def _mfcc(self, feature: MFCC40) -> str:
+        framing = Framing(
+            feature.n_fft, feature.hop_length, feature.win_length, feature.window_shape
+        )
+        bank = mel_bank(self.rate, feature.n_fft, feature.n_mels)
+        power = self._filtered(self._power(self._stretch(feature), framing), bank.weights)
+        level = self._raised(self._log(power, _LEVEL, 1e-10), 80.0)
+        return self._rows(self._filtered(level, dct_matrix(feature.n_mels, feature.n_mfcc).T))
+
+    def _kaldi(self, feature: KaldiFbank) -> str:
+        length, hop = int(self.rate * feature.window), int(self.rate * feature.hop)
+        n_fft = 1 << (length - 1).bit_length()
+        self.shortest = max(self.shortest, length)
+        # Mean removal, pre-emphasis and window are one matrix: each is linear in the frame.
+        rate = float(PREEMPHASIS)
+        emphasis = np.eye(length) - rate * np.eye(length, k=-1) - (1 - rate) / length
+        window = window_function("povey", length).astype(np.float64)
+        image = self.op("Reshape", SIGNAL, self.array([1, 1, -1], np.int64))
+        power = self._projected(image, window[:, None] * emphasis, n_fft, hop)
+        bank = kaldi_bank(self.rate, n_fft, feature.n_mels)
+        parts = [self._log(self._filtered(power, bank.weights), 1, float(np.finfo(np.float32).eps))]
+        for _ in range(feature.delta_order):
+            parts.append(self._deltas(parts[-1]))
+        return self._rows(self.op("Concat", *parts, axis=1))
+
+    def _deltas(self, image: str) -> str:
+        """As `regression_deltas` over two frames on each side, of `(1, dims, frames)`."""
+        columns = self.op("Transpose", self._pad(image, 2, 2, "edge"), perm=[1, 0, 2])
+        kernel = self.array(np.arange(-2, 3)[None, None] / 10)
+        return self.op("Transpose", self.op("Conv", columns, kernel), perm=[1, 0, 2])
+
+    def _pooled(self, feature: WhisperPooled) -> str:
+        pooled = self._encoded(feature, "pooled")
+        layers = self.array(count_layers(feature.encoder, feature.layers), np.int64)
+        chosen = self.op("Gather", pooled, layers, axis=1)
+        if not feature.deviation:
+            chosen = self._slice(chosen, 0, 1, axis=2)
+        return self.op("Reshape", chosen, self.array([1, -1], np.int64))
+
+    def _states(self, feature: WhisperStates) -> str:
+        layers = self.array(feature.layers, np.int64)
+        chosen = self.op("Gather", self._encoded(feature, "states"), layers, axis=0)
+        steps = self.op("Transpose", chosen, perm=[2, 1, 0, 3])  # from (layers, 1, steps, width)
+        width = len(feature.names)
+        return self.op("Reshape", steps, self.array([-1, width], np.int64))
+
+    def _encoded(self, feature: WhisperPooled | WhisperStates, output: str) -> str:
+        """An output of the encoder; signals of up to its own length, 30 s."""
+        self.shortest = max(self.shortest, WHISPER_SHORTEST)
+        signal = self._active() if feature.trim else SIGNAL
+        loudest = self.op("ReduceMax", self.op("Abs", signal), keepdims=0)
+        gain = self.op("Div", self.array(WHISPER_PEAK), self.op("Max", loudest, self.array(1e-9)))
+        power = self._power(self.op("Mul", signal, gain), WHISPER_FRAMING)
+        power = self._slice(power, 0, -1, axis=2)  # Whisper leaves out the last frame
+        bank = mel_bank(
+            WHISPER_RATE,
+            WHISPER_FRAMING.n_fft,
+            get_encoder_properties(feature.encoder)["mels"],
+            fmax=8000.0,
+        )
+        level = self._log(self._filtered(power, bank.weights), 1 / np.log(10), 1e-10)
+        level = self._raised(level, 8.0)
+        scaled = self.op("Mul", self.op("Add", level, self.array(4.0)), self.array(0.25))
+        mel = self._raised(scaled, feature.dynamic_range / 4)
+        model = self.encoders[feature.encoder]
+        prefix = f"encoder_{len(self.nodes)}_"
+        self.include(model, prefix, {"mel": mel})
+        return prefix + output
+
+    def _active(self) -> str:
+        """The part of the signal that `serenade.audio.active_part` finds."""
+        wide = self.op("Cast", SIGNAL, to=self.onnx.TensorProto.DOUBLE)
+        squares = self.op("Mul", wide, wide)
+        zero = self.array(0, np.int64)
+        total = self.op("CumSum", squares, zero)
+        total = self.op("Concat", self.array([0.0], np.float64), total, axis=0)
+        before = self._slice(total, 0, -_LENGTH, step=_HOP)
+        until = self._slice(total, _LENGTH, np.iinfo(np.int64).max, step=_HOP)
+        energy = self.op("Sub", until, before)
+        size = self.op("Shape", energy)
+        ordered = self._ordered(energy, size)
+        # The 95th percentile, between two of the values in order.
+        last = self.op("Cast", self.op("Sub", size, self.array([1], np.int64)), to=11)
+        place = self.op("Mul", last, self.array([0.95], np.float64))
+        whole = self.op("Floor", place)
+        below = self.op("Cast", whole, to=7)
+        above = self.op("Cast", self.op("Ceil", place), to=7)
+        low, high = (self.op("Gather", ordered, each) for each in (below, above))
+        share = self.op("Sub", place, whole)
+        step = self.op("Mul", self.op("Sub", high, low), share)
+        power = self.op("Add", low, step)
+        threshold = self.op("Mul", power, self.array([10 ** (-ACTIVITY_DROP / 10)], np.float64))
+        # As int32: older onnxruntime finds no largest of int64.
+        active = self.op("Cast", self.op("Greater", energy, threshold), to=6)
+        first = self.op("ArgMax", active, axis=0, keepdims=1)
+        final = self.op("ArgMax", active, axis=0, keepdims=1, select_last_index=1)
+        start = self._affine(first, -_MARGIN)
+        start = self.op("Max", start, self.array([0], np.int64))
+        # Where nothing is active, all frames are alike, and both ends are those of the signal.
+        end = self._affine(final, _LENGTH + _MARGIN)
+        return self._slice(SIGNAL, start, self.op("Min", end, self.op("Shape", SIGNAL)))
+
+    def _ordered(self, values: str, size: str) -> str:
+        name = f"ordered_{len(self.nodes)}"
+        outputs = [name, f"{name}_places"]
+        self.nodes.append(self.onnx.helper.make_node("TopK", [values, size], outputs, largest=0))
+        return name
+
+    def _affine(self, frame: str, offset: int) -> str:
+        """The sample of a frame, and so many on."""
+        samples = self.op("Mul", frame, self.array([_HOP], np.int64))
+        return self.op("Add", samples, self.array([offset], np.int64))

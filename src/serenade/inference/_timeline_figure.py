@@ -1,0 +1,84 @@
+"""A timeline drawn over its waveform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.audio import compute_envelope
+from serenade.errors import MissingExtraError, SerenadeError
+from serenade.inference._source import open_source
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
+
+    from serenade.inference._model import Model
+    from serenade.inference._prediction import Timeline
+    from serenade.inference._source import Anything
+
+# Okabe & Ito's colours, told apart with any colour vision; more labels than these begin again.
+_COLOURS = ("#D55E00", "#E69F00", "#999999", "#0072B2", "#CC79A7", "#009E73", "#F0E442", "#56B4E9")
+_POINTS = 2000
+_HATCHES = ("", "//", "..", "xx")
+
+
+def plot_timeline(
+    timeline: Timeline,
+    source: Anything,
+    model: Model,
+    path: str | os.PathLike[str],
+    sampling_rate: int | None = None,
+) -> None:
+    """Write a figure: the waveform, each segment in its emotion's colour, and a legend.
+
+    Args:
+        timeline: of `Model.timeline`.
+        source: that the timeline is of; read again, in constant memory.
+        model: that made it.
+        path: of the figure; the suffix says the format: .png, .svg, .pdf.
+        sampling_rate: of samples, in Hz.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        SerenadeError: the figure cannot be written, or its suffix is of no format.
+    """
+    figure = draw_timeline(timeline, source, model, sampling_rate)
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise SerenadeError(f"{path}: the figure cannot be written ({error})") from None
+
+
+def draw_timeline(
+    timeline: Timeline, source: Anything, model: Model, sampling_rate: int | None = None
+) -> Figure:
+    """As `plot_timeline`, without writing it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("drawing a timeline", "train") from None
+    opening = open_source(source, sampling_rate, model.sampling_rate)
+    low, high = compute_envelope(opening.read(), _POINTS)
+    figure = Figure(figsize=(10, 3), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    times = np.linspace(0.0, timeline.duration, low.size)
+    axes.fill_between(times, low, high, color="0.25", linewidth=0, zorder=2)
+    for number, label in enumerate(timeline.labels):
+        colour, hatch = _COLOURS[number % len(_COLOURS)], _HATCHES[number // len(_COLOURS) % 4]
+        mine = [part for part in timeline.segments if part.emotion == label]
+        for part in mine:
+            axes.axvspan(
+                part.start, part.end, facecolor=colour, alpha=0.5, linewidth=0, hatch=hatch
+            )
+        if mine:
+            axes.fill_between(
+                [], [], facecolor=colour, alpha=0.5, linewidth=0, hatch=hatch, label=label
+            )
+    peak = max(float(np.abs([low, high]).max()), 1e-3) * 1.05
+    axes.set(xlim=(0, timeline.duration), ylim=(-peak, peak), xlabel="seconds", ylabel="amplitude")
+    if timeline.segments:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncol=8, frameon=False)
+    return figure

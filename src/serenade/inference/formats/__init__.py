@@ -1,0 +1,1 @@
+"""Write timelines and predictions in formats of other programs."""

@@ -1,0 +1,101 @@
+"""Timelines as a database of audformat (audEERING): a header in YAML and a segmented table.
+
+Written without audformat itself, so that predicting needs neither it nor pandas; its tests read the
+result with audformat. JSON is YAML, hence the header's looks.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
+    from serenade.inference._prediction import Timeline
+
+TABLE = "segments"
+"""Name of the table."""
+
+
+def write_audformat(
+    timelines: Iterable[Timeline],
+    labels: Sequence[str],
+    folder: str | os.PathLike[str],
+    *,
+    licence: str = "",
+) -> None:
+    """Write `db.yaml` and `db.segments.csv`, which `audformat.Database.load(folder)` opens.
+
+    Args:
+        timelines: of recordings; files are named as they were given.
+        labels: of the model.
+        folder: made where it does not exist.
+        licence: of the model, which may bind what is done with its output.
+    """
+    shares = {_column(label): {"scheme_id": "probability"} for label in labels}
+    header = {
+        "name": "timeline",
+        "source": "serenade",
+        "usage": "other",
+        "languages": [],
+        "description": "Emotions over time, predicted by serenade, not annotated."
+        + (f" Licence of the model: {licence}." if licence else ""),
+        "schemes": {
+            "emotion": {"dtype": "str", "labels": list(labels)},
+            "probability": {"dtype": "float", "minimum": 0, "maximum": 1},
+        },
+        "tables": {
+            TABLE: {
+                "type": "segmented",
+                "columns": {
+                    "emotion": {"scheme_id": "emotion"},
+                    "probability": {"scheme_id": "probability"},
+                    **shares,
+                },
+            }
+        },
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "db.yaml").write_text(json.dumps(header, indent=2) + "\n", "utf-8")
+    with (folder / f"db.{TABLE}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "start", "end", "emotion", "probability", *shares])
+        for timeline in timelines:
+            for segment in timeline.segments:
+                writer.writerow(
+                    [
+                        timeline.file,
+                        _time(segment.start),
+                        _time(segment.end),
+                        segment.emotion,
+                        *(
+                            f"{value:.6f}"
+                            for value in (
+                                segment.probability,
+                                *(segment.probabilities[label] for label in labels),
+                            )
+                        ),
+                    ]
+                )
+
+
+def _column(label: str) -> str:
+    return f"probability.{label}"
+
+
+def _time(seconds: float) -> str:
+    """Seconds as pandas writes a time difference.
+
+    >>> _time(3661.5)
+    '0 days 01:01:01.500000'
+    """
+    microseconds = round(seconds * 1_000_000)
+    minutes, rest = divmod(microseconds, 60_000_000)
+    days, minutes = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{days} days {hours:02d}:{minutes:02d}:{rest // 1_000_000:02d}.{rest % 1_000_000:06d}"

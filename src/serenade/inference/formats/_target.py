@@ -1,0 +1,125 @@
+"""Timelines to files, the format told by name or by suffix."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serenade.errors import SerenadeError
+from serenade.inference.formats._audformat_database import write_audformat
+from serenade.inference.formats._text_formats import to_csv, to_json, to_textgrid, to_webvtt
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from serenade.inference._model import Model
+    from serenade.inference._prediction import Prediction, Timeline
+
+SUFFIXES = {"json": ".json", "csv": ".csv", "textgrid": ".TextGrid", "webvtt": ".vtt"}
+"""Formats of one file, and how it ends."""
+
+FORMATS = (*SUFFIXES, "audformat")
+"""What timelines can be written as; audformat is a folder."""
+
+_EACH: dict[str, Callable[[Timeline], str]] = {"textgrid": to_textgrid, "webvtt": to_webvtt}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where timelines go.
+
+    Args:
+        path: a file or a folder.
+        format: one of `FORMATS`.
+    """
+
+    path: Path
+    format: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], format: str | None = None) -> Target:  # noqa: A002
+        """A target whose format is told by its suffix where it is not named.
+
+        Raises:
+            SerenadeError: a suffix of no format, or an unknown format.
+
+        >>> Target.of("out.vtt").format
+        'webvtt'
+        """
+        path = Path(path)
+        known = {suffix.lower(): name for name, suffix in SUFFIXES.items()}
+        chosen = format or known.get(path.suffix.lower())
+        if chosen not in FORMATS:
+            raise SerenadeError(
+                f"{path}: no format has that suffix; use {', '.join(SUFFIXES.values())} or name "
+                f"the format: {', '.join(FORMATS)}"
+            )
+        return cls(path, chosen)
+
+    def write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
+        """Write timelines.
+
+        Args:
+            results: predictions with their timelines. Several, as TextGrid or WebVTT, are a file
+                each in a folder, named after the recordings.
+            model: that made them.
+
+        Returns:
+            The files.
+
+        Raises:
+            SerenadeError: the file or folder cannot be written.
+        """
+        try:
+            return self._write(results, model)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise SerenadeError(
+                f"{self.path}: cannot be written ({reason}); name another place"
+            ) from None
+
+    def _write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
+        timelines = [timeline for _, timeline in results]
+        if self.format == "audformat":
+            licence = str(model.description.get("licence", ""))
+            write_audformat(timelines, model.labels, self.path, licence=licence)
+            return [self.path / "db.yaml", self.path / "db.segments.csv"]
+        folder = self.format in _EACH and (len(timelines) > 1 or self.path.is_dir())
+        (self.path if folder else self.path.parent).mkdir(parents=True, exist_ok=True)
+        if self.format == "json":
+            self.path.write_text(to_json(results) + "\n", "utf-8")
+            return [self.path]
+        if self.format == "csv":
+            with self.path.open("w", encoding="utf-8", newline="") as file:
+                to_csv(results, model.labels, file, timeline=True)
+            return [self.path]
+        names = _names(timelines, SUFFIXES[self.format]) if folder else [self.path]
+        written = []
+        for name, timeline in zip(names, timelines, strict=False):
+            path = self.path / name if folder else self.path
+            path.write_text(_EACH[self.format](timeline), "utf-8")
+            written.append(path)
+        return written
+
+
+def _names(timelines: Sequence[Timeline], suffix: str) -> list[Path]:
+    """A name for each recording, numbered where two are called the same.
+
+    >>> from serenade.inference import Timeline
+    >>> two = [Timeline(f"{folder}/call.wav", 1.0, (), ()) for folder in "ab"]
+    >>> [str(name) for name in _names(two, ".vtt")]
+    ['call.vtt', 'call-2.vtt']
+    """
+    taken: set[str] = set()
+    names = []
+    for timeline in timelines:
+        stem = name = Path(timeline.file).stem
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        names.append(Path(name + suffix))
+    return names

@@ -1,0 +1,167 @@
+"""Predictions and timelines as files that other programs read.
+
+JSON and CSV hold many recordings; Praat's TextGrid and WebVTT hold one. audformat's table is in
+`serenade.inference.formats._audformat_database`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from serenade.inference._prediction import Prediction, Timeline
+
+    Result = tuple[Prediction, Timeline | None]
+
+
+def to_json(results: Iterable[Result]) -> str:
+    """A JSON list with an object per recording.
+
+    Args:
+        results: predictions, each with its timeline if there is one.
+
+    Returns:
+        Objects of file, duration, emotion, probability and probabilities; with a timeline its
+        segments, each of start, end, emotion, probability and probabilities. Times in seconds.
+    """
+    entries = []
+    for prediction, timeline in results:
+        segments = {} if timeline is None else {"segments": timeline.to_dict()["segments"]}
+        entries.append({**prediction.to_dict(), **segments})
+    return json.dumps(entries, indent=2, ensure_ascii=False)
+
+
+def to_csv(
+    results: Iterable[Result], labels: Sequence[str], file: TextIO, *, timeline: bool = False
+) -> None:
+    """A table with a row per recording or per segment, and a column per emotion.
+
+    Args:
+        results: as of `to_json`.
+        labels: of the model.
+        file: opened for text; the csv module asks for `newline=""`.
+        timeline: a row per segment.
+    """
+    span = ["start", "end"] if timeline else []
+    writer = csv.writer(file)
+    writer.writerow(["file", "duration", *span, "emotion", "probability", *labels])
+    for prediction, found in results:
+        for part in found.segments if timeline and found is not None else (prediction,):
+            entry = part.to_dict()
+            writer.writerow(
+                [
+                    prediction.file,
+                    round(prediction.duration, 3),
+                    *(entry[name] for name in span),
+                    entry["emotion"],
+                    entry["probability"],
+                    *(round(part.probabilities[label], 4) for label in labels),
+                ]
+            )
+
+
+def to_textgrid(timeline: Timeline) -> str:
+    """A TextGrid of Praat, in its long text format.
+
+    Its tier `emotion` names the segments; a tier for each emotion holds its probabilities. What is
+    not speech has no text.
+    """
+    tiers = [_tier("emotion", timeline, [segment.emotion for segment in timeline.segments])]
+    for label in timeline.labels:
+        shares = [f"{segment.probabilities[label]:.4f}" for segment in timeline.segments]
+        tiers.append(_tier(label, timeline, shares))
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {timeline.duration:.6f}",
+        "tiers? <exists>",
+        f"size = {len(tiers)}",
+        "item []:",
+    ]
+    for number, tier in enumerate(tiers, start=1):
+        lines += [f"    item [{number}]:", *tier]
+    return "\n".join(lines) + "\n"
+
+
+def _tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
+    """Lines of an interval tier; Praat wants it to cover the whole time without a gap."""
+    intervals: list[tuple[str, str, str]] = []
+    last = f"{0:.6f}"
+    for segment, text in zip(timeline.segments, texts, strict=True):
+        start, end = f"{segment.start:.6f}", f"{segment.end:.6f}"
+        if start != last:
+            intervals.append((last, start, ""))
+        intervals.append((start, end, text))
+        last = end
+    end = f"{timeline.duration:.6f}"
+    if last != end:
+        intervals.append((last, end, ""))
+    lines = [
+        '        class = "IntervalTier"',
+        f"        name = {_quoted(name)}",
+        "        xmin = 0",
+        f"        xmax = {end}",
+        f"        intervals: size = {len(intervals)}",
+    ]
+    for number, (start, end, text) in enumerate(intervals, start=1):
+        lines += [
+            f"        intervals [{number}]:",
+            f"            xmin = {start}",
+            f"            xmax = {end}",
+            f"            text = {_quoted(text)}",
+        ]
+    return lines
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def to_webvtt(timeline: Timeline) -> str:
+    """WebVTT: a caption per segment, with a comment before it that holds all probabilities.
+
+    >>> from serenade.inference import Segment, Timeline
+    >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
+    >>> print(to_webvtt(Timeline("a.wav", 3.0, ("angry", "sad"), (part,))))
+    WEBVTT
+    <BLANKLINE>
+    NOTE angry 0.7500, sad 0.2500
+    <BLANKLINE>
+    00:00:00.500 --> 00:00:02.000
+    angry 75%
+    <BLANKLINE>
+    """
+    file = io.StringIO()
+    file.write("WEBVTT\n")
+    for segment in timeline.segments:
+        shares = ", ".join(
+            f"{label} {segment.probabilities[label]:.4f}" for label in timeline.labels
+        )
+        file.write(f"\nNOTE {_plain(shares)}\n")
+        file.write(f"\n{_clock(segment.start)} --> {_clock(segment.end)}\n")
+        file.write(f"{_plain(segment.emotion)} {segment.probability:.0%}\n")
+    return file.getvalue()
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as hh:mm:ss.ttt.
+
+    >>> _clock(3661.0016)
+    '01:01:01.002'
+    """
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def _plain(text: str) -> str:
+    """Text without what WebVTT takes for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")

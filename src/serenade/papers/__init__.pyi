@@ -1,0 +1,4 @@
+from ._registry import get as get
+from ._registry import names as names
+from ._runner import Runner as Runner
+from ._tables import Paper as Paper

@@ -1,0 +1,280 @@
+"""Reproduced tables as Markdown, JSON and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade import corpora
+from serenade._atomic import write_atomically
+from serenade.corpora import mark_incomplete
+from serenade.errors import EvaluationError
+from serenade.evaluation import (
+    COMPARED_SCORES,
+    Entrant,
+    compare_runs,
+    draw_confusion,
+    draw_curves,
+    draw_figure,
+    format_tests,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from serenade.evaluation import Report
+    from serenade.papers._runner import Entry, Runner
+    from serenade.papers._tables import Paper, Table
+
+_SHORT = 50  # letters of a reason that stands in the table
+_TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
+_FAST = (
+    "**A quick look (`--fast`): six speakers, one seed, few epochs. It shows that everything runs; "
+    "its numbers mean nothing else.**"
+)
+
+
+def write_json(entries: Sequence[Entry], path: Path) -> Path:
+    """Write every entry, a line each.
+
+    Args:
+        entries: of all papers.
+        path: usually `tables.json`.
+    """
+    lines = ",\n ".join(json.dumps(dataclasses.asdict(e), ensure_ascii=False) for e in entries)
+    return write_atomically(path, f"[\n {lines}\n]\n".encode())
+
+
+def list_papers(path: Path) -> set[str]:
+    """Papers whose rows a file of `write_json` holds; none where there is no such file.
+
+    Raises:
+        EvaluationError: another file has its name, or it is damaged.
+    """
+    if not path.is_file():
+        return set()
+    try:
+        return {row["paper"] for row in json.loads(path.read_text("utf-8"))}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EvaluationError(f"{path}: no rows of papers in it; move it away") from None
+
+
+def format_paper(
+    paper: Paper, entries: Sequence[Entry], kept: Callable[[str], Report | None] | None = None
+) -> str:
+    """A paper's tables: its number, ours by its protocol, ours on unseen speakers.
+
+    Args:
+        paper: whose.
+        entries: of this paper, in the order of `Runner.entries`.
+        kept: the report of a run by its name, for tests between the rows of a table; None for no
+            tests. Quick looks are not tested.
+    """
+    lines = [f"# {paper.name}", "", f"{paper.title}. {paper.citation}.", ""]
+    if any(entry.fast for entry in entries):
+        lines += [_FAST, ""]
+    for table, part in _parts(paper, entries):
+        lines += [f"## {table.name}", "", table.caption, "", *_table(part), ""]
+        if kept is not None:
+            lines += _tests([entry for entry in part if not entry.fast], kept, table.against)
+    if paper.notes:
+        lines += [*(f"- {note}" for note in paper.notes), ""]
+    return "\n".join(lines)
+
+
+def format_overview(found: Sequence[tuple[Paper, Sequence[Entry]]]) -> str:
+    """What each paper is known for, in one table: its accuracy, ours, ours on unseen speakers.
+
+    Args:
+        found: papers and their entries, those in the order of `Runner.entries`.
+    """
+    rows = [
+        dataclasses.replace(
+            entry,
+            row=f"[{paper.name}]({paper.name}.md): {entry.row}",
+            reason=entry.reason.partition(";")[0].removeprefix("corpora: "),
+        )
+        for paper, entries in found
+        for table, part in _parts(paper, entries)
+        for entry in part
+        if entry.row in table.headline and entry.metric in COMPARED_SCORES
+    ]
+    lines = ["# The papers' headlines", ""]
+    if any(entry.fast for entry in rows):
+        lines += [_FAST, ""]
+    told = "Made by `serenade reproduce`; 95% intervals are bootstrapped over speakers."
+    return "\n".join([*lines, told, "", *_table(rows), ""])
+
+
+def _parts(paper: Paper, entries: Sequence[Entry]) -> Iterator[tuple[Table, Sequence[Entry]]]:
+    """A paper's tables, each with its entries."""
+    place = 0
+    for table in paper.tables:
+        count = sum(len(row.values) for row in table.rows) * len(table.places)
+        yield table, entries[place : place + count]
+        place += count
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    head = (
+        "| row | corpus | | paper | ours, paper's protocol | ours, unseen speakers | 95% interval |"
+    )
+    lines = [head, "|---|---|---|--:|--:|--:|---|"]
+    long = list(dict.fromkeys(e.reason for e in entries if len(e.reason) > _SHORT))
+    for entry in entries:
+        corpus = mark_incomplete(entry.corpus, entry.incomplete)
+        corpus += f", for {entry.stands_for}" if entry.stands_for else ""
+        ours = _value(entry.paper_protocol)
+        if entry.spread is not None:
+            ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
+        if entry.speaker_dependent and entry.paper_protocol is not None:
+            ours += " *speaker-dependent*"
+        reason = f"note {long.index(entry.reason) + 1}" if entry.reason in long else entry.reason
+        interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else reason
+        cells = [entry.row, corpus, _TITLES[entry.metric], _value(entry.paper_value)]
+        cells += [ours, _value(entry.speaker_independent), interval]
+        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    for number, reason in enumerate(long, start=1):
+        lines += ["", f"Note {number}: {reason}."]
+    warned: dict[str, list[str]] = {}
+    for name in dict.fromkeys(entry.corpus for entry in entries if entry.runs):
+        warned.setdefault(corpora.describe(name).warning, []).append(name)
+    for warning, names in warned.items():
+        if warning:
+            lines += ["", f"{', '.join(names)}: {warning}."]
+    return lines
+
+
+def _tests(
+    entries: Sequence[Entry], kept: Callable[[str], Report | None], against: str
+) -> list[str]:
+    """Rows against one of them, or each other, by corpus, on unseen speakers and on known ones."""
+    lines = []
+    for corpus in dict.fromkeys(entry.corpus for entry in entries):
+        # A row has an entry for each metric, and its runs are read once.
+        runs = {entry.row: entry.runs for entry in entries if entry.corpus == corpus}
+        reports = {
+            row: [report for report in map(kept, names) if report is not None]
+            for row, names in runs.items()
+        }
+        for unseen, whose in (
+            (True, f"unseen speakers of {corpus}"),
+            (False, f"by the paper's protocol, *speaker-dependent*, speakers of {corpus}"),
+        ):
+            alike = {
+                row: [report for report in found if report.speaker_independent is unseen]
+                for row, found in reports.items()
+            }
+            rows = [Entrant.of(row, found) for row, found in alike.items() if found]
+            tests = [] if against and not alike[against] else compare_runs(rows, against)
+            if tests:
+                what = against or "each other"
+                told = f"Rows against {what}, {whose} exchanged as a whole:"
+                lines += [told, "", format_tests(tests), ""]
+    return lines
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def draw_paper(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path) -> list[Path]:
+    """Draw a paper's tables as bars, UA and WA apart, and losses where the paper draws them.
+
+    Of the rows it is known for, confusion matrices on unseen speakers are drawn, too.
+
+    Args:
+        paper: whose.
+        entries: of this paper.
+        runner: that made them.
+        folder: where figures are written.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    written = []
+    shown = [entry for entry in entries if entry.paper_protocol is not None]
+    for corpus, metric in dict.fromkeys((entry.corpus, entry.metric) for entry in shown):
+        if metric in COMPARED_SCORES:
+            alike = [one for one in shown if (one.corpus, one.metric) == (corpus, metric)]
+            stem = folder / f"{paper.name}-{corpus}-{metric}"
+            written += draw_figure(lambda alike=alike: draw_bars(alike), stem)  # type: ignore[misc]
+    for table, part in _parts(paper, entries):
+        for place in table.places:
+            here = [entry for entry in part if entry.corpus == place.corpus]
+            about = f"{paper.name}-{place.corpus}"
+            if table.curves and (reports := _trained(runner, here)):
+                written += draw_curves(reports, folder / f"{about}-{_slug(table.curves)}")
+            known = {entry.row: entry.runs for entry in here if entry.row in table.headline}
+            for row, names in known.items():
+                if (report := _unseen(runner, names)) is not None:
+                    stem = folder / f"{about}-confusion-{_slug(row)}"
+                    written += draw_confusion(report, stem)
+    return written
+
+
+def draw_bars(entries: Sequence[Entry]) -> Figure:
+    """The paper's numbers and ours side by side, with whiskers for intervals.
+
+    Args:
+        entries: of one metric and corpus.
+    """
+    from matplotlib.figure import Figure
+
+    rows = list(dict.fromkeys(entry.row for entry in entries))
+    by_row = {entry.row: entry for entry in entries}
+    figure = Figure(figsize=(6.0, 1.1 + 0.55 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    kinds = (
+        ("paper", "white", "paper_value", None),
+        ("ours, paper's protocol", "0.75", "paper_protocol", ("paper_low", "paper_high")),
+        ("ours, unseen speakers", "0.3", "speaker_independent", ("low", "high")),
+    )
+    for offset, (label, colour, name, ends) in enumerate(kinds):
+        places = [row + 0.27 * (offset - 1) for row in range(len(rows))]
+        values = [_or_nan(getattr(by_row[row], name)) for row in rows]
+        if np.isnan(values).all():
+            continue
+        axes.barh(places, values, 0.25, label=label, color=colour, edgecolor="black", linewidth=0.5)
+        if ends is not None:
+            limits = np.array([[_or_nan(getattr(by_row[row], e)) for row in rows] for e in ends])
+            reach = np.abs(limits - np.array(values))
+            axes.errorbar(values, places, xerr=reach, fmt="none", ecolor="black", elinewidth=0.6)
+    named = [f"{row} *" if by_row[row].incomplete else row for row in rows]
+    axes.set_yticks(range(len(rows)), [textwrap.fill(row, 32) for row in named])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    gaps = "; ".join(dict.fromkeys(f"* {e.incomplete}" for e in entries if e.incomplete))
+    axes.set_xlabel(f"{_TITLES[entries[0].metric]} on {mark_incomplete(entries[0].corpus, gaps)}")
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(kinds))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"\W+", "-", name.lower())
+
+
+def _unseen(runner: Runner, names: Sequence[str]) -> Report | None:
+    """The first report on unseen speakers of those that are kept of some runs."""
+    kept = (report for report in map(runner.kept, names) if report is not None)
+    return next((report for report in kept if report.speaker_independent), None)
+
+
+def _trained(runner: Runner, entries: Sequence[Entry]) -> dict[str, Report]:
+    """The first report of each row, for its curves."""
+    found = {entry.row: runner.kept(entry.runs[0]) for entry in entries if entry.seeds}
+    return {row: report for row, report in found.items() if report is not None}

@@ -1,0 +1,381 @@
+"""Running what fills a paper's tables: each run once, kept, and gone on with after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade import _parallel, corpora, systems
+from serenade.encoders import ALBERT
+from serenade.errors import SerenadeError
+from serenade.evaluation import Report, evaluate
+from serenade.papers._tables import list_all_runs, list_runs, resolve_changes
+from serenade.protocols import get as get_protocol
+from serenade.training import Estimator
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from serenade.corpora import Corpus
+    from serenade.papers._tables import Paper, Place, Row, Run, Table
+
+
+_AT_ONCE = 16  # runs that a cluster is given at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One number of a paper beside ours.
+
+    Args:
+        paper: name of the paper's system.
+        table: as the paper numbers it.
+        row: as the paper names it.
+        metric: `ua`, `wa` or `f1_weighted`.
+        corpus: what it was measured on here.
+        stands_for: the paper's corpus, where this is another one.
+        paper_value: what the paper prints for this corpus; None where it prints nothing.
+        paper_protocol: ours by the paper's protocol, mean over seeds; None where it was not run.
+        speaker_independent: ours on unseen speakers; likewise.
+        low: lower end of its 95% interval, over speakers.
+        high: upper end.
+        paper_low: lower end of the interval under the paper's protocol.
+        paper_high: upper end.
+        seeds: how many, under the paper's protocol.
+        spread: standard deviation over them; None of one.
+        speaker_dependent: whether the paper's protocol trains on test speakers.
+        incomplete: label of a corpus of which recordings were missing; empty where none was.
+        reason: why a number is lacking; empty where none is.
+        fast: whether this is a quick look only, never to be quoted.
+        runs: names of the runs behind it.
+    """
+
+    paper: str
+    table: str
+    row: str
+    metric: str
+    corpus: str
+    stands_for: str
+    paper_value: float | None
+    paper_protocol: float | None = None
+    speaker_independent: float | None = None
+    low: float | None = None
+    high: float | None = None
+    paper_low: float | None = None
+    paper_high: float | None = None
+    seeds: int = 0
+    spread: float | None = None
+    speaker_dependent: bool | None = None
+    incomplete: str = ""
+    reason: str = ""
+    fast: bool = False
+    runs: tuple[str, ...] = ()
+
+
+class Runner:
+    """Makes and keeps the reports of runs.
+
+    Args:
+        root: the folder that holds the corpora.
+        out: where runs are kept, below `runs/`.
+        fast: a quick look with few speakers and epochs.
+        jobs: processes for extraction; None for all cores.
+        device: what networks are trained on.
+        progress: called with a line as work goes on.
+        use: paths by name, of what rows need and this package does not bring: `text`, a text
+            encoder (by default ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
+            as serenade speech2vec writes them, and `glove`, a folder of `100.txt` and so on.
+        dry: whether nothing is run: what was not finished earlier is lacking.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None,
+        out: str | os.PathLike[str],
+        *,
+        fast: bool = False,
+        jobs: int | None = None,
+        device: str = "cpu",
+        progress: Callable[[str], None] = lambda _: None,
+        use: Mapping[str, str] | None = None,
+        dry: bool = False,
+    ) -> None:
+        self.root = root
+        self.out = Path(out)
+        self.fast = fast
+        self.jobs = jobs
+        self.device = device
+        self.progress = progress
+        self.use = {"text": ALBERT, **(use or {})}
+        self.dry = dry
+        self._failed: dict[str, SerenadeError] = {}
+        self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus | SerenadeError] = {}
+
+    def entries(self, paper: Paper) -> list[Entry]:
+        """Every number of a paper's tables beside ours, each with its reason where it lacks.
+
+        On a cluster the runs, seeds among them, are made side by side.
+        """
+        if _parallel.has_cluster() and not self.dry:
+            self._make_all(paper)
+        return [
+            entry
+            for table in paper.tables
+            for row in table.rows
+            for place in table.places
+            for entry in self._entries(paper, table, row, place)
+        ]
+
+    def report(self, run: Run) -> Report:
+        """The report of a run: the one that is kept, or a new one.
+
+        One that was made with other settings, which the recipe of this name had then, is not kept;
+        nor is one on a corpus that was less complete than it is here. A dry run keeps the latter,
+        and its rows carry the corpus' label.
+
+        Raises:
+            SerenadeError: it cannot be run here; the message says why.
+        """
+        kept = self._kept(run)
+        if kept is not None:
+            return kept
+        if self.dry:
+            if self.root is not None:
+                self._needed(run)  # a row that cannot be run here says so
+            raise SerenadeError("not run yet")
+        if run.name in self._failed:
+            raise self._failed[run.name]
+        return self._write(run, self._evaluated(run))
+
+    def _make_all(self, paper: Paper) -> None:
+        """Make and keep what lacks of a paper's runs; what cannot be run is told later."""
+        wanted = []
+        for run in list_all_runs(paper, fast=self.fast):
+            if run.name in self._failed or self._kept(run) is not None:
+                continue
+            try:
+                self._corpus(run)  # opened here: the threads share it
+                wanted.append(run)
+            except SerenadeError as error:
+                self._failed[run.name] = error
+
+        def made(run: Run) -> Report | SerenadeError:
+            try:
+                return self._evaluated(run)
+            except SerenadeError as error:
+                return error
+
+        # The work is the cluster's; threads wait for it.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for run, found in zip(wanted, pool.map(made, wanted), strict=True):
+                if isinstance(found, Report):
+                    self._write(run, found)
+                else:
+                    self._failed[run.name] = found
+
+    def _write(self, run: Run, report: Report) -> Report:
+        """Keep a finished run."""
+        folder = self._folder(run.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.md").write_text(report.to_markdown(), "utf-8")
+        report.to_figures(folder)
+        report.to_json(folder / "report.json")  # last: where it is, the run is complete
+        return report
+
+    def kept(self, name: str) -> Report | None:
+        """The report of a run, by its name; None of one that is not finished."""
+        path = self._folder(name) / "report.json"
+        return Report.from_json(path) if path.is_file() else None
+
+    def _folder(self, name: str) -> Path:
+        return self.out / "runs" / name
+
+    def _kept(self, run: Run) -> Report | None:
+        report = self.kept(run.name)
+        if report is None:
+            return None
+        recipe = systems.get(run.system).recipe(run.recipe)
+        # A field that came later had its default, which changes nothing.
+        before = {**_stated(run, type(recipe)()), **report.recipe}
+        now = _stated(run, recipe)
+        same = all(before[field] == value for field, value in now.items())
+        return report if same and not self._outgrown(run, report) else None
+
+    def _outgrown(self, run: Run, report: Report) -> bool:
+        """Return whether a run lacked recordings that the corpus here may have."""
+        if self.dry or not report.incomplete:
+            return False
+        try:
+            return self._corpus(run).incomplete != report.incomplete
+        except SerenadeError:
+            return False  # a corpus that is not here cannot replace the run
+
+    def _evaluated(self, run: Run) -> Report:
+        self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
+        system = systems.get(run.system)
+        corpus, recipe = self._needed(run)
+        return evaluate(
+            lambda seed: Estimator(
+                system,
+                recipe,
+                seed=seed,
+                jobs=self.jobs,
+                device=self.device,
+                checkpoints=self.out / "checkpoints",
+            ),
+            corpus,
+            get_protocol(run.protocol, **run.plan),
+            seed=run.seed,
+            progress=self.progress,
+            system=run.system,
+            command=f"serenade reproduce (run {run.name})",
+            recipe=_stated(run, recipe),
+        )
+
+    def _needed(self, run: Run) -> tuple[Corpus, Any]:
+        """The corpus and the recipe of a run.
+
+        Raises:
+            SerenadeError: one of them cannot be had here.
+        """
+        corpus = self._corpus(run)
+        changes = resolve_changes(run.changes, self.use)
+        return corpus, systems.get(run.system).recipe(run.recipe, **changes)
+
+    def _corpus(self, run: Run) -> Corpus:
+        """The corpus of a run, looked for once."""
+        key = run.corpus, run.labels, run.speakers
+        if key not in self._corpora:
+            try:
+                self._corpora[key] = self._opened(run)
+            except SerenadeError as error:
+                self._corpora[key] = error
+        found = self._corpora[key]
+        if isinstance(found, SerenadeError):
+            raise found
+        return found
+
+    def _opened(self, run: Run) -> Corpus:
+        options: dict[str, Any] = {"labels": run.labels} if run.labels else {}
+        corpus = corpora.open(run.corpus, self.root, **options)
+        if run.speakers:
+            kept = corpus.table["speaker"].isin(corpus.speakers[: run.speakers])
+            corpus = corpus.select(kept)
+        return corpus
+
+    def _entries(self, paper: Paper, table: Table, row: Row, place: Place) -> list[Entry]:
+        blank = [
+            Entry(
+                paper=paper.name,
+                table=table.name,
+                row=row.name,
+                metric=metric,
+                corpus=place.corpus,
+                stands_for=place.stands_for,
+                paper_value=None if place.stands_for else value,
+                fast=self.fast,
+            )
+            for metric, value in row.values.items()
+        ]
+        if not row.system:
+            return [dataclasses.replace(entry, reason=row.reason) for entry in blank]
+        by_paper, unseen = list_runs(row, place, fast=self.fast)
+        papers, reason = self._reports(by_paper)
+        ours, other = self._reports(unseen)
+        reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
+        names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
+        gaps = dict.fromkeys(r.incomplete for r in (*papers, *ours) if r.incomplete)
+        return [
+            dataclasses.replace(
+                entry,
+                reason=reasons,
+                incomplete="; ".join(gaps),
+                runs=names,
+                **_by_paper(entry.metric, papers),
+                **_unseen(entry.metric, ours),
+            )
+            for entry in blank
+        ]
+
+    def _reports(self, wanted: Sequence[Run]) -> tuple[list[Report], str]:
+        """The reports that could be made, and why others could not."""
+        found, reason = [], ""
+        for run in wanted:
+            try:
+                found.append(self.report(run))
+            except SerenadeError as error:
+                reason = _brief(error)
+                self.progress(f"{run.name}: {reason}")
+        return found, reason
+
+
+def _stated(run: Run, recipe: Any) -> dict[str, Any]:
+    """A recipe as reports state it: without this machine's paths."""
+    fields = {"name": run.recipe, **dataclasses.asdict(recipe), **run.changes}
+    stated: dict[str, Any] = json.loads(json.dumps(fields))
+    return stated
+
+
+def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
+    """What an entry says of the paper's protocol."""
+    if not reports:
+        return {}
+    values, low, high = _over_seeds(metric, reports)
+    return {
+        "paper_protocol": float(np.mean(values)),
+        "paper_low": low,
+        "paper_high": high,
+        "seeds": len(reports),
+        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "speaker_dependent": not all(report.speaker_independent for report in reports),
+    }
+
+
+def _unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
+    """What an entry says of unseen speakers."""
+    if not reports:
+        return {}
+    values, low, high = _over_seeds(metric, reports)
+    return {"speaker_independent": float(np.mean(values)), "low": low, "high": high}
+
+
+def _over_seeds(
+    metric: str, reports: Sequence[Report]
+) -> tuple[list[float], float | None, float | None]:
+    """A score by each seed, and the interval of all."""
+    return [report.metrics[metric].value for report in reports], *compute_pooled_interval(
+        metric, reports
+    )
+
+
+def compute_pooled_interval(
+    metric: str, reports: Sequence[Report]
+) -> tuple[float | None, float | None]:
+    """The interval of a score of all predictions of several seeds, speakers being resampled."""
+    if len(reports) == 1:
+        found = reports[0].metrics[metric]
+    else:
+        together = dataclasses.replace(
+            reports[0],
+            folds=tuple(fold for report in reports for fold in report.folds),
+            predictions=tuple(one for report in reports for one in report.predictions),
+        )
+        found = together.metrics[metric]
+    return _number(found.low), _number(found.high)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _brief(error: SerenadeError) -> str:
+    """An error as a reason, without this machine's folders."""
+    words = [Path(word).name if word.startswith("/") else word for word in str(error).split()]
+    return " ".join(words)

@@ -1,0 +1,104 @@
+"""Krishna D N & Reddy."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from serenade.papers._tables import Paper, Place, Row, Table, tune_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FAST = {"epochs": 3}
+_PAIRED = Place("paired-ravdess", protocol="groups", plan={"groups": 5}, stands_for="IEMOCAP")
+_PLACES = (Place("iemocap", protocol="session"), _PAIRED)
+_OTHERS = "published by others; not one of the five papers"
+
+
+_GLOVE: dict[str, str | int] = {"vectors": "glove-6b-50d", "split": True}
+
+
+def _row(name: str, ua: float, **changes: str | int) -> Row:
+    changes = {"vectors": "@speech2vec/50.txt", **changes}
+    return Row(name, {"ua": ua}, system="dual-bilstm", changes=changes, fast=_FAST)
+
+
+def _sizes() -> tuple[Row, ...]:
+    """Table 3, a row for each size and kind of embedding."""
+    speech = {50: 0.6849, 100: 0.6608, 200: 0.6487, 300: 0.6575}
+    word = {50: 0.6712, 100: 0.6601, 200: 0.6680, 300: 0.6132}
+    return (
+        *(
+            _row(f"{size}, speech embedding", ua, vectors=f"@speech2vec/{size}.txt")
+            for size, ua in speech.items()
+        ),
+        _row("50, word embedding", word.pop(50), **_GLOVE),
+        *(
+            _row(f"{size}, word embedding", ua, vectors=f"@glove/{size}.txt", split=True)
+            for size, ua in word.items()
+        ),
+    )
+
+
+_ALONE = (
+    _row("Acoustic feature only model", 0.5501, branches="acoustic", vectors="random"),
+    _row("Speech embedding only model", 0.6003, branches="words"),
+    _row("Word embedding only model", 0.6068, branches="words", **_GLOVE),
+)
+
+
+def _tuned() -> Iterator[Row]:
+    """Rows of tables 1 and 3 that words of 50 dimensions have; ours below them."""
+    whole = [row for row in _sizes() if row.name.startswith("50,")]
+    averages = [
+        dataclasses.replace(
+            row, name=f"{row.name}, average", changes={**row.changes, "branches": "average"}
+        )
+        for row in whole
+    ]
+    for row in (*_ALONE, *whole, *averages):
+        yield tune_row(row, fast={"epochs": 1, "copies": 0})
+
+
+PAPER = Paper(
+    name="dual-bilstm",
+    title="Multi-modal speech emotion recognition using speech embeddings and audio features",
+    citation="Krishna D N & Reddy",
+    tables=(
+        Table(
+            "Table 1",
+            "Unweighted accuracy of one kind of input alone.",
+            _ALONE,
+            _PLACES,
+        ),
+        Table(
+            "Table 2",
+            "Unweighted accuracy, compared with others.",
+            (
+                _row("Bi-LSTM", 0.5503, branches="acoustic", vectors="random"),
+                Row("E-Vector", {"ua": 0.5725}, reason=_OTHERS),
+                Row("MCNN + LSTM", {"ua": 0.6433}, reason=_OTHERS),
+                Row("E-vector + MCNN + LSTM", {"ua": 0.659}, reason=_OTHERS),
+                _row("Our system", 0.6849),
+            ),
+            _PLACES[:1],
+        ),
+        Table(
+            "Table 3",
+            "Unweighted accuracy of the whole by size and kind of embedding.",
+            _sizes(),
+            _PLACES,
+            headline=("50, speech embedding",),
+        ),
+        Table(
+            "Tables 1 and 3, tuned",
+            "The same by a recipe for hundreds of recordings, each with four texts; and, ours, the "
+            "average of the networks of one branch, of the other and of both.",
+            tuple(_tuned()),
+            (dataclasses.replace(_PAIRED, corpus="paired-ravdess-x4", seeds=3),),
+            headline=("tuned: 50, speech embedding, average",),
+        ),
+    ),
+    notes=("The paper tests on IEMOCAP's session 5 only; here every session is tested in turn.",),
+)

@@ -1,0 +1,72 @@
+"""Chen & Zhao (2020)."""
+
+from __future__ import annotations
+
+from serenade.papers._tables import Paper, Place, Row, Table, tune_row
+
+_FAST = {"epochs": 6, "channels": 16, "pool": 4, "cells": 32, "learning_rate": 2e-3}
+_IEMOCAP = Place("iemocap", protocol="session")
+_PAIRED = Place("paired-ravdess", protocol="groups", plan={"groups": 5}, stands_for="IEMOCAP")
+
+
+def _row(name: str, parts: str, wa: float, ua: float) -> Row:
+    return Row(
+        name,
+        {"wa": wa, "ua": ua},
+        system="stser",
+        changes={"parts": parts, "encoder": "@text"},
+        fast=_FAST,
+    )
+
+
+_ROWS = (
+    _row("Speech Emotion Classifier", "speech", 0.5335, 0.55),
+    _row("Text Emotion Classifier", "text", 0.5932, 0.594),
+    _row("Bimodal Emotion Classifier", "bimodal", 0.7083, 0.717),
+    _row("STSER", "ensemble", 0.7106, 0.7205),
+)
+
+
+def _published(name: str, wa: float, ua: float | None) -> Row:
+    return Row(name, {"wa": wa, "ua": ua}, reason="published by others; not one of the five papers")
+
+
+PAPER = Paper(
+    name="stser",
+    title="A multi-scale fusion framework for bimodal speech emotion recognition",
+    citation="Chen & Zhao (2020), Interspeech, 374-378",
+    tables=(
+        Table(
+            "Table 1",
+            "Weighted and unweighted accuracy of each classifier and of their average.",
+            _ROWS,
+            (_IEMOCAP,),
+            headline=("STSER",),
+        ),
+        Table(
+            "Table 1",
+            "The same of speech and text paired by emotion; a recipe for hundreds of clips.",
+            tuple(map(tune_row, _ROWS)),
+            (_PAIRED,),
+            headline=("tuned: STSER",),
+        ),
+        Table(
+            "Table 2",
+            "Compared with others that use speech and text.",
+            (
+                _published("E_vec-MCNN-LSTM", 0.649, 0.659),
+                _published("MDRE", 0.718, None),
+                _published("Att-align", 0.725, 0.709),
+                _published("IIEmoNet(BE)", 0.735, 0.71),
+                _ROWS[-1],
+            ),
+            (_IEMOCAP,),
+        ),
+    ),
+    notes=(
+        (
+            "The paper's own protocol, leave one session out, is speaker-independent. The paired "
+            "corpus shows that fusion works, not what IEMOCAP would give."
+        ),
+    ),
+)

@@ -1,0 +1,306 @@
+"""Recordings as batches for pre-training: read when needed, the same for every way to get there.
+
+Which crops are in the batch of a step, and how they are altered, follows from the seed and the
+step alone. So any number of processes may prepare batches, and a run that goes on from a checkpoint
+meets the batches of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from serenade.audio import read
+from serenade.encoders import FRONT_END_HOP, FRONT_END_RATE
+from serenade.errors import AudioError, ModelError, NotAudioError, TooShortError
+from serenade.extraction import Cache, get_size_limit, hash_content, make_entry_key
+from serenade.pretraining._alteration import alter_utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from serenade.encoders import EncoderSettings, Training
+
+STRETCH = 15.0
+"""Seconds of a recording that are read and standardised together, at most."""
+
+_SHORTEST = 0.2  # seconds
+_VALIDATION = 96  # crops at most: the curve needs no more
+_HELD_OUT, _ORDER, _CROP = 1, 2, 3  # what a random generator is for
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """A part of a recording: its path, its first and last second (None: the end), its length."""
+
+    file: str
+    start: float
+    end: float | None
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Crops as tensors, with what could not be read on the way.
+
+    Attributes:
+        values: standardised energies, shape `(clips, frames, dims)`; a shorter crop is repeated.
+        altered: what the network is given, of the same shape.
+        chosen: what the loss is taken over, of the same shape, False beyond a crop's end.
+        mask: True where real, shape `(clips, frames)`.
+        problems: a line for each file that could not be used.
+    """
+
+    values: Tensor
+    altered: Tensor
+    chosen: Tensor
+    mask: Tensor
+    problems: tuple[str, ...] = ()
+
+    def to(self, device: Any) -> Batch:
+        """The batch on a device."""
+        names = ("values", "altered", "chosen", "mask")
+        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        return dataclasses.replace(self, **moved)
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """The stretches to train on, those held out, and the folders' names.
+
+    Attributes:
+        stretches: of the training files.
+        held_out: of the others.
+        folders: names of the folders, without what lies above them.
+        files: how many recordings there are in all.
+        listing: hash of the files' names and lengths, for telling one run from another.
+    """
+
+    stretches: tuple[Stretch, ...]
+    held_out: tuple[Stretch, ...]
+    folders: tuple[str, ...]
+    files: int
+    listing: str
+
+    @property
+    def hours(self) -> float:
+        """Of training audio."""
+        return sum(stretch.seconds for stretch in self.stretches) / 3600
+
+
+def gather_recordings(
+    files: Sequence[str],
+    folders: Sequence[str],
+    training: Training,
+    problem: Callable[[str], None],
+) -> Material:
+    """Look at the headers of recordings and divide them into training and validation.
+
+    Args:
+        files: paths.
+        folders: they were found in; the names in the model card.
+        training: seed and share of the validation.
+        problem: called with a line for each file that cannot be used.
+
+    Raises:
+        ModelError: fewer than two usable recordings.
+    """
+    lengths = {}
+    for file in sorted(set(files)):
+        try:
+            lengths[file] = _seconds(file)
+        except AudioError as error:
+            problem(str(error))
+    usable = list(lengths)
+    if len(usable) < 2:
+        raise ModelError(
+            f"{', '.join(folders) or 'nothing'}: {len(usable)} usable recordings; pre-training "
+            "needs two at least, one of them to validate on"
+        )
+    rng = np.random.default_rng([training.seed, _HELD_OUT])
+    count = min(max(1, round(len(usable) * training.validation)), len(usable) - 1)
+    apart = set(rng.permutation(len(usable))[:count].tolist())
+    listed = [f"{Path(file).parent.name}/{Path(file).name} {lengths[file]:.3f}" for file in usable]
+    return Material(
+        tuple(s for n, file in enumerate(usable) if n not in apart for s in _cut(file, lengths)),
+        tuple(s for n, file in enumerate(usable) if n in apart for s in _cut(file, lengths)),
+        tuple(Path(folder).resolve().name for folder in folders),
+        len(usable),
+        hashlib.blake2b("\n".join(listed).encode(), digest_size=16).hexdigest(),
+    )
+
+
+def _seconds(file: str) -> float:
+    """Length of a recording by its header."""
+    import soundfile
+
+    try:
+        seconds = float(soundfile.info(file).duration)
+    except (RuntimeError, OSError, TypeError) as error:
+        raise NotAudioError(file, f"cannot be opened ({error})", "left out") from None
+    if seconds < _SHORTEST:
+        raise TooShortError(file, f"lasts {seconds:.3f} s", "left out")
+    return seconds
+
+
+def _cut(file: str, lengths: dict[str, float]) -> list[Stretch]:
+    """Equal stretches of at most 15 s; a file of one stretch is read whole."""
+    seconds = lengths[file]
+    count = int(-(-seconds // STRETCH))
+    edges = [seconds * n / count for n in range(count)]
+    ends: list[float | None] = [*edges[1:], None]
+    return [
+        Stretch(file, start, end, seconds / count) for start, end in zip(edges, ends, strict=True)
+    ]
+
+
+class Crops(torch.utils.data.Dataset[Batch]):
+    """Batches by the number of their step.
+
+    In an epoch every stretch gives as many crops as its length has room for, each at a random
+    place; crops are in random order.
+
+    Args:
+        material: recordings.
+        settings: input and alterations.
+        training: sizes and seed.
+        rank: which of the processes that train together this is.
+        world: how many they are.
+        cached: whether energies are kept in the user's cache of features. None: where those of all
+            recordings take no more than half of it.
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        settings: EncoderSettings,
+        training: Training,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        cached: bool | None = None,
+    ) -> None:
+        self.settings, self.training = settings, training
+        self.rank, self.world = rank, world
+        self.stretches, self.held_out = material.stretches, material.held_out
+        self.places = np.repeat(np.arange(len(self.stretches)), _counts(self.stretches, training))
+        size = material.hours * 3600 * FRONT_END_RATE / FRONT_END_HOP * settings.front.dims * 4
+        wanted = size < get_size_limit() / 2 if cached is None else cached
+        self.cache = Cache() if wanted else None
+        self._order: tuple[int, NDArray[np.int64]] | None = None
+
+    @property
+    def steps(self) -> float:
+        """Steps of an epoch."""
+        return len(self.places) / (self.training.clips * self.world)
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of a step.
+
+        Raises:
+            ModelError: no recording can be read.
+        """
+        clips = self.training.clips
+        first = (step * self.world + self.rank) * clips
+        crops, problems = [], []
+        for number in range(first, first + clips):
+            rng = np.random.default_rng([self.training.seed, _CROP, number])
+            # In the place of a file that cannot be used comes one drawn at random.
+            for attempt in range(20):
+                place = self._place(number) if attempt == 0 else int(rng.choice(self.places))
+                try:
+                    crops.append(self._crop(self.stretches[place], rng))
+                    break
+                except AudioError as error:
+                    problems.append(str(error))
+            else:
+                raise ModelError(f"{problems[-1]}; nor could the files before it be used")
+        return self._batch(crops, tuple(problems))
+
+    def validation(self) -> tuple[list[Batch], list[str]]:
+        """Batches of held-out recordings, the same whenever asked for, and what was wrong."""
+        counts = _counts(self.held_out, self.training)
+        places = np.repeat(np.arange(len(self.held_out)), counts)
+        rng = np.random.default_rng([self.training.seed, _HELD_OUT, 1])
+        crops, problems = [], []
+        for place in rng.permutation(places)[:_VALIDATION]:
+            try:
+                crops.append(self._crop(self.held_out[place], rng))
+            except AudioError as error:
+                problems.append(str(error))
+        clips = self.training.clips
+        cuts = [crops[start : start + clips] for start in range(0, len(crops), clips)]
+        return [self._batch(cut, ()) for cut in cuts], problems
+
+    def _place(self, number: int) -> int:
+        """Which stretch a crop is of, counting crops over all epochs."""
+        epoch, position = divmod(number, len(self.places))
+        if self._order is None or self._order[0] != epoch:
+            rng = np.random.default_rng([self.training.seed, _ORDER, epoch])
+            self._order = epoch, rng.permutation(self.places)
+        return int(self._order[1][position])
+
+    def _crop(
+        self, stretch: Stretch, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Energies of a random part, altered, and what the loss is taken over."""
+        matrix = self._energies(stretch)
+        longest = self.training.frames
+        start = int(rng.integers(max(1, len(matrix) - longest + 1)))
+        values = matrix[start : start + longest]
+        return values, *alter_utterance(values, self.settings.alterations, rng)
+
+    def _energies(self, stretch: Stretch) -> NDArray[np.float32]:
+        front, key = self.settings.front, None
+        if self.cache is not None:
+            try:
+                content = hash_content(stretch.file)
+            except OSError as error:
+                raise NotAudioError(stretch.file, str(error), "left out") from None
+            key = make_entry_key(
+                content, stretch.start, stretch.end, FRONT_END_RATE, front.identity()
+            )
+            if (found := self.cache.get(key)) is not None:
+                return found
+        audio = read(
+            stretch.file, sampling_rate=FRONT_END_RATE, start=stretch.start, end=stretch.end
+        )
+        matrix = front(audio.signal, FRONT_END_RATE)
+        if self.cache is not None and key is not None:
+            self.cache.put(key, matrix)
+        return matrix
+
+    def _batch(
+        self,
+        crops: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]],
+        problems: tuple[str, ...],
+    ) -> Batch:
+        lengths = np.array([len(values) for values, _, _ in crops])
+        frames = int(lengths.max())
+
+        def stacked(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+            # Repeating a crop gives convolutions speech to see beyond its end, not nothing.
+            return np.stack([np.resize(part, (frames, part.shape[1])) for part in parts])
+
+        mask = np.arange(frames) < lengths[:, None]
+        chosen = stacked(chosen for _, _, chosen in crops) & mask[:, :, None]
+        return Batch(
+            torch.from_numpy(stacked(values for values, _, _ in crops)),
+            torch.from_numpy(stacked(given for _, given, _ in crops)),
+            torch.from_numpy(chosen),
+            torch.from_numpy(mask),
+            problems,
+        )
+
+
+def _counts(stretches: Sequence[Stretch], training: Training) -> list[int]:
+    """Crops of each stretch in an epoch."""
+    return [max(1, round(stretch.seconds / training.crop)) for stretch in stretches]

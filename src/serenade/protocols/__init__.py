@@ -1,0 +1,5 @@
+"""Protocols divide a corpus into folds that train, validate and test."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,9 @@
+from ._emobox import read_emobox as read_emobox
+from ._folds import Fold as Fold
+from ._folds import check_folds as check_folds
+from ._folds import find_shared_speakers as find_shared_speakers
+from ._folds import read_folds as read_folds
+from ._folds import write_folds as write_folds
+from ._protocols import PROTOCOLS as PROTOCOLS
+from ._protocols import Given as Given
+from ._protocols import get as get

@@ -1,0 +1,185 @@
+"""A fold of an experiment: which rows train, validate and test, checked, and kept as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade._atomic import write_atomically
+from serenade.corpora import Item, list_items
+from serenade.errors import EvaluationError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fold:
+    """Row numbers of one training and test.
+
+    Args:
+        name: what the fold tests, as reports print it.
+        train: rows that train, shape `(rows,)`.
+        validation: rows for early stopping and the like; may be empty.
+        test: rows that test.
+
+    Every array is kept sorted, as int64, and read-only.
+    """
+
+    name: str
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            rows = np.sort(np.asarray(getattr(self, part), dtype=np.int64))
+            rows.flags.writeable = False
+            object.__setattr__(self, part, rows)
+
+
+def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, speaker_independent: bool) -> None:
+    """Refuse folds that would measure something else than they claim.
+
+    Args:
+        folds: of the table.
+        table: one row per item, column `speaker`.
+        speaker_independent: whether no speaker may be on both sides.
+
+    Raises:
+        EvaluationError: no folds, an empty training or test part, rows the table does not have,
+            a row in two parts, or a speaker in two parts of a speaker-independent fold.
+    """
+    if not folds:
+        raise EvaluationError("no folds; the protocol must give at least one")
+    for fold in folds:
+        for part in PARTS:
+            rows = getattr(fold, part)
+            if part != "validation" and len(rows) == 0:
+                raise EvaluationError(f'fold "{fold.name}": no {part} rows; choose another split')
+            if len(rows) and not 0 <= rows[0] <= rows[-1] < len(table):
+                raise EvaluationError(
+                    f'fold "{fold.name}": {part} rows beyond the table\'s {len(table)}; '
+                    "make the folds from this table"
+                )
+            if len(np.unique(rows)) < len(rows):
+                raise EvaluationError(f'fold "{fold.name}": a row is twice in {part}; list it once')
+        for one, other in itertools.combinations(PARTS, 2):
+            if shared := len(np.intersect1d(getattr(fold, one), getattr(fold, other))):
+                raise EvaluationError(
+                    f'fold "{fold.name}": {shared} rows are both in {one} and {other}; '
+                    "each row belongs to one part"
+                )
+            both = find_shared_speakers(table, getattr(fold, one), getattr(fold, other))
+            if speaker_independent and both:
+                raise EvaluationError(
+                    f'fold "{fold.name}" is to be speaker-independent, but {one} and {other} '
+                    f"share {_some(both)}; use a protocol that groups by speaker"
+                )
+
+
+def find_shared_speakers(
+    table: pd.DataFrame, one: NDArray[np.int64], other: NDArray[np.int64]
+) -> list[str]:
+    """Speakers of both sets of rows, sorted; "unknown" among them where one may be.
+
+    Args:
+        table: one row per item, column `speaker`.
+        one: row numbers.
+        other: row numbers.
+    """
+    if len(one) == 0 or len(other) == 0:
+        return []
+    if "speaker" not in table:
+        return ["unknown"]
+    sides = [table["speaker"].iloc[rows] for rows in (one, other)]
+    known = {str(name) for name in set(sides[0].dropna()) & set(sides[1].dropna())}
+    return sorted(known) + ["unknown"] * any(bool(side.isna().any()) for side in sides)
+
+
+def write_folds(
+    path: str | os.PathLike[str],
+    folds: Sequence[Fold],
+    table: pd.DataFrame,
+    root: str | os.PathLike[str],
+) -> None:
+    """Write folds as JSON that names items, so that it holds on another machine.
+
+    Args:
+        path: the file to write.
+        folds: of the table.
+        table: the corpus' table.
+        root: the corpus' folder; files are written relative to it.
+    """
+    content: dict[str, Any] = {"items": list_items(table, root)}
+    content["folds"] = [
+        {"name": fold.name, **{part: getattr(fold, part).tolist() for part in PARTS}}
+        for fold in folds
+    ]
+    write_atomically(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
+
+
+def read_folds(
+    path: str | os.PathLike[str], table: pd.DataFrame, root: str | os.PathLike[str]
+) -> list[Fold]:
+    """Read folds and find their items in a table, whatever its order.
+
+    Args:
+        path: what `write_folds` wrote.
+        table: the corpus' table.
+        root: the corpus' folder.
+
+    Raises:
+        EvaluationError: not such a file, or the table lacks one of its items.
+    """
+    here = {item: row for row, item in enumerate(list_items(table, root))}
+    try:
+        content = json.loads(Path(path).read_bytes())
+        written = [_item(*item) for item in content["items"]]
+        parts = [
+            (str(fold["name"]), {part: [written[row] for row in fold[part]] for part in PARTS})
+            for fold in content["folds"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise EvaluationError(
+            f"{path}: no folds in it ({type(error).__name__}: {error}); "
+            "give a file that write_folds wrote"
+        ) from error
+    used = {item for _, fold in parts for rows in fold.values() for item in rows}
+    if absent := sorted({item.file for item in used if item not in here}):
+        raise EvaluationError(
+            f"{path}: this corpus lacks {_some(absent)}; open the corpus the folds were made from"
+        )
+    return [
+        Fold(name, *(np.array([here[item] for item in fold[part]], np.int64) for part in PARTS))
+        for name, fold in parts
+    ]
+
+
+def _item(file: object, start: object, end: object) -> Item:
+    """A written item; a TypeError where it is none."""
+    times = [time for time in (start, end) if time is not None]
+    if (
+        start is None
+        or not isinstance(file, str)
+        or not all(type(t) in {int, float} for t in times)
+    ):
+        raise TypeError(f"an item of {file!r:.60}, {start!r:.60}, {end!r:.60}")
+    return Item(file, start, end)  # type: ignore[arg-type]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first five of many names."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

@@ -1,0 +1,89 @@
+"""`/docs`: the OpenAPI description as a plain page, without scripts or requests to elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ABOUT = (
+    "Tells which acted emotion speech sounds most like. It does not know what anybody feels, is no "
+    "lie detector, and must not be used to decide about people or to watch them.\n\n"
+    "Live speech goes over a WebSocket at /v1/stream: first a JSON message with sampling_rate "
+    '(and, where wanted, format "s16le" or "f32le", channels, window, hop, voice, api_key), then '
+    'samples as binary messages, at last {"type": "end"}. What comes back is JSON: "ready", '
+    '"update" with probabilities now and segments that are finished, "error", "end".'
+)
+"""What the API is and is not."""
+
+
+def render_docs(described: Mapping[str, Any]) -> str:
+    """An HTML page of an OpenAPI description.
+
+    >>> "<h2>" in render_docs({"info": {"title": "A", "version": "1"}, "paths": {}})
+    False
+    """
+    info = described["info"]
+    title = f"{escape(info['title'])} {escape(info['version'])}"
+    about = "".join(f"<p>{escape(part)}</p>" for part in info.get("description", "").split("\n\n"))
+    routes = "".join(
+        _route(method, path, operation)
+        for path, operations in described["paths"].items()
+        for method, operation in operations.items()
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="stylesheet" href="/page.css"></head><body><main><h1>{title}</h1>{about}'
+        '<p><a href="/openapi.json">openapi.json</a> · <a href="/">the page</a></p>'
+        f"{routes}</main></body></html>"
+    )
+
+
+def _route(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    parts = [
+        f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>",
+        f"<p>{escape(operation.get('summary', ''))}. ",
+        f"{escape(operation.get('description', ''))}</p>",
+    ]
+    content = operation.get("requestBody", {}).get("content", {})
+    if content:
+        kinds = ", ".join(f"<code>{escape(kind)}</code>" for kind in content)
+        parts.append(f"<p>Body: {kinds}</p>")
+    rows = [
+        (entry["name"], _kind(entry["schema"]), entry.get("description", ""))
+        for entry in operation.get("parameters", ())
+    ]
+    parts += _table(("Parameter", "Values", ""), rows)
+    answers = [
+        (status, "", response.get("description", ""))
+        for status, response in operation.get("responses", {}).items()
+    ]
+    parts += _table(("Status", "", "Meaning"), answers)
+    return "".join([*parts, "</section>"])
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """A schema in a few words.
+
+    >>> _kind({"type": "number", "minimum": 0.5, "default": 2.0})
+    'number, from 0.5, default 2.0'
+    """
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    words = [" | ".join(schema["enum"]) if "enum" in schema else str(schema.get("type", ""))]
+    words += [f"from {schema['minimum']}"] if "minimum" in schema else []
+    words += [f"to {schema['maximum']}"] if "maximum" in schema else []
+    words += [f"default {schema['default']}"] if schema.get("default") else []
+    return ", ".join(words)
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    if not rows:
+        return
+    yield "<table><tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"
+    for row in rows:
+        yield "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+    yield "</table>"

@@ -1,0 +1,151 @@
+"""What threads do with uploaded files."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from serenade.audio import compute_envelope, read_blocks
+from serenade.errors import TooLongError
+from serenade.inference import Reopened, predict_file
+from serenade.inference.formats import _text_formats
+from serenade.server._refusals import Refused, StoppedError, to_refused
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.inference import Model, Prediction, Timeline
+    from serenade.server._uploads import Upload
+
+MEDIA = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "webvtt": "text/vtt; charset=utf-8",
+    "textgrid": "text/plain; charset=utf-8",
+}
+"""Formats of a timeline, and what HTTP calls them."""
+
+Done = tuple["Prediction", "Timeline | None"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Worker:
+    """Looks at files on behalf of one request.
+
+    Args:
+        model: what judges, perhaps knowing the speaker.
+        max_duration: most seconds of a recording.
+        stop: set when nobody waits any more.
+        count: told the seconds of each recording that was looked at.
+    """
+
+    model: Model
+    max_duration: float
+    stop: threading.Event
+    count: Callable[[float], None]
+
+    def source(self, upload: Upload) -> Reopened:
+        """A file whose decoding ends where it is too long, or nobody waits."""
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            samples = 0
+            for block in read_blocks(upload.path, sampling_rate=self.model.sampling_rate):
+                samples += block.size
+                if self.stop.is_set():
+                    raise StoppedError
+                if samples > self.max_duration * self.model.sampling_rate:
+                    raise TooLongError(
+                        upload.name,
+                        f"lasts more than the {self.max_duration:g} s this server takes",
+                        "send it in parts",
+                    )
+                yield block
+
+        return Reopened(upload.name, blocks)
+
+    def one(self, upload: Upload, windows: tuple[float, float] | None = None) -> Done:
+        """A file's prediction, and its timeline where windows are given.
+
+        Raises:
+            Refused: it cannot be used.
+        """
+        try:
+            # One thread: the other cores have other requests.
+            done = predict_file(self.model, self.source(upload), windows, jobs=1)
+        except (StoppedError, Refused):
+            raise
+        except Exception as error:  # noqa: BLE001 - `to_refused` raises what it does not know
+            raise to_refused(error, upload.name) from None
+        self.count(done[0].duration)
+        return done
+
+    def each(self, uploads: Sequence[Upload]) -> dict[str, Any]:
+        """Predictions and errors of several files, in their order."""
+        results: list[dict[str, Any]] = []
+        for upload in uploads:
+            try:
+                results.append(self.one(upload)[0].to_dict())
+            except Refused as refused:
+                results.append({"file": upload.name, "error": refused.to_dict()})
+        return {"results": results, "failed": sum("error" in result for result in results)}
+
+    def timeline(
+        self, upload: Upload, windows: tuple[float, float], format_: str, points: int
+    ) -> str:
+        """A file's timeline in a format of `MEDIA`; in JSON with a waveform of some points."""
+        done = self.one(upload, windows)
+        if format_ != "json":
+            return format_timeline(done, self.model.labels, format_)
+        entry = result_to_json(done)
+        if points:
+            low, high = compute_envelope(self.source(upload).blocks(), points)
+            entry["envelope"] = {
+                "low": [round(float(value), 4) for value in low],
+                "high": [round(float(value), 4) for value in high],
+            }
+        return json.dumps(entry, ensure_ascii=False)
+
+    def enrolled(self, uploads: Sequence[Upload], speech: Any) -> Model:
+        """A model that knows the speaker of some files.
+
+        Raises:
+            Refused: one of them cannot be used, or the model cannot be enrolled.
+        """
+        try:
+            return self.model.enrol([self.source(upload) for upload in uploads], speech=speech)
+        except StoppedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            raise to_refused(error, self._blamed(error, uploads)) from None
+
+    @staticmethod
+    def _blamed(error: Exception, uploads: Sequence[Upload]) -> str:
+        """What the file an error is about is called by its sender."""
+        source = getattr(error, "source", "")
+        names = {str(upload.path): upload.name for upload in uploads}
+        return names.get(source, source)
+
+
+def result_to_json(done: Done) -> dict[str, Any]:
+    """The object that `serenade predict --timeline --json` prints for a recording."""
+    entry: dict[str, Any] = json.loads(_text_formats.to_json([done]))[0]
+    return entry
+
+
+def format_timeline(done: Done, labels: Sequence[str], format_: str) -> str:
+    """A timeline as CSV, WebVTT or TextGrid."""
+    timeline = done[1]
+    assert timeline is not None
+    if format_ == "csv":
+        table = io.StringIO(newline="")
+        _text_formats.to_csv([done], labels, table, timeline=True)
+        return table.getvalue()
+    return {"webvtt": _text_formats.to_webvtt, "textgrid": _text_formats.to_textgrid}[format_](
+        timeline
+    )

@@ -1,0 +1,199 @@
+"""Live speech over a WebSocket: samples in, updates out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from serenade.audio import MAX_CHANNELS, SAMPLING_RATES
+from serenade.errors import AudioError, SerenadeError
+from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW
+from serenade.server._refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from numpy.typing import NDArray
+
+    from serenade.inference import Stream, Update
+    from serenade.server._service import Service
+
+MESSAGE = 2**18
+"""Most bytes of a message."""
+
+_LONGEST = 10.0  # seconds of signal in a message
+_POLICY, _UNSUPPORTED, _TOO_BIG, _AGAIN = 1008, 1003, 1009, 1013  # RFC 6455, section 7.4.1
+_FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+
+
+class Hello(BaseModel):
+    """The first message of a stream."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sampling_rate: int = Field(ge=SAMPLING_RATES[0], le=SAMPLING_RATES[1], strict=True)
+    format: Literal["s16le", "f32le"] = "s16le"
+    channels: int = Field(1, ge=1, le=MAX_CHANNELS)
+    window: float = Field(DEFAULT_WINDOW, ge=0.5, le=30)
+    hop: float = Field(DEFAULT_HOP, ge=0.25, le=30)
+    voice: str | None = None
+    api_key: str = ""
+
+
+class _Ended(Exception):  # noqa: N818 - how a stream ends, not always a mistake
+    """The stream is over: a close code, and what is said before it."""
+
+    def __init__(self, code: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.error = {"type": kind, "message": message}
+
+
+def make_live_router(service: Service) -> APIRouter:
+    """The route `/v1/stream`.
+
+    Args:
+        service: what all routes share.
+    """
+    routes = APIRouter()
+
+    @routes.websocket("/v1/stream")
+    async def stream(socket: WebSocket) -> None:
+        await socket.accept()
+        # Gone before all was said: then there is nobody to say it to.
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            try:
+                await _served(socket, service)
+                await socket.close()
+            except _Ended as end:
+                await socket.send_json({"type": "error", "error": end.error})
+                await socket.close(end.code)
+
+    return routes
+
+
+async def _served(socket: WebSocket, service: Service) -> None:
+    message = await _message(socket, service.settings.patience)
+    hello = _hello(message.get("text") or "")
+    try:
+        service.check_key(socket.headers, hello.api_key)
+        model = service.known(hello.voice)
+    except Refused as refused:
+        raise _Ended(_POLICY, refused.kind, refused.message) from None
+    # Only now: who has no key takes nobody's place.
+    if service.streams >= service.settings.streams:
+        raise _Ended(_AGAIN, "Overloaded", "too many streams at once; try again later")
+    service.streams += 1
+    try:
+        try:
+            found = model.stream(hello.sampling_rate, window=hello.window, hop=hello.hop)
+        except (SerenadeError, ValueError) as error:
+            raise _Ended(_POLICY, type(error).__name__, str(error)) from None
+        await socket.send_json(
+            {
+                "type": "ready",
+                "labels": model.labels,
+                "latency": round(found.latency, 3),
+                "enrolment": model.enrolment,
+            }
+        )
+        try:
+            await _listened(socket, service, hello, found)
+        finally:
+            service.metrics.audio.inc(found.time)
+    finally:
+        service.streams -= 1
+
+
+async def _listened(socket: WebSocket, service: Service, hello: Hello, stream: Stream) -> None:
+    """Take samples until the other side says it is the end."""
+    loop = asyncio.get_running_loop()
+
+    def in_thread(work: Callable[[], list[Update]]) -> Awaitable[list[Update]]:
+        return loop.run_in_executor(service.live, work)
+
+    async def say(updates: list[Update]) -> None:
+        for update in updates:
+            await socket.send_json({"type": "update", **update.to_dict()})
+
+    idle, begun, fed = service.settings.idle, loop.time(), loop.time()
+    while True:
+        message = await _message(socket, fed + idle - loop.time())
+        if message.get("text") is not None:
+            if _json(message["text"]).get("type") != "end":
+                raise _Ended(_POLICY, "Protocol", 'send samples, or {"type": "end"}')
+            await say(await in_thread(stream.close))
+            await socket.send_json({"type": "end", "duration": round(stream.time, 3)})
+            return
+        chunk = _samples(message["bytes"], hello)
+        # By the clock, too: a sample now and then would hold a stream for ever.
+        longest = max(stream.time + len(chunk) / hello.sampling_rate, loop.time() - begun - idle)
+        if longest > service.settings.max_duration:
+            raise _Ended(
+                _POLICY,
+                "TooLongError",
+                f"the stream lasts more than the {service.settings.max_duration:g} s this server "
+                "takes; open another one",
+            )
+        try:
+            await say(await in_thread(lambda chunk=chunk: stream.push(chunk)))  # type: ignore[misc]
+        except AudioError as error:  # the chunk counts as never come, and the stream goes on
+            stated = {"type": type(error).__name__, "message": str(error)}
+            await socket.send_json({"type": "error", "error": stated})
+        if len(chunk):
+            fed = loop.time()
+
+
+async def _message(socket: WebSocket, idle: float) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(idle):
+            message: Any = await socket.receive()
+    except TimeoutError:
+        raise _Ended(_POLICY, "Idle", "nothing came for too long; open another one") from None
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    if len(message.get("bytes") or message.get("text") or b"") > MESSAGE:
+        raise _Ended(_TOO_BIG, "TooLarge", f"a message is over {MESSAGE} bytes; send smaller ones")
+    return dict(message)
+
+
+def _hello(text: str) -> Hello:
+    try:
+        return Hello.model_validate(_json(text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise _Ended(
+            _POLICY, "Protocol", f'{place}: {first["msg"]}; begin with {{"sampling_rate": 16000}}'
+        ) from None
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise _Ended(_POLICY, "Protocol", 'no JSON object; begin with {"sampling_rate": 16000}')
+    return content
+
+
+def _samples(content: bytes, hello: Hello) -> NDArray[Any]:
+    """A message's samples, `(samples, channels)`."""
+    kind = _FORMATS[hello.format]
+    if len(content) % (kind.itemsize * hello.channels):
+        raise _Ended(
+            _UNSUPPORTED,
+            "Protocol",
+            f"a message of {len(content)} bytes holds a part of a sample; send whole ones",
+        )
+    chunk: NDArray[Any] = np.frombuffer(content, kind).reshape(-1, hello.channels)
+    if len(chunk) > _LONGEST * hello.sampling_rate:
+        raise _Ended(_TOO_BIG, "TooLarge", f"a message is over {_LONGEST:g} s; send smaller ones")
+    return chunk.astype(kind.newbyteorder("="))

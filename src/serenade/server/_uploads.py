@@ -1,0 +1,210 @@
+"""Bodies of requests as files on disk, counted while they come."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+from typing import TYPE_CHECKING, BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
+
+from serenade.server._refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from fastapi import Request
+    from python_multipart.multipart import MultipartCallbacks
+
+    from serenade.server._settings import Settings
+
+
+_FIELDS = 64  # parts of a form that are no files
+_HEAD = 2**13  # bytes of a part's header
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """A file that was sent.
+
+    Args:
+        name: what its sender calls it, for people to read.
+        path: where it is kept.
+    """
+
+    name: str
+    path: Path
+
+
+async def iterate_body(
+    request: Request, settings: Settings, most: int | None = None
+) -> AsyncIterator[bytes]:
+    """The body of a request in pieces.
+
+    Args:
+        request: not read yet.
+        settings: limits.
+        most: bytes, where fewer than the settings' are enough.
+
+    Raises:
+        Refused: 413 as soon as it is too large, 408 where it takes too long.
+    """
+    limit = min(settings.max_size, most or settings.max_size)
+    too_large = Refused(
+        413, "TooLarge", f"the body is over {limit} bytes; send a shorter recording, or FLAC or Ogg"
+    )
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > limit:
+        raise too_large
+    size = 0
+    request.state.begun = True
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    try:
+        async with asyncio.timeout(min(settings.patience, settings.timeout)) as due:
+            async for chunk in request.stream():
+                size += len(chunk)
+                allowed = min(settings.patience + size / settings.min_rate, settings.timeout)
+                due.reschedule(begun + allowed)
+                if size > limit:
+                    raise too_large
+                yield chunk
+    except TimeoutError:
+        raise Refused(
+            408,
+            "TooSlow",
+            f"the body came slower than {settings.min_rate} bytes/s, or not within "
+            f"{settings.timeout:g} s; try again",
+        ) from None
+    except ClientDisconnect:
+        request.state.finished = True
+        raise Refused(400, "Disconnected", "the body was cut off") from None
+    request.state.finished = True
+
+
+async def receive_files(
+    request: Request, folder: Path, settings: Settings, *, name: str = "", many: bool = False
+) -> list[Upload]:
+    """The files of a request: those of a multipart form, or the body itself.
+
+    Args:
+        request: not read yet.
+        folder: where to keep them.
+        settings: limits.
+        name: of a file that is the body itself.
+        many: whether there may be several.
+
+    Raises:
+        Refused: 413 too large or too many, 422 no file or a broken form, 408 too slow.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data":
+        upload = Upload(clean_name(name), folder / "0")
+        with upload.path.open("wb") as file:
+            async for chunk in iterate_body(request, settings):
+                file.write(chunk)
+        return [upload]
+    if not options.get(b"boundary"):
+        raise Refused(422, "BrokenForm", "the form states no boundary; let your client set it")
+    form = _Form(folder, settings.max_files if many else 1)
+    try:
+        parser = MultipartParser(options[b"boundary"], form.callbacks())
+        async for chunk in iterate_body(request, settings):
+            parser.write(chunk)
+        parser.finalize()
+    except FormParserError as error:
+        raise Refused(422, "BrokenForm", f"the form is broken ({error}); send it again") from None
+    finally:
+        form.close()
+    if not form.files:
+        raise Refused(422, "NoFile", 'no file in the form; send one in its field "file"')
+    return form.files
+
+
+class _Form:
+    """Takes the files out of a form and drops its other fields."""
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self.files: list[Upload] = []
+        self._folder = folder
+        self._most = most
+        self._parts = 0
+        self._open: BinaryIO | None = None
+        self._field = b""
+        self._value = b""
+        self._disposition = b""
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_part_begin": self._part_begins,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_ends,
+            "on_headers_finished": self._headers_end,
+            "on_part_data": self._data,
+            "on_part_end": self.close,
+        }
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+    def _part_begins(self) -> None:
+        self._parts += 1
+        if self._parts > self._most + _FIELDS:
+            raise Refused(
+                413, "TooMany", f"a form of more than {self._parts - 1} parts; send fewer"
+            )
+        self._field = self._value = self._disposition = b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+        self._bounded()
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+        self._bounded()
+
+    def _bounded(self) -> None:
+        if len(self._field) + len(self._value) > _HEAD:
+            raise Refused(
+                422, "BrokenForm", f"a part's header is over {_HEAD} bytes; send it again"
+            )
+
+    def _header_ends(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._field = self._value = b""
+
+    def _headers_end(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if b"filename" not in options:
+            return
+        if len(self.files) >= self._most:
+            advice = "send fewer" if self._most > 1 else "several go to /v1/batch"
+            raise Refused(413, "TooMany", f"more files than {self._most}; {advice}")
+        upload = Upload(
+            clean_name(options[b"filename"].decode("utf-8", "replace")),
+            self._folder / str(len(self.files)),
+        )
+        self.files.append(upload)
+        self._open = upload.path.open("wb")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._open is not None:
+            self._open.write(data[start:end])
+
+
+def clean_name(name: str) -> str:
+    r"""A file's name without folders and control characters.
+
+    >>> clean_name("..\\..\\a\n.wav"), clean_name("/tmp/é.wav"), clean_name("")
+    ('a.wav', 'é.wav', 'recording')
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    return "".join(c for c in last if c.isprintable())[:200] or "recording"

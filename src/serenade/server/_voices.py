@@ -1,0 +1,86 @@
+"""Speakers who enrolled: models that know a voice, by a name nobody can guess."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from serenade.server._refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serenade.inference import Model
+
+
+class Voices:
+    """Holds enrolled models in memory only; the recordings themselves are not kept.
+
+    Args:
+        most: how many; the one not used for longest goes first.
+        lifetime: seconds after its last use in which one is forgotten.
+        clock: gives seconds.
+
+    >>> voices = Voices(1, 60.0)
+    >>> first, second = voices.add("model"), voices.add("another")
+    >>> voices.get(second)
+    'another'
+    >>> voices.get(first)
+    Traceback (most recent call last):
+    serenade.server._refusals.Refused: this voice is not known (any more); enrol again
+    """
+
+    def __init__(
+        self, most: int, lifetime: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = most
+        self._lifetime = lifetime
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, Model]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, model: Model) -> str:
+        """Remember a model; returns its name."""
+        name = secrets.token_urlsafe(16)
+        with self._lock:
+            self._known[name] = self._clock(), model
+            self._forget()
+        return name
+
+    def get(self, name: str) -> Model:
+        """The model of a name.
+
+        Raises:
+            Refused: 404, it was forgotten or never was.
+        """
+        with self._lock:
+            self._forget()
+            if name not in self._known:
+                raise Refused(
+                    404, "UnknownVoice", "this voice is not known (any more); enrol again"
+                )
+            _, model = self._known[name]
+            self._known[name] = self._clock(), model
+            self._known.move_to_end(name)
+            return model
+
+    def drop(self, name: str) -> None:
+        """Forget a voice, whether or not it was known."""
+        with self._lock:
+            self._known.pop(name, None)
+
+    def __len__(self) -> int:
+        with self._lock:
+            self._forget()
+            return len(self._known)
+
+    def _forget(self) -> None:
+        now = self._clock()
+        while self._known:
+            used, _ = next(iter(self._known.values()))
+            if len(self._known) <= self._most and now - used <= self._lifetime:
+                return
+            self._known.popitem(last=False)

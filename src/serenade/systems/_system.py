@@ -1,0 +1,194 @@
+"""What every system is: what it wants to see, and what learns from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from serenade._parameters import find_mismatch
+from serenade.errors import SerenadeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.audio import Augmentation, WhiteNoise
+    from serenade.features import Feature, TextFeature
+
+    Stream: TypeAlias = Feature | TextFeature
+
+
+Scaling = Literal["global", "column", "clip", "none"]
+
+
+class Recipe(Protocol):
+    """A frozen dataclass of every number a run depends on, features and training alike."""
+
+    @property
+    def copies(self) -> int:
+        """Augmented copies of each training clip."""
+
+    @property
+    def balance(self) -> float:
+        """Power by which frequent emotions weigh less; see `serenade.training.Estimator`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkRecipe:
+    """How a network is trained; the recipes of networks extend it by what else they need.
+
+    Args:
+        copies: augmented copies of each training clip.
+        balance: a clip weighs the number of clips of its emotion to the power of minus this.
+        scaling: how features are centred and scaled: by one mean and deviation over all values of
+            all training clips, by one per column, by each clip's own per column, or not at all;
+            of several streams, one for all (but for words' codes) or one for each.
+        reference: the emotion whose training clips give mean and deviation; "" for all clips.
+        epochs: how often training clips are gone through at most.
+        batch: clips per step.
+        optimiser: a name of `OPTIMISERS`.
+        learning_rate: of the optimiser.
+        momentum: likewise, where it has one.
+        weight_decay: likewise.
+        schedule: of the learning rate over the epochs: constant, half a cosine to zero, or
+            one over one plus `decay` times the steps done before the epoch.
+        decay: of the schedule "inverse".
+        clip: longest gradient; 0 leaves it.
+        smoothing: of the labels (Szegedy et al. 2016).
+        mixup: parameter of the beta distribution clips are mixed by (Zhang et al. 2018); 0 for
+            none.
+        time_masks: stretches of a training clip set to zero each time (Park et al. 2019).
+        time_width: longest stretch, as a share of the clip.
+        band_masks: bands of columns likewise.
+        band_width: widest band, in columns.
+        monitor: what says which epoch was best on validation clips: unweighted accuracy (mean
+            recall), weighted accuracy (share of clips), or loss.
+        patience: epochs without a better one before training stops; 0 never stops early.
+        precision: of the numbers that a network multiplies, summed in float32 either way; bfloat16
+            takes two thirds of the time where the processor knows it, and gives other weights.
+        holdout: share of the training speakers validated on where the protocol sets no rows
+            aside; 0 for none: then the last epoch counts.
+    """
+
+    copies: int = 0
+    balance: float = 0.0
+    scaling: Scaling | tuple[Scaling, ...] = "column"
+    reference: str = ""
+    epochs: int = 50
+    batch: int = 16
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "inverse"] = "constant"
+    decay: float = 0.0
+    clip: float = 0.0
+    smoothing: float = 0.0
+    mixup: float = 0.0
+    time_masks: int = 0
+    time_width: float = 0.15
+    band_masks: int = 0
+    band_width: int = 6
+    monitor: Literal["ua", "wa", "loss"] = "ua"
+    patience: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    holdout: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """What a network may look at before it is made: sizes, and clips to pre-train on.
+
+    Args:
+        streams: of each, scaled training clips with their copies, `(frames, dims)` float32.
+        labels: class number of each, shape `(clips,)`.
+        classes: names of the classes.
+        seed: of everything random.
+    """
+
+    streams: Sequence[Sequence[NDArray[np.float32]]]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    seed: int
+
+    @property
+    def dims(self) -> int:
+        """Columns of every clip in the first stream."""
+        return self.widths[0]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns of every clip in each stream."""
+        return tuple(int(matrices[0].shape[1]) for matrices in self.streams)
+
+    @property
+    def frames(self) -> int:
+        """Length of the longest clip in the first stream."""
+        return max(len(matrix) for matrix in self.streams[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A published or proposed system.
+
+    Args:
+        name: what commands call it.
+        title: a line about it.
+        source: the publication it follows.
+        recipes: its settings by name; every system has `default`. A `NetworkRecipe` trains
+            `network`, any other fits `classifiers`.
+        feature: recipe → the feature it looks at, or several, a stream each; of signals or texts.
+        augmentation: recipe → how copies of training clips are changed.
+        classifiers: recipe and seed → unfitted scikit-learn pipelines over one-frame features; of
+            several, the one is taken that does best on held-out training speakers.
+        network: recipe and training set → a `torch.nn.Module` of `(values, mask)`, shapes
+            `(clips, frames, dims)` and `(clips, frames)`, True where real, one pair after the
+            other for several streams, to logits `(clips, classes)`. What is padded must not change
+            an output.
+        members: recipe → recipes of the same system whose networks are fitted one by one, each on
+            its own streams, and whose posteriors are averaged; none where the recipe is of one
+            network. None for systems without such recipes.
+        sampling_rate: recordings are read at, in Hz.
+    """
+
+    name: str
+    title: str
+    source: str
+    recipes: Mapping[str, Any]
+    feature: Callable[[Any], Stream | tuple[Stream, ...]]
+    augmentation: Callable[[Any], Augmentation | WhiteNoise]
+    classifiers: Callable[[Any, int], Sequence[Any]] | None = None
+    network: Callable[[Any, TrainingSet], Any] | None = None
+    members: Callable[[Any], Sequence[Any]] | None = None
+    sampling_rate: int = 16000
+
+    def features(self, recipe: Any) -> tuple[Stream, ...]:
+        """What it looks at under a recipe, a feature per stream."""
+        found = self.feature(recipe)
+        return found if isinstance(found, tuple) else (found,)
+
+    def recipe(self, name: str = "default", **changes: Any) -> Any:
+        """A recipe, with some of its fields changed.
+
+        Args:
+            name: of the recipe.
+            changes: field names and new values.
+
+        Raises:
+            SerenadeError: no such recipe or field, or a value of another type.
+        """
+        if name not in self.recipes:
+            raise SerenadeError(
+                f"{self.name}: no recipe {name!r}; choose from {', '.join(self.recipes)}"
+            )
+        recipe = self.recipes[name]
+        fields = [field.name for field in dataclasses.fields(recipe)]
+        if unknown := sorted(set(changes) - set(fields)):
+            raise SerenadeError(
+                f"{self.name}: its recipe has no {', '.join(unknown)}; it has {', '.join(fields)}"
+            )
+        if problem := find_mismatch(type(recipe), changes):
+            raise SerenadeError(f"{self.name}: the recipe's {problem}")
+        return dataclasses.replace(recipe, **changes)

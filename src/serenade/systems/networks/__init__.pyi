@@ -1,0 +1,13 @@
+from ._attentive_crnn import AttentiveCRNN as AttentiveCRNN
+from ._attentive_crnn import DescriptorSteps as DescriptorSteps
+from ._cnn_transformer import CNNTransformer as CNNTransformer
+from ._dcnn import DCNN as DCNN
+from ._dual_bilstm import Branch as Branch
+from ._dual_bilstm import DualBiLSTM as DualBiLSTM
+from ._dual_bilstm import Embedding as Embedding
+from ._fusion_transformer import FusionTransformer as FusionTransformer
+from ._fusion_transformer import Linear as Linear
+from ._recurrence import Recurrence as Recurrence
+from ._sparse_coder import SparseConvolution as SparseConvolution
+from ._stser import Classifier as Classifier
+from ._stser import SpeechModel as SpeechModel

@@ -1,0 +1,135 @@
+"""The network of An & Ruan (2021): two convolutional branches beside a Transformer encoder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pooled_mask
+
+POOLS = (2, 4, 4)
+"""Max-pooling after each convolution, along both axes."""
+
+
+class Block(nn.Module):
+    """3×3 convolution, batch normalisation, ReLU, max-pooling, dropout."""
+
+    def __init__(self, inputs: int, outputs: int, pool: int, dropout: float) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.pool = nn.MaxPool2d(pool)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`(clips, inputs, dims, frames)` to the pooled image of `outputs` channels."""
+        # ReLU and the maximum may change places; after pooling there is less to do.
+        pooled: Tensor = self.pool(self.norm(self.convolution(image)))
+        dropped: Tensor = self.dropout(pooled.relu())
+        return dropped
+
+
+class Branch(nn.Module):
+    """Convolutional blocks: spatial features of the image of coefficients over time."""
+
+    def __init__(self, channels: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        sizes = zip((1, *channels[:-1]), channels, POOLS, strict=True)
+        self.blocks = nn.ModuleList([Block(*size, dropout) for size in sizes])
+
+    def forward(self, image: Tensor, mask: Tensor | None) -> Tensor:
+        """`(clips, 1, dims, frames)` to `(clips, channels, dims // 32, frames // 32)`.
+
+        Args:
+            image: coefficients over time, zero where padded.
+            mask: shape `(clips, frames)`, True where real; None where nothing is padded.
+        """
+        for block, pool in zip(self.blocks, POOLS, strict=True):
+            image = block(image)
+            if mask is not None:
+                mask = pooled_mask(mask, pool)
+                image = image * mask[:, None, None]
+        return image
+
+
+class CNNTransformer(nn.Module):
+    """Two branches and an encoder side by side, joined by one linear layer.
+
+    Args:
+        dims: coefficients per frame.
+        frames: of a clip; what the linear layer is made for where images are flattened.
+        classes: how many.
+        channels: of the three blocks of a branch.
+        layers: of the encoder.
+        heads: of its attention.
+        hidden: units of its dense layers.
+        dropout: probability in the branches.
+        encoder_dropout: in the encoder.
+        pooling: what becomes of a branch's image: all its values side by side, which needs clips of
+            one length, or their means over time.
+
+    Raises:
+        ValueError: clips under 32 frames or coefficients, which three poolings leave nothing of.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        frames: int,
+        classes: int,
+        *,
+        channels: tuple[int, int, int] = (16, 32, 64),
+        layers: int = 4,
+        heads: int = 4,
+        hidden: int = 512,
+        dropout: float = 0.3,
+        encoder_dropout: float = 0.4,
+        pooling: Literal["flatten", "mean"] = "flatten",
+    ) -> None:
+        super().__init__()
+        if min(dims, frames) < 32:
+            raise ValueError(f"need 32 coefficients and frames at least, got {dims} and {frames}")
+        self.frames, self.flat = frames, pooling == "flatten"
+        self.branches = nn.ModuleList([Branch(channels, dropout) for _ in range(2)])
+        # Channels last in memory: a convolution takes half the time.
+        self.branches.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder = nn.ModuleList(
+            [EncoderLayer(dims, heads, hidden, encoder_dropout) for _ in range(layers)]
+        )
+        width = channels[-1] * (dims // 32) * (frames // 32 if self.flat else 1)
+        self.output = nn.Linear(2 * width + dims, classes)
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Logits of clips.
+
+        Args:
+            values: shape `(clips, frames, dims)`, zero where padded.
+            mask: shape `(clips, frames)`, True where real.
+
+        Returns:
+            Shape `(clips, classes)`.
+        """
+        if self.flat and values.shape[1] != self.frames:
+            raise ValueError(f"made for clips of {self.frames} frames, got {values.shape[1]}")
+        # A traced graph must hold for padded clips, whatever it is traced on.
+        padded = mask if torch.onnx.is_in_onnx_export() or not bool(mask.all()) else None
+        image = values.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
+        parts = [self._spatial(branch(image, padded), mask) for branch in self.branches]
+        # Not stated in the paper: "1×4" is read as pooling over time alone, and no code of
+        # positions is added.
+        encoded = nn.functional.max_pool1d(values.transpose(1, 2), 4).transpose(1, 2)
+        real = pooled_mask(mask, 4)
+        for layer in self.encoder:
+            encoded = layer(encoded, real)
+        logits: Tensor = self.output(torch.cat([*parts, masked_mean(encoded, real)], dim=1))
+        return logits
+
+    def _spatial(self, image: Tensor, mask: Tensor) -> Tensor:
+        """A branch's image as a vector per clip."""
+        if self.flat:
+            return image.flatten(1)
+        for pool in POOLS:
+            mask = pooled_mask(mask, pool)
+        return masked_mean(image.permute(0, 3, 1, 2).flatten(2), mask)

@@ -1,0 +1,149 @@
+"""skorch's classifier on batches of clips: weights, soft labels, masks, mixing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from torch.nn import functional
+
+from serenade.errors import SerenadeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from serenade.systems import NetworkRecipe
+
+OPTIMISERS = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+}
+"""Optimisers a recipe may name."""
+
+
+class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
+    """A network of `(values, mask)`, for each stream in turn, trained as a `NetworkRecipe` says.
+
+    Args:
+        module: the network.
+        recipe: how it is trained.
+        settings: of skorch's classifier.
+    """
+
+    def __init__(self, module: Any, recipe: NetworkRecipe, **settings: Any) -> None:
+        super().__init__(module, **settings)
+        self.recipe = recipe
+
+    def infer(self, x: Mapping[str, Any], **fit_params: Any) -> Any:  # noqa: ARG002 - skorch's
+        """Logits of a batch, shape `(clips, classes)`."""
+        reduced = self.recipe.precision == "bfloat16"
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=reduced):
+            pairs = zip(x["values"], x["mask"], strict=True)
+            logits = self.module_(*(part.to(self.device) for pair in pairs for part in pair))
+        return logits.float()
+
+    def get_loss(
+        self,
+        y_pred: Tensor,
+        y_true: Tensor,
+        X: Mapping[str, Any] | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """Weighted mean of the cross-entropies; labels are smoothed in training only."""
+        smoothing = self.recipe.smoothing if training else 0.0
+        losses = functional.cross_entropy(
+            y_pred, y_true.to(y_pred.device), reduction="none", label_smoothing=smoothing
+        )
+        weights = 1.0 if X is None else X["weights"].to(y_pred.device)
+        return (weights * losses).mean()
+
+    def train_step(self, batch: Any, **fit_params: Any) -> Any:
+        """One step, on the batch as the recipe changes it."""
+        return super().train_step(self.changed(*batch), **fit_params)
+
+    def changed(self, inputs: dict[str, Any], labels: Tensor) -> tuple[dict[str, Any], Tensor]:
+        """A training batch with stretches and bands set to zero, then mixed by pairs.
+
+        Zero is the mean of the training clips once these are scaled.
+        """
+        streams, masks, recipe = inputs["values"], inputs["mask"], self.recipe
+        if recipe.time_masks or recipe.band_masks:
+            streams = [self._hidden(*pair) for pair in zip(streams, masks, strict=True)]
+        if not recipe.mixup:
+            return inputs | {"values": streams}, labels
+        share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample((len(labels),))
+        other = torch.randperm(len(labels))
+        classes = functional.one_hot(labels, len(self.classes)).to(share.dtype)
+        weights = inputs["weights"]
+        mixed = {
+            "values": [
+                share[:, None, None] * values + (1 - share[:, None, None]) * values[other]
+                for values in streams
+            ],
+            "mask": [mask | mask[other] for mask in masks],
+            "weights": share * weights + (1 - share) * weights[other],
+        }
+        return mixed, share[:, None] * classes + (1 - share[:, None]) * classes[other]
+
+    def _hidden(self, values: Tensor, mask: Tensor) -> Tensor:
+        """A stream's clips with stretches and bands set to zero."""
+        recipe, values = self.recipe, values.clone()
+        for clip, length in zip(values, mask.sum(dim=1).tolist(), strict=True):
+            for _ in range(recipe.time_masks):
+                clip[_stretch(length, round(recipe.time_width * length))] = 0.0
+            for _ in range(recipe.band_masks):
+                clip[:, _stretch(clip.shape[1], recipe.band_width)] = 0.0
+        return values
+
+
+def get_optimiser(recipe: NetworkRecipe) -> dict[str, Any]:
+    """Arguments of skorch for a recipe's optimiser.
+
+    Raises:
+        SerenadeError: no optimiser of this name.
+    """
+    if recipe.optimiser not in OPTIMISERS:
+        raise SerenadeError(
+            f"no optimiser {recipe.optimiser!r}; choose from {', '.join(OPTIMISERS)}"
+        )
+    settings: dict[str, Any] = {"optimizer__weight_decay": recipe.weight_decay}
+    if recipe.optimiser in {"sgd", "rmsprop"}:
+        settings["optimizer__momentum"] = recipe.momentum
+    if recipe.optimiser == "rmsprop":
+        # The share of the running mean that most papers' framework has by default.
+        settings |= {"optimizer__alpha": 0.9, "optimizer__eps": 1e-7}
+    return {"optimizer": OPTIMISERS[recipe.optimiser], "lr": recipe.learning_rate, **settings}
+
+
+def score_recall(net: Any, X: Any, y: NDArray[np.int64]) -> float:
+    """Mean recall over the classes that occur: skorch's scorer of validation clips."""
+    found = net.predict(X)
+    return float(np.mean([np.mean(found[y == label] == label) for label in np.unique(y)]))
+
+
+def make_schedule(recipe: Any, steps: int) -> Callable[[int], float]:
+    """Factor of the learning rate after so many epochs of so many steps.
+
+    In closed form: a resumed run computes what an unbroken one does.
+    """
+
+    def factor(epochs: int) -> float:
+        if recipe.schedule == "cosine":
+            return float(0.5 * (1 + np.cos(np.pi * min(epochs / recipe.epochs, 1))))
+        return 1 / (1 + recipe.decay * steps * epochs) if recipe.schedule == "inverse" else 1.0
+
+    return factor
+
+
+def _stretch(length: int, longest: int) -> slice:
+    """A random stretch of at most the longest length."""
+    width = int(torch.randint(min(longest, length) + 1, ()))
+    start = int(torch.randint(length - width + 1, ()))
+    return slice(start, start + width)

@@ -1,0 +1,143 @@
+"""A probe for enrolled speakers: fitted on features that a speaker's own mean was taken from.
+
+The mean is never known exactly, in use or in training: each training clip has the estimate taken
+away that a few other clips of its speaker give, as many as may be enrolled. So one probe serves any
+amount of enrolment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from serenade.adaptation import NEUTRAL, Population
+from serenade.errors import MissingExtraError, SerenadeError
+from serenade.training._learners import make_learner, stack_rows
+
+try:
+    from sklearn.base import BaseEstimator
+except ImportError:
+    raise MissingExtraError("training", "train") from None
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from serenade.training._clips import Streams
+    from serenade.training._estimator import Estimator
+
+COUNTS = (0, 1, 3, 5, 10, 20, 40)
+"""How many recordings a speaker is enrolled with while training, one drawn for each clip."""
+
+DRAWS = 2
+"""How often each clip and each copy is taken, with another enrolment every time."""
+
+SPEAKERS = 4
+"""Fewest training speakers that variance between speakers is told from."""
+
+
+class EnrolledProbe(BaseEstimator):  # type: ignore[misc]
+    """An estimator's classifier, fitted for enrolled speakers.
+
+    Args:
+        estimator: of a system whose features are single rows; itself not fitted here.
+        seed: of the draws.
+
+    Attributes:
+        population_: how the features vary within and between speakers.
+        classifier_: the fitted pipeline.
+        classes_: labels in the order of the posteriors.
+    """
+
+    def __init__(self, estimator: Estimator, seed: int = 0) -> None:
+        self.estimator = estimator
+        self.seed = seed
+
+    def fit(self, X: pd.DataFrame, y: ArrayLike) -> Self:
+        """Fit on recordings of at least four known speakers.
+
+        Args:
+            X: table of recordings with the column `speaker`.
+            y: their emotions, shape `(rows,)`.
+
+        Raises:
+            SerenadeError: fewer speakers.
+        """
+        estimator, labels = self.estimator, np.asarray(y, dtype=str)
+        clips = estimator.clips(X, labels, estimator.settings.copies)
+        speakers = clips.speakers
+        if speakers is None or len(np.unique(speakers)) < SPEAKERS:
+            raise SerenadeError(
+                f"enrolment needs at least {SPEAKERS} speakers to learn from: name them in the "
+                "corpus' table"
+            )
+        plain = stack_rows(clips.streams)
+        self.population_ = Population.learn(plain, speakers, labels)
+        rng = np.random.default_rng([self.seed, 2])
+        neutral = np.isin(labels, NEUTRAL) if self.population_.neutral else None
+        shifted: list[Streams] = []
+        for streams in clips.rounds * DRAWS:
+            away = draw_shifts(plain, speakers, self.population_, rng, neutral)
+            shifted.append((list((stack_rows(streams) - away)[:, None]),))
+        learner: Any = make_learner(estimator.system, estimator.settings, estimator.seed)
+        learner.fit(
+            dataclasses.replace(
+                clips,
+                streams=shifted[0],
+                copies=tuple(shifted[1:]),
+                weights=clips.weights / DRAWS,  # the penalty weighs as it does without draws
+            )
+        )
+        self.classifier_, self.classes_ = learner.classifier, learner.classes_
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Posteriors of recordings, `(rows, classes)`, as if their speakers had been enrolled.
+
+        Each is enrolled with other rows of the table of the same speaker, as many as are drawn, of
+        whatever emotion.
+        """
+        labels = np.full(len(X), self.classes_[0])
+        plain = stack_rows(self.estimator.clips(X, labels, 0).streams)
+        speakers = X["speaker"].to_numpy(dtype=str)
+        rng = np.random.default_rng([self.seed, 3])
+        away = draw_shifts(plain, speakers, self.population_, rng, None)
+        posteriors: NDArray[np.float64] = self.classifier_.predict_proba(plain - away)
+        return posteriors
+
+
+def draw_shifts(
+    features: NDArray[np.float32],
+    speakers: NDArray[np.str_],
+    population: Population,
+    rng: np.random.Generator,
+    neutral: NDArray[np.bool_] | None,
+) -> NDArray[np.float32]:
+    """What enrolment with a random few other recordings of the speaker takes away from each.
+
+    Args:
+        features: a row per recording, `(recordings, dims)`.
+        speakers: of the recordings.
+        population: see `Population.shift`.
+        rng: of the draws.
+        neutral: which recordings are neutral speech: half of the draws are of these alone. None
+            for draws of all.
+
+    Returns:
+        Shape `(recordings, dims)`.
+    """
+    shifts = np.zeros_like(features)
+    for speaker in np.unique(speakers):
+        own = np.flatnonzero(speakers == speaker)
+        calm = np.zeros(0, dtype=np.intp) if neutral is None else own[neutral[own]]
+        for row in own:
+            count = int(rng.choice(COUNTS))
+            normal = neutral is not None and rng.random() < 0.5
+            others = calm if normal else own
+            chosen = rng.permutation(others[others != row])[:count]
+            if chosen.size:
+                mean = features[chosen].mean(axis=0, dtype=np.float64)
+                shifts[row] = population.shift(mean, chosen.size, neutral=normal)
+    return shifts

@@ -1,0 +1,210 @@
+"""Fitting a model to keep: honest figures first, then calibration, then all of the data."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.errors import SerenadeError
+from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
+from serenade.training._learners import is_network
+from serenade.training._write_model import fit_temperature, require_writable, write_model
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from serenade.training._estimator import Estimator
+
+_FOLDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """What an estimator says of recordings while it has not seen them.
+
+    Args:
+        probabilities: shape `(rows, classes)`.
+        classes: names of the columns.
+        reference: true labels, shape `(rows,)`.
+        speaker_independent: whether no speaker was on both sides.
+        complete: whether the rows are all there were.
+    """
+
+    probabilities: NDArray[np.float64]
+    classes: tuple[str, ...]
+    reference: NDArray[np.str_]
+    speaker_independent: bool
+    complete: bool = True
+
+    @property
+    def ua(self) -> float:
+        """Unweighted average recall over the rows."""
+        found = np.array(self.classes)[self.probabilities.argmax(axis=1)]
+        recalls = [
+            np.mean(found[self.reference == label] == label) for label in set(self.reference)
+        ]
+        return float(np.mean(recalls))
+
+    def temperature(self) -> float:
+        """What the logits must be divided by to be calibrated, every class counting the same."""
+        logits = np.log(np.maximum(self.probabilities, 1e-12))
+        column = np.array([self.classes.index(label) for label in self.reference])
+        counts = np.bincount(column, minlength=len(self.classes))
+        return fit_temperature(logits, column, 1.0 / counts[column])
+
+
+def predict_held_out(
+    estimator: Estimator | EnrolledProbe,
+    X: pd.DataFrame,
+    y: NDArray[np.str_],
+    groups: NDArray[Any] | None = None,
+    *,
+    rounds: int | None = None,
+) -> HeldOut:
+    """Predict recordings by estimators fitted without their groups.
+
+    Args:
+        estimator: copied for each fold, itself left as it is.
+        X: table of recordings.
+        y: their emotions, shape `(rows,)`.
+        groups: of the rows, never divided: corpora, say. None for the column `speaker`, or, where
+            that is lacking, for folds drawn at random.
+        rounds: how many of the folds are held out; None for all, so that every recording is
+            predicted.
+
+    Raises:
+        SerenadeError: fewer than two groups, or than two recordings of a class.
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import GroupKFold, StratifiedKFold
+
+    if groups is None and "speaker" in X and X["speaker"].notna().all():
+        groups = X["speaker"].to_numpy(dtype=str)
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2 or counts.min() < 2:
+        raise SerenadeError(
+            "training needs at least two emotions with two recordings each; this data has "
+            + ", ".join(f"{label}: {count}" for label, count in zip(classes, counts, strict=True))
+        )
+    known = 0 if groups is None else len(np.unique(groups))
+    folds: Any = (
+        GroupKFold(min(_FOLDS, known))
+        if known > 1
+        else StratifiedKFold(min(_FOLDS, int(counts.min())), shuffle=True, random_state=0)
+    )
+    probabilities = np.zeros((len(y), len(classes)))
+    predicted = np.zeros(len(y), dtype=bool)
+    for train, test in itertools.islice(folds.split(y, y, groups), rounds):
+        predicted[test] = True
+        fitted = clone(estimator).fit(X.iloc[train], y[train])
+        # A class whose every recording is held out at once keeps probability zero.
+        columns = np.searchsorted(classes, fitted.classes_)
+        probabilities[np.ix_(test, columns)] = fitted.predict_proba(X.iloc[test])
+    return HeldOut(
+        probabilities[predicted],
+        tuple(map(str, classes)),
+        y[predicted],
+        known > 1,
+        bool(predicted.all()),
+    )
+
+
+def train_model(
+    estimator: Estimator,
+    table: pd.DataFrame,
+    out: str | os.PathLike[str],
+    *,
+    corpus: str,
+    licence: str,
+    citation: str,
+    progress: Callable[[str], None] = lambda _: None,
+) -> HeldOut:
+    """Fit on all of a corpus and write a model folder.
+
+    Args:
+        estimator: not yet fitted.
+        table: of the corpus, with the column `emotion`.
+        out: the folder to write.
+        corpus: its name, for the model card.
+        licence: of the corpus, which the weights inherit.
+        citation: of the corpus.
+        progress: called with a line after each step.
+
+    Returns:
+        What the estimator said of recordings it had not seen; calibration and the card use it.
+
+    Raises:
+        SerenadeError: too little data, or a system that cannot be written.
+    """
+    require_writable(estimator)
+    X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
+    # A network may take hours: one group of speakers is held out of it rather than each in turn.
+    network = is_network(estimator.settings)
+    unseen = predict_held_out(estimator, X, y, rounds=1 if network else None)
+    who = "speakers" if unseen.speaker_independent else "recordings (speakers unknown)"
+    progress(f"held-out {who}: UA {unseen.ua:.3f}")
+    temperature = unseen.temperature()
+    estimator.fit(X, y)
+    enrolled, again = None, None
+    linear = not network and hasattr(estimator.classifier_.steps[-1][1], "coef_")
+    if not linear:
+        progress("no enrolment: that takes a linear classifier")
+    elif unseen.speaker_independent and X["speaker"].nunique() > SPEAKERS:
+        again = predict_held_out(EnrolledProbe(estimator), X, y)
+        progress(f"the same, enrolled with some recordings each: UA {again.ua:.3f}")
+        enrolled = EnrolledProbe(estimator).fit(X, y), again.temperature()
+    else:
+        progress(f"no enrolment: that takes {SPEAKERS + 1} speakers or more")
+    card = _card(estimator, unseen, again, len(y), corpus, licence, citation)
+    facts = {"trained_on": corpus, "licence": licence, "recordings": len(y)}
+    write_model(estimator, out, card=card, temperature=temperature, facts=facts, enrolled=enrolled)
+    return unseen
+
+
+def _card(
+    estimator: Estimator,
+    unseen: HeldOut,
+    enrolled: HeldOut | None,
+    rows: int,
+    corpus: str,
+    licence: str,
+    citation: str,
+) -> str:
+    """A model card with what is known at training time."""
+    how = {
+        (True, True): "five groups of speakers, each predicted by a model that never heard them",
+        (True, False): "one of five groups of speakers, predicted by a model that never heard them",
+    }
+    drawn = (
+        "drawn at random: speakers are not known, so the same voice may be on both sides and the "
+        "figure is too good"
+    )
+    protocol = how.get((unseen.speaker_independent, unseen.complete), drawn)
+    enrolment = (
+        "not possible: too few speakers were known in training, or the classifier is not linear"
+        if enrolled is None
+        else f"{enrolled.ua:.3f} on the same recordings, each speaker enrolled with 0 to 40 others"
+    )
+    labels = ", ".join(str(label) for label in estimator.classes_)
+    return f"""# {estimator.system.name} trained on {corpus}
+
+{estimator.system.title} ({estimator.system.source}).
+
+- Emotions: {labels}
+- Data: {rows} recordings of {corpus}. {citation}
+- Licence of the data, which these weights inherit: {licence}
+- Unweighted average recall: {unseen.ua:.3f} ({protocol};
+  for an interval run `serenade evaluate`)
+- With enrolment: {enrolment}
+- Probabilities are calibrated by temperature on the same held-out predictions.
+
+It tells how speech sounds, not what a person feels. It was measured on this corpus only; other
+microphones, languages and situations will be worse. Do not use it to judge people.
+"""

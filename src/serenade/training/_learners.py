@@ -1,0 +1,157 @@
+"""Learners: what a system's recipe is fitted by, behind one small interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from serenade.errors import MissingExtraError, SerenadeError
+from serenade.systems import NetworkRecipe
+from serenade.training._clips import list_examples
+from serenade.training._ensemble import Ensemble
+from serenade.training._search import best_on_held_out, fit_copies
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.systems import System
+    from serenade.training._clips import Clips, Streams
+
+    Curve = tuple[dict[str, float], ...]
+
+
+class Learner(Protocol):
+    """Learns from clips as streams of feature matrices.
+
+    Attributes:
+        classes_: labels in the order of the posteriors, once fitted.
+        classifier: the fitted scikit-learn pipeline or skorch net.
+        curve: what was measured after each epoch, where it learns by epochs.
+    """
+
+    classes_: NDArray[np.str_]
+    classifier: Any
+
+    @property
+    def curve(self) -> Curve:
+        """See the class."""
+
+    def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
+        """Learn from clips; validation clips choose, and never train."""
+
+    def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
+        """Posteriors of clips, shape `(clips, classes)`."""
+
+
+class PipelineLearner:
+    """Fits scikit-learn pipelines on clips of one frame each.
+
+    Args:
+        candidates: unfitted; of several, the one is taken that does best on held-out training
+            speakers.
+
+    Attributes:
+        classes_: labels in the order of the posteriors.
+        classifier: the fitted pipeline.
+        examples: see `serenade.training._clips.list_examples`.
+    """
+
+    curve: Curve = ()
+
+    def __init__(self, candidates: Sequence[Any]) -> None:
+        self.candidates = candidates
+
+    def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
+        """Learn from clips and their copies; validation clips are not looked at."""
+        blocks = [stack_rows(streams) for streams in clips.rounds]
+        self.examples = list_examples(clips.streams)
+        if len(self.candidates) == 1:
+            chosen = self.candidates[0]
+        elif clips.speakers is None:
+            raise SerenadeError(
+                "choosing between settings needs speakers to hold out: name them in the corpus' "
+                "table, or give the recipe one setting"
+            )
+        else:
+            chosen = best_on_held_out(
+                self.candidates, blocks, clips.labels, clips.speakers, clips.weights
+            )
+        self.classifier = fit_copies(chosen, blocks, clips.labels, clips.weights)
+        self.classes_ = self.classifier.classes_
+        return self
+
+    def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
+        """Posteriors of clips, shape `(clips, classes)`."""
+        probabilities: NDArray[np.float64] = self.classifier.predict_proba(stack_rows(streams))
+        return probabilities
+
+
+def stack_rows(streams: Streams) -> NDArray[np.float32]:
+    """Streams of one frame per clip as the rows of one matrix, side by side, `(clips, dims)`.
+
+    >>> stack_rows(([np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)],))
+    array([[1., 1.],
+           [0., 0.]], dtype=float32)
+    """
+    joined = [np.concatenate(matrices).astype(np.float32) for matrices in streams]
+    if any(len(block) != len(streams[0]) for block in joined):
+        raise SerenadeError(
+            "a classifier of single rows was given features of several frames; give the recipe "
+            "utterance-level features"
+        )
+    return np.concatenate(joined, axis=1)
+
+
+def make_learner(
+    system: System,
+    recipe: Any,
+    seed: int,
+    *,
+    device: str = "cpu",
+    checkpoints: str | os.PathLike[str] | None = None,
+    tracking: str | None = None,
+) -> Learner:
+    """The learner of a system's recipe.
+
+    Args:
+        system: whose.
+        recipe: of it.
+        seed: of everything random.
+        device: see `NetworkLearner`, as the next two; pipelines need none of them.
+        checkpoints: likewise.
+        tracking: likewise.
+
+    Raises:
+        MissingExtraError: the extra "train" is not installed.
+    """
+    if members := system.members(recipe) if system.members else ():
+        known = system.features(recipe)
+        return Ensemble(
+            (
+                make_learner(
+                    system, each, seed, device=device, checkpoints=checkpoints, tracking=tracking
+                ),
+                [known.index(feature) for feature in system.features(each)],
+            )
+            for each in members
+        )
+    if not is_network(recipe):
+        if system.classifiers is None:
+            raise SerenadeError(f"{system.name}: this recipe needs a classifier, and it has none")
+        return PipelineLearner(system.classifiers(recipe, seed))
+    try:
+        from serenade.training._network_learner import NetworkLearner
+    except ImportError:
+        raise MissingExtraError(f"training {system.name}", "train") from None
+    return NetworkLearner(
+        system, recipe, seed, device=device, checkpoints=checkpoints, tracking=tracking
+    )
+
+
+def is_network(recipe: Any) -> bool:
+    """Whether a recipe trains a network: only then are validation rows of use."""
+    return isinstance(recipe, NetworkRecipe)

@@ -1,0 +1,225 @@
+"""Fitting networks by skorch: scaling, batches, the best epoch, checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from skorch.callbacks import EpochScoring, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+
+from serenade.errors import SerenadeError
+from serenade.systems import TrainingSet
+from serenade.training._batches import Batches, ClipSet
+from serenade.training._callbacks import Bar, make_logger
+from serenade.training._checkpoint import Best, Checkpoint, Seeds, derive_epoch_seed, make_run_key
+from serenade.training._clip_net import ClipNet, get_optimiser, make_schedule, score_recall
+from serenade.training._clips import list_examples, pick_clips
+from serenade.training._keep_memory import keep_memory
+from serenade.training._scaling import Scaler
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.systems import System
+    from serenade.training._clips import Clips, Streams
+    from serenade.training._learners import Curve
+
+
+class NetworkLearner:
+    """Trains a system's network on clips of any length.
+
+    Args:
+        system: whose network.
+        recipe: a `NetworkRecipe` of it.
+        seed: of everything random; on one machine's CPU, the same seed and number of threads give
+            the same weights.
+        device: `cpu`, `cuda` or any that PyTorch knows.
+        checkpoints: folder a run is kept in after each epoch, so that it can go on after a kill,
+            and is not trained twice; None keeps nothing.
+        tracking: see `serenade.training._callbacks.make_logger`.
+
+    Attributes:
+        classes_: labels in the order of the posteriors.
+        classifier: the skorch net.
+        scalers: of each stream, fitted on training clips.
+        examples: see `serenade.training._clips.list_examples`.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        recipe: Any,
+        seed: int = 0,
+        *,
+        device: str = "cpu",
+        checkpoints: str | os.PathLike[str] | None = None,
+        tracking: str | None = None,
+    ) -> None:
+        self.system = system
+        self.recipe = recipe
+        self.seed = seed
+        self.device = check_device(device)
+        self.checkpoints = checkpoints
+        self.tracking = tracking
+
+    def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
+        """Train on clips and their copies.
+
+        Args:
+            clips: what is trained on, the scaler included.
+            validation: clips that say which epoch is best, and never train; without them, the
+                recipe's share of the training speakers is set aside.
+        """
+        recipe = self.recipe
+        if validation is None and recipe.holdout > 0:
+            clips, validation = clips.held_out(recipe.holdout, self.seed)
+        self.classes_ = np.unique(clips.labels)
+        self.examples = list_examples(clips.streams)
+        numbers = np.searchsorted(self.classes_, clips.labels)
+        reference = clips.take(np.flatnonzero(clips.labels == recipe.reference))
+        stated = (reference if len(reference.labels) else clips).stacked
+        self.scalers = [
+            Scaler(mode).fit(matrices) for mode, matrices in zip(self._modes(), stated, strict=True)
+        ]
+        rounds = len(clips.rounds)
+        training = ClipSet(
+            self.scaled(clips.stacked), np.tile(numbers, rounds), np.tile(clips.weights, rounds)
+        )
+        key = make_run_key(self._stated(), clips, validation)
+        # PyTorch's global generator is given back as it was found.
+        with torch.random.fork_rng(devices=_indices(self.device)):
+            self.classifier = self._net(training, self._validation(validation), key)
+            self._train(training)
+        return self
+
+    def scaled(self, streams: Streams) -> Streams:
+        """Streams as the network takes them."""
+        pairs = zip(self.scalers, streams, strict=True)
+        return tuple(scaler.transform(matrices) for scaler, matrices in pairs)
+
+    def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
+        """Posteriors of clips, shape `(clips, classes)`."""
+        # Neighbours of like length waste the least on padding.
+        order = np.argsort([len(matrix) for matrix in streams[0]], kind="stable")
+        found = self.classifier.predict_proba(ClipSet(self.scaled(pick_clips(streams, order))))
+        posteriors = np.empty(found.shape)
+        posteriors[order] = found
+        return posteriors
+
+    @property
+    def curve(self) -> Curve:
+        """Losses and validation UA after each epoch, to five digits."""
+        known = ("train_loss", "valid_loss", "valid_ua")
+        return tuple(
+            {name: round(float(epoch[name]), 5) for name in known if name in epoch}
+            for epoch in self.classifier.history
+        )
+
+    def _modes(self) -> Sequence[Any]:
+        """How each stream is scaled."""
+        scaling = self.recipe.scaling
+        if not isinstance(scaling, str):
+            return tuple(scaling)
+        features = self.system.features(self.recipe)
+        return [scaling if feature.scalable else "none" for feature in features]
+
+    def _validation(self, validation: Clips | None) -> ClipSet | None:
+        """Validation clips of classes that are trained on, longest last."""
+        if validation is None:
+            return None
+        known = np.flatnonzero(np.isin(validation.labels, self.classes_))
+        if len(known) == 0:
+            return None
+        lengths = [len(validation.streams[0][row]) for row in known]
+        part = validation.take(known[np.argsort(lengths, kind="stable")])
+        numbers = np.searchsorted(self.classes_, part.labels)
+        return ClipSet(self.scaled(part.streams), numbers)
+
+    def _net(self, training: ClipSet, validation: ClipSet | None, key: str) -> ClipNet:
+        recipe = self.recipe
+        torch.manual_seed(derive_epoch_seed(self.seed, 0))
+        classes = tuple(str(label) for label in self.classes_)
+        shown = TrainingSet(training.streams, training.labels.numpy(), classes, self.seed)
+        module = self.system.network(recipe, shown)  # type: ignore[misc]
+        best = None if validation is None else Best(recipe.monitor, recipe.patience)
+        path = None if self.checkpoints is None else Path(self.checkpoints) / f"{key}.pt"
+        self._checkpoint = Checkpoint(path, best)
+        steps = -(-len(training) // recipe.batch)
+        callbacks = [
+            ("seeds", Seeds(self.seed)),
+            ("valid_ua", EpochScoring(score_recall, lower_is_better=False, name="valid_ua")),
+            ("valid_wa", EpochScoring("accuracy", lower_is_better=False, name="valid_wa")),
+            ("schedule", LRScheduler("LambdaLR", lr_lambda=make_schedule(recipe, steps))),
+            ("clip", GradientNormClipping(recipe.clip) if recipe.clip else None),
+            ("bar", Bar(recipe.epochs)),
+            ("log", make_logger(self.tracking, f"{self.system.name}-{key[:8]}")),
+            ("best", best),
+            ("checkpoint", self._checkpoint),
+        ]
+        return ClipNet(
+            module,
+            recipe,
+            criterion=torch.nn.CrossEntropyLoss,
+            classes=list(range(len(classes))),
+            batch_size=recipe.batch,
+            iterator_train=Batches,
+            iterator_train__shuffle=True,
+            iterator_valid=Batches,
+            iterator_valid__batch_size=4 * recipe.batch,
+            train_split=None if validation is None else predefined_split(validation),
+            callbacks=[pair for pair in callbacks if pair[1] is not None],
+            callbacks__valid_acc=None,
+            callbacks__print_log=None,
+            device=self.device,
+            verbose=0,
+            **get_optimiser(recipe),
+        )
+
+    def _train(self, training: ClipSet) -> None:
+        """Begin, or go on, until the last epoch or until patience is over."""
+        net, checkpoint = self.classifier, self._checkpoint
+        keep_memory()
+        net.initialize()
+        checkpoint.load(net)
+        if checkpoint.finished:
+            return
+        net.set_params(max_epochs=self.recipe.epochs - checkpoint.complete)
+        net.partial_fit(training)
+        patient = checkpoint.best is None or checkpoint.best.misses_ != checkpoint.best.patience
+        if patient and checkpoint.complete < self.recipe.epochs:
+            raise KeyboardInterrupt  # skorch takes the user's for an early stop
+        checkpoint.close(net)
+
+    def _stated(self) -> dict[str, Any]:
+        versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
+        recipe = dataclasses.asdict(self.recipe)
+        return {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
+
+
+def check_device(device: str) -> str:
+    """A device, refused where this machine has none such.
+
+    Raises:
+        SerenadeError: PyTorch does not know it, or cannot use it here.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise SerenadeError(
+            f"device {device!r}: PyTorch cannot use it on this machine; give cpu"
+        ) from None
+    return device
+
+
+def _indices(device: str) -> list[int]:
+    """CUDA devices whose generators are used."""
+    parsed = torch.device(device)
+    return [parsed.index or 0] if parsed.type == "cuda" else []

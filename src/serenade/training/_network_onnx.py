@@ -1,0 +1,178 @@
+"""Fitted networks as ONNX: scaled streams, the network and its probabilities in one graph."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from serenade.runtime import OPSET
+from serenade.training._batches import pad
+from serenade.training._ensemble import list_members, pick_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.training._clips import Streams
+    from serenade.training._ensemble import Ensemble
+    from serenade.training._network_learner import NetworkLearner
+    from serenade.training._scaling import Scaler
+
+    Member = tuple[NetworkLearner, Sequence[int]]
+
+_LEAST = 1e-5  # as of `Scaler`
+
+
+class Scaling(nn.Module):
+    """A fitted `Scaler` over padded clips; what is padded becomes zero.
+
+    Args:
+        scaler: fitted.
+    """
+
+    def __init__(self, scaler: Scaler) -> None:
+        super().__init__()
+        self.mode = scaler.mode
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.from_numpy(scaler.mean))
+        self.register_buffer("deviation", torch.from_numpy(scaler.deviation))
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """`(clips, frames, dims)` and `(clips, frames)` to scaled values of the same shape."""
+        if self.mode == "none":
+            return values
+        real = mask[..., None].to(torch.float64)
+        # Double precision as the scaler has it: columns may lie far from zero.
+        wide = values.double()
+        if self.mode == "clip":
+            count = real.sum(dim=1, keepdim=True)
+            centred = (wide - (wide * real).sum(dim=1, keepdim=True) / count) * real
+            deviation = (centred.square().sum(dim=1, keepdim=True) / count).sqrt()
+            return (centred / deviation.clamp(min=_LEAST)).float()
+        return ((wide - self.mean) / self.deviation * real).float()
+
+
+class Head(nn.Module):
+    """Streams and masks to calibrated probabilities.
+
+    Args:
+        parts: networks and the places of their streams; see `list_members`.
+        columns: of their logits, in the order of the probabilities.
+        temperature: divides the logarithm of the posteriors.
+    """
+
+    def __init__(self, parts: Sequence[Member], columns: list[int], temperature: float) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList([_network(learner) for learner, _ in parts])
+        self.scalings = nn.ModuleList(
+            [nn.ModuleList(map(Scaling, learner.scalers)) for learner, _ in parts]
+        )
+        self.places = [places for _, places in parts]
+        self.columns: Tensor
+        self.register_buffer("columns", torch.tensor(columns))
+        self.temperature = temperature
+
+    def forward(self, *streams: Tensor) -> Tensor:
+        """Values and mask of each stream in turn to `(clips, classes)`."""
+        pairs = list(zip(streams[::2], streams[1::2], strict=True))
+        found = []
+        for network, scalings, places in zip(
+            self.networks, self.scalings, self.places, strict=True
+        ):
+            scaled = [
+                part
+                for scaling, place in zip(scalings, places, strict=True)  # type: ignore[call-overload]
+                for part in (scaling(*pairs[place]), pairs[place][1])
+            ]
+            found.append(network(*scaled).log_softmax(dim=1))
+        # Their mean but for its scale, which softmax takes away.
+        posteriors = torch.stack(found).logsumexp(dim=0).index_select(1, self.columns)
+        probabilities: Tensor = (posteriors / self.temperature).softmax(dim=1)
+        return probabilities
+
+
+def list_inputs(streams: int) -> list[str]:
+    """Names of the graph's inputs.
+
+    >>> list_inputs(2)
+    ['values_0', 'mask_0', 'values_1', 'mask_1']
+    """
+    return [f"{kind}_{stream}" for stream in range(streams) for kind in ("values", "mask")]
+
+
+def export_network(
+    learner: NetworkLearner | Ensemble, columns: list[int], temperature: float
+) -> bytes:
+    """A fitted network, or several that are averaged, as an ONNX model: scaling, softmax and all.
+
+    Dropout and noise are off. The number of clips and of frames is open, so that a padded batch
+    gives what each clip gives alone.
+
+    Args:
+        learner: fitted.
+        columns: of its posteriors, in the order of the probabilities.
+        temperature: divides the logits.
+    """
+    head = Head(list_members(learner), columns, temperature).eval()
+    names = list_inputs(len(learner.examples))
+    with (
+        warnings.catch_warnings(),
+        torch.no_grad(),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        file = Path(scratch) / "head.onnx"
+        # The exporter's remarks on what it takes for constant; `largest_difference` tells.
+        warnings.simplefilter("ignore")
+        # The tracing exporter: the newer one bakes the number of steps into an LSTM.
+        torch.onnx.export(
+            head,
+            tuple(itertools.chain.from_iterable(map(pad, learner.examples))),
+            file,
+            dynamo=False,
+            input_names=names,
+            output_names=["probabilities"],
+            opset_version=OPSET,
+            dynamic_axes={name: {0: "clips", 1: f"frames{name[-2:]}"} for name in names},
+        )
+        return file.read_bytes()
+
+
+def make_trials(
+    learner: NetworkLearner | Ensemble,
+) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
+    """Inputs of a graph, and PyTorch's own posteriors of them.
+
+    Each of the learner's examples alone, then all of them in one padded batch.
+    """
+    networks = [(_network(each), each, places) for each, places in list_members(learner)]
+    count = len(learner.examples[0])
+    for rows in [*([row] for row in range(count)), list(range(count))]:
+        streams: Streams = tuple([part[row] for row in rows] for part in learner.examples)
+        found = []
+        for network, each, places in networks:
+            padded = map(pad, each.scaled(pick_streams(streams, places)))
+            with torch.no_grad():
+                logits = network(*itertools.chain.from_iterable(padded))
+            found.append(logits.double().softmax(dim=1))
+        tensors = itertools.chain.from_iterable(map(pad, streams))
+        names = list_inputs(len(streams))
+        yield (
+            {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)},
+            torch.stack(found).mean(dim=0).numpy(),
+        )
+
+
+def _network(learner: NetworkLearner) -> nn.Module:
+    """A fitted network as it judges, apart from the learner's own."""
+    network: nn.Module = copy.deepcopy(learner.classifier.module_).cpu().eval()
+    return network

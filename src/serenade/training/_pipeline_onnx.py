@@ -1,0 +1,110 @@
+"""Fitted scikit-learn pipelines over single rows as ONNX graphs, `features` to `probabilities`."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.errors import SerenadeError
+from serenade.runtime import Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def to_affine(pipeline: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scaling and a linear classifier as one affine map, `(dims, classes)` and `(classes,)`."""
+    scaler, classifier = (step for _, step in pipeline.steps)
+    coefficients, intercept = classifier.coef_, classifier.intercept_
+    if len(coefficients) == 1:  # two classes: scikit-learn keeps the second's logit only
+        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
+        intercept = np.array([0.0, intercept[0]])
+    weights = coefficients / scaler.scale_
+    return weights.T, intercept - weights @ scaler.mean_
+
+
+def export_pipeline(pipeline: Any, columns: Sequence[int], temperature: float) -> bytes:
+    """A fitted pipeline as an ONNX model.
+
+    Args:
+        pipeline: a scaler, then a linear classifier or a `KernelMachine`.
+        columns: of its posteriors, in the order of the probabilities.
+        temperature: divides the logits.
+
+    Raises:
+        SerenadeError: another kind of classifier.
+    """
+    last = pipeline.steps[-1][1]
+    if hasattr(last, "coef_"):
+        weights, bias = (values[..., list(columns)] / temperature for values in to_affine(pipeline))
+        graph = Graph()
+        logits = graph.op("Gemm", "features", graph.array(weights), graph.array(bias))
+        return _finished(graph, logits, *weights.shape)
+    if hasattr(last, "vectors_"):
+        return _kernel_graph(pipeline, list(columns), temperature)
+    raise SerenadeError(f"{type(last).__name__}: no model folder can hold this classifier")
+
+
+def _kernel_graph(pipeline: Any, columns: list[int], temperature: float) -> bytes:
+    """A support vector machine with RBF kernel, its one-against-one decisions joined.
+
+    Written as matrix products rather than by ONNX' own operator for such machines, whose
+    probabilities are libsvm's (Platt's); ours are a softmax over joined decisions. Sums run in
+    double precision: distances are differences of large numbers.
+    """
+    scaler, machine = (step for _, step in pipeline.steps)
+    vectors, svc = machine.vectors_.astype(np.float32), machine.machine_
+    classes, dims = len(machine.classes_), vectors.shape[1]
+    pairs = list(itertools.combinations(range(classes), 2))
+    votes = np.zeros((2, len(pairs), classes))  # of a pair's first class, and of its second
+    coefficients = np.zeros((len(vectors), len(pairs)))
+    ends = np.concatenate([[0], np.cumsum(svc.n_support_)])
+    for place, (first, second) in enumerate(pairs):
+        votes[0, place, first] = votes[1, place, second] = 1
+        # A vector of one class has a coefficient against each other class, in their order.
+        for own, row in ((first, second - 1), (second, first)):
+            mine = slice(ends[own], ends[own + 1])
+            coefficients[mine, place] = svc.dual_coef_[row, mine]
+    graph = Graph()
+    array = functools.partial(graph.array, kind=np.float64)
+    wide = graph.op("Cast", "features", to=graph.onnx.TensorProto.DOUBLE)
+    centred = graph.op("Sub", wide, array(scaler.mean_))
+    scaled = graph.op("Div", centred, array(scaler.scale_))
+    squares = graph.op("ReduceSumSquare", scaled, graph.array([1], np.int64), keepdims=1)
+    kept = graph.op("Cast", graph.array(vectors.T), to=graph.onnx.TensorProto.DOUBLE)
+    products = graph.op("MatMul", scaled, kept)
+    lengths = np.square(vectors, dtype=np.float64).sum(axis=1)
+    distances = graph.op("Add", squares, array(lengths))
+    distances = graph.op("Sub", distances, graph.op("Mul", products, array([2.0])))
+    kernel = graph.op("Exp", graph.op("Mul", distances, array([-1.0 / dims])))
+    decisions = graph.op("MatMul", kernel, array(coefficients))
+    decisions = graph.op("Add", decisions, array(svc.intercept_))
+    if classes == 2:
+        logits = graph.op("MatMul", decisions, array([[-1.0, 1.0]]))
+    else:
+        # Votes, and sums of decisions too small to outvote them: scikit-learn's "ovr" shape.
+        sums = graph.op("MatMul", decisions, array(votes[0] - votes[1]))
+        size = graph.op("Add", graph.op("Abs", sums), array([1.0]))
+        shares = graph.op("Div", sums, graph.op("Mul", size, array([3.0])))
+        lost = graph.op("Less", decisions, array([0.0]))
+        lost = graph.op("Cast", lost, to=graph.onnx.TensorProto.DOUBLE)
+        counts = graph.op("MatMul", lost, array(votes[1] - votes[0]))
+        counts = graph.op("Add", counts, array(votes[0].sum(axis=0)))
+        logits = graph.op("Add", counts, shares)
+    chosen = graph.op("Gather", logits, graph.array(columns, np.int64), axis=1)
+    tempered = graph.op("Div", chosen, array([temperature]))
+    narrow = graph.op("Cast", tempered, to=graph.onnx.TensorProto.FLOAT)
+    return _finished(graph, narrow, dims, classes)
+
+
+def _finished(graph: Graph, logits: str, dims: int, classes: int) -> bytes:
+    """The graph of logits as a file's content."""
+    graph.named(graph.op("Softmax", logits, axis=1), "probabilities")
+    model = graph.model("head", {"features": ["rows", dims]}, {"probabilities": ["rows", classes]})
+    content: bytes = model.SerializeToString()
+    return content

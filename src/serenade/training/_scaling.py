@@ -1,0 +1,57 @@
+"""Centring and scaling of feature matrices by statistics of training clips."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from serenade.training._clips import Matrices
+
+_LEAST = 1e-5  # a column that never moves says nothing, and must not divide by zero
+
+
+class Scaler:
+    """Subtracts a mean and divides by a deviation.
+
+    Args:
+        mode: `global` takes one of each over all values, `column` one per column, `clip` those of
+            each clip itself per column; `none` changes nothing.
+
+    >>> clips = [np.array([[0.0, 5.0], [2.0, 5.0]], np.float32)]
+    >>> Scaler("column").fit(clips).transform(clips)[0]
+    array([[-1.,  0.], [ 1.,  0.]], dtype=float32)
+    """
+
+    def __init__(self, mode: Literal["global", "column", "clip", "none"]) -> None:
+        self.mode = mode
+        self.mean: NDArray[np.float64] = np.zeros(1)
+        self.deviation: NDArray[np.float64] = np.ones(1)
+
+    def fit(self, matrices: Sequence[NDArray[np.float32]]) -> Scaler:
+        """Learn mean and deviation over all frames of the clips; one pass, in double precision."""
+        if self.mode in {"global", "column"}:
+            axis = 0 if self.mode == "column" else None
+            count = sum(m.shape[0] if axis == 0 else m.size for m in matrices)
+            total = sum(m.sum(axis=axis, dtype=np.float64) for m in matrices)
+            self.mean = np.atleast_1d(total / count)
+            squares = sum(np.square(m - self.mean).sum(axis=axis) for m in matrices)
+            self.deviation = np.maximum(np.atleast_1d(np.sqrt(squares / count)), _LEAST)
+        return self
+
+    def transform(self, matrices: Sequence[NDArray[np.float32]]) -> Matrices:
+        """Scaled copies, float32."""
+        if self.mode == "none":
+            return list(matrices)
+        if self.mode == "clip":
+            return [
+                ((m - m.mean(axis=0)) / np.maximum(m.std(axis=0), _LEAST)).astype(np.float32)
+                for m in matrices
+            ]
+        return [((m - self.mean) / self.deviation).astype(np.float32) for m in matrices]

@@ -1,0 +1,114 @@
+"""Choosing between classifiers on speakers held out of the training data."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade._parallel import run_parallel
+from serenade.errors import SerenadeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_FOLDS = 5
+
+
+def fit_copies(
+    classifier: Any,
+    blocks: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.str_],
+    weights: NDArray[np.float64],
+) -> Any:
+    """Fit a pipeline on features and those of augmented copies.
+
+    Args:
+        classifier: a scikit-learn pipeline whose last step takes `sample_weight`.
+        blocks: features of the clips and of each round of copies, each `(rows, dims)`.
+        labels: of the clips, shape `(rows,)`.
+        weights: of the clips, shape `(rows,)`.
+
+    Returns:
+        The classifier, fitted.
+
+    Raises:
+        SerenadeError: its last step cannot weigh clips.
+    """
+    from sklearn.utils.validation import has_fit_parameter
+
+    last, model = classifier.steps[-1]
+    if not has_fit_parameter(model, "sample_weight"):
+        raise SerenadeError(
+            f"{type(model).__name__}: its fit takes no sample_weight; "
+            "choose a classifier that can weigh clips"
+        )
+    return classifier.fit(
+        np.concatenate(blocks),
+        np.tile(labels, len(blocks)),
+        **{f"{last}__sample_weight": np.tile(weights, len(blocks))},
+    )
+
+
+def best_on_held_out(
+    candidates: Sequence[Any],
+    blocks: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.str_],
+    speakers: NDArray[np.str_],
+    weights: NDArray[np.float64],
+) -> Any:
+    """The candidate with the highest mean recall over groups of held-out speakers.
+
+    Copies of a clip are held out with it, and scored nowhere. The groups are spread over a cluster
+    where there is one.
+
+    Args:
+        candidates: unfitted pipelines.
+        blocks: as of `fit_copies`; the first holds the clips themselves.
+        labels: of the clips, shape `(rows,)`.
+        speakers: of the clips, shape `(rows,)`.
+        weights: of the clips, shape `(rows,)`.
+
+    Returns:
+        The best candidate, unfitted.
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import GroupKFold
+
+    folds = GroupKFold(min(_FOLDS, len(np.unique(speakers))))
+    task = functools.partial(_scores, candidates, blocks, labels, weights)
+    found = run_parallel(task, folds.split(blocks[0], labels, speakers), jobs=1)
+    scores: NDArray[np.float64] = np.sum(list(found), axis=0)
+    return clone(candidates[int(scores.argmax())])
+
+
+def _scores(
+    candidates: Sequence[Any],
+    blocks: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.str_],
+    weights: NDArray[np.float64],
+    fold: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> list[float]:
+    """Mean recall of each candidate on the clips that a fold holds out."""
+    from sklearn.base import clone
+    from sklearn.metrics import recall_score
+
+    train, test = fold
+    inner = [block[train] for block in blocks]
+    known = np.unique(labels[test])
+    return [
+        float(
+            recall_score(
+                labels[test],
+                fit_copies(clone(candidate), inner, labels[train], weights[train]).predict(
+                    blocks[0][test]
+                ),
+                labels=known,
+                average="macro",
+            )
+        )
+        for candidate in candidates
+    ]

@@ -1,0 +1,117 @@
+"""When each word of a known text was said: forced alignment with PocketSphinx and its en-us model.
+
+The text must be English and what is really said; pauses and noise between words are allowed for.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.errors import AudioError, MissingExtraError
+from serenade.transcription._asr import RATE, Transcript, Word, require_rate
+from serenade.transcription._spelling import guess_sounds
+from serenade.transcription._tokens import tokenise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_FRAME = 0.01  # seconds
+_DECODING = threading.Lock()
+
+
+def align(
+    signal: NDArray[np.float32], sampling_rate: int, text: object, *, source: str = "signal"
+) -> Transcript:
+    """Find the words of a text in a signal.
+
+    A word that the CMU dictionary does not have gets the sounds its letters suggest, so that its
+    time is not given to its neighbours; a remark names it. A word without Latin letters or digits
+    is left out; a remark names that, too.
+
+    Args:
+        signal: mono, shape `(samples,)`.
+        sampling_rate: 16000 Hz.
+        text: what is said; see `serenade.transcription._tokens.tokenise`.
+        source: what error messages call the signal.
+
+    Returns:
+        The text with its words, without probabilities; times in steps of 10 ms. No words where
+        the text has none or is missing.
+
+    Raises:
+        SignalFormatError: another sampling rate.
+        AudioError: the words cannot be found in the signal.
+        MissingExtraError: pocketsphinx is not installed.
+
+    """
+    require_rate(sampling_rate, "the aligner")
+    written = text if isinstance(text, str) else ""
+    words = tokenise(text)
+    with _DECODING:  # one decoder, which holds one text at a time
+        spoken, remarks = _pronounceable(words)
+        if not spoken:
+            return Transcript(written, (), tuple(remarks))
+        found = _decoded(signal, spoken)
+    if [word for word, _, _ in found] != spoken:
+        raise AudioError(
+            source, "its text could not be found in it", "check that it says what the text says"
+        )
+    times = tuple(Word(word, first * _FRAME, (last + 1) * _FRAME) for word, first, last in found)
+    return Transcript(written, times, tuple(remarks))
+
+
+def _pronounceable(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words that have sounds, those guessed added to the dictionary; and remarks."""
+    decoder = _decoder()
+    spoken, guessed, silent = [], [], []
+    for word in words:
+        if decoder.lookup_word(word) is None:
+            if not (sounds := guess_sounds(word)):
+                silent.append(word)
+                continue
+            decoder.add_word(word, sounds, True)
+            _GUESSED.add(word)
+        if word in _GUESSED:
+            guessed.append(word)
+        spoken.append(word)
+    remarks = []
+    if guessed:
+        remarks.append(f"not in the dictionary, sounds guessed: {', '.join(guessed)}")
+    if silent:
+        remarks.append(f"no sounds known, left out: {', '.join(silent)}")
+    return spoken, remarks
+
+
+_GUESSED: set[str] = set()
+
+
+def _decoded(signal: NDArray[np.float32], words: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Words with their first and last frame, without the silence between."""
+    decoder = _decoder()
+    decoder.set_align_text(" ".join(words))
+    samples = np.clip(np.rint(signal * 32767.0), -32768, 32767).astype("<i2")
+    decoder.start_utt()
+    try:
+        decoder.process_raw(samples.tobytes(), full_utt=True)
+    finally:
+        decoder.end_utt()
+    return [
+        (segment.word.partition("(")[0], segment.start_frame, segment.end_frame)
+        for segment in decoder.seg() or ()
+        if not segment.word.startswith(("<", "["))
+    ]
+
+
+@functools.cache
+def _decoder() -> Any:
+    try:
+        from pocketsphinx import Decoder
+    except ImportError:
+        raise MissingExtraError("aligning words", "asr") from None
+    return Decoder(samprate=RATE, lm=None, loglevel="FATAL")

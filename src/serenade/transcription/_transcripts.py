@@ -1,0 +1,109 @@
+"""Transcripts of many recordings: bad ones passed over, and what is done kept for the next run.
+
+A journal beside the result gets a line per recording as soon as it is transcribed. A run that was
+stopped goes on behind the last whole line; whoever has written the result removes the journal.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serenade.audio import read
+from serenade.errors import AudioError
+from serenade.extraction import hash_content
+from serenade.transcription._asr import RATE, Transcript, Word
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.extraction import Segment
+
+    Recogniser = Callable[[NDArray[np.float32], int, int], Transcript]
+    """From a signal, its rate and the number of its segment to what was said."""
+
+
+def transcribe(
+    segments: Sequence[Segment],
+    recognise: Recogniser,
+    *,
+    settings: Mapping[str, object],
+    journal: str | os.PathLike[str] | None = None,
+) -> Iterator[Transcript | AudioError]:
+    """Transcribe recordings one by one, in their order.
+
+    Args:
+        segments: the recordings.
+        recognise: what tells the words of one.
+        settings: of the recogniser, JSON-ready; a journal of others is not used.
+        journal: file to keep what is done in; None to keep nothing.
+
+    Yields:
+        Each recording's transcript, the words' times counted from the file's beginning; or why
+        it cannot be used.
+
+    Raises:
+        ModelError: the recogniser cannot be used.
+    """
+    path = None if journal is None else Path(journal)
+    done = {} if path is None else _read_journal(path, settings)
+    if path is not None and not done:
+        path.write_text(_line({"settings": dict(settings)}), encoding="utf-8")
+    for number, segment in enumerate(segments):
+        try:
+            key = f"{hash_content(segment.file)} {segment.start} {segment.end}"
+            if key not in done:
+                done[key] = _recognised(segment, number, recognise)
+                if path is not None:
+                    with path.open("a", encoding="utf-8") as file:
+                        file.write(_line({"key": key, **_stated(done[key])}))
+            yield done[key]
+        except OSError as error:
+            yield AudioError(segment.file, str(error.strerror), "correct the path")
+        except AudioError as error:
+            yield AudioError(segment.file, error.problem, error.fix)
+
+
+def _recognised(segment: Segment, number: int, recognise: Recogniser) -> Transcript:
+    audio = read(segment.file, sampling_rate=RATE, start=segment.start, end=segment.end)
+    found = recognise(audio.signal, audio.sampling_rate, number)
+    words = tuple(
+        Word(word.word, word.start + segment.start, word.end + segment.start, word.probability)
+        for word in found.words
+    )
+    return Transcript(found.text, words, found.remarks)
+
+
+def _read_journal(path: Path, settings: Mapping[str, object]) -> dict[str, Transcript]:
+    """What a journal of these settings holds; a line that was cut off is left out of it."""
+    if not path.is_file():
+        return {}
+    whole = [line for line in path.read_text(encoding="utf-8").splitlines(True) if line[-1] == "\n"]
+    try:
+        first, *rest = map(json.loads, whole)
+        if first != {"settings": json.loads(json.dumps(dict(settings)))}:
+            return {}
+        done = {entry["key"]: _transcript(entry) for entry in rest}
+    except (ValueError, KeyError, TypeError):  # not a journal, or a damaged one: begin again
+        return {}
+    path.write_text("".join(whole), encoding="utf-8")
+    return done
+
+
+def _stated(found: Transcript) -> dict[str, Any]:
+    words = [[word.word, word.start, word.end, word.probability] for word in found.words]
+    return {"text": found.text, "words": words, "remarks": found.remarks}
+
+
+def _transcript(entry: Mapping[str, Any]) -> Transcript:
+    words = tuple(Word(*word) for word in entry["words"])
+    return Transcript(entry["text"], words, tuple(entry["remarks"]))
+
+
+def _line(entry: Mapping[str, object]) -> str:
+    return json.dumps(entry, ensure_ascii=False) + "\n"

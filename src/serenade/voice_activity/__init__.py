@@ -1,0 +1,5 @@
+"""Detect speech with silero-vad (MIT licence, see LICENSE), run by onnxruntime."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from serenade import corpora
+from serenade.corpora import iemocap, list_word_times, read_words, write_words
+from serenade.corpora._word_times import read_wdseg
+from serenade.errors import CorpusError
+
+
+def test_wdseg_frames_are_ten_milliseconds(tmp_path):
+    path = tmp_path / "a.wdseg"
+    path.write_text(
+        "\t SFrm\t EFrm\t   SegAScr Word\n"
+        "\t     0\t    45\t   -33456 <s>\n"
+        "\t    46\t    80\t  -123456 EXCUSE\n"
+        "\t    81\t    90\t     -456 A(2)\n"
+        "\t    91\t    99\t     -456 ++BREATHING++\n"
+        "Total score:   -1234567\n"
+    )
+    assert read_wdseg(path) == (("excuse", 0.46, 0.81), ("a", 0.81, 0.91))
+    assert [word for word, _, _ in read_wdseg(path, fillers=True)] == [
+        *("<s>", "excuse", "a", "++BREATHING++")
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "SFrm EFrm SegAScr Word\n", "a b c\n"])
+def test_another_file_is_refused(tmp_path, text):
+    path = tmp_path / "a.wdseg"
+    path.write_text(text)
+    with pytest.raises(CorpusError, match=r"a\.wdseg: not a \.wdseg file; expected lines of SFrm"):
+        read_wdseg(path)
+
+
+def test_a_table_of_words_reads_back(tmp_path):
+    file, other = str(tmp_path / "clips" / "a.wav"), "/elsewhere/b.wav"
+    write_words(
+        tmp_path / "words.csv",
+        [
+            (file, "one,", 0.1, 0.25, 0.9),
+            (file, 'two "2"', 0.25, 0.5, math.nan),
+            (other, "łódź", 0.0, 1.0, 1.0),
+        ],
+    )
+    text = (tmp_path / "words.csv").read_text("utf-8")
+    assert text.splitlines()[:2] == [
+        "file,word,start,end,probability",
+        'clips/a.wav,"one,",0.100,0.250,0.9000',
+    ]
+    assert read_words(tmp_path / "words.csv") == {
+        file: (("one,", 0.1, 0.25), ('two "2"', 0.25, 0.5)),
+        other: (("łódź", 0.0, 1.0),),
+    }
+
+
+@pytest.mark.parametrize(
+    "row", ["a.wav,x,one,2", "a.wav,x,2,1", "a.wav,,1,2", "a.wav,x,1", "a.wav,x,-1,2", ",x,1,2"]
+)
+def test_a_damaged_row_is_named_by_line(tmp_path, row):
+    path = tmp_path / "words.csv"
+    path.write_text(f"file,word,start,end\na.wav,x,0,1\n{row}\n")
+    with pytest.raises(CorpusError, match=r"words\.csv, line 3: not a word with a start"):
+        read_words(path)
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("file,word,begin,end\n")
+    with pytest.raises(CorpusError, match=r"line 1: no column start"):
+        read_words(path)
+
+
+def test_words_of_every_row_by_the_corpus_own_alignment(write_iemocap, tmp_path):
+    corpus = corpora.open("iemocap", write_iemocap(tmp_path, sessions=[2]))
+    files = list(corpus.table.index.get_level_values("file"))
+    iemocap.alignment(files[0]).unlink()
+    found = list_word_times(corpus)
+    assert found[0] == ()
+    assert found[1:] == [iemocap.words(file) for file in files[1:]]
+    assert all(found[1:])
+
+
+def test_words_of_segments_by_a_table(tmp_path, record):
+    file = str(record(tmp_path / "a.wav", 1.0))
+    (tmp_path / "rows.csv").write_text(
+        "file,start,end,emotion\na.wav,0,0.5,sad\na.wav,0.5,,sad\na.wav,0.9,,sad\n"
+    )
+    words = [(file, "one", 0.1, 0.4, 1.0), (file, "two", 0.45, 0.6, 1.0)]
+    write_words(tmp_path / "words.csv", words)
+    corpus = corpora.open(tmp_path / "rows.csv")
+    assert list_word_times(corpus, tmp_path / "words.csv") == [
+        (("one", 0.1, 0.4),),
+        (("two", 0.45, 0.6),),
+        (),
+    ]
+    with pytest.raises(CorpusError, match="rows: does not say when its words are said"):
+        list_word_times(corpus)

@@ -1,0 +1,56 @@
+"""Scores by speaker and gender."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import recall_score
+
+from serenade.evaluation import Prediction, _fairness
+
+LABELS = ("angry", "sad")
+
+
+@pytest.fixture
+def predictions():
+    """Women are recognised better than men; one speaker is unknown."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(8):
+        gender = "female" if number % 2 else "male"
+        for take in range(30):
+            reference = LABELS[take % 2]
+            right = rng.random() < (0.9 if gender == "female" else 0.6)
+            predicted = reference if right else LABELS[1 - take % 2]
+            rows.append(
+                Prediction(
+                    f"{number}{take}", 0.0, None, f"s{number}", reference, predicted, (1, 0), gender
+                )
+            )
+    return [*rows, Prediction("x", 0.0, None, None, "sad", "angry", (1, 0))]
+
+
+def test_by_speaker_is_scikit_learns(predictions):
+    found = _fairness.score_by_speaker(predictions)
+    assert list(found.values()) == sorted(found.values())
+    assert len(found) == 8
+    for speaker, value in found.items():
+        part = [one for one in predictions if one.speaker == speaker]
+        expected = recall_score(
+            [one.reference for one in part], [one.predicted for one in part], average="macro"
+        )
+        assert value == pytest.approx(expected)
+
+
+def test_by_gender(predictions):
+    found = _fairness.score_by_gender(predictions, LABELS)
+    assert list(found) == ["female", "male"]
+    assert found["female"].low > found["male"].high
+    assert found["female"].clusters == 4
+    speakers, genders = _fairness.list_notes(predictions, LABELS)
+    assert speakers.startswith("UA by speaker: 0.")
+    gap = found["female"].value - found["male"].value
+    assert genders.endswith(f"gap {gap:.3f}")
+
+
+def test_unknown_groups_are_not_told():
+    alone = [Prediction("x", 0.0, None, None, "sad", "sad", (0, 1))]
+    assert _fairness.list_notes(alone, LABELS) == []

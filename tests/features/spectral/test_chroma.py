@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+
+from serenade.features import Framing, Spectrum, chroma, tonnetz
+from serenade.features.spectral._chroma import chroma_bank
+
+
+@pytest.mark.parametrize(("rate", "n_fft", "n_chroma"), [(16000, 512, 12), (48000, 2048, 24)])
+def test_filters_equal_librosa(rate: int, n_fft: int, n_chroma: int) -> None:
+    reference = librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=0.0, n_chroma=n_chroma)
+    np.testing.assert_allclose(chroma_bank(rate, n_fft, n_chroma).weights, reference, atol=1e-6)
+
+
+def test_chroma_and_tonnetz_equal_librosa(tone: np.ndarray) -> None:
+    signal = tone.copy()
+    signal[4000:8000] = 0
+    spectrum = Spectrum.of(signal, 16000, Framing(1024, 256))
+    reference = librosa.feature.chroma_stft(S=spectrum.power.T, sr=16000, tuning=0.0)
+    ours = chroma(spectrum)
+    np.testing.assert_allclose(ours, reference.T, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        tonnetz(ours), librosa.feature.tonnetz(chroma=reference).T, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_tone_at_440_hz_is_an_a() -> None:
+    time = np.arange(16000) / 16000
+    signal = np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    classes = chroma(Spectrum.of(signal, 16000, Framing(4096, 1024)))
+    assert (classes[2:-2].argmax(axis=1) == 9).all()
+
+
+def test_silence_has_no_pitch_class() -> None:
+    silent = chroma(Spectrum.of(np.zeros(4000, np.float32), 16000, Framing(1024, 256)))
+    assert not silent.any()
+    assert not tonnetz(silent).any()

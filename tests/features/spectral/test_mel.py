@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serenade.features import Framing, hz_to_mel, mel_bank, mel_spectrogram, mel_to_hz, power_to_db
+
+
+@pytest.mark.parametrize("scale", ["slaney", "htk"])
+def test_scales_equal_librosa_and_invert(scale: str) -> None:
+    hertz = np.concatenate([[0.0, 999.9, 1000.0], np.geomspace(1, 24000, 100)])
+    mels = hz_to_mel(hertz, scale)  # type: ignore[arg-type]
+    np.testing.assert_allclose(mels, librosa.hz_to_mel(hertz, htk=scale == "htk"), rtol=1e-12)
+    np.testing.assert_allclose(mel_to_hz(mels, scale), hertz, rtol=1e-9, atol=1e-9)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sizes", [(16000, 400, 80), (48000, 2048, 128)])
+@pytest.mark.parametrize("scale", ["slaney", "htk"])
+@pytest.mark.parametrize("norm", ["slaney", None])
+@pytest.mark.parametrize("edges", [(0.0, None), (50.0, 7600.0)])
+@pytest.mark.filterwarnings("ignore:Empty filters")
+def test_filters_equal_librosa(
+    sizes: tuple[int, int, int], scale: str, norm: str | None, edges: tuple[float, float | None]
+) -> None:
+    rate, n_fft, n_mels = sizes
+    options = {"fmin": edges[0], "fmax": edges[1], "norm": norm}
+    ours = mel_bank(*sizes, scale=scale, **options).weights  # type: ignore[arg-type]
+    reference = librosa.filters.mel(
+        sr=rate, n_fft=n_fft, n_mels=n_mels, htk=scale == "htk", **options
+    )
+    np.testing.assert_allclose(ours, reference, atol=1e-7 * reference.max())
+
+
+def test_log_mel_equals_librosa(tone: np.ndarray) -> None:
+    for framing, n_mels in [(Framing(400, 160), 64), (Framing(2048, 512), 128)]:
+        ours = power_to_db(mel_spectrogram(tone, framing, mel_bank(16000, framing.n_fft, n_mels)))
+        mel = librosa.feature.melspectrogram(
+            y=tone, sr=16000, n_fft=framing.n_fft, hop_length=framing.hop_length, n_mels=n_mels
+        )
+        np.testing.assert_allclose(ours, librosa.power_to_db(mel).T, rtol=1e-4, atol=1e-3)
+
+
+@given(
+    ref=st.sampled_from([1.0, 0.01, np.max]),
+    amin=st.sampled_from([1e-10, 1e-5]),
+    top_db=st.sampled_from([None, 80.0, 10.0]),
+    seed=st.integers(0, 100),
+)
+def test_decibels_equal_librosa(ref: float, amin: float, top_db: float | None, seed: int) -> None:
+    power = 10 ** np.random.default_rng(seed).uniform(-12, 3, (5, 6)).astype(np.float32)
+    ours = power_to_db(power, ref=ref, amin=amin, top_db=top_db)
+    reference = librosa.power_to_db(power, ref=ref, amin=amin, top_db=top_db)
+    np.testing.assert_allclose(ours, reference, atol=1e-4)
+    assert ours.dtype == np.float32
+
+
+def test_decibels_leave_their_input_alone() -> None:
+    power = np.full((2, 2), 4.0, np.float32)
+    power_to_db(power)
+    assert (power == 4.0).all()
+
+
+def test_gain_shifts_levels(tone: np.ndarray) -> None:
+    framing, bank = Framing(400, 160), mel_bank(16000, 400, 64)
+    quiet, loud = (
+        power_to_db(mel_spectrogram(g * tone, framing, bank), amin=1e-20, top_db=None)
+        for g in (np.float32(0.1), np.float32(1.0))
+    )
+    np.testing.assert_allclose(loud - quiet, 20.0, atol=1e-3)
+
+
+def test_no_room_for_filters_is_refused() -> None:
+    with pytest.raises(ValueError, match="fmin < fmax"):
+        mel_bank(16000, 400, 80, fmin=9000.0)

@@ -1,0 +1,127 @@
+"""Timelines as files, read back by the readers people have."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from serenade.inference import Prediction, Segment, Timeline, to_csv, to_json
+from serenade.inference.formats._audformat_database import write_audformat
+from serenade.inference.formats._text_formats import to_textgrid, to_webvtt
+
+LABELS = ("angry", 'sad "blue"', "q<&>")
+
+
+def made(spans, duration=4000.25, file="a b/ü,c.wav"):
+    rng = np.random.default_rng(0)
+    parts = [
+        Segment(start, end, dict(zip(LABELS, rng.dirichlet([1, 1, 1]).tolist(), strict=True)))
+        for start, end in spans
+    ]
+    return Timeline(file, duration, LABELS, tuple(parts))
+
+
+TIMELINES = {
+    "usual": made([(0.0, 1.032), (1.032, 2.5), (3.0, 3999.999)]),
+    "whole": made([(0.0, 4000.25)]),
+    "empty": made([]),
+}
+
+
+@pytest.fixture(params=TIMELINES)
+def timeline(request):
+    return TIMELINES[request.param]
+
+
+def of(timeline):
+    shares = dict.fromkeys(LABELS, 1 / 3)
+    return Prediction(timeline.file, timeline.duration, shares), timeline
+
+
+def test_json(timeline):
+    ((entry,), (bare,)) = (
+        json.loads(to_json([r])) for r in (of(timeline), (of(timeline)[0], None))
+    )
+    assert "segments" not in bare
+    assert entry["file"] == timeline.file
+    for found, segment in zip(entry["segments"], timeline.segments, strict=True):
+        assert found["emotion"] == segment.emotion
+        assert found["start"] == pytest.approx(segment.start, abs=5e-4)
+        assert found["probabilities"] == pytest.approx(segment.probabilities, abs=5e-5)
+
+
+def test_csv(timeline):
+    file = io.StringIO(newline="")
+    to_csv([of(timeline), of(timeline)], LABELS, file, timeline=True)
+    rows = list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
+    assert len(rows) == 2 * len(timeline.segments)
+    for row, segment in zip(rows, timeline.segments * 2, strict=True):
+        assert (row["file"], row["emotion"]) == (timeline.file, segment.emotion)
+        assert float(row["end"]) == pytest.approx(segment.end, abs=5e-4)
+        for label in LABELS:
+            assert float(row[label]) == pytest.approx(segment.probabilities[label], abs=5e-5)
+
+
+def test_textgrid(timeline, tmp_path):
+    parselmouth = pytest.importorskip("parselmouth")
+    path = tmp_path / "a.TextGrid"
+    path.write_text(to_textgrid(timeline), "utf-8")
+    grid = parselmouth.read(str(path))
+    call = parselmouth.praat.call
+    assert grid.xmax == pytest.approx(timeline.duration)
+    assert call(grid, "Get number of tiers") == 1 + len(LABELS)
+    for tier, name in enumerate(("emotion", *LABELS), start=1):
+        assert call(grid, "Get tier name", tier) == name
+        texts = []
+        for number in range(1, call(grid, "Get number of intervals", tier) + 1):
+            text = call(grid, "Get label of interval", tier, number)
+            if text:
+                texts.append(
+                    (
+                        call(grid, "Get start time of interval", tier, number),
+                        call(grid, "Get end time of interval", tier, number),
+                        text,
+                    )
+                )
+        for (start, end, text), segment in zip(texts, timeline.segments, strict=True):
+            assert (start, end) == pytest.approx((segment.start, segment.end), abs=1e-6)
+            if name == "emotion":
+                assert text == segment.emotion
+            else:
+                assert float(text) == pytest.approx(segment.probabilities[name], abs=5e-5)
+
+
+def test_webvtt(timeline):
+    webvtt = pytest.importorskip("webvtt")
+    captions = list(webvtt.from_string(to_webvtt(timeline)))
+    for caption, segment in zip(captions, timeline.segments, strict=True):
+        assert caption.start_in_seconds == int(segment.start)
+        assert caption.end.endswith(f"{round(segment.end * 1000) % 1000:03d}")
+        escaped = segment.emotion.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        assert caption.text in {
+            f"{escaped} {segment.probability:.0%}",
+            f"{segment.emotion} {segment.probability:.0%}",
+        }
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # audformat beside the newest pandas
+def test_audformat(timeline, tmp_path):
+    audformat = pytest.importorskip("audformat")
+    write_audformat([timeline], LABELS, tmp_path / "db", licence="CC-BY-NC-SA-4.0")
+    database = audformat.Database.load(tmp_path / "db")
+    assert "CC-BY-NC-SA-4.0" in database.description
+    assert database.schemes["emotion"].labels == list(LABELS)
+    frame = database["segments"].get()
+    assert audformat.is_segmented_index(frame.index)
+    assert len(frame) == len(timeline.segments)
+    for ((file, start, end), row), segment in zip(frame.iterrows(), timeline.segments, strict=True):
+        assert file == timeline.file
+        assert start.total_seconds() == pytest.approx(segment.start, abs=1e-6)
+        assert end.total_seconds() == pytest.approx(segment.end, abs=1e-6)
+        assert row["emotion"] == segment.emotion
+        for label in LABELS:
+            assert row[f"probability.{label}"] == pytest.approx(
+                segment.probabilities[label], abs=1e-6
+            )

@@ -1,0 +1,101 @@
+"""Overlapping windows to segments, beside a plain sum over samples."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serenade.inference._segmentation import Segments
+from serenade.inference._windows import Look
+
+
+def lattice(origin, size, window, hop):
+    """Windows over one utterance, as `Windows` lays them."""
+    spans = []
+    end = origin + hop
+    while end <= origin + size:
+        if end - origin >= window:
+            spans.append((end - window, end))
+        end += hop
+    last = (max(origin, origin + size - window), origin + size)
+    return [*spans, last]
+
+
+def joined(utterances, window, hop, classes, seed):
+    rng = np.random.default_rng(seed)
+    segments, found, judged = Segments(hop), [], []
+    for origin, size in utterances:
+        spans = lattice(origin, size, window, hop)
+        for number, (start, end) in enumerate(spans):
+            look = Look(start, np.zeros(end - start), origin, True, number == len(spans) - 1)
+            if number == 0 or spans[number] != spans[number - 1]:  # else the same stretch again
+                probabilities = rng.dirichlet(np.ones(classes))
+            judged.append((origin, start, end, probabilities))
+            found += segments.add(look, probabilities)
+    return found, judged
+
+
+UTTERANCES = st.lists(st.tuples(st.integers(1, 50), st.integers(5, 120)), min_size=1, max_size=4)
+
+
+@settings(max_examples=80, deadline=None)
+@given(UTTERANCES, st.integers(4, 60), st.floats(0.1, 1), st.integers(1, 4), st.integers(0, 99))
+def test_segments_are_means_of_the_windows_over_them(gaps, window, share, classes, seed):
+    hop = max(1, round(share * window))
+    utterances, place = [], 0
+    for gap, size in gaps:
+        utterances.append((place + gap, size))
+        place += gap + size
+    found, judged = joined(utterances, window, hop, classes, seed)
+    # In order, without overlap, and exactly over the utterances.
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(found))
+    covered = np.zeros(place, int)
+    for start, end, _ in found:
+        covered[start:end] += 1
+    expected = np.zeros(place, int)
+    for origin, size in utterances:
+        expected[origin : origin + size] = 1
+    np.testing.assert_array_equal(covered, expected)
+    # Cell by cell, by brute force.
+    totals: dict[int, np.ndarray] = {}
+    for origin, size in utterances:
+        for cell in range(origin, origin + size, hop):
+            end = min(cell + hop, origin + size)
+            weights = {
+                (a, b): (max(0, min(end, b) - max(cell, a)), p)
+                for o, a, b, p in judged
+                if o == origin
+            }
+            share_of = sum(weight for weight, _ in weights.values())
+            mean = sum(weight * p for weight, p in weights.values()) / share_of
+            totals[cell] = mean * (end - cell)
+    for start, end, probabilities in found:
+        cells = [total for cell, total in totals.items() if start <= cell < end]
+        np.testing.assert_allclose(probabilities, sum(cells) / (end - start), atol=1e-9)
+        assert all(total.argmax() == probabilities.argmax() for total in cells)
+        np.testing.assert_allclose(probabilities.sum(), 1)
+
+
+def test_neighbours_in_an_utterance_differ():
+    found, _ = joined([(0, 100), (150, 100)], 20, 10, 3, 1)
+    for one, other in itertools.pairwise(found):
+        if one[1] == other[0]:
+            assert one[2].argmax() != other[2].argmax()
+
+
+def test_a_segment_is_given_as_soon_as_nothing_can_change_it():
+    segments, angry, sad = Segments(10), np.array([0.9, 0.1]), np.array([0.1, 0.9])
+
+    def look(start, last=False):
+        return Look(start, np.zeros(20), 0, True, last)
+
+    assert not list(segments.add(look(0), angry))
+    assert not list(segments.add(look(10), angry))
+    assert not list(segments.add(look(20), sad))
+    assert not list(segments.add(look(30), sad))  # [20, 30) is a tie, and stays angry
+    ((start, end, _),) = segments.add(look(40), sad)
+    assert (start, end) == (0, 30)
+    ((start, end, found),) = segments.add(look(45, last=True), sad)
+    assert (start, end) == (30, 65)
+    np.testing.assert_allclose(found, sad)

@@ -1,0 +1,60 @@
+"""The drawn timeline."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from serenade.errors import SerenadeError
+from serenade.inference import Segment, Timeline, plot_timeline
+from serenade.inference._timeline_figure import draw_timeline
+
+
+@pytest.fixture
+def drawn(talk, model):
+    pytest.importorskip("matplotlib")
+    shares = dict.fromkeys(model.labels, 0.0)
+    parts = (
+        Segment(2.0, 5.0, shares | {"angry": 1.0}),
+        Segment(6.0, 7.0, shares | {"sad": 1.0}),
+    )
+    return Timeline("talk", talk.size / 16000, model.labels, parts)
+
+
+def test_segments_lie_where_they_are_and_are_named(drawn, talk, model):
+    (axes,) = draw_timeline(drawn, talk, model, 16000).axes
+    within = axes.transData.inverted()
+    spans = [patch for patch in axes.patches if patch.get_extents().width > 1]
+    edges = [within.transform(patch.get_extents())[:, 0] for patch in spans]
+    np.testing.assert_allclose(edges, [(2, 5), (6, 7)], atol=1e-6)
+    assert spans[0].get_facecolor() != spans[1].get_facecolor()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["angry", "sad"]
+    assert axes.get_xlim() == (0, pytest.approx(talk.size / 16000))
+    wave = axes.collections[0].get_paths()[0].vertices
+    assert np.abs(wave[:, 1]).max() == pytest.approx(np.abs(talk).max(), rel=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_it_is_written(drawn, talk, model, tmp_path, suffix):
+    plot_timeline(drawn, talk, model, tmp_path / f"a.{suffix}", 16000)
+    assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+
+
+def test_what_cannot_be_written_is_said(drawn, talk, model, tmp_path):
+    for wrong in (tmp_path / "a.xyz", tmp_path / "absent" / "a.png"):
+        with pytest.raises(SerenadeError, match="figure cannot be written"):
+            plot_timeline(drawn, talk, model, wrong, 16000)
+
+
+def test_without_matplotlib_the_extra_is_named(example):
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; sys.modules['matplotlib.figure'] = None;"
+        "import serenade; from serenade.inference._timeline_figure import plot_timeline;"
+        "m = serenade.load(); plot(m.timeline(sys.argv[1]), sys.argv[1], m, 'a.png')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(example)], capture_output=True, text=True, check=False
+    )
+    assert "MissingExtraError" in done.stderr
+    assert "serenade[train]" in done.stderr

@@ -1,0 +1,104 @@
+"""The papers' tables as data: every row there, the numbers those of the papers."""
+
+import dataclasses
+
+import pytest
+
+from serenade import corpora, papers, systems
+from serenade.errors import EvaluationError
+from serenade.papers._tables import Run, list_all_runs, list_runs
+from serenade.protocols import get
+
+PAPERS = [papers.get(name) for name in papers.names()]
+
+
+def value(paper, table, row, metric):
+    return next(
+        found.values[metric]
+        for part in papers.get(paper).tables
+        for found in part.rows
+        if part.name == table and found.name == row and found.values.get(metric) is not None
+    )
+
+
+def test_headlines_are_the_papers():
+    assert value("fusion-transformer", "Table 1", "Acoustic+Tera", "wa") == 0.943
+    assert value("fusion-transformer", "Table 1", "Acoustic+Tera", "f1_weighted") == 0.942
+    assert value("stser", "Table 1", "STSER", "ua") == 0.7205
+    assert value("dual-bilstm", "Table 2", "Our system", "ua") == 0.6849
+    assert value("cnn-transformer", "Table 2", "the proposed algorithm", "wa") == 0.8046
+    assert value("attentive-crnn", "Figure 4", "experiment 4: and attention", "wa") == 0.7403
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
+def test_every_row_is_filled_by_a_system_or_says_why(paper):
+    for table in paper.tables:
+        assert table.places
+        for row in table.rows:
+            assert row.values
+            assert all(v is None or 0 < v < 1 for v in row.values.values())
+            assert bool(row.system) != bool(row.reason)
+            if row.system and row.system in systems.names():
+                system = systems.get(row.system)
+                system.recipe(row.recipe, **{**row.changes, **row.fast})
+        for place in table.places:
+            known = corpora.describe(place.corpus).labels
+            assert set(place.labels) <= set(known)
+            get(place.protocol, **place.plan)
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
+def test_every_paper_is_known_for_rows_of_its_tables(paper):
+    for table in paper.tables:
+        assert {*table.headline, table.against} <= {"", *(row.name for row in table.rows)}
+    printed = [row for t in paper.tables for row in t.rows if row.name in t.headline]
+    assert any(row.values.get(score) for row in printed for score in ("ua", "wa"))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_runs_are_told_apart(fast):
+    for paper in PAPERS:
+        found = list(list_all_runs(paper, fast=fast))
+        assert len({run.name for run in found}) == len(found)
+    one = Run("dcnn", "ravdess")
+    others = [
+        dataclasses.replace(one, **change)
+        for change in (
+            {"seed": 1},
+            {"changes": {"epochs": 3}},
+            {"labels": ("sad", "angry")},
+            {"plan": {"validation_speakers": 2}},
+            {"protocol": "random"},
+            {"speakers": 4},
+        )
+    ]
+    assert len({run.name for run in (one, *others)}) == 7
+
+
+def test_a_quick_look_never_shares_a_run_with_the_whole():
+    for paper in PAPERS:
+        whole = {run.name for run in list_all_runs(paper)}
+        assert whole.isdisjoint(run.name for run in list_all_runs(paper, fast=True))
+
+
+def test_the_papers_protocol_has_its_seeds_and_the_honest_one_no_shared_speaker():
+    paper = papers.get("cnn-transformer")
+    table = paper.tables[-1]
+    by_paper, unseen = list_runs(table.rows[-1], table.places[0])
+    assert [run.seed for run in by_paper] == [0, 1, 2, 3, 4]
+    assert {run.protocol for run in by_paper} == {"random"}
+    assert get(unseen[0].protocol, **unseen[0].plan).speaker_independent
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_protocol_of_unseen_speakers_is_run_once(fast):
+    table = papers.get("stser").tables[0]
+    for place in table.places:
+        by_paper, unseen = list_runs(table.rows[0], place, fast=fast)
+        assert by_paper == unseen
+        assert get(unseen[0].protocol, **unseen[0].plan).speaker_independent
+
+
+def test_an_unknown_paper_names_the_known():
+    with pytest.raises(EvaluationError, match="choose from fusion-transformer, stser"):
+        papers.get("tera")

@@ -1,0 +1,278 @@
+"""Tables are filled from runs that are made once; what cannot be run says why."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+pytest.importorskip("skorch")
+
+from serenade import corpora
+from serenade.errors import EvaluationError
+from serenade.evaluation import Report
+from serenade.papers import Paper, Runner, _render
+from serenade.papers._tables import Place, Row, Run, Table, list_all_runs
+
+FIELDS = {
+    *("paper", "table", "row", "metric", "paper_value", "paper_protocol"),
+    *("speaker_independent", "low", "high", "reason"),
+}
+PLACE = Place(
+    "synthetic", ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=2, stands_for="X"
+)
+PAPER = Paper(
+    name="paper",
+    title="A title",
+    citation="Nobody (2000)",
+    tables=(
+        Table(
+            "Table 1",
+            "What it shows.",
+            (
+                Row("probe", {"wa": 0.9, "ua": None}, "whisper-probe", changes={"copies": 0}),
+                Row("network", {"wa": 0.8}, "dcnn", changes={"epochs": 2, "channels": (8, 8)}),
+                Row("others", {"wa": 0.7}, reason="published by others"),
+            ),
+            (Place("casia"), PLACE),
+            curves="Figure 1",
+            headline=("network", "others"),
+        ),
+    ),
+    notes=("What must be known.",),
+)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A runner, its lines, its entries, and its folder."""
+    root, out = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("out")
+    lines = []
+    runner = Runner(root / "speech", out, jobs=1, fast=True, progress=lines.append)
+    entries = runner.entries(PAPER)
+    return runner, lines, entries, out
+
+
+def test_each_number_stands_beside_ours(filled):
+    _, _, entries, out = filled
+    by = {(e.row, e.metric, e.corpus): e for e in entries}
+    assert len(by) == len(entries) == 8
+    probe = by["probe", "wa", "synthetic"]
+    assert probe.paper_value is None  # the paper printed its number for another corpus
+    assert (probe.stands_for, probe.reason, probe.fast) == ("X", "", True)
+    assert probe.low <= probe.speaker_independent <= probe.high
+    assert probe.paper_low <= probe.paper_protocol <= probe.paper_high
+    report = Report.from_json(out / "runs" / probe.runs[-1] / "report.json")
+    assert report.speaker_independent
+    assert report.metrics["wa"].value == probe.speaker_independent
+    assert by["probe", "ua", "synthetic"].runs == probe.runs
+
+
+def test_what_cannot_be_run_says_why(filled):
+    _, _, entries, out = filled
+    by = {(e.row, e.corpus): e for e in entries}
+    absent = by["network", "casia"]
+    assert absent.paper_value == 0.8
+    assert absent.speaker_independent is absent.paper_protocol is None
+    assert "casia" in absent.reason.lower()
+    assert str(out.parent) not in absent.reason
+    assert by["others", "casia"].reason == "published by others"
+
+
+def test_finished_runs_are_not_run_again(filled):
+    runner, lines, entries, out = filled
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("report.json")}
+    assert len(before) == 4
+    told = len(lines)
+    again = [e for e in runner.entries(PAPER) if e.corpus == "synthetic"]
+    assert again == [e for e in entries if e.corpus == "synthetic"]
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("report.json")} == before
+    assert not [line for line in lines[told:] if "casia" not in line.lower()]
+    dry = Runner(None, out, fast=True, dry=True).entries(PAPER)
+    assert [e.speaker_independent for e in dry] == [e.speaker_independent for e in entries]
+    assert {e.reason for e in Runner(None, out / "new", dry=True).entries(PAPER)} == {
+        "not run yet",
+        "published by others",
+    }
+
+
+def test_what_was_not_run_says_whether_it_could_be(tmp_path):
+    found = Runner(tmp_path, tmp_path / "out", dry=True).entries(PAPER)
+    reasons = {e.row: e.reason for e in found if e.corpus == "casia"}
+    assert "no audio of CASIA" in reasons["network"]
+    assert reasons["others"] == "published by others"
+
+
+def test_a_run_with_other_settings_is_made_again(filled):
+    runner, lines, entries, out = filled
+    network = next(e for e in entries if e.row == "network" and e.runs and not e.reason)
+    name = network.runs[-1]
+    run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == name)
+    path = out / "runs" / name / "report.json"
+    content = json.loads(path.read_text("utf-8"))
+    del content["recipe"]["mixup"]  # as if it had come later
+    path.write_text(json.dumps(content), "utf-8")
+    del lines[:]
+    assert runner.report(run).recipe["epochs"] == 2
+    assert lines == []
+    content["recipe"]["learning_rate"] = 0.5
+    path.write_text(json.dumps(content), "utf-8")
+    assert runner.report(run).recipe["learning_rate"] != 0.5
+    assert lines[0].startswith(name)
+
+
+def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_path):
+    """Rows of a dry run carry the label; with the complete corpus at hand the run is made again."""
+    runner, _, entries, out = filled
+    shutil.copytree(out / "runs", tmp_path / "runs")
+    probe = next(e for e in entries if e.row == "probe" and e.runs and not e.reason)
+    name = probe.runs[-1]
+    run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == name)
+    path = tmp_path / "runs" / name / "report.json"
+    label = "incomplete Synthetic, 1 of 2"
+    content = {**json.loads(path.read_text("utf-8")), "incomplete": label}
+    path.write_text(json.dumps(content), "utf-8")
+    dry = Runner(None, tmp_path, fast=True, dry=True).entries(PAPER)
+    marked = [e for e in dry if e.incomplete]
+    assert {(e.row, e.incomplete) for e in marked} == {("probe", label)}
+    page = _render.format_paper(PAPER, dry)
+    assert page.count(f"| probe | synthetic ({label}), for X |") == 2
+    again = Runner(runner.root, tmp_path, jobs=1, fast=True).report(run)
+    assert again.incomplete == ""
+    assert Report.from_json(path).incomplete == ""
+
+
+def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
+    manifest = corpora.open("synthetic", tmp_path / "speech", labels=("angry", "sad"))
+    vectors = tmp_path / "vectors"
+    vectors.mkdir()
+    (vectors / "50.txt").write_text("we 1 0\ngo 0 1\n")
+    run = Run(
+        "dual-bilstm",
+        "synthetic",
+        labels=("angry", "sad"),
+        changes={"vectors": "@speech2vec/50.txt", "branches": "words", "epochs": 1},
+        protocol="groups",
+        plan={"groups": 2},
+    )
+    assert len(manifest)
+    with pytest.raises(EvaluationError, match="needs vectors: give --use speech2vec=PATH"):
+        Runner(tmp_path / "speech", tmp_path / "out", jobs=1).report(run)
+    runner = Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": str(vectors)})
+    report = runner.report(run)
+    assert report.recipe["vectors"] == "@speech2vec/50.txt"
+    assert str(tmp_path) not in (tmp_path / "out/runs" / run.name / "report.json").read_text()
+
+
+def test_seeds_are_averaged():
+    from types import SimpleNamespace
+
+    from serenade.papers._runner import _by_paper
+
+    def report(value):
+        return SimpleNamespace(
+            metrics={"wa": SimpleNamespace(value=value, low=0.1, high=0.9)},
+            speaker_independent=False,
+        )
+
+    assert _by_paper("wa", [report(0.5)])["spread"] is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serenade.papers._runner.compute_pooled_interval", lambda *_: (0.2, 0.8))
+        found = _by_paper("wa", [report(0.5), report(0.7)])
+    assert found["paper_protocol"] == pytest.approx(0.6)
+    assert found["spread"] == pytest.approx(0.1414, abs=1e-4)
+    assert (found["seeds"], found["speaker_dependent"]) == (2, True)
+
+
+def test_rows_are_tested_against_the_papers_own(filled):
+    runner, _, entries, _ = filled
+    whole = [dataclasses.replace(entry, fast=False) for entry in entries]
+
+    def page(against):
+        tables = (dataclasses.replace(PAPER.tables[0], against=against),)
+        return _render.format_paper(dataclasses.replace(PAPER, tables=tables), whole, runner.kept)
+
+    assert page("network").count("Rows against network, ") == 2
+    assert page("network").count("\n| probe | network | ") == 2
+    assert page("probe").count("\n| network | probe | ") == 2
+    assert "Rows against" not in page("others")  # nothing fills it
+
+
+@pytest.mark.parametrize(
+    ("column", "whose"),
+    [
+        ("speaker_independent", "unseen speakers"),
+        ("paper_protocol", "by the paper's protocol, *speaker-dependent*, speakers"),
+    ],
+)
+def test_rows_are_tested_against_each_other(filled, column, whose):
+    runner, _, entries, _ = filled
+    assert "against each other" not in _render.format_paper(
+        PAPER, entries, runner.kept
+    )  # a quick look
+    whole = [dataclasses.replace(entry, fast=False) for entry in entries]
+    page = _render.format_paper(PAPER, whole, runner.kept)
+    told = f"Rows against each other, {whose} of synthetic exchanged as a whole:"
+    assert page.count(told) == 1
+    part = page[page.index(told) + len(told) :].partition("Rows against")[0]
+    (line,) = (line for line in part.splitlines() if line.startswith("| probe"))
+    by = {(e.row, e.metric): e for e in entries if e.corpus == "synthetic"}
+    random = column == "paper_protocol"
+    (run,) = (name for name in by["network", "wa"].runs if ("random" in name) is random)
+    difference = getattr(by["probe", "ua"], column) - runner.kept(run).metrics["ua"].value
+    assert line.startswith(f"| probe | network | {difference:+.3f} |")
+
+
+def test_a_long_reason_stands_below_the_table_once(filled):
+    _, _, entries, _ = filled
+    reason = next(
+        entry.reason for entry in entries if entry.corpus == "casia" and entry.row != "others"
+    )
+    page = _render.format_paper(PAPER, entries)
+    assert page.count(reason) == 1
+    assert f"\nNote 1: {reason}.\n" in page
+    assert page.count("| note ") == 3
+    assert page.count("| published by others |") == 2
+
+
+def test_tables_figures_and_json(filled, tmp_path):
+    runner, _, entries, _ = filled
+    page = _render.format_paper(PAPER, entries)
+    assert "A quick look" in page
+    assert "| probe | casia | WA | 0.900 | - | - |" in page
+    assert "*speaker-dependent*" in page
+    assert "- What must be known." in page
+    data = json.loads(_render.write_json(entries, tmp_path / "tables.json").read_text("utf-8"))
+    assert len(data) == 8
+    assert all(set(entry) >= FIELDS for entry in data)
+    written = {path.name for path in _render.draw_paper(PAPER, entries, runner, tmp_path)}
+    assert written == {
+        *("paper-synthetic-ua.png", "paper-synthetic-ua.pdf"),
+        *("paper-synthetic-wa.png", "paper-synthetic-wa.pdf"),
+        *("paper-synthetic-confusion-network.png", "paper-synthetic-confusion-network.pdf"),
+        *("paper-synthetic-figure-1.png", "paper-synthetic-figure-1.pdf"),
+    }
+
+
+def test_headlines_of_papers_are_one_table_with_its_warnings(filled):
+    _, _, entries, _ = filled
+    page = _render.format_overview([(PAPER, entries)])
+    shown = [line for line in page.splitlines() if line.startswith("| [paper](paper.md): ")]
+    rows = [(entry.row, entry.corpus) for entry in entries if entry.row != "probe"]
+    assert [tuple(line.split(": ")[1].split(" | ")[:2]) for line in shown] == [
+        (row, f"{corpus}, for X" if corpus == "synthetic" else corpus) for row, corpus in rows
+    ]
+    assert "A quick look" in page
+    assert "expected <speaker>" not in page  # reasons are cut short, pages of papers have the rest
+    warning = corpora.describe("synthetic").warning
+    assert page.count(f"\nsynthetic: {warning}.\n") == 1
+    assert _render.format_paper(PAPER, entries).count(f"\nsynthetic: {warning}.\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'[{"row": "STSER"}]', b"\xff", b"[" * 100_000])
+def test_a_damaged_table_of_rows_names_itself(tmp_path, content):
+    path = tmp_path / "tables.json"
+    assert _render.list_papers(path) == set()
+    path.write_bytes(content)
+    with pytest.raises(EvaluationError, match=r"tables\.json: no rows of papers in it"):
+        _render.list_papers(path)

@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from support.small_corpora import make_corpus  # noqa: F401

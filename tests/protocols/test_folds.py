@@ -1,0 +1,94 @@
+"""Folds that are refused, and folds that are kept in a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from serenade.errors import EvaluationError
+from serenade.protocols import (
+    Fold,
+    _protocols,
+    check_folds,
+    find_shared_speakers,
+    read_folds,
+    write_folds,
+)
+from serenade.protocols._folds import PARTS
+
+
+def _fold(train, validation, test):
+    return Fold("one", np.array(train), np.array(validation, int), np.array(test))
+
+
+@pytest.mark.parametrize(
+    ("fold", "says"),
+    [
+        (_fold([0, 1], [], [1, 20]), "1 rows are both in train and test"),
+        (_fold([0, 1], [20], [20]), "both in validation and test"),
+        (_fold([0, 1], [1], [20]), "both in train and validation"),
+        (_fold([0, 0], [], [20]), "twice in train"),
+        (_fold([], [], [20]), "no train rows"),
+        (_fold([0], [], []), "no test rows"),
+        (_fold([0], [], [36]), "beyond the table's 36"),
+        (_fold([-1], [], [1]), "beyond the table's 36"),
+        (_fold([0], [], [1]), "train and test share s1"),
+        (_fold([0], [1], [20]), "train and validation share s1"),
+    ],
+)
+def test_folds_that_would_not_measure_what_they_claim(make_corpus, fold, says):
+    with pytest.raises(EvaluationError, match=says):
+        check_folds([fold], make_corpus().table, speaker_independent=True)
+
+
+def test_speakers_nobody_knows_may_be_shared(make_corpus):
+    table = make_corpus().table
+    assert find_shared_speakers(table, np.array([0]), np.array([20])) == []
+    hidden = table.assign(speaker=[*table["speaker"][:-1], None])
+    assert find_shared_speakers(hidden, np.array([0]), np.array([35])) == ["unknown"]
+    bare = table.drop(columns="speaker")
+    assert find_shared_speakers(bare, np.array([0]), np.array([35])) == ["unknown"]
+    check_folds([_fold([0], [], [1])], bare, speaker_independent=False)
+    with pytest.raises(EvaluationError, match="no folds"):
+        check_folds([], table, speaker_independent=False)
+
+
+def test_folds_read_back_into_a_table_of_another_order_elsewhere(make_corpus, tmp_path):
+    corpus = make_corpus(5)
+    folds = _protocols.get("random", repeats=2).split(corpus.table, seed=3)
+    path = tmp_path / "new" / "folds.json"
+    write_folds(path, folds, corpus.table, corpus.root)
+    assert str(tmp_path) not in path.read_text()
+    same = read_folds(path, corpus.table, corpus.root)
+    turned = read_folds(path, corpus.table[::-1], corpus.root)
+    last = len(corpus) - 1
+    for fold, again, other in zip(folds, same, turned, strict=True):
+        assert fold.name == again.name
+        for part in PARTS:
+            np.testing.assert_array_equal(getattr(fold, part), getattr(again, part))
+            np.testing.assert_array_equal(getattr(fold, part), last - getattr(other, part)[::-1])
+    assert _protocols.Given(tuple(same)).split(corpus.table) == same
+    fewer = dataclasses.replace(corpus, table=corpus.table[1:])
+    with pytest.raises(EvaluationError, match=r"lacks s1/angry0\.wav"):
+        read_folds(path, fewer.table, corpus.root)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", json.dumps({"items": [], "folds": [{"name": "x"}]})]
+)
+def test_a_file_without_folds_is_named(make_corpus, tmp_path, content):
+    path = tmp_path / "folds.json"
+    path.write_text(content)
+    corpus = make_corpus(2)
+    with pytest.raises(EvaluationError, match=r"folds\.json: no folds in it"):
+        read_folds(path, corpus.table, corpus.root)
+
+
+def test_rows_are_sorted_and_cannot_be_changed():
+    fold = _fold([3, 1], [], [2])
+    assert fold.train.tolist() == [1, 3]
+    with pytest.raises(ValueError, match="read-only"):
+        fold.train[0] = 5

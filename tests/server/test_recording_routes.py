@@ -1,0 +1,166 @@
+"""Recordings over HTTP: what the command line says, and nothing lost by what is wrong."""
+
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from serenade.inference import predict_file, to_json
+from serenade.inference.formats._text_formats import to_textgrid, to_webvtt
+
+
+def wav(seconds, rate=16000, level=0.1):
+    """Noise as WAV."""
+    file = io.BytesIO()
+    noise = level * np.random.default_rng(0).standard_normal(round(seconds * rate)).clip(-3, 3)
+    soundfile.write(file, noise, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def sound(example):
+    return example.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def expected(model, example):
+    prediction, timeline = predict_file(model, example, (2.0, 1.0))
+    return prediction, timeline
+
+
+@pytest.mark.parametrize("way", ["form", "body"])
+def test_predict_says_what_the_package_says(client, sound, expected, way):
+    sent = (
+        {"files": {"file": ("example.flac", sound)}}
+        if way == "form"
+        else {"content": sound, "params": {"name": "example.flac"}}
+    )
+    answer = client.post("/v1/predict", **sent)
+    assert answer.status_code == 200
+    assert answer.json() == expected[0].to_dict() | {"file": "example.flac"}
+
+
+def test_timeline_in_all_formats(client, sound, expected):
+    prediction, timeline = expected
+
+    def ask(form):
+        answer = client.post(
+            "/v1/timeline", files={"file": ("example.flac", sound)}, params={"format": form}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    stated = json.loads(to_json([(prediction, timeline)]))[0] | {"file": "example.flac"}
+    found = ask("json").json()
+    assert found == stated
+    assert ask("webvtt").text == to_webvtt(timeline)
+    assert ask("webvtt").headers["content-type"].startswith("text/vtt")
+    assert ask("textgrid").text == to_textgrid(timeline)
+    assert len(ask("csv").text.splitlines()) == 1 + len(timeline.segments)
+    # What was given as JSON can be had in the other formats without the recording.
+    for form in ("csv", "webvtt", "textgrid"):
+        again = client.post("/v1/convert", json=found, params={"format": form})
+        assert again.text.split("\n")[0] == ask(form).text.split("\n")[0]
+        assert again.text.count("\n") == ask(form).text.count("\n")
+    assert client.post("/v1/convert", json=found, params={"format": "csv"}).text == ask("csv").text
+
+
+def test_windows_and_waveform(client, sound):
+    answer = client.post(
+        "/v1/timeline",
+        files={"file": ("e.flac", sound)},
+        params={"window": 1, "hop": 0.5, "envelope": 100},
+    ).json()
+    low, high = answer["envelope"]["low"], answer["envelope"]["high"]
+    assert 50 <= len(low) == len(high) <= 100
+    assert min(low) < 0 < max(high)
+    for wrong in ({"window": 1, "hop": 2}, {"window": 0.1}, {"hop": "x"}, {"envelope": 1}):
+        refused = client.post("/v1/timeline", files={"file": ("e.flac", sound)}, params=wrong)
+        assert refused.status_code == 422
+        assert refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "kind"),
+    [
+        ("notes.txt", b"this is not audio", 415, "NotAudioError"),
+        ("nothing.wav", b"", 422, "EmptyFileError"),
+        ("short.wav", wav(0.05), 422, "TooShortError"),
+        ("silent.wav", wav(1, level=0), 422, "SilenceError"),
+        ("cut.wav", wav(2)[:20000], 422, "TruncatedAudioError"),
+        ("../../etc/odd\n.wav", b"x", 415, "NotAudioError"),
+    ],
+)
+def test_a_bad_file_is_a_typed_error(client, name, content, status, kind):
+    answer = client.post("/v1/predict", files={"file": (name, content)})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (status, kind)
+    assert "serenade-" not in error["message"]  # the place it was kept in
+    assert "/" not in error["file"]
+    assert error["message"].startswith(error["file"])
+
+
+def test_one_bad_file_of_many_loses_nothing(client, sound, expected):
+    files = [("file", ("a.flac", sound)), ("file", ("b.txt", b"no")), ("file", ("c.flac", sound))]
+    answer = client.post("/v1/batch", files=files)
+    assert answer.status_code == 200
+    first, bad, last = answer.json()["results"]
+    assert answer.json()["failed"] == 1
+    assert bad["error"]["type"] == "NotAudioError"
+    assert first["emotion"] == last["emotion"] == expected[0].emotion
+    assert [first["file"], bad["file"], last["file"]] == ["a.flac", "b.txt", "c.flac"]
+
+
+def test_enrolment_and_forgetting(client, model, sound, example):
+    added = client.post("/v1/voices", files={"file": ("voice.flac", sound)})
+    assert added.status_code == 201
+    voice = added.json()["voice"]
+    knowing = model.enrol([example])
+    assert added.json()["enrolment"] == knowing.enrolment
+    found = client.post("/v1/predict", params={"voice": voice}, files={"file": ("e", sound)}).json()
+    assert found == knowing.predict(example).to_dict() | {"file": "e"}
+    assert client.delete(f"/v1/voices/{voice}").status_code == 204
+    again = client.post("/v1/predict", params={"voice": voice}, files={"file": ("e", sound)})
+    assert again.status_code == 404
+    bad = client.post("/v1/voices", files=[("file", ("v.wav", b"x")), ("file", ("w.flac", sound))])
+    assert (bad.status_code, bad.json()["error"]["file"]) == (415, "v.wav")
+    few = client.post("/v1/voices", params={"speech": "mixed"}, files={"file": ("v", wav(1))})
+    assert few.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {
+            "content": b"--x\r\nbroken",
+            "headers": {"content-type": "multipart/form-data; boundary=x"},
+        },
+        {"content": b"abc", "headers": {"content-type": "multipart/form-data"}},
+        {"data": {"field": "x"}, "files": {"": ("", b"")}},
+        {"content": b"--x--\r\n", "headers": {"content-type": "multipart/form-data; boundary=x"}},
+    ],
+)
+def test_a_broken_form_is_refused(client, sent):
+    assert client.post("/v1/predict", **sent).status_code == 422
+
+
+def test_convert_refuses_what_is_no_timeline(client, sound):
+    good = client.post("/v1/timeline", files={"file": ("e.flac", sound)}).json()
+    backwards = good | {"segments": good["segments"][::-1]}
+    others = good | {"probabilities": {"bored": 1.0}}
+    for wrong in (b"", b"[]", b"{}", json.dumps(backwards), json.dumps(others)):
+        answer = client.post("/v1/convert", content=wrong)
+        assert answer.status_code == 422
+        assert answer.json()["error"]["type"] == "NoTimeline"
+
+
+def test_nothing_is_left_on_disk(serve, sound, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with serve() as client:
+        client.post("/v1/predict", files={"file": ("e.flac", sound)})
+        client.post("/v1/predict", files={"file": ("e.flac", b"no")})
+    assert list(Path(tmp_path).iterdir()) == []

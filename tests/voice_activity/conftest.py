@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from support.cache import cache  # noqa: F401
