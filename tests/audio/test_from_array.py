@@ -47,6 +47,26 @@ def test_the_result_is_a_copy(tone: np.ndarray) -> None:
     assert not np.shares_memory(audio.signal, tone)
 
 
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("signed", [True, False])
+def test_integers_are_scaled_by_the_range_of_their_type(
+    tone: np.ndarray, bits: int, signed: bool
+) -> None:
+    kind = np.dtype(f"{'int' if signed else 'uint'}{bits}")
+    half = 2.0 ** (bits - 1)
+    integers = np.floor(tone.astype(np.float64) * half + (0 if signed else half)).astype(kind)
+    found = from_array(integers, 16000).signal
+    np.testing.assert_allclose(found, tone, atol=1.01 / half + 1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_one_or_two_channels_may_come_first(tone: np.ndarray, channels: int) -> None:
+    samples = np.stack([tone, 0.5 * tone][:channels], axis=1)
+    first, last = from_array(samples.T, 16000), from_array(samples, 16000)
+    np.testing.assert_array_equal(first.signal, last.signal)
+    assert first.channels == channels
+
+
 def test_it_resamples(tone: np.ndarray) -> None:
     audio = from_array(tone, 16000, sampling_rate=8000, source="microphone")
     assert (audio.signal.size, audio.sampling_rate, audio.source_rate) == (8000, 8000, 16000)
@@ -57,12 +77,12 @@ def test_it_resamples(tone: np.ndarray) -> None:
     ("samples", "words"),
     [
         (0.5, r"shape \(\)"),
-        (np.zeros((2, 16000)), r"shape \(2, 16000\); give \(samples,\) or \(samples, channels\)"),
+        (np.zeros((3, 16000)), r"shape \(3, 16000\); give \(samples,\) or \(samples, channels\)"),
         (np.zeros((16000, 0)), "shape"),
         (np.zeros((1, 16000, 2)), "shape"),
         ([[0.1, 0.2], [0.3]], "shape"),
-        (np.zeros(16000, np.uint8), "array of uint8; give floats"),
-        (np.zeros(16000, np.int64), "array of int64; give floats"),
+        (np.full(16000, 9), r"array of int64 with values from 9 to 9; cast it"),
+        (np.zeros(16000, np.uint64) + 1, r"array of uint64 with values from 1 to 1; cast it"),
         (np.zeros(16000, bool), "array of bool"),
         (np.zeros(16000, complex), "array of complex128"),
         (np.array(["speech"] * 16000), "array of <U6"),

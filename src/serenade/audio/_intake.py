@@ -7,7 +7,7 @@ not depend on how the samples were cut into blocks.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -149,15 +149,20 @@ def check_rate(rate: int, source: str) -> None:
 
 
 def to_float32(signal: ArrayLike, source: str) -> NDArray[np.float32]:
-    """An array as float32 samples `(samples, channels)`.
+    """Convert an array to float32 samples `(samples, channels)`.
 
     Args:
-        signal: `(samples,)` or `(samples, channels)`; floats in [-1, 1] or signed integers of up
-            to 32 bits, which are scaled by their type's full scale.
-        source: what error messages call it.
+        signal: `(samples,)` or `(samples, channels)`; floats in [-1, 1], or integers, which are
+            scaled by the range of their type. Unsigned integers are silent at half of it.
+        source: name of the signal in error messages.
 
     Raises:
-        SignalFormatError: another shape or type.
+        SignalFormatError: the array has another shape or type.
+
+    >>> to_float32(np.array([-128, 64], np.int8), "array").ravel()
+    array([-1. ,  0.5], dtype=float32)
+    >>> to_float32(np.array([0, 192], np.uint8), "array").ravel()
+    array([-1. ,  0.5], dtype=float32)
     """
     try:
         array = np.asarray(signal)
@@ -171,16 +176,32 @@ def to_float32(signal: ArrayLike, source: str) -> NDArray[np.float32]:
         )
     if array.ndim == 1:
         array = array[:, None]
-    if np.issubdtype(array.dtype, np.signedinteger) and array.dtype.itemsize <= 4:
-        return array.astype(np.float32) * np.float32(2.0 ** (1 - 8 * array.dtype.itemsize))
+    if np.issubdtype(array.dtype, np.integer):
+        return _scale_integers(array, source)
     if np.issubdtype(array.dtype, np.floating):
         with np.errstate(over="ignore"):  # beyond float32 becomes infinite, reported as such
             return array.astype(np.float32)
     raise errors.SignalFormatError(
-        source,
-        f"an array of {array.dtype}",
-        "give floats in [-1, 1] or signed integers of 8, 16 or 32 bits",
+        source, f"an array of {array.dtype}", "give floats in [-1, 1] or integers"
     )
+
+
+def _scale_integers(array: NDArray[Any], source: str) -> NDArray[np.float32]:
+    """Scale integers to [-1, 1] by the range of their type."""
+    scale = 2.0 ** (1 - 8 * array.dtype.itemsize)
+    signed = np.issubdtype(array.dtype, np.signedinteger)
+    # Lists of integers become int64, whatever the samples were recorded as.
+    if array.dtype.itemsize == 8 and array.size:
+        low, high = int(array.min()), int(array.max())
+        if max(-low, high) < 2**32 and (low or high or not signed):
+            raise errors.SignalFormatError(
+                source,
+                f"an array of {array.dtype} with values from {low} to {high}",
+                "cast it to the type it was recorded in, such as signal.astype('int16')",
+            )
+    if signed:
+        return array.astype(np.float32) * np.float32(scale)
+    return ((array.astype(np.float64) * scale) - 1).astype(np.float32)
 
 
 def _averaged(samples: NDArray[np.float32]) -> NDArray[np.float32]:

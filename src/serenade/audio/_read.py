@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.audio._decode import open_decoder
+from serenade.audio._decode import MAX_CHANNELS, open_decoder
 from serenade.audio._intake import Intake, check_rate, to_float32
 from serenade.errors import TooLongError
 
@@ -130,11 +130,12 @@ def from_array(
     """Check an array of samples and resample it.
 
     Args:
-        signal: `(samples,)` or `(samples, channels)`; floats in [-1, 1] or signed integers,
-            which are scaled by their type's full scale.
+        signal: `(samples,)`, `(samples, channels)`, or `(1, samples)` and `(2, samples)` if that
+            is clear: of more samples than a recording has channels. Floats in [-1, 1], or
+            integers, which are scaled by the range of their type.
         source_rate: in Hz.
         sampling_rate: to resample to, in Hz.
-        source: what error messages call it.
+        source: name of the signal in error messages.
 
     Raises:
         AudioError: the array or its rate cannot be used; the message says why.
@@ -143,10 +144,18 @@ def from_array(
     (1600,)
     """
     intake = Intake(source_rate, sampling_rate, source)
-    samples = to_float32(signal, source)
+    samples = to_float32(_put_samples_first(signal), source)
     begun = intake.push(samples)
     intake.check()
     return _audio(intake, np.concatenate([begun, intake.finish()]), samples.shape[1])
+
+
+def _put_samples_first(signal: ArrayLike) -> ArrayLike:
+    """Transpose `(1, samples)` and `(2, samples)`, which cannot be a row or two of channels."""
+    shape = np.shape(signal) if hasattr(signal, "shape") else ()
+    if len(shape) == 2 and 1 <= shape[0] <= 2 and shape[1] > MAX_CHANNELS:
+        return np.transpose(signal)
+    return signal
 
 
 def _audio(intake: Intake, signal: NDArray[np.float32], channels: int) -> Audio:
