@@ -1,3 +1,4 @@
+from . import audio as audio
 from . import corpora as corpora
 from . import encoders as encoders
 from . import errors as errors
@@ -9,5 +10,7 @@ from . import systems as systems
 from . import training as training
 from ._api import load as load
 from ._api import stream as stream
+from .evaluation import evaluate as evaluate
+from .training import Estimator as Estimator
 
 __version__: str
