@@ -1,4 +1,4 @@
-"""Server: recordings and live speech over HTTP and WebSocket, and a page with a microphone."""
+"""Serve predictions over HTTP and WebSocket, with a web page that records."""
 
 import lazy_loader as _lazy
 

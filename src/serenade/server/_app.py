@@ -1,4 +1,4 @@
-"""The application: routes, headers, rights, and what is counted."""
+"""Build the ASGI application: routes, headers, access rules and metrics."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
-"""On every answer: a page that loads nothing from elsewhere and is put in no frame."""
+"""Headers of every response: the page loads nothing from other hosts and cannot be framed."""
 
 
 def create_app(model: Model, settings: Settings) -> FastAPI:
-    """An ASGI application.
+    """Build the ASGI application.
 
     Args:
-        model: what judges.
-        settings: limits and rights.
+        model: the model that predicts.
+        settings: limits and access rules.
     """
     service = Service(model, settings)
 
@@ -63,13 +63,13 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Serenade",
         version=serenade.__version__,
-        summary="Which emotion speech sounds like.",
+        summary="Predict which emotion speech sounds like.",
         description=_docs_page.ABOUT,
         license_info={"name": f"model: {model.description.get('licence', 'see its card')}"},
         responses=_schemas.EVERYWHERE,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # what is not there is not there; a Location would name the Host
+        redirect_slashes=False,  # answer 404; a redirect would echo the Host header
         lifespan=lifespan,
     )
     app.state.service = service
@@ -78,8 +78,8 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
     _add_state(app, service)
     _add_page(app)
     app.add_exception_handler(Refused, respond_refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _unrouted)
+    app.add_exception_handler(RequestValidationError, _respond_invalid)
+    app.add_exception_handler(HTTPException, _respond_unknown_route)
     app.add_middleware(_Guard, service=service)
     if settings.origins:
         app.add_middleware(
@@ -93,18 +93,23 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
 
 
 def _add_state(app: FastAPI, service: Service) -> None:
-    """Routes about the server itself."""
+    """Add the routes about the server itself."""
 
-    @app.get("/healthz", tags=["server"], summary="Whether the process answers")
+    @app.get("/healthz", tags=["server"], summary="Check that the process answers")
     async def healthz() -> _schemas.State:
         return _schemas.State(status="ok")
 
     @app.get(
         "/readyz",
         tags=["server"],
-        summary="Whether a recording would be let in now",
+        summary="Check whether the server accepts a recording now",
         response_model=_schemas.State,
-        responses={503: {"model": _schemas.State | _schemas.Refusal, "description": "Not now."}},
+        responses={
+            503: {
+                "model": _schemas.State | _schemas.Refusal,
+                "description": "The queue is full; try again later.",
+            }
+        },
     )
     async def readyz() -> JSONResponse:
         full = service.gate.inside >= service.settings.places
@@ -113,7 +118,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
     @app.get(
         "/metrics",
         tags=["server"],
-        summary="Metrics for Prometheus",
+        summary="Return metrics for Prometheus",
         response_class=Response,
         responses=_schemas.METRICS,
     )
@@ -121,7 +126,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
         service.check_key(request.headers)
         return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    @app.get("/v1/model", tags=["server"], summary="The model and the limits")
+    @app.get("/v1/model", tags=["server"], summary="Describe the model and the limits")
     async def model() -> _schemas.Served:
         settings, described = service.settings, service.model.description
         return _schemas.Served(
@@ -140,43 +145,45 @@ def _add_state(app: FastAPI, service: Service) -> None:
 
 
 def _add_page(app: FastAPI) -> None:
-    """The page and its parts, read from the package."""
+    """Add the web page and its files from the package."""
     for place, name in _PAGE.items():
-        app.add_api_route(f"/{place}", _part(STATIC / name), include_in_schema=False)
+        app.add_api_route(f"/{place}", _serve_file(STATIC / name), include_in_schema=False)
 
 
-def _part(path: Path) -> Callable[[], Awaitable[Response]]:
+def _serve_file(path: Path) -> Callable[[], Awaitable[Response]]:
     content, kind = path.read_bytes(), mimetypes.guess_type(path)[0]
 
     async def route() -> Response:
-        # "no-cache" asks each time whether it has changed: an update shows at once.
+        # With "no-cache", browsers ask each time whether the file changed: updates show at once.
         return Response(content, headers={"Cache-Control": "no-cache"}, media_type=kind)
 
     return route
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """Parameters that cannot be used, in the shape of all refusals."""
+async def _respond_invalid(_: Request, error: Exception) -> JSONResponse:
+    """Respond to invalid parameters with the JSON of all refusals."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     message = f"{first['loc'][-1]}: {first['msg']}"
     return JSONResponse({"error": {"type": "ValueError", "message": message}}, 422)
 
 
-async def _unrouted(request: Request, error: Exception) -> JSONResponse:
-    """A path or method that is not served, in the same shape."""
+async def _respond_unknown_route(request: Request, error: Exception) -> JSONResponse:
+    """Respond to an unknown path or method with the JSON of all refusals."""
     assert isinstance(error, HTTPException)
-    refused = Refused(error.status_code, "NoRoute", f"{error.detail}; what there is: /docs")
+    refused = Refused(
+        error.status_code, "NoRoute", f"{error.detail}; see /docs for the available routes"
+    )
     response = await respond_refused(request, refused)
     response.headers.update(error.headers or {})
     return response
 
 
 class _Guard:
-    """Counts requests, adds headers, and refuses scripts of pages that may not use the server.
+    """Middleware that counts requests, adds headers and checks the Origin header.
 
-    Browsers hold other pages' scripts back from answers, but not from asking, and from WebSockets
-    not at all: a request that says which page it is from must be from ours or an allowed one.
+    Browsers keep scripts of other pages from reading responses, but not from sending requests or
+    opening WebSockets. A request with an Origin must come from our page or an allowed one.
     """
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
@@ -191,14 +198,16 @@ class _Guard:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
                 return
-            refused = Refused(403, "Origin", "pages of this origin may not use the server")
+            refused = Refused(
+                403, "Origin", "scripts of this origin may not use the server; allow it with --cors"
+            )
             response = await respond_refused(Request(scope, receive), refused)
             await response(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        await self._counted(scope, receive, send)
+        await self._count(scope, receive, send)
 
     def _allowed(self, headers: Headers) -> bool:
         origin = headers.get("origin")
@@ -206,13 +215,13 @@ class _Guard:
             return True
         try:
             return urlsplit(origin).netloc == headers.get("host")
-        except ValueError:  # no address at all
+        except ValueError:  # not a URL
             return False
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, status = time.perf_counter(), 500
 
-        async def sent(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -222,10 +231,10 @@ class _Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, sent)
+            await self._app(scope, receive, send_with_headers)
         finally:
             metrics = self._service.metrics
-            # The route's path, not the request's: what anybody may ask for is without end.
+            # Label by the route, not by the request's path, which clients can vary without limit.
             route = getattr(scope.get("route"), "path", "other")
             metrics.requests.labels(route, str(status)).inc()
             metrics.seconds.labels(route).observe(time.perf_counter() - start)

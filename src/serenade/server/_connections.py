@@ -1,9 +1,9 @@
-"""Connections as uvicorn has them, and an end to what a client may leave undone on them.
+"""Bound what a client may leave unfinished on uvicorn's connections.
 
-uvicorn waits for ever for the rest of a request's head and for its answer to be taken, and keeps
-as many bytes of heads, of requests sent ahead, and of answers to pings as are sent. Here all of
-that has an end, and so has the number of connections: where it is reached, the one that has
-waited longest without asking for anything gives way to the next.
+uvicorn waits without limit for the rest of a request's head and for the client to read the
+response. It also buffers heads, pipelined requests and answers to pings without limit. These
+subclasses bound time and bytes, and the number of connections: at the limit, the connection
+that has been idle for longest is closed for a new one.
 """
 
 from __future__ import annotations
@@ -21,86 +21,86 @@ from serenade.server._refusals import Refused
 if TYPE_CHECKING:
     from serenade.server._settings import Settings
 
-_HEAD = 2**15  # bytes of a request's head; also of what is neither head nor body of a chunked one
-_LINES = 100  # headers of a request
-_AHEAD = 8  # requests that are sent before the first is answered
-_LINGER = 2.0  # seconds in which the sender of something refused may read why
+_HEAD = 2**15  # bytes of a request's head, and of bytes outside heads and bodies
+_LINES = 100  # most headers of a request
+_PIPELINED = 8  # most requests sent before the first response
+_LINGER = 2.0  # seconds for the client to read why it was refused
 
 
-class _Taken(asyncio.Protocol):
-    """A connection that ends where its other side does not take what it is sent."""
+class _BoundedWrites(asyncio.Protocol):
+    """Connection that closes if the client stops reading."""
 
     settings: Settings
     transport: asyncio.Transport
     waiting: float | None = None
-    """Since when it has held a connection without asking for anything; None where it has."""
+    """Loop time since which the client has sent no request; None during a request."""
 
-    _untaken: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # Any byte that cannot be sent is then told by `pause_writing`.
+        # Call `pause_writing` as soon as one byte cannot be sent.
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=0)
         self.waiting = asyncio.get_running_loop().time()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         loop = asyncio.get_running_loop()
-        self._untaken = loop.call_later(self._patience(), self.transport.abort)
+        self._write_timer = loop.call_later(self._write_timeout(), self.transport.abort)
 
     def resume_writing(self) -> None:
-        self._forget()
+        self._cancel_write_timer()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
+        self._cancel_write_timer()
         super().connection_lost(exc)
 
-    def _forget(self) -> None:
-        if self._untaken is not None:
-            self._untaken.cancel()
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
 
-    def _patience(self) -> float:
+    def _write_timeout(self) -> float:
         return self.settings.timeout
 
 
-class Http(_Taken, HttpToolsProtocol):
-    """HTTP whose heads are bounded in size, number and time.
+class Http(_BoundedWrites, HttpToolsProtocol):
+    """HTTP protocol that bounds heads in size, number and time.
 
     Attributes:
-        settings: limits; subclasses have them.
+        settings: limits, set by a subclass.
     """
 
-    _late: asyncio.TimerHandle | None = None
-    _begun = False  # a head that is not complete
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_begun = False  # an incomplete head was received
     _refused = False
-    _why: Refused | None = None
-    _unclaimed = 0  # bytes since the last head or piece of a body
+    _refusal: Refused | None = None
+    _unclaimed = 0  # bytes since the last head or part of a body
     _size = 0
     _lines = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Where there are too many, the one that asks for nothing for longest gives way."""
+        """Close the connection that has been idle for longest if there are too many."""
         super().connection_made(transport)
         self._await_request()
         if len(self.connections) > self.settings.connections:
-            ours = cast("set[_Taken]", self.connections)
+            ours = cast("set[_BoundedWrites]", self.connections)
             since = {one: one.waiting for one in ours if one.waiting is not None}
             oldest = min(since, key=since.__getitem__)
             if oldest is self:
                 self._refuse(Refused(503, "Overloaded", "too many connections", retry=1))
             else:
-                # It is gone with the next turn of the loop; who comes before pushes out another.
+                # It closes in the next turn of the loop; until then, do not choose it again.
                 oldest.waiting = None
                 oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any more."""
+        """Cancel the timers."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """What is neither a head nor a body counts."""
+        """Count bytes that belong to neither a head nor a body."""
         if self._refused:
             return
         self._unclaimed += len(data)
@@ -109,119 +109,122 @@ class Http(_Taken, HttpToolsProtocol):
             self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
-        """Only so many may come before the first is answered."""
+        """Refuse too many pipelined requests."""
         self._size = self._lines = 0
-        self._begun = True
-        if len(self.pipeline) >= _AHEAD:
-            self._why = Refused(429, "Overloaded", "too many requests ahead of their answers")
-            raise self._why
+        self._head_begun = True
+        if len(self.pipeline) >= _PIPELINED:
+            self._refusal = Refused(
+                429, "Overloaded", "too many pipelined requests; wait for a response"
+            )
+            raise self._refusal
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """A part of the head."""
-        self._grown(len(url))
+        """Count the bytes of the request line."""
+        self._count_head(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A part of the head, or of what follows a body in chunks."""
+        """Count the bytes of a header or trailer."""
         self._lines += 1
-        self._grown(len(name) + len(value))
+        self._count_head(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The application's turn."""
+        """Stop the timer of the head before the application runs."""
         self._unclaimed = 0
-        # What becomes a WebSocket is waited for until it has: it may state a body that never comes.
+        # Keep the timer during a WebSocket upgrade: the request may announce a body that never
+        # arrives.
         if not (self.parser.should_upgrade() and self._should_upgrade()):
-            self._begun = False
+            self._head_begun = False
             self._stop_waiting()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """The application's, and counted by it."""
+        """Pass a part of the body to the application, which counts it."""
         self._unclaimed = 0
         super().on_body(body)
 
     def on_response_complete(self) -> None:
-        """The client's turn."""
+        """Start the timer for the next request."""
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._await_request()
 
     def handle_websocket_upgrade(self) -> None:
-        """From here on the connection is `Live`'s."""
+        """Cancel the timers; `Live` takes over the connection."""
         self._stop_waiting()
-        self._forget()
+        self._cancel_write_timer()
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
-        """What cannot be read is refused in the shape of all refusals."""
-        self._refuse(self._why or Refused(400, "NotHTTP", f"{msg} Send HTTP/1.1."))
+        """Refuse an unreadable request with the JSON of all refusals."""
+        self._refuse(self._refusal or Refused(400, "NotHTTP", f"{msg} Send HTTP/1.1."))
 
     def _unsupported_upgrade_warning(self) -> None:
         self.cycle.keep_alive = False  # the parser reads no further
 
-    def _grown(self, size: int) -> None:
+    def _count_head(self, size: int) -> None:
         self._size += size
         if self._size > _HEAD or self._lines > _LINES:
-            self._why = _too_large()
-            raise self._why
+            self._refusal = _too_large()
+            raise self._refusal
 
     def _await_request(self) -> None:
         self._stop_waiting()
         self.waiting = self.loop.time()
-        self._late = self.loop.call_later(self.settings.patience, self._too_late)
+        self._head_timer = self.loop.call_later(self.settings.patience, self._end_slow_head)
 
     def _stop_waiting(self) -> None:
         self.waiting = None
-        if self._late is not None:
-            self._late.cancel()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
 
-    def _too_late(self) -> None:
-        if not self._begun:
+    def _end_slow_head(self) -> None:
+        if not self._head_begun:
             self.transport.close()
             return
-        limit = f"the request's head did not come within {self.settings.patience:g} s; try again"
-        self._refuse(Refused(408, "TooSlow", limit))
+        message = f"no complete request head within {self.settings.patience:g} s; try again"
+        self._refuse(Refused(408, "TooSlow", message))
 
     def _refuse(self, refused: Refused) -> None:
-        """Say so, take no more, and leave time for it to be read."""
+        """Send the refusal, read no more, and leave time for the client to read it."""
         if self.transport.is_closing():
             return
         self._refused = True
         self._stop_waiting()
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # its answer must not follow this one
+            self.cycle.disconnected = True  # its response must not follow this one
             self.cycle.message_event.set()
             if self.cycle.response_started:
                 self.transport.abort()
                 return
-        self.transport.write(_answer(refused))
+        self.transport.write(_encode(refused))
         self.transport.write_eof()
         self.loop.call_later(_LINGER, self.transport.close)
 
 
-class Live(_Taken, WebSocketsSansIOProtocol):
-    """A WebSocket that reads no more while its answers, of pings too, are not taken.
+class Live(_BoundedWrites, WebSocketsSansIOProtocol):
+    """WebSocket protocol that stops reading while the client does not read.
 
     Attributes:
-        settings: limits; subclasses have them.
+        settings: limits, set by a subclass.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """One who does not answer its end is not waited for long."""
+        """Limit the time for the client to confirm a close."""
         super().connection_made(transport)
         self.close_timeout = _LINGER
 
     def data_received(self, data: bytes) -> None:
-        """A handshake that uvicorn would leave without an answer gets one."""
+        """Answer a broken handshake, which uvicorn would leave unanswered."""
         super().data_received(data)
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
-            self.transport.write(_answer(_too_large()))
+            self.transport.write(_encode(_too_large()))
             self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
-        """A message is whole; text that is none would be logged with a traceback."""
+        """Close on text that is not UTF-8, which uvicorn would log with a traceback."""
         self.waiting = None
         if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
             self.conn.fail(1007)
@@ -230,28 +233,28 @@ class Live(_Taken, WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def pause_writing(self) -> None:
-        """Nothing more is read either."""
+        """Also pause reading."""
         super().pause_writing()
-        self._hold()
+        self._pause_reading()
 
     def resume_writing(self) -> None:
-        """Reading goes on, unless a message waits."""
+        """Resume reading, unless a message waits for the application."""
         super().resume_writing()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
     async def receive(self) -> Any:
-        """As uvicorn, but that reading does not go on while writing cannot."""
+        """Receive as uvicorn does, but keep reading paused while writing is paused."""
         message = await super().receive()
         if not self.writable.is_set():
-            self._hold()
+            self._pause_reading()
         return message
 
-    def _hold(self) -> None:
+    def _pause_reading(self) -> None:
         if not self.transport.is_closing():
             self.transport.pause_reading()
 
-    def _patience(self) -> float:
+    def _write_timeout(self) -> float:
         return self.settings.idle
 
 
@@ -267,11 +270,11 @@ def _too_large() -> Refused:
     return Refused(
         431,
         "TooLarge",
-        f"the request's head is over {_HEAD} bytes or {_LINES} lines; send fewer headers",
+        f"the request's head exceeds {_HEAD} bytes or {_LINES} headers; send fewer headers",
     )
 
 
-def _answer(refused: Refused) -> bytes:
+def _encode(refused: Refused) -> bytes:
     body = json.dumps({"error": refused.to_dict()}).encode()
     headers = HEADERS | refused.headers() | {
         "Content-Type": "application/json",

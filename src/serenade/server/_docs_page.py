@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI description as a plain page, without scripts or requests to elsewhere."""
+"""Render the OpenAPI description as a plain page without scripts, for `/docs`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ABOUT = (
-    "Tells which acted emotion speech sounds most like. It does not know what anybody feels, is no "
-    "lie detector, and must not be used to decide about people or to watch them.\n\n"
-    "Live speech goes over a WebSocket at /v1/stream: first a JSON message with sampling_rate "
-    '(and, where wanted, format "s16le" or "f32le", channels, window, hop, voice, api_key), then '
-    'samples as binary messages, at last {"type": "end"}. What comes back is JSON: "ready", '
-    '"update" with probabilities now and segments that are finished, "error", "end".'
+    "Serenade predicts which acted emotion speech sounds most like. It does not know what a person "
+    "feels, is not a lie detector, and must not be used to make decisions about people or to "
+    "monitor them.\n\n"
+    "Send live speech over the WebSocket /v1/stream: first a JSON message with sampling_rate "
+    '(optional: format "s16le" or "f32le", channels, window, hop, voice, api_key), then samples as '
+    'binary messages, and {"type": "end"} as the last message. The server sends JSON messages of '
+    'the types "ready", "update" (current probabilities and finished segments), "error" and "end".'
 )
-"""What the API is and is not."""
+"""Description of the API and its limits."""
 
 
 def render_docs(described: Mapping[str, Any]) -> str:
-    """An HTML page of an OpenAPI description.
+    """Render an OpenAPI description as an HTML page.
 
     >>> "<h2>" in render_docs({"info": {"title": "A", "version": "1"}, "paths": {}})
     False
@@ -37,7 +38,7 @@ def render_docs(described: Mapping[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="stylesheet" href="/page.css"></head><body><main><h1>{title}</h1>{about}'
-        '<p><a href="/openapi.json">openapi.json</a> · <a href="/">the page</a></p>'
+        '<p><a href="/openapi.json">openapi.json</a> · <a href="/">web page</a></p>'
         f"{routes}</main></body></html>"
     )
 
@@ -66,7 +67,7 @@ def _route(method: str, path: str, operation: Mapping[str, Any]) -> str:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words.
+    """Describe a schema in a few words.
 
     >>> _kind({"type": "number", "minimum": 0.5, "default": 2.0})
     'number, from 0.5, default 2.0'

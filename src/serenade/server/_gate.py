@@ -1,4 +1,4 @@
-"""Who may come in, and who works: a bounded number of requests, a thread for each core."""
+"""Admit a bounded number of requests and run their work in one thread per core."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 
 class Job:
-    """A request that was let in.
+    """Admitted request.
 
     Args:
-        pool: what works.
-        folder: for its files; it is removed when nothing uses it any more.
+        pool: threads that run the work.
+        folder: folder for its files, removed after the work has ended.
 
     Attributes:
-        stop: set once nobody waits for the work any more; the work looks at it.
+        stop: set when the request has ended; the work checks it and stops.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, folder: Path) -> None:
@@ -42,10 +42,14 @@ class Job:
         self._pool = pool
 
     async def run(self, work: Callable[[], T], timeout: float) -> T:
-        """What `work` gives, called in a thread.
+        """Call `work` in a thread and return its result.
+
+        Args:
+            work: function to call.
+            timeout: seconds to wait.
 
         Raises:
-            Refused: 503, it was not there in time.
+            Refused: 503, the work took longer than `timeout`.
         """
         future = self.future = self._pool.submit(work)
         try:
@@ -63,33 +67,32 @@ class Job:
 
 
 class Gate:
-    """Lets in as many requests as there are places, and refuses the others at once.
+    """Limit on the number of requests; requests above the limit are refused at once.
 
-    A request holds its place, and its files, from before its body is read until its work has
-    really ended, even when its sender has gone: so neither disk nor memory nor threads grow with
-    how many ask.
+    A request holds its place and its files from before its body is read until its work has ended,
+    even if the client has left. So disk, memory and threads stay bounded.
 
     Args:
-        settings: how many.
+        settings: limits of the server.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool = ThreadPoolExecutor(settings.concurrency, "judge")
+        self._pool = ThreadPoolExecutor(settings.concurrency, "predict")
         self._inside = 0
-        self._seconds = 0.1  # a request's work, lately
+        self._seconds = 0.1  # moving average of the duration of work
 
     @property
     def inside(self) -> int:
-        """Requests that hold a place."""
+        """Number of requests that hold a place."""
         return self._inside
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[Job]:
-        """A place for a request.
+        """Hold a place for a request.
 
         Raises:
-            Refused: 429, all are taken.
+            Refused: 429, all places are taken.
         """
         if self._inside >= self._settings.places:
             wait = max(1.0, self._inside * self._seconds / self._settings.concurrency)
@@ -99,7 +102,7 @@ class Gate:
         self._inside += 1
         folder = tempfile.TemporaryDirectory(prefix="serenade-", ignore_cleanup_errors=True)
         job = Job(self._pool, Path(folder.name))
-        leave = functools.partial(self._left, folder)
+        leave = functools.partial(self._leave, folder)
         try:
             yield job
         finally:
@@ -108,11 +111,11 @@ class Gate:
                 leave()
             else:
                 loop = asyncio.get_running_loop()
-                # The loop may have ended before the work has: then nobody counts any more.
+                # The loop may end before the work does.
                 future.add_done_callback(lambda _: _call(loop, leave))
 
-    def timed(self, work: Callable[[], T]) -> T:
-        """What `work` gives; how long it takes tells the refused when to come again."""
+    def measure(self, work: Callable[[], T]) -> T:
+        """Call `work` and record its duration; the average sets the header Retry-After."""
         start = time.perf_counter()
         try:
             return work()
@@ -120,10 +123,10 @@ class Gate:
             self._seconds += 0.1 * (time.perf_counter() - start - self._seconds)
 
     def close(self) -> None:
-        """Wait for what works."""
+        """Wait for running work."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _left(self, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def _leave(self, folder: tempfile.TemporaryDirectory[str]) -> None:
         self._inside -= 1
         folder.cleanup()
 

@@ -1,4 +1,4 @@
-"""Live speech over a WebSocket: samples in, updates out."""
+"""Serve live speech over a WebSocket: receive samples, send updates."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from serenade.server._service import Service
 
 MESSAGE = 2**18
-"""Most bytes of a message."""
+"""Largest message in bytes."""
 
-_LONGEST = 10.0  # seconds of signal in a message
+_LONGEST = 10.0  # most seconds of signal in a message
 _POLICY, _UNSUPPORTED, _TOO_BIG, _AGAIN = 1008, 1003, 1009, 1013  # RFC 6455, section 7.4.1
 _FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 
 
 class Hello(BaseModel):
-    """The first message of a stream."""
+    """First message of a stream."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,8 +46,8 @@ class Hello(BaseModel):
     api_key: str = ""
 
 
-class _Ended(Exception):  # noqa: N818 - how a stream ends, not always a mistake
-    """The stream is over: a close code, and what is said before it."""
+class _Ended(Exception):  # noqa: N818 - also raised at the normal end
+    """End of a stream: a close code and the error to send before it."""
 
     def __init__(self, code: int, kind: str, message: str) -> None:
         super().__init__(message)
@@ -56,20 +56,20 @@ class _Ended(Exception):  # noqa: N818 - how a stream ends, not always a mistake
 
 
 def make_live_router(service: Service) -> APIRouter:
-    """The route `/v1/stream`.
+    """Make the router of `/v1/stream`.
 
     Args:
-        service: what all routes share.
+        service: state that all routes share.
     """
     routes = APIRouter()
 
     @routes.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
         await socket.accept()
-        # Gone before all was said: then there is nobody to say it to.
+        # The client may leave before the last message is sent.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             try:
-                await _served(socket, service)
+                await _serve(socket, service)
                 await socket.close()
             except _Ended as end:
                 await socket.send_json({"type": "error", "error": end.error})
@@ -78,15 +78,15 @@ def make_live_router(service: Service) -> APIRouter:
     return routes
 
 
-async def _served(socket: WebSocket, service: Service) -> None:
-    message = await _message(socket, service.settings.patience)
-    hello = _hello(message.get("text") or "")
+async def _serve(socket: WebSocket, service: Service) -> None:
+    message = await _receive(socket, service.settings.patience)
+    hello = _parse_hello(message.get("text") or "")
     try:
         service.check_key(socket.headers, hello.api_key)
-        model = service.known(hello.voice)
+        model = service.get_model(hello.voice)
     except Refused as refused:
         raise _Ended(_POLICY, refused.kind, refused.message) from None
-    # Only now: who has no key takes nobody's place.
+    # Count the stream after the key was checked, so that strangers take no place.
     if service.streams >= service.settings.streams:
         raise _Ended(_AGAIN, "Overloaded", "too many streams at once; try again later")
     service.streams += 1
@@ -104,35 +104,37 @@ async def _served(socket: WebSocket, service: Service) -> None:
             }
         )
         try:
-            await _listened(socket, service, hello, found)
+            await _listen(socket, service, hello, found)
         finally:
             service.metrics.audio.inc(found.time)
     finally:
         service.streams -= 1
 
 
-async def _listened(socket: WebSocket, service: Service, hello: Hello, stream: Stream) -> None:
-    """Take samples until the other side says it is the end."""
+async def _listen(socket: WebSocket, service: Service, hello: Hello, stream: Stream) -> None:
+    """Receive samples until the client ends the stream."""
     loop = asyncio.get_running_loop()
 
-    def in_thread(work: Callable[[], list[Update]]) -> Awaitable[list[Update]]:
+    def run_in_thread(work: Callable[[], list[Update]]) -> Awaitable[list[Update]]:
         return loop.run_in_executor(service.live, work)
 
-    async def say(updates: list[Update]) -> None:
+    async def send_updates(updates: list[Update]) -> None:
         for update in updates:
             await socket.send_json({"type": "update", **update.to_dict()})
 
     idle, begun, fed = service.settings.idle, loop.time(), loop.time()
     while True:
-        message = await _message(socket, fed + idle - loop.time())
+        message = await _receive(socket, fed + idle - loop.time())
         if message.get("text") is not None:
-            if _json(message["text"]).get("type") != "end":
-                raise _Ended(_POLICY, "Protocol", 'send samples, or {"type": "end"}')
-            await say(await in_thread(stream.close))
+            if _parse_json(message["text"]).get("type") != "end":
+                raise _Ended(
+                    _POLICY, "Protocol", 'unknown message; send samples or {"type": "end"}'
+                )
+            await send_updates(await run_in_thread(stream.close))
             await socket.send_json({"type": "end", "duration": round(stream.time, 3)})
             return
-        chunk = _samples(message["bytes"], hello)
-        # By the clock, too: a sample now and then would hold a stream for ever.
+        chunk = _decode(message["bytes"], hello)
+        # Also limit the time on the clock, or one sample now and then would hold a stream open.
         longest = max(stream.time + len(chunk) / hello.sampling_rate, loop.time() - begun - idle)
         if longest > service.settings.max_duration:
             raise _Ended(
@@ -142,58 +144,60 @@ async def _listened(socket: WebSocket, service: Service, hello: Hello, stream: S
                 "takes; open another one",
             )
         try:
-            await say(await in_thread(lambda chunk=chunk: stream.push(chunk)))  # type: ignore[misc]
-        except AudioError as error:  # the chunk counts as never come, and the stream goes on
-            stated = {"type": type(error).__name__, "message": str(error)}
-            await socket.send_json({"type": "error", "error": stated})
+            await send_updates(await run_in_thread(lambda chunk=chunk: stream.push(chunk)))  # type: ignore[misc]
+        except AudioError as error:  # the chunk is dropped and the stream continues
+            failure = {"type": type(error).__name__, "message": str(error)}
+            await socket.send_json({"type": "error", "error": failure})
         if len(chunk):
             fed = loop.time()
 
 
-async def _message(socket: WebSocket, idle: float) -> dict[str, Any]:
+async def _receive(socket: WebSocket, idle: float) -> dict[str, Any]:
     try:
         async with asyncio.timeout(idle):
             message: Any = await socket.receive()
     except TimeoutError:
-        raise _Ended(_POLICY, "Idle", "nothing came for too long; open another one") from None
+        raise _Ended(_POLICY, "Idle", "no message for {idle:g} s; open another stream") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
     if len(message.get("bytes") or message.get("text") or b"") > MESSAGE:
-        raise _Ended(_TOO_BIG, "TooLarge", f"a message is over {MESSAGE} bytes; send smaller ones")
+        raise _Ended(_TOO_BIG, "TooLarge", f"a message exceeds {MESSAGE} bytes; send smaller ones")
     return dict(message)
 
 
-def _hello(text: str) -> Hello:
+def _parse_hello(text: str) -> Hello:
     try:
-        return Hello.model_validate(_json(text))
+        return Hello.model_validate(_parse_json(text))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise _Ended(
-            _POLICY, "Protocol", f'{place}: {first["msg"]}; begin with {{"sampling_rate": 16000}}'
+            _POLICY, "Protocol", f'{place}: {first["msg"]}; send {{"sampling_rate": 16000}} first'
         ) from None
 
 
-def _json(text: str) -> dict[str, Any]:
+def _parse_json(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise _Ended(_POLICY, "Protocol", 'no JSON object; begin with {"sampling_rate": 16000}')
+        raise _Ended(_POLICY, "Protocol", 'not a JSON object; send {"sampling_rate": 16000} first')
     return content
 
 
-def _samples(content: bytes, hello: Hello) -> NDArray[Any]:
-    """A message's samples, `(samples, channels)`."""
+def _decode(content: bytes, hello: Hello) -> NDArray[Any]:
+    """Decode the samples of a message, shape `(samples, channels)`."""
     kind = _FORMATS[hello.format]
     if len(content) % (kind.itemsize * hello.channels):
         raise _Ended(
             _UNSUPPORTED,
             "Protocol",
-            f"a message of {len(content)} bytes holds a part of a sample; send whole ones",
+            f"a message of {len(content)} bytes ends within a sample; send complete samples",
         )
     chunk: NDArray[Any] = np.frombuffer(content, kind).reshape(-1, hello.channels)
     if len(chunk) > _LONGEST * hello.sampling_rate:
-        raise _Ended(_TOO_BIG, "TooLarge", f"a message is over {_LONGEST:g} s; send smaller ones")
+        raise _Ended(
+            _TOO_BIG, "TooLarge", f"a message lasts more than {_LONGEST:g} s; send smaller ones"
+        )
     return chunk.astype(kind.newbyteorder("="))

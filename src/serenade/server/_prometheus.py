@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""Count requests, streams and seconds of audio for Prometheus."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """Counters and gauges of one server, in a registry of their own.
+    """Counters and gauges of one server, in a registry of its own.
 
     Args:
-        inside: gives the requests that hold a place.
-        streams: gives the live streams.
-        voices: gives the enrolled voices.
+        inside: returns the number of requests that hold a place.
+        streams: returns the number of live streams.
+        voices: returns the number of enrolled voices.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Metrics:
         )
         self.audio = Counter(
             "serenade_audio_seconds_total",
-            "Seconds of recordings and streams that were judged.",
+            "Seconds of recordings and streams that were predicted.",
             registry=self.registry,
         )
         for name, text, value in (
@@ -55,5 +55,5 @@ class Metrics:
             Gauge(name, text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""Routes that take recordings: predict, timeline, batch, enrolment."""
+"""Serve the routes that take recordings: predict, timeline, batch, voices and convert."""
 
 from __future__ import annotations
 
@@ -22,52 +22,65 @@ if TYPE_CHECKING:
     from serenade.server._service import Service
     from serenade.server._uploads import Upload
 
-Name = Annotated[str, Query(description="The file's name, where it is the body itself.")]
-Voice = Annotated[
-    str | None, Query(description="An enrolled voice, as POST /v1/voices has named it.")
+Name = Annotated[str, Query(description="Name of the file if the body is the file itself.")]
+Voice = Annotated[str | None, Query(description="Name of an enrolled voice, from POST /v1/voices.")]
+Format = Annotated[
+    Literal["json", "csv", "webvtt", "textgrid"], Query(description="Format of the answer.")
 ]
-Format = Literal["json", "csv", "webvtt", "textgrid"]
+Window = Annotated[float, Query(ge=0.5, le=30, description="Length of a window in seconds.")]
+Hop = Annotated[float, Query(ge=0.25, le=30, description="Seconds between two windows.")]
+Envelope = Annotated[
+    int, Query(ge=0, le=4000, description="Points of a waveform in the JSON; 0 for none.")
+]
+Speech = Annotated[
+    Literal["neutral", "mixed"],
+    Query(description="neutral: a normal voice; mixed: several emotions in similar shares."),
+]
+
+_LARGEST_TIMELINE = 2**23  # bytes of a timeline that is to be converted
 
 
 def make_recording_router(service: Service) -> APIRouter:
-    """The routes.
+    """Make the router of all routes that take recordings.
 
     Args:
-        service: what they share.
+        service: state that all routes share.
     """
     routes = APIRouter(tags=["recordings"], responses=_schemas.REFUSALS)
+    for add_route in (
+        _add_predict,
+        _add_timeline,
+        _add_batch,
+        _add_enrol,
+        _add_forget,
+        _add_convert,
+    ):
+        add_route(routes, service)
+    return routes
 
-    async def done(
-        request: Request,
-        work: Callable[[Worker, list[Upload]], Any],
-        *,
-        voice: str | None = None,
-        name: str = "",
-        many: bool = False,
-    ) -> Any:
-        """What `work` makes of a request's files, in a thread."""
-        service.check_key(request.headers)
-        model = service.known(voice)
-        async with service.gate.place() as job:
-            files = await receive_files(request, job.folder, service.settings, name=name, many=many)
-            return await _run(service, job, lambda: work(service.worker(model, job), files))
 
+def _add_predict(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/predict",
-        summary="The emotion of a recording",
+        summary="Predict the emotion of a recording",
         response_model=_schemas.Prediction,
         openapi_extra=_schemas.ONE_FILE,
     )
     async def predict(request: Request, name: Name = "", voice: Voice = None) -> Response:
-        """What `serenade predict --json` says: of up to 12 s as a whole, else its mean."""
-        found = await done(
-            request, lambda worker, files: worker.one(files[0]), voice=voice, name=name
-        )
-        return JSONResponse(found[0].to_dict())
+        """Return what `serenade predict --json` prints for the recording.
 
+        Up to 12 s are predicted as a whole. A longer recording gets the mean of its timeline.
+        """
+        done = await _run_on_files(
+            service, request, lambda worker, files: worker.one(files[0]), voice=voice, name=name
+        )
+        return JSONResponse(done[0].to_dict())
+
+
+def _add_timeline(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/timeline",
-        summary="The emotions of a recording over time",
+        summary="Predict the emotions of a recording over time",
         response_model=_schemas.Timeline,
         responses=_schemas.FORMATS,
         openapi_extra=_schemas.ONE_FILE,
@@ -76,25 +89,20 @@ def make_recording_router(service: Service) -> APIRouter:
         request: Request,
         name: Name = "",
         voice: Voice = None,
-        format: Annotated[Format, Query(description="Of the answer.")] = "json",  # noqa: A002
-        window: Annotated[
-            float, Query(ge=0.5, le=30, description="Of a look, in s.")
-        ] = DEFAULT_WINDOW,
-        hop: Annotated[
-            float, Query(ge=0.25, le=30, description="Between looks, in s.")
-        ] = DEFAULT_HOP,
-        envelope: Annotated[
-            int, Query(ge=0, le=4000, description="Columns of a waveform in the JSON; 0 for none.")
-        ] = 0,
+        format: Format = "json",  # noqa: A002 - the parameter's public name
+        window: Window = DEFAULT_WINDOW,
+        hop: Hop = DEFAULT_HOP,
+        envelope: Envelope = 0,
     ) -> Response:
-        """Segments of speech with their emotions, as `serenade predict --timeline`."""
+        """Return segments of speech with their emotions, as `serenade predict --timeline`."""
         try:
             check_windows(window, hop)
         except ValueError as error:
             raise Refused(422, "ValueError", str(error)) from None
         if envelope == 1:
-            raise Refused(422, "ValueError", "envelope is 0 or at least 2")
-        text = await done(
+            raise Refused(422, "ValueError", "envelope must be 0 or at least 2")
+        text = await _run_on_files(
+            service,
             request,
             lambda worker, files: worker.timeline(files[0], (window, hop), format, envelope),
             voice=voice,
@@ -102,19 +110,23 @@ def make_recording_router(service: Service) -> APIRouter:
         )
         return Response(text, media_type=MEDIA[format])
 
+
+def _add_batch(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/batch",
-        summary="The emotions of several recordings",
+        summary="Predict the emotions of several recordings",
         response_model=_schemas.Batch,
         openapi_extra=_schemas.FILES,
     )
     async def batch(request: Request, voice: Voice = None) -> Response:
-        """A result for each, in their order; one that cannot be used is an error among them."""
-        found = await done(
-            request, lambda worker, files: worker.each(files), voice=voice, many=True
+        """Return a result for each recording in order; an unusable recording gets an error."""
+        found = await _run_on_files(
+            service, request, lambda worker, files: worker.each(files), voice=voice, many=True
         )
         return JSONResponse(found)
 
+
+def _add_enrol(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/voices",
         summary="Enrol a speaker",
@@ -122,69 +134,86 @@ def make_recording_router(service: Service) -> APIRouter:
         response_model=_schemas.Voice,
         openapi_extra=_schemas.FILES,
     )
-    async def enrol(
-        request: Request,
-        name: Name = "",
-        speech: Annotated[
-            Literal["neutral", "mixed"],
-            Query(description="A normal voice, or many emotions in fair shares (3 at least)."),
-        ] = "neutral",
-    ) -> Response:
-        """Tell emotions from this voice instead of from everybody's.
+    async def enrol(request: Request, name: Name = "", speech: Speech = "neutral") -> Response:
+        """Adapt the model to one speaker and return a name for the adapted model.
 
-        Some sentences in a normal voice are enough. The recordings are not kept; the voice is
+        A few sentences in a normal voice are enough. The recordings are not kept. The voice is
         forgotten some time after its last use.
         """
-        model = await done(
-            request, lambda worker, files: worker.enrolled(files, speech), name=name, many=True
+        model = await _run_on_files(
+            service,
+            request,
+            lambda worker, files: worker.enrolled(files, speech),
+            name=name,
+            many=True,
         )
         added = {"voice": service.voices.add(model), "enrolment": model.enrolment}
         return JSONResponse(added, 201)
 
+
+def _add_forget(routes: APIRouter, service: Service) -> None:
     @routes.delete("/v1/voices/{voice}", summary="Forget a speaker", status_code=204)
     async def forget(request: Request, voice: str) -> Response:
-        """Forget a voice at once."""
+        """Forget an enrolled voice at once."""
         service.check_key(request.headers)
         service.voices.drop(voice)
         return Response(status_code=204)
 
+
+def _add_convert(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/convert",
-        summary="A timeline in another format",
+        summary="Convert a timeline to another format",
         response_model=_schemas.Timeline,
         responses=_schemas.FORMATS,
         openapi_extra=_schemas.TIMELINE,
     )
     async def convert(
         request: Request,
-        format: Annotated[Format, Query(description="Of the answer.")] = "csv",  # noqa: A002
+        format: Format = "csv",  # noqa: A002 - the parameter's public name
     ) -> Response:
-        """What /v1/timeline has given as JSON, in another format, without the recording."""
+        """Convert the JSON of /v1/timeline; the recording is not needed again."""
         service.check_key(request.headers)
         async with service.gate.place() as job:
-            content = b"".join(
-                [chunk async for chunk in iterate_body(request, service.settings, 2**23)]
-            )
-            text = await _run(service, job, lambda: _converted(content, format))
+            body = iterate_body(request, service.settings, _LARGEST_TIMELINE)
+            content = b"".join([chunk async for chunk in body])
+            text = await _run(service, job, lambda: _convert(content, format))
         return Response(text, media_type=MEDIA[format])
 
-    return routes
+
+async def _run_on_files(
+    service: Service,
+    request: Request,
+    work: Callable[[Worker, list[Upload]], Any],
+    *,
+    voice: str | None = None,
+    name: str = "",
+    many: bool = False,
+) -> Any:
+    """Receive a request's files, call `work` with them in a thread, and return its result."""
+    service.check_key(request.headers)
+    model = service.get_model(voice)
+    async with service.gate.place() as job:
+        files = await receive_files(request, job.folder, service.settings, name=name, many=many)
+        return await _run(service, job, lambda: work(service.make_worker(model, job), files))
 
 
 async def _run(service: Service, job: Job, work: Callable[[], Any]) -> Any:
-    return await job.run(lambda: service.gate.timed(work), service.settings.timeout)
+    return await job.run(lambda: service.gate.measure(work), service.settings.timeout)
 
 
-def _converted(content: bytes, format_: str) -> str:
+def _convert(content: bytes, format_: str) -> str:
     try:
         given = _schemas.Timeline.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"])) or "the body"
         raise Refused(
-            422, "NoTimeline", f"{place or 'the body'}: {first['msg']}; send what /v1/timeline gave"
+            422,
+            "NoTimeline",
+            f"{place}: {first['msg']}; send the JSON that /v1/timeline returned",
         ) from None
-    found = given.restored()
     if format_ == "json":
         return given.model_dump_json(exclude_none=True)
-    return format_timeline(found, tuple(found[0].probabilities), format_)
+    done = given.to_results()
+    return format_timeline(done, tuple(done[0].probabilities), format_)

@@ -1,4 +1,4 @@
-"""What is refused, as HTTP says it: one JSON shape, a status that tells whose turn it is."""
+"""Refuse requests: one JSON shape and HTTP status for every error."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from serenade.errors import AudioError, NotAudioError, SerenadeError, TooLongErr
 if TYPE_CHECKING:
     from fastapi import Request
 
-_DRAINED = 16 * 2**20  # bytes of a refused body that are read and dropped
-_DRAINING = 2.0  # seconds for that
+_DRAINED = 16 * 2**20  # most bytes of a refused body that are read and dropped
+_DRAINING = 2.0  # most seconds for reading them
 
 
-class Refused(Exception):  # noqa: N818 - not always the user's mistake
-    """A request that is not answered.
+class Refused(Exception):  # noqa: N818 - not every refusal is an error of the client
+    """Refusal of a request.
 
     Args:
-        status: of HTTP.
-        kind: the error's name, for programs.
-        message: what is wrong and what to do, for people.
-        file: which file, where there are several.
-        retry: seconds after which trying again may help; None where it will not.
+        status: HTTP status.
+        kind: name of the error, for programs.
+        message: problem and fix, for people.
+        file: the client's name of the file, if the error is about one file.
+        retry: seconds after which to try again; None if that does not help.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Refused(Exception):  # noqa: N818 - not always the user's mistake
         self.retry = retry
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: type, message, and file where it is known.
+        """Return type, message and (if known) file as JSON data.
 
         >>> Refused(413, "TooLarge", "a.wav: too large").to_dict()
         {'type': 'TooLarge', 'message': 'a.wav: too large'}
@@ -55,7 +55,7 @@ class Refused(Exception):  # noqa: N818 - not always the user's mistake
         return {"type": self.kind, "message": self.message, **file}
 
     def headers(self) -> dict[str, str]:
-        """Of its answer.
+        """Return the headers of the response.
 
         >>> Refused(429, "Overloaded", "too many", retry=0.2).headers()
         {'Retry-After': '1'}
@@ -64,15 +64,15 @@ class Refused(Exception):  # noqa: N818 - not always the user's mistake
 
 
 class StoppedError(Exception):
-    """Work that nobody waits for any more."""
+    """Work was stopped because its request has ended."""
 
 
 def to_refused(error: Exception, file: str) -> Refused:
-    """What an error about an uploaded file is over HTTP.
+    """Convert an error about an uploaded file to a refusal.
 
     Args:
-        error: raised while the file was worked on.
-        file: what its sender called it: the place it was kept in is nobody's business.
+        error: error raised while the file was processed.
+        file: the client's name of the file; paths of the server must not leak.
 
     >>> error = NotAudioError("/tmp/x/0", "not audio that libsndfile reads", "export it as WAV")
     >>> refused = to_refused(error, "song.txt")
@@ -89,26 +89,26 @@ def to_refused(error: Exception, file: str) -> Refused:
 
 
 async def respond_refused(request: Request, error: Exception) -> JSONResponse:
-    """The response to a `Refused`."""
+    """Respond to a `Refused`."""
     assert isinstance(error, Refused)
     headers = error.headers()
-    if not await _drained(request):
-        headers["Connection"] = "close"  # or the rest of the body would be read to its end
+    if not await _drain(request):
+        headers["Connection"] = "close"  # uvicorn would otherwise read the rest of the body
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": error.to_dict()}, error.status, headers)
 
 
-async def _drained(request: Request) -> bool:
-    """Take some of a body that nobody wants; whether it is over.
+async def _drain(request: Request) -> bool:
+    """Read and drop some of a refused body; return whether it has ended.
 
-    A connection closed on unread bytes is reset, and the sender might never read why.
+    Closing a connection with unread bytes resets it, and the client might not see the response.
     """
     if request.method not in {"POST", "PUT"} or getattr(request.state, "finished", False):
         return True
     untouched = not getattr(request.state, "begun", False)
     if untouched and request.headers.get("expect", "").lower() == "100-continue":
-        return False  # the sender waits with it for our word
+        return False  # the client has not sent the body yet
     size = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAINING):

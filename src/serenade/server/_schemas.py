@@ -1,4 +1,4 @@
-"""The shapes of answers, for OpenAPI and for what comes back to be converted."""
+"""Define the JSON of requests and responses for OpenAPI and validation."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Shares = Annotated[dict[str, Share], Field(min_length=1, max_length=100)]
 
 
 class Error(BaseModel):
-    """What is wrong."""
+    """Problem and fix."""
 
     type: str
-    message: str = Field(description="Names the file and what to do.")
+    message: str = Field(description="Problem, file and fix.")
     file: str | None = None
 
 
 class Refusal(BaseModel):
-    """The answer where a request is refused."""
+    """Response to a refused request."""
 
     error: Error
 
 
 class Emotion(BaseModel):
-    """The most probable emotion, and the probability of each."""
+    """Most probable emotion, and the probability of each emotion."""
 
     emotion: str
     probability: Share
@@ -37,29 +37,29 @@ class Emotion(BaseModel):
 
 
 class Prediction(Emotion):
-    """The emotion of a recording."""
+    """Emotion of a recording."""
 
     file: str
     duration: Seconds
-    enrolment: str | None = Field(None, description="What was known of the speaker.")
+    enrolment: str | None = Field(None, description="Recordings that the model was adapted to.")
 
 
 class Segment(Emotion):
-    """A part of a recording."""
+    """Part of a recording with one emotion."""
 
     start: Seconds
     end: Seconds
 
 
 class Envelope(BaseModel):
-    """The lowest and the highest sample of stretches of equal length."""
+    """Lowest and highest sample of equally long parts of a recording."""
 
     low: list[Level]
     high: list[Level]
 
 
 class Timeline(Prediction):
-    """A recording over time; what no segment covers is not speech."""
+    """Emotions of a recording over time; parts outside all segments are not speech."""
 
     segments: list[Segment]
     envelope: Envelope | None = None
@@ -71,12 +71,12 @@ class Timeline(Prediction):
             if not last <= segment.start < segment.end <= self.duration + 0.01:
                 raise ValueError("segments overlap or lie outside the recording")
             if segment.probabilities.keys() != self.probabilities.keys():
-                raise ValueError("segments are of other emotions than the recording")
+                raise ValueError("segments and recording have different emotions")
             last = segment.end
         return self
 
-    def restored(self) -> tuple[inference.Prediction, inference.Timeline]:
-        """As the rest of the package has it."""
+    def to_results(self) -> tuple[inference.Prediction, inference.Timeline]:
+        """Return the prediction and the timeline as `serenade.inference` objects."""
         known = self.enrolment or ""
         parts = tuple(
             inference.Segment(part.start, min(part.end, self.duration), part.probabilities)
@@ -89,40 +89,40 @@ class Timeline(Prediction):
 
 
 class Failed(BaseModel):
-    """A recording that cannot be used."""
+    """Recording that cannot be used."""
 
     file: str
     error: Error
 
 
 class Batch(BaseModel):
-    """Several recordings."""
+    """Results of several recordings."""
 
     results: list[Prediction | Failed]
     failed: int
 
 
 class Voice(BaseModel):
-    """A speaker who enrolled."""
+    """Enrolled speaker."""
 
-    voice: str = Field(description="For the parameter of that name; keep it secret.")
+    voice: str = Field(description="Value for the parameter `voice`; keep it secret.")
     enrolment: str
 
 
 class State(BaseModel):
-    """What the server says of itself."""
+    """State of the server."""
 
     status: Literal["ok", "ready", "full"]
 
 
 class Served(BaseModel):
-    """The model and the limits."""
+    """Model and limits of the server."""
 
     labels: list[str]
     licence: str
-    enrolment: bool = Field(description="Whether it can come to know a voice.")
+    enrolment: bool = Field(description="Whether the model can adapt to a speaker.")
     key_needed: bool
-    max_size: int = Field(description="In bytes.")
+    max_size: int = Field(description="Largest body in bytes.")
     max_duration: Seconds
     version: str
 
@@ -130,37 +130,37 @@ class Served(BaseModel):
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal, "description": text}
     for status, text in {
-        400: "Not HTTP, or cut off.",
+        400: "The request is not HTTP or ended early.",
         401: "The API key is missing or wrong.",
-        403: "Scripts of this page may not use the server.",
-        404: "The voice is not known.",
-        408: "The request came too slowly.",
-        413: "The body or the recording is over a limit.",
-        415: "Not audio that libsndfile reads.",
-        422: "A recording or a parameter that cannot be used.",
-        429: "Too many requests at once: try again after the seconds in Retry-After.",
-        431: "The head is too large.",
-        503: "Not answered in time, or too many connections.",
+        403: "Scripts of this origin may not use the server.",
+        404: "The voice is unknown or was forgotten.",
+        408: "The request arrived too slowly.",
+        413: "The body or the recording exceeds a limit.",
+        415: "The file is not audio that libsndfile reads.",
+        422: "A recording or a parameter cannot be used.",
+        429: "Too many requests; try again after the seconds in Retry-After.",
+        431: "The headers are too large.",
+        503: "The work took too long, or there are too many connections.",
     }.items()
 }
-"""Of routes that take recordings."""
+"""Refusals of routes that take recordings."""
 
 EVERYWHERE: dict[int | str, dict[str, Any]] = {
     status: REFUSALS[status] for status in (400, 403, 408, 431, 503)
 }
-"""Of every route."""
+"""Refusals of every route."""
 
 _TEXT = {"schema": {"type": "string"}}
 FORMATS: dict[int | str, dict[str, Any]] = {
     200: {"content": dict.fromkeys(("text/csv", "text/vtt", "text/plain"), _TEXT)}
 }
-"""A timeline that is not JSON."""
+"""Responses of a timeline in other formats than JSON."""
 
 METRICS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": _TEXT}},
     401: REFUSALS[401],
 }
-"""Of the route for Prometheus."""
+"""Responses of the route for Prometheus."""
 
 _BINARY = {"type": "string", "format": "binary"}
 

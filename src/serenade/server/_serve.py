@@ -1,4 +1,4 @@
-"""Serves an application with uvicorn."""
+"""Serve the application with uvicorn."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ if TYPE_CHECKING:
     from serenade.inference import Model
     from serenade.server._settings import Settings
 
-_BACKLOG = 2000  # connections the system holds until they are taken
+_BACKLOG = 2000  # connections that the system queues
 
 
-def _most(connections: int) -> int:
-    """So many connections as leave half of the files a process may open to what they send."""
+def _limit_connections(connections: int) -> int:
+    """Limit connections to half of the files that the process may open; uploads need the rest."""
     try:
         import resource
-    except ImportError:  # not a Unix
+    except ImportError:  # not on Unix
         return connections
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return connections if files == resource.RLIM_INFINITY else min(connections, files // 2)
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """Open a listening socket.
 
     Args:
         host: address to listen on.
-        port: likewise; 0 for any that is free.
+        port: port to listen on; 0 for any free one.
 
     Raises:
-        SerenadeError: it cannot be had.
+        SerenadeError: the address is in use or not allowed.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise SerenadeError(
-            f"{host}:{port}: cannot listen there ({error}); choose another --port or --host"
+            f"{host}:{port}: cannot listen ({error}); choose another --port or --host"
         ) from None
 
 
 def make_server(model: Model, settings: Settings) -> uvicorn.Server:
-    """A server that was not started; `run` it on sockets of `open_socket`.
+    """Make a server; start it with `run` on sockets from `open_socket`.
 
-    On SIGTERM or Ctrl+C it takes no more connections and finishes what runs.
+    On SIGTERM or Ctrl+C it accepts no more connections and finishes running work.
 
     Args:
-        model: what judges.
-        settings: limits and rights.
+        model: the model that predicts.
+        settings: limits and access rules.
     """
-    limits = dataclasses.replace(settings, connections=_most(settings.connections))
+    limits = dataclasses.replace(settings, connections=_limit_connections(settings.connections))
 
     class OurHttp(Http):
         settings = limits

@@ -1,4 +1,4 @@
-"""What all routes of a server share."""
+"""Hold the state that all routes of a server share."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """A model, and who may use how much of it.
+    """Model, limits, voices and threads of one server.
 
     Args:
-        model: what judges.
-        settings: limits and rights.
+        model: the model that predicts.
+        settings: limits and access rules.
     """
 
     def __init__(self, model: Model, settings: Settings) -> None:
@@ -34,42 +34,50 @@ class Service:
         self.gate = Gate(settings)
         self.voices = Voices(settings.voices, settings.voice_lifetime)
         self.streams = 0
-        # Live speech has threads of its own: it must not wait behind an hour's recording.
+        # Live speech has its own threads, so that it does not wait behind long recordings.
         self.live = ThreadPoolExecutor(settings.concurrency, "live")
         self.metrics = Metrics(
             lambda: self.gate.inside, lambda: self.streams, lambda: len(self.voices)
         )
 
-    def known(self, voice: str | None) -> Model:
-        """The model, knowing a voice where one is named.
+    def get_model(self, voice: str | None) -> Model:
+        """Return the model, adapted to a voice if one is named.
 
         Raises:
-            Refused: 404, the voice is not known.
+            Refused: 404, the voice is unknown.
         """
         return self.voices.get(voice) if voice else self.model
 
-    def worker(self, model: Model, job: Job) -> Worker:
-        """What looks at a request's files."""
+    def make_worker(self, model: Model, job: Job) -> Worker:
+        """Make the worker for a request's files."""
         return Worker(model, self.settings.max_duration, job.stop, self.metrics.audio.inc)
 
     def check_key(self, headers: Mapping[str, str], stated: str = "") -> None:
-        """Let in who states a key, by `X-API-Key`, `Authorization: Bearer`, or otherwise.
+        """Check the API key in `X-API-Key`, `Authorization: Bearer` or `stated`.
+
+        Args:
+            headers: headers of the request.
+            stated: key from the first message of a stream.
 
         Raises:
-            Refused: 401, no key or a wrong one.
+            Refused: 401, the key is missing or wrong.
         """
         if not self.settings.api_keys:
             return
         kind, _, token = headers.get("authorization", "").partition(" ")
         header = headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")
-        # Bytes as they were read; JSON may state what is no Unicode text.
+        # Compare bytes: JSON may contain surrogates, which UTF-8 cannot encode strictly.
         given = stated.encode("utf-8", "surrogatepass") or header.encode("latin-1")
-        # Every key is compared, and each in a time that does not depend on what was given.
+        # Compare with every key, each in constant time.
         found = [hmac.compare_digest(given, key.encode()) for key in self.settings.api_keys]
         if not any(found):
-            raise Refused(401, "Unauthorized", "state the server's API key in the header X-API-Key")
+            raise Refused(
+                401,
+                "Unauthorized",
+                "the API key is missing or wrong; send it in the header X-API-Key",
+            )
 
     def close(self) -> None:
-        """Wait for what works, and end the threads."""
+        """Wait for running work and end the threads."""
         self.gate.close()
         self.live.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What a server allows: sizes, times and numbers of everything that could grow."""
+"""Define the limits and access rules of a server."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import os
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Limits and rights of a server.
+    """Limits and access rules of a server.
 
     Args:
-        api_keys: any of them lets a request in; none lets in all.
-        origins: pages of other hosts (`https://example.org`) whose scripts may use the server.
-        max_size: most bytes of one request's body.
-        max_duration: most seconds of one recording, and of one stream.
-        max_files: most files of one request.
-        concurrency: recordings that are worked on at once; one per core is best.
-        queue: requests that may wait for it; those beyond are refused with 429.
+        api_keys: accepted API keys; empty if no key is needed.
+        origins: origins (`https://example.org`) whose scripts may use the server.
+        max_size: largest body of a request in bytes.
+        max_duration: longest recording or stream in seconds.
+        max_files: most files in one request.
+        concurrency: recordings processed at once; one for each core is best.
+        queue: requests that may wait; further ones are refused with 429.
         streams: most live streams at once.
-        timeout: most seconds for a request to be answered once its body is here, and for its body
-            to come.
-        idle: seconds after which a silent stream is closed, and one that takes no answers.
-        patience: seconds for a request's head, a stream's first message, or the first bytes of a
-            body.
-        min_rate: bytes a second that a body has to come with after that.
-        connections: most at once; of those that ask for nothing the oldest gives way to the next.
-        voices: enrolled voices that are remembered; the one not used for longest goes first.
-        voice_lifetime: seconds after its last use in which a voice is forgotten.
+        timeout: most seconds for receiving a body, and for the work after it.
+        idle: seconds after which a stream is closed that sends nothing or does not read.
+        patience: most seconds for the head of a request, the first message of a stream, or the
+            first bytes of a body.
+        min_rate: least bytes per second of a body after that.
+        connections: most connections; at the limit, the one idle for longest is closed.
+        voices: most enrolled voices; the one unused for longest is forgotten first.
+        voice_lifetime: seconds after its last use until a voice is forgotten.
 
     Raises:
-        ValueError: a limit that lets nothing in.
+        ValueError: a limit is not positive, or an API key is empty.
 
     >>> Settings(concurrency=2, queue=3).places
     5
@@ -58,11 +57,11 @@ class Settings:
             if isinstance(value, tuple) or value > 0:
                 continue
             if field.name not in {"queue", "streams", "voices"} or value != 0:
-                raise ValueError(f"{field.name} must be more than 0, got {value}")
+                raise ValueError(f"{field.name} must be positive, got {value}")
         if any(not key for key in self.api_keys):
-            raise ValueError("an API key is empty: leave it out to let everybody in")
+            raise ValueError("an API key is empty; give a key, or none to serve without keys")
 
     @property
     def places(self) -> int:
-        """Requests that may be in the house at once, worked on or waiting."""
+        """Most requests that may run or wait at once."""
         return self.concurrency + self.queue

@@ -1,4 +1,4 @@
-"""Bodies of requests as files on disk, counted while they come."""
+"""Receive request bodies as files on disk, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from serenade.server._settings import Settings
 
 
-_FIELDS = 64  # parts of a form that are no files
-_HEAD = 2**13  # bytes of a part's header
+_FIELDS = 64  # most parts of a form that are not files
+_HEAD = 2**13  # most bytes of a part's header
 
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """A file that was sent.
+    """Uploaded file.
 
     Args:
-        name: what its sender calls it, for people to read.
-        path: where it is kept.
+        name: the client's name of the file.
+        path: path on this server.
     """
 
     name: str
@@ -43,19 +43,19 @@ class Upload:
 async def iterate_body(
     request: Request, settings: Settings, most: int | None = None
 ) -> AsyncIterator[bytes]:
-    """The body of a request in pieces.
+    """Iterate over the chunks of a request's body.
 
     Args:
-        request: not read yet.
-        settings: limits.
-        most: bytes, where fewer than the settings' are enough.
+        request: request whose body was not read yet.
+        settings: limits of the server.
+        most: a limit in bytes below `settings.max_size`.
 
     Raises:
-        Refused: 413 as soon as it is too large, 408 where it takes too long.
+        Refused: 413 if the body is too large, 408 if it is too slow, 400 if it ends early.
     """
     limit = min(settings.max_size, most or settings.max_size)
     too_large = Refused(
-        413, "TooLarge", f"the body is over {limit} bytes; send a shorter recording, or FLAC or Ogg"
+        413, "TooLarge", f"the body exceeds {limit} bytes; send a shorter recording, or FLAC or Ogg"
     )
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > limit:
@@ -77,29 +77,30 @@ async def iterate_body(
         raise Refused(
             408,
             "TooSlow",
-            f"the body came slower than {settings.min_rate} bytes/s, or not within "
+            f"the body arrived slower than {settings.min_rate} bytes/s or took more than "
             f"{settings.timeout:g} s; try again",
         ) from None
     except ClientDisconnect:
         request.state.finished = True
-        raise Refused(400, "Disconnected", "the body was cut off") from None
+        raise Refused(400, "Disconnected", "the body ended early; send it again") from None
     request.state.finished = True
 
 
 async def receive_files(
     request: Request, folder: Path, settings: Settings, *, name: str = "", many: bool = False
 ) -> list[Upload]:
-    """The files of a request: those of a multipart form, or the body itself.
+    """Receive the files of a multipart form, or the body as one file.
 
     Args:
-        request: not read yet.
-        folder: where to keep them.
-        settings: limits.
-        name: of a file that is the body itself.
-        many: whether there may be several.
+        request: request whose body was not read yet.
+        folder: folder for the files.
+        settings: limits of the server.
+        name: name of the file if the body is the file itself.
+        many: whether several files are allowed.
 
     Raises:
-        Refused: 413 too large or too many, 422 no file or a broken form, 408 too slow.
+        Refused: 413 for too many or too large files, 422 for a broken form or no file, 408 if the
+            body is too slow.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
@@ -109,7 +110,9 @@ async def receive_files(
                 file.write(chunk)
         return [upload]
     if not options.get(b"boundary"):
-        raise Refused(422, "BrokenForm", "the form states no boundary; let your client set it")
+        raise Refused(
+            422, "BrokenForm", "the form has no boundary; let your client set Content-Type"
+        )
     form = _Form(folder, settings.max_files if many else 1)
     try:
         parser = MultipartParser(options[b"boundary"], form.callbacks())
@@ -126,7 +129,7 @@ async def receive_files(
 
 
 class _Form:
-    """Takes the files out of a form and drops its other fields."""
+    """Parser callbacks that save the files of a form and drop its other fields."""
 
     def __init__(self, folder: Path, most: int) -> None:
         self.files: list[Upload] = []
@@ -158,22 +161,22 @@ class _Form:
         self._parts += 1
         if self._parts > self._most + _FIELDS:
             raise Refused(
-                413, "TooMany", f"a form of more than {self._parts - 1} parts; send fewer"
+                413, "TooMany", f"the form has more than {self._parts - 1} parts; send fewer"
             )
         self._field = self._value = self._disposition = b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
-        self._bounded()
+        self._check_header()
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
-        self._bounded()
+        self._check_header()
 
-    def _bounded(self) -> None:
+    def _check_header(self) -> None:
         if len(self._field) + len(self._value) > _HEAD:
             raise Refused(
-                422, "BrokenForm", f"a part's header is over {_HEAD} bytes; send it again"
+                422, "BrokenForm", f"the header of a part exceeds {_HEAD} bytes; send shorter names"
             )
 
     def _header_ends(self) -> None:
@@ -186,8 +189,8 @@ class _Form:
         if b"filename" not in options:
             return
         if len(self.files) >= self._most:
-            advice = "send fewer" if self._most > 1 else "several go to /v1/batch"
-            raise Refused(413, "TooMany", f"more files than {self._most}; {advice}")
+            advice = "send fewer" if self._most > 1 else "send several files to /v1/batch"
+            raise Refused(413, "TooMany", f"more than {self._most} file(s); {advice}")
         upload = Upload(
             clean_name(options[b"filename"].decode("utf-8", "replace")),
             self._folder / str(len(self.files)),
@@ -201,7 +204,7 @@ class _Form:
 
 
 def clean_name(name: str) -> str:
-    r"""A file's name without folders and control characters.
+    r"""Strip folders and control characters from a file name.
 
     >>> clean_name("..\\..\\a\n.wav"), clean_name("/tmp/é.wav"), clean_name("")
     ('a.wav', 'é.wav', 'recording')

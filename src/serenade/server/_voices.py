@@ -1,4 +1,4 @@
-"""Speakers who enrolled: models that know a voice, by a name nobody can guess."""
+"""Keep models adapted to enrolled speakers under unguessable names."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Voices:
-    """Holds enrolled models in memory only; the recordings themselves are not kept.
+    """Adapted models in memory; recordings are not kept.
 
     Args:
-        most: how many; the one not used for longest goes first.
-        lifetime: seconds after its last use in which one is forgotten.
-        clock: gives seconds.
+        most: most voices; the one unused for longest is forgotten first.
+        lifetime: seconds after its last use until a voice is forgotten.
+        clock: function that returns seconds.
 
     >>> voices = Voices(1, 60.0)
     >>> first, second = voices.add("model"), voices.add("another")
@@ -30,7 +30,7 @@ class Voices:
     'another'
     >>> voices.get(first)
     Traceback (most recent call last):
-    serenade.server._refusals.Refused: this voice is not known (any more); enrol again
+    serenade.server._refusals.Refused: unknown or forgotten voice; enrol the speaker again
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Voices:
         self._lock = threading.Lock()
 
     def add(self, model: Model) -> str:
-        """Remember a model; returns its name."""
+        """Keep a model and return its name."""
         name = secrets.token_urlsafe(16)
         with self._lock:
             self._known[name] = self._clock(), model
@@ -51,16 +51,16 @@ class Voices:
         return name
 
     def get(self, name: str) -> Model:
-        """The model of a name.
+        """Return the model of a name.
 
         Raises:
-            Refused: 404, it was forgotten or never was.
+            Refused: 404, the voice is unknown or was forgotten.
         """
         with self._lock:
             self._forget()
             if name not in self._known:
                 raise Refused(
-                    404, "UnknownVoice", "this voice is not known (any more); enrol again"
+                    404, "UnknownVoice", "unknown or forgotten voice; enrol the speaker again"
                 )
             _, model = self._known[name]
             self._known[name] = self._clock(), model
@@ -68,7 +68,7 @@ class Voices:
             return model
 
     def drop(self, name: str) -> None:
-        """Forget a voice, whether or not it was known."""
+        """Forget a voice if it is known."""
         with self._lock:
             self._known.pop(name, None)
 
