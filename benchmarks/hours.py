@@ -26,8 +26,8 @@ from kept import keep, options
 
 from serenade import corpora
 from serenade.evaluation._evaluate import versions
-from serenade.extraction import write_shards
-from serenade.features import MFCC40, Segment
+from serenade.extraction import Clip, write_shards
+from serenade.features import MFCC40
 
 CLIPS = 48
 STEP = 5.0  # hours between the points that are told
@@ -39,7 +39,7 @@ def run(root: Path, hours: float) -> dict[str, Any]:
     lengths = [soundfile.info(file).duration for file in files]
     segments, total = [], 0.0
     for file, length in itertools.cycle(zip(files, lengths, strict=True)):
-        segments.append(Segment(file))
+        segments.append(Clip(file))
         total += length
         if total >= 3600 * hours:
             break

@@ -25,7 +25,7 @@ from serenade.audio import read
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import unweighted_accuracy
 from serenade.evaluation._evaluate import versions
-from serenade.extraction import list_segments
+from serenade.extraction import list_clips
 from serenade.inference import Model, convert_precision, measure_size
 from serenade.inference._comparison import choose_labels, predict_in_turn
 from serenade.inference._precision import PRECISIONS
@@ -65,7 +65,7 @@ def folds_of(system: System, table: pd.DataFrame) -> dict[str, Any]:
             labels = models["fp32"].labels
             recordings = (
                 read(part.file, sampling_rate=system.sampling_rate, start=part.start, end=part.end)
-                for part in list_segments(X.iloc[fold.test].index)
+                for part in list_clips(X.iloc[fold.test].index)
             )
             for name, judged in predict_in_turn(models, recordings).items():
                 found[name].append(judged)

@@ -39,7 +39,7 @@ from serenade.encoders.selfsupervised._front_end import FrontEnd
 from serenade.encoders.selfsupervised._weights_location import locate_weights
 from serenade.evaluation import compute_intervals, holm, paired_permutation
 from serenade.evaluation._evaluate import versions
-from serenade.extraction import extract, list_segments
+from serenade.extraction import extract, list_clips
 from serenade.features import OpenSmile, Pooled
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.corpora import Corpus
-    from serenade.extraction import Segment
+    from serenade.extraction import Clip
     from serenade.features import Feature
 
 GRID = {"C": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]}
@@ -58,7 +58,7 @@ FOLDS = 6
 TAKEN = ("all states", "last state")
 
 
-def rows(segments: Sequence[Segment], feature: Feature, jobs: int | None) -> NDArray[np.float32]:
+def rows(segments: Sequence[Clip], feature: Feature, jobs: int | None) -> NDArray[np.float32]:
     """Mean and deviation over time of each recording's frames, `(recordings, 2 * dims)`."""
     return np.concatenate(extract(segments, Pooled(feature, None), jobs=jobs))
 
@@ -85,7 +85,7 @@ def predict(
 
 
 def rows_of(
-    folder: Path, segments: Sequence[Segment], jobs: int | None
+    folder: Path, segments: Sequence[Clip], jobs: int | None
 ) -> dict[str, NDArray[np.float32]]:
     """An encoder's recordings by what was taken of it: all states, the last."""
     found = rows(segments, SelfSupervised(str(folder), layer=None), jobs)
@@ -144,7 +144,7 @@ def compare(
     corpus: Corpus, encoders: dict[str, Path], seed: int, jobs: int | None
 ) -> tuple[Probed, dict[str, Any]]:
     """Every probe of one corpus, and the differences to what is compared with."""
-    segments = list_segments(corpus.table.index)
+    segments = list_clips(corpus.table.index)
     labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
     matrices = {
         LOG_MEL: rows(segments, FrontEnd(cmvn=False), jobs),

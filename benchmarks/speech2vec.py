@@ -33,7 +33,7 @@ from serenade.corpora import read_words, write_words
 from serenade.encoders import Speech2VecSettings, build_speech2vec, encode_words
 from serenade.encoders.speech2vec._vectors import average_instances, save_speech2vec
 from serenade.evaluation._evaluate import versions
-from serenade.extraction import Segment
+from serenade.extraction import Clip
 from serenade.pretraining import Watch, gather_spoken_words, train_speech2vec
 from serenade.transcription import Transcriber, Transcript, align, transcribe
 
@@ -60,7 +60,7 @@ def recognised(files: Sequence[str], path: Path) -> dict[str, str]:
     if not path.is_file():
         transcriber = Transcriber()
         found = transcribe(
-            [Segment(file) for file in files],
+            [Clip(file) for file in files],
             lambda signal, rate, _: transcriber(signal, rate),
             settings={"model": transcriber.model},
             journal=path.with_suffix(".journal"),
@@ -80,7 +80,7 @@ def aligned(texts: Mapping[str, str], path: Path) -> dict[str, tuple[WordInterva
     if not path.is_file():
         files, said = list(texts), list(texts.values())
         found = transcribe(
-            [Segment(file) for file in files],
+            [Clip(file) for file in files],
             lambda signal, rate, number: align(signal, rate, said[number]),
             settings={"align": True},
             journal=path.with_suffix(".journal"),

@@ -172,12 +172,12 @@ def shard(number: int, folder: Path) -> Case:
 @functools.cache
 def _shard() -> bytes:
     """Features of three recordings."""
-    from serenade.extraction import write_shards
-    from serenade.features import MFCC40, Segment
+    from serenade.extraction import Clip, write_shards
+    from serenade.features import MFCC40
 
     folder = Path(tempfile.mkdtemp(prefix="serenade-fuzz-"))
     (folder / "a.wav").write_bytes(sounds.whole("wav16"))
-    parts = [Segment(str(folder / "a.wav"), start) for start in (0.0, 0.1, 9.0)]
+    parts = [Clip(str(folder / "a.wav"), start) for start in (0.0, 0.1, 9.0)]
     (made,) = write_shards(parts, MFCC40(), folder, jobs=1)
     return made.path.read_bytes()
 

@@ -9,7 +9,7 @@ pytest.importorskip("sklearn")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 from serenade.extraction import Cache, extract  # noqa: E402
-from serenade.extraction._shards import Segment, read_shards  # noqa: E402
+from serenade.extraction._shards import Clip, read_shards  # noqa: E402
 from serenade.features import MFCC40  # noqa: E402
 
 
@@ -40,7 +40,7 @@ def test_other_features_in_the_same_folder_are_made_anew(tmp_path):
 
     noise = 0.1 * np.random.default_rng(0).standard_normal(16000)
     soundfile.write(tmp_path / "a.wav", noise, 16000)
-    segments, out = [Segment(str(tmp_path / "a.wav"))], tmp_path / "out"
+    segments, out = [Clip(str(tmp_path / "a.wav"))], tmp_path / "out"
 
     def made(feature):
         return [shard.made for shard in write_shards(segments, feature, out, jobs=1)]

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from serenade.errors import EmptyFileError, MissingFileError
-from serenade.extraction import Cache, Segment, _extract, extract, extract_usable
+from serenade.extraction import Cache, Clip, _extract, extract, extract_usable
 from serenade.features import Feature, LogMel, ShortTerm34
 
 
@@ -59,20 +59,20 @@ def kept(tmp_path):
 
 
 def test_order_and_values(recordings, kept):
-    found = extract([Segment(f) for f in recordings], LogMel(), cache=kept, jobs=1)
+    found = extract([Clip(f) for f in recordings], LogMel(), cache=kept, jobs=1)
     for file, matrix in zip(recordings, found, strict=True):
         signal, rate = soundfile.read(file, dtype="float32")
         np.testing.assert_array_equal(matrix, LogMel()(signal, rate))
 
 
 def test_parts_of_recordings(recordings, kept):
-    parts = [Segment(recordings[0], 0.1, 0.3), Segment(recordings[0], 0.3)]
+    parts = [Clip(recordings[0], 0.1, 0.3), Clip(recordings[0], 0.3)]
     found = extract(parts, ShortTerm34(window=0.1, hop=0.1), cache=kept, jobs=1)
     assert [len(matrix) for matrix in found] == [2, 2]
 
 
 def test_nothing_is_computed_twice(recordings, noted, kept):
-    segments = [Segment(f) for f in recordings]
+    segments = [Clip(f) for f in recordings]
     first = extract(segments[:4], noted, cache=kept, jobs=1)
     assert calls(noted) == 4
     second = extract(segments, noted, cache=kept, jobs=1)
@@ -81,9 +81,9 @@ def test_nothing_is_computed_twice(recordings, noted, kept):
 
 
 def test_a_changed_recording_is_computed_again(recordings, noted, kept):
-    extract([Segment(recordings[0])], noted, cache=kept, jobs=1)
+    extract([Clip(recordings[0])], noted, cache=kept, jobs=1)
     soundfile.write(recordings[0], np.full(9000, 0.25), 16000)
-    found = extract([Segment(recordings[0])], noted, cache=kept, jobs=1)
+    found = extract([Clip(recordings[0])], noted, cache=kept, jobs=1)
     assert calls(noted) == 2
     assert found[0][0, 1] == 9000
 
@@ -92,7 +92,7 @@ def test_a_bad_recording_takes_its_own_place_only(recordings, noted, kept, tmp_p
     empty = tmp_path / "empty.wav"
     empty.touch()
     files = [*recordings[:2], str(empty), str(tmp_path / "absent.wav"), *recordings[2:]]
-    segments = [Segment(f) for f in files]
+    segments = [Clip(f) for f in files]
     found = extract_usable(segments, noted, cache=kept, jobs=1)
     assert isinstance(found[2], EmptyFileError)
     assert isinstance(found[3], MissingFileError)
@@ -103,7 +103,7 @@ def test_a_bad_recording_takes_its_own_place_only(recordings, noted, kept, tmp_p
 
 
 def test_processes_give_the_same(recordings, kept, monkeypatch, tmp_path):
-    segments = [Segment(f) for f in recordings]
+    segments = [Clip(f) for f in recordings]
     alone = extract(segments, LogMel(), cache=Cache(tmp_path / "other"), jobs=1)
     monkeypatch.setattr(_extract, "_WORTH_A_POOL", 0.0)
     together = extract(segments, LogMel(), cache=kept, jobs=2)
@@ -116,7 +116,7 @@ SLOW = """
 import dataclasses, sys, time
 import numpy as np
 from pathlib import Path
-from serenade.extraction import Segment, extract
+from serenade.extraction import Clip, extract
 from serenade.features._feature import Feature
 from serenade.extraction._cache import Cache
 
@@ -128,7 +128,7 @@ class Slow(Feature):
         print("computed", flush=True)
         return np.array([[signal.size]], np.float32)
 
-extract([Segment(f) for f in sys.argv[2:]], Slow(), cache=Cache(Path(sys.argv[1])), jobs=1)
+extract([Clip(f) for f in sys.argv[2:]], Slow(), cache=Cache(Path(sys.argv[1])), jobs=1)
 print("finished", flush=True)
 """
 

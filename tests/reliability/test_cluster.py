@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from serenade import _parallel, corpora, systems
 from serenade.errors import SerenadeError
 from serenade.evaluation import evaluate
-from serenade.extraction import Cache, Segment, extract, write_shards
+from serenade.extraction import Cache, Clip, extract, write_shards
 from serenade.extraction._shards import read_shards
 from serenade.features import MFCC40
 from serenade.papers import Paper, Runner
@@ -80,10 +80,9 @@ def segments(tmp_path_factory):
         soundfile.write(folder / f"{number}.wav", 0.1 * rng.standard_normal(80_000), 16000)
     (folder / "bad.wav").write_bytes(b"RIFF")
     parts = [
-        Segment(str(folder / f"{number % 8}.wav"), 0.01 * (number // 8), None)
-        for number in range(240)
+        Clip(str(folder / f"{number % 8}.wav"), 0.01 * (number // 8), None) for number in range(240)
     ]
-    return [*parts, Segment(str(folder / "bad.wav"))]
+    return [*parts, Clip(str(folder / "bad.wav"))]
 
 
 def kill_one(two, when):

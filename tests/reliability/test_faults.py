@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import serenade
-from serenade.extraction import Cache, Segment, extract
+from serenade.extraction import Cache, Clip, extract
 from serenade.extraction._cache import CacheWarning
 from serenade.features import MFCC40
 
@@ -46,11 +46,11 @@ def recordings(tmp_path):
 EXTRACT = """
 import sys, warnings
 from pathlib import Path
-from serenade.extraction import Segment, extract
+from serenade.extraction import Clip, extract
 from serenade.features import MFCC40
 from serenade.extraction._cache import Cache
 warnings.simplefilter("always")
-segments, cache = [Segment(f) for f in sys.argv[2:]], Cache(Path(sys.argv[1]))
+segments, cache = [Clip(f) for f in sys.argv[2:]], Cache(Path(sys.argv[1]))
 found = extract(segments, MFCC40(), cache=cache, jobs=1)
 print(len(found), sum(float(m.sum()) for m in found))
 """
@@ -65,7 +65,7 @@ def test_extraction_goes_on_without_room_for_the_cache(recordings, tmp_path, chi
     assert errors.count("CacheWarning") == 1
     assert "nothing is kept there" in errors
     assert not [path for path in cache.rglob("*") if path.is_file()]
-    whole = extract([Segment(f) for f in recordings], MFCC40(), cache=Cache(cache), jobs=1)
+    whole = extract([Clip(f) for f in recordings], MFCC40(), cache=Cache(cache), jobs=1)
     assert output.split()[0] == "8"
     assert float(output.split()[1]) == pytest.approx(sum(float(m.sum()) for m in whole), rel=1e-6)
 
@@ -73,7 +73,7 @@ def test_extraction_goes_on_without_room_for_the_cache(recordings, tmp_path, chi
 def test_extraction_and_predicting_go_on_on_a_full_disk(full, recordings, monkeypatch):
     cache = Cache(full / "cache")
     with pytest.warns(CacheWarning, match="No space left on device"):
-        found = extract([Segment(f) for f in recordings], MFCC40(), cache=cache, jobs=1)
+        found = extract([Clip(f) for f in recordings], MFCC40(), cache=cache, jobs=1)
     assert len(found) == 8
     # What did fit is whole, and served.
     kept = list((full / "cache").rglob("*.npy"))
@@ -90,7 +90,7 @@ def test_a_folder_that_is_a_file_or_may_not_be_written(recordings, tmp_path, mon
         places.append(Path("/proc/1/cache"))  # not even root makes a folder there
     for place in places:
         with pytest.warns(CacheWarning, match="features are computed each time"):
-            found = extract([Segment(recordings[0])], MFCC40(), cache=Cache(place), jobs=1)
+            found = extract([Clip(recordings[0])], MFCC40(), cache=Cache(place), jobs=1)
         assert found[0].shape[1] == len(MFCC40().names)
         monkeypatch.setenv("SERENADE_CACHE", str(place))
         with warnings.catch_warnings():

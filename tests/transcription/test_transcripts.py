@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from serenade.errors import AudioError
-from serenade.extraction import Segment
+from serenade.extraction import Clip
 from serenade.transcription import Transcript, transcribe
 from serenade.transcription._asr import Word
 
@@ -18,7 +18,7 @@ def clips(tmp_path):
     for number in range(4):
         path = tmp_path / f"{number}.wav"
         soundfile.write(path, rng.uniform(-0.3, 0.3, 8000) * (number != 2), 16000)
-        segments.append(Segment(str(path)))
+        segments.append(Clip(str(path)))
     return segments
 
 
@@ -46,7 +46,7 @@ def told(results):
 
 
 def test_bad_recordings_stand_in_their_place(clips, tmp_path):
-    missing = Segment(str(tmp_path / "none.wav"))
+    missing = Clip(str(tmp_path / "none.wav"))
     results = list(transcribe([*clips, missing], Recogniser(), settings={}))
     assert told(results) == ["number 0", "number 1", "AudioError", "number 3", "AudioError"]
     assert "2.wav: is silent" in str(results[2])
@@ -55,7 +55,7 @@ def test_bad_recordings_stand_in_their_place(clips, tmp_path):
 
 
 def test_times_count_from_the_beginning_of_the_file(clips):
-    (found,) = transcribe([Segment(clips[0].file, 0.2, 0.5)], Recogniser(), settings={})
+    (found,) = transcribe([Clip(clips[0].file, 0.2, 0.5)], Recogniser(), settings={})
     assert [(word.word, word.start, word.end) for word in found.words] == [
         ("number", pytest.approx(0.3), pytest.approx(0.4)),
         ("0", pytest.approx(0.4), pytest.approx(0.5)),

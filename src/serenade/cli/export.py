@@ -98,14 +98,14 @@ def _material(
     from serenade.audio import read
     from serenade.cli import _options
     from serenade.errors import SerenadeError
-    from serenade.extraction import list_segments
+    from serenade.extraction import list_clips
 
     if corpus is None:
         with tempfile.TemporaryDirectory() as folder:
             made = corpora.open("synthetic", folder, speakers=4, sentences=1).table
             signals = [
                 read(part.file, sampling_rate=model.sampling_rate)
-                for part in list_segments(made.index)
+                for part in list_clips(made.index)
             ]
         return iter(signals[:limit]), None, f"{len(signals[:limit])} recordings of made-up speech"
     opened = _options.open_corpus(corpus, root, None)
@@ -119,7 +119,7 @@ def _material(
         rows = rows.iloc[np.linspace(0, len(rows) - 1, limit).astype(int)]
     signals_of = (
         read(part.file, sampling_rate=model.sampling_rate, start=part.start, end=part.end)
-        for part in list_segments(rows.index)
+        for part in list_clips(rows.index)
     )
     words = f"{len(rows)} recordings of {opened.info.name}"
     return signals_of, list(rows["emotion"]), words

@@ -54,12 +54,12 @@ def command(
     serenade extract whisper-probe my.csv --out /shared/features --dask tcp://head:8786
     """
     from serenade.corpora import list_items
-    from serenade.extraction import list_segments, write_shards
+    from serenade.extraction import list_clips, write_shards
     from serenade.features import Feature
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
     opened = _options.open_corpus(corpus, root, labels)
-    segments = list_segments(opened.table.index)
+    segments = list_clips(opened.table.index)
     names = [item.file for item in list_items(opened.table, opened.root)]
     features = [found for found in chosen.features(fields) if isinstance(found, Feature)]
     for number, feature in enumerate(features):

@@ -85,7 +85,7 @@ def command(
 
     from serenade._progress import show_progress
     from serenade.corpora import to_absolute, write_table, write_words
-    from serenade.extraction import list_segments
+    from serenade.extraction import list_clips
     from serenade.transcription import Transcript, transcribe
 
     table = _table(sources, root, labels)
@@ -95,7 +95,7 @@ def command(
     recognise, settings = _recogniser(model, language, device, reference if align else None)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = out.with_name(f"{out.name}.journal")
-    segments = list_segments(table.index)
+    segments = list_clips(table.index)
     found = transcribe(segments, recognise, settings=settings, journal=journal)
     kept: list[Transcript] = []
     good: list[bool] = []

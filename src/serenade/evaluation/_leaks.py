@@ -11,7 +11,7 @@ import numpy as np
 from serenade.corpora import AudioFacts, find_identical, to_relative
 from serenade.errors import AudioError
 from serenade.evaluation._fingerprint import Fingerprint, find_matches
-from serenade.extraction import extract_usable, list_segments
+from serenade.extraction import extract_usable, list_clips
 from serenade.protocols import find_shared_speakers
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _sounding_alike(table: pd.DataFrame, here: set[str]) -> tuple[list[tuple[int
     """Pairs of rows that sound the same, and rows that could not be listened to."""
     names = table.index.get_level_values("file")
     rows = [row for row, name in enumerate(names) if str(name) in here]
-    prints = extract_usable(list_segments(table.index[rows]), Fingerprint())
+    prints = extract_usable(list_clips(table.index[rows]), Fingerprint())
     usable = [
         (row, found)
         for row, found in zip(rows, prints, strict=True)

@@ -2,10 +2,10 @@ from ._cache import Cache as Cache
 from ._cache import get_size_limit as get_size_limit
 from ._cache import hash_content as hash_content
 from ._cache import make_entry_key as make_entry_key
-from ._extract import Segment as Segment
+from ._extract import Clip as Clip
 from ._extract import extract as extract
 from ._extract import extract_usable as extract_usable
-from ._extract import list_segments as list_segments
+from ._extract import list_clips as list_clips
 from ._extract import prefetch as prefetch
 from ._extract_texts import extract_texts as extract_texts
 from ._shards import write_shards as write_shards

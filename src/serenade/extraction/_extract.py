@@ -29,7 +29,7 @@ _WORTH_A_POOL = 1.0  # seconds of work before processes are started, which takes
 
 
 @dataclasses.dataclass(frozen=True)
-class Segment:
+class Clip:
     """A part of a recording.
 
     Args:
@@ -43,25 +43,25 @@ class Segment:
     end: float | None = None
 
 
-def list_segments(index: Iterable[tuple[str, Any, Any]]) -> list[Segment]:
+def list_clips(index: Iterable[tuple[str, Any, Any]]) -> list[Clip]:
     """The rows of a corpus' table as segments.
 
     Args:
         index: path, start and end of each row; times as time differences, NaT for a file's end.
 
     >>> from datetime import timedelta
-    >>> list_segments([("a.wav", timedelta(0), timedelta(seconds=1.5))])
-    [Segment(file='a.wav', start=0.0, end=1.5)]
+    >>> list_clips([("a.wav", timedelta(0), timedelta(seconds=1.5))])
+    [Clip(file='a.wav', start=0.0, end=1.5)]
     """
     return [
         # NaT is no more equal to itself than NaN is.
-        Segment(file, start.total_seconds(), end.total_seconds() if end == end else None)  # noqa: PLR0124
+        Clip(file, start.total_seconds(), end.total_seconds() if end == end else None)  # noqa: PLR0124
         for file, start, end in index
     ]
 
 
 def extract(
-    segments: Sequence[Segment],
+    segments: Sequence[Clip],
     feature: Feature,
     *,
     sampling_rate: int = 16000,
@@ -93,7 +93,7 @@ def extract(
 
 
 def extract_usable(
-    segments: Sequence[Segment],
+    segments: Sequence[Clip],
     feature: Feature,
     *,
     sampling_rate: int = 16000,
@@ -129,7 +129,7 @@ def extract_usable(
     return [result for result in results if result is not None]
 
 
-def prefetch(segments: Sequence[Segment], feature: Feature, *, sampling_rate: int = 16000) -> None:
+def prefetch(segments: Sequence[Clip], feature: Feature, *, sampling_rate: int = 16000) -> None:
     """Have a cluster's machines compute what the cache lacks; nothing comes back.
 
     It is worth it where they share the cache's folder, and does nothing where there is no cluster.
@@ -150,7 +150,7 @@ def prefetch(segments: Sequence[Segment], feature: Feature, *, sampling_rate: in
 class _Part:
     """Some segments' extraction, their cache looked into; what a cluster is sent."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[Clip, ...]
     feature: Feature
     sampling_rate: int
     cache: Cache
@@ -169,7 +169,7 @@ class _Part:
 
 
 def _parts(
-    segments: Sequence[Segment], feature: Feature, sampling_rate: int, cache: Cache
+    segments: Sequence[Clip], feature: Feature, sampling_rate: int, cache: Cache
 ) -> list[_Part]:
     starts = range(0, len(segments), _TOGETHER)
     return [
@@ -182,7 +182,7 @@ def _parts(
 class _Task:
     """One segment's extraction; what a worker process is sent."""
 
-    segment: Segment
+    segment: Clip
     feature: Feature
     sampling_rate: int
     cache: Cache
@@ -203,12 +203,12 @@ class _Task:
 
 
 def _keys(
-    segments: Sequence[Segment], feature: Feature, sampling_rate: int, jobs: int | None
+    segments: Sequence[Clip], feature: Feature, sampling_rate: int, jobs: int | None
 ) -> list[str | None]:
     """Names of the cache's entries."""
     identity = feature.identity()
 
-    def key(part: Segment) -> str | None:
+    def key(part: Clip) -> str | None:
         try:
             content = hash_content(part.file)
         except (OSError, ValueError):

@@ -22,7 +22,7 @@ from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.errors import AudioError, MissingExtraError, SerenadeError, first_line
 from serenade.extraction._cache import hash_content, make_entry_key
-from serenade.extraction._extract import Segment
+from serenade.extraction._extract import Clip
 
 if TYPE_CHECKING:
     import os
@@ -60,7 +60,7 @@ class Shard:
 
 
 def write_shards(
-    segments: Sequence[Segment],
+    segments: Sequence[Clip],
     feature: Feature,
     folder: str | os.PathLike[str],
     *,
@@ -109,7 +109,7 @@ def write_shards(
 
 def read_shards(
     folder: str | os.PathLike[str],
-) -> Iterator[tuple[Segment, NDArray[np.float32]]]:
+) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
     """The features of a folder of shards one by one, in the order they were written in.
 
     Segments with errors are left out. Memory holds some rows of one shard at a time.
@@ -141,21 +141,21 @@ def read_shards(
             ) from None
 
 
-def _rows(batch: Any, dims: int) -> Iterator[tuple[Segment, NDArray[np.float32]]]:
+def _rows(batch: Any, dims: int) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
     """Segments and matrices of some rows."""
     columns = [batch.column(name).to_pylist() for name in ("file", "start", "end", "frames")]
     values = batch.column("values")
     for row, (file, start, end, frames) in enumerate(zip(*columns, strict=True)):
         if frames is not None:
             matrix = np.asarray(values[row].values, dtype=np.float32)
-            yield Segment(file, start, end), matrix.reshape(frames, dims).copy()
+            yield Clip(file, start, end), matrix.reshape(frames, dims).copy()
 
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
     """A shard's extraction; what a worker is sent."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[Clip, ...]
     names: tuple[str, ...]
     feature: Feature
     sampling_rate: int

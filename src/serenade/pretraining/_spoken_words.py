@@ -9,7 +9,7 @@ import numpy as np
 
 from serenade.encoders import SPEECH2VEC_HOP, SPEECH2VEC_RATE, Speech2VecSettings
 from serenade.errors import AudioError, ModelError
-from serenade.extraction import Segment, extract_usable
+from serenade.extraction import Clip, extract_usable
 from serenade.transcription import tokenise
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def gather_spoken_words(
         ModelError: nothing is left.
     """
     files = [file for file, words in spoken.items() if words]
-    segments = [Segment(file) for file in files]
+    segments = [Clip(file) for file in files]
     results = extract_usable(segments, settings.feature, sampling_rate=SPEECH2VEC_RATE, jobs=jobs)
     words: list[str] = []
     matrices: list[NDArray[np.float32]] = []

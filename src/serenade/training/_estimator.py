@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
-from serenade.extraction import extract, extract_texts, list_segments, prefetch
+from serenade.extraction import extract, extract_texts, list_clips, prefetch
 from serenade.features import Augmented, TextFeature
 from serenade.training._clips import Clips
 from serenade.training._learners import is_network, make_learner
@@ -135,7 +135,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for each in features:
                 if not isinstance(each, TextFeature):
                     rate = self.system.sampling_rate
-                    prefetch(list_segments(X.index), each, sampling_rate=rate)
+                    prefetch(list_clips(X.index), each, sampling_rate=rate)
 
     def predict_proba(
         self, X: pd.DataFrame, change: Augmentation | WhiteNoise | Condition | None = None
@@ -193,7 +193,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _matrices(self, rows: pd.DataFrame, feature: Feature) -> Matrices:
         return extract(
-            list_segments(rows.index),
+            list_clips(rows.index),
             feature,
             sampling_rate=self.system.sampling_rate,
             jobs=self.jobs,

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from serenade.extraction import Segment
+    from serenade.extraction import Clip
 
     Recogniser = Callable[[NDArray[np.float32], int, int], Transcript]
     """From a signal, its rate and the number of its segment to what was said."""
 
 
 def transcribe(
-    segments: Sequence[Segment],
+    segments: Sequence[Clip],
     recognise: Recogniser,
     *,
     settings: Mapping[str, object],
@@ -69,7 +69,7 @@ def transcribe(
             yield AudioError(segment.file, error.problem, error.fix)
 
 
-def _recognised(segment: Segment, number: int, recognise: Recogniser) -> Transcript:
+def _recognised(segment: Clip, number: int, recognise: Recogniser) -> Transcript:
     audio = read(segment.file, sampling_rate=RATE, start=segment.start, end=segment.end)
     found = recognise(audio.signal, audio.sampling_rate, number)
     words = tuple(

@@ -11,7 +11,7 @@ from serenade.encoders import aalbert, npc, tera
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised._encoder_folder import save_untrained
 from serenade.errors import ModelError, SignalFormatError, TooShortError
-from serenade.extraction import Cache, Segment, extract
+from serenade.extraction import Cache, Clip, extract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_identity_is_of_the_content(
 
 def test_through_the_cache(untrained: Path, files: list[str], cache: Path) -> None:
     feature = SelfSupervised(str(untrained))
-    segments = [Segment(file) for file in files[:3]]
+    segments = [Clip(file) for file in files[:3]]
     first = extract(segments, feature, jobs=1, cache=Cache(cache / "f"))
     second = extract(segments, feature, jobs=1, cache=Cache(cache / "f"))
     assert Cache(cache / "f").usage()[0] == 3
