@@ -87,8 +87,8 @@ def add_dask_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--dask` to a command: its work is then spread over that cluster."""
 
     @functools.wraps(function)
-    def spread(*given: Any, add_dask_option: str | None, **named: Any) -> Any:
-        with _parallel.use_dask(add_dask_option):
+    def spread(*given: Any, dask: str | None, **named: Any) -> Any:
+        with _parallel.use_dask(dask):
             return function(*given, **named)
 
     return click.option(
