@@ -61,7 +61,7 @@ async function ask(path, body, parameters = {}) {
 
 async function microphone(purpose) {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error("The browser gives no microphone here: open the page at localhost or by https.");
+    throw new Error("The browser does not allow the microphone here; open this page at localhost or over https.");
   }
   let media;
   try {
@@ -69,7 +69,7 @@ async function microphone(purpose) {
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });
   } catch (error) {
-    throw new Error(`No microphone (${error.name}): connect one, and let this page use it.`);
+    throw new Error(`No microphone (${error.name}); connect one and allow this page to use it.`);
   }
   const context = new AudioContext();
   try {
@@ -169,7 +169,7 @@ async function start(purpose) {
   $("heard").textContent = "";
   $("now").hidden = false;
   if (purpose === "enrol") {
-    say("Recording your normal voice; press the button again when you have read.", "voice-status");
+    say("Recording your normal voice; press the button again when you have finished.", "voice-status");
   } else {
     listen(recording);
     say("Recording; speak.");
@@ -222,13 +222,13 @@ function wav(pieces, samples, rate) {
 // Enrolment
 
 async function enrol(blob) {
-  say("Learning your voice …", "voice-status");
+  say("Adapting to your voice …", "voice-status");
   const form = new FormData();
   form.append("file", blob, "voice.wav");
   const found = await (await ask("v1/voices", form)).json();
   voice = found.voice;
   $("forget").hidden = false;
-  say(`Your voice is known (${found.enrolment}): what you record or choose from now on is judged against it.`, "voice-status");
+  say(`Adapted to your voice (${found.enrolment}); this applies to your next recordings.`, "voice-status");
 }
 
 async function forget() {
@@ -238,7 +238,7 @@ async function forget() {
   voice = null;
   $("forget").hidden = true;
   $("enrol").focus();
-  say("Your voice is forgotten.", "voice-status");
+  say("Your voice was forgotten.", "voice-status");
 }
 
 // The timeline
@@ -356,7 +356,7 @@ function play(segment) {
   $("player").currentTime = segment.start;
   until = segment.end;
   attempt(() => $("player").play().catch(() => {
-    throw new Error("The browser cannot play this kind of file; the timeline is right all the same.");
+    throw new Error("The browser cannot play this kind of file; the timeline is complete.");
   }));
 }
 
@@ -425,6 +425,6 @@ await attempt(async () => {
   model = await response.json();
   $("key-row").hidden = !model.key_needed;
   $("voice").hidden = !model.enrolment;
-  $("model").textContent = `Emotions it tells apart: ${model.labels.join(", ")}. Licence of the model: ${model.licence}. Serenade ${model.version}.`;
+  $("model").textContent = `Emotions: ${model.labels.join(", ")}. Licence of the model: ${model.licence}. Serenade ${model.version}.`;
 });
 document.body.dataset.ready = "yes";
