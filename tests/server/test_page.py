@@ -143,7 +143,9 @@ def test_enrolment_by_the_button(client, browser, spoken):
     page.run("document.getElementById('enrol').click()")
     page.wait("parseFloat(document.getElementById('clock').textContent) > 3")
     page.run("document.getElementById('enrol').click()")
-    page.wait("document.getElementById('voice-status').textContent.includes('is known')")
+    page.wait(
+        "document.getElementById('voice-status').textContent.includes('Adapted to your voice')"
+    )
     assert page.run("!document.getElementById('forget').hidden")
     page.run("document.getElementById('forget').click()")
     page.wait("document.getElementById('voice-status').textContent.includes('forgotten')")

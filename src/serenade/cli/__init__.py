@@ -1,4 +1,4 @@
-"""The command line: one thin file per command."""
+"""Run the command line: one thin file for each command."""
 
 import lazy_loader as _lazy
 

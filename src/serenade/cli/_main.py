@@ -1,4 +1,4 @@
-"""The `serenade` command: finds its subcommands by name and reports errors on one line."""
+"""Run the `serenade` command: find its subcommands by name and report errors on one line."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import click
 import serenade
 from serenade.errors import SerenadeError
 
-# What a disk or its owner refuses, and no error of this package.
+# Errors of the disk or its permissions, not of this package.
 _OUTER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 _COMMANDS = {
-    "predict": "the emotion of recordings, folders of them, or emotions over time",
-    "listen": "emotions from a microphone, or raw samples from a pipe, while they come",
-    "serve": "a page with a microphone, and an API over HTTP and WebSocket",
-    "evaluate": "a system on a corpus: honest folds, metrics with intervals, a report",
-    "reproduce": "the tables of five papers: their numbers beside ours",
-    "audit": "what training and test parts of a corpus have in common",
-    "compare": "finished runs: tables, and tests between them",
-    "extract": "features of a corpus, as Parquet files that may be larger than memory",
-    "train": "a system on a corpus, into a model folder that predict can load",
-    "export": "a model folder in eight bits or half precision, compared with what it was",
-    "push": "a model folder to the Hugging Face hub",
-    "pretrain": "a speech encoder on recordings without labels",
-    "speech2vec": "vectors of words from how they are spoken, and the nearest of a word",
-    "transcribe": "what is said in recordings, into a manifest with a text for each",
-    "systems": "what can be trained and evaluated",
-    "corpora": "what corpora are known, and what is wrong with one on disk",
-    "cache": "the extracted features that are kept, and how to clear them",
-    "doctor": "what is installed and whether it works, for bug reports",
+    "predict": "predict the emotion of recordings and folders, at once or over time",
+    "listen": "predict emotions live from a microphone or a pipe",
+    "serve": "serve a web page that records, and an HTTP and WebSocket API",
+    "evaluate": "evaluate a system on a corpus and report scores with intervals",
+    "reproduce": "fill the tables of five papers and compare with their numbers",
+    "audit": "find what training and test clips of a corpus share",
+    "compare": "compare finished runs with tables and significance tests",
+    "extract": "write features of a corpus to Parquet files",
+    "train": "train a system on a corpus and write a model folder",
+    "export": "write a model folder with smaller weights and compare the two",
+    "push": "upload a model folder to the Hugging Face hub",
+    "pretrain": "train a speech encoder on recordings without labels",
+    "speech2vec": "learn word vectors from speech, and list nearest words",
+    "transcribe": "transcribe recordings into a manifest",
+    "systems": "list the systems and their recipes",
+    "corpora": "list the corpora, and check one on disk",
+    "cache": "show or clear the cache of extracted features",
+    "doctor": "check the installation, for bug reports",
 }
 
 
-class _Lazy(click.Group):
-    """Imports a command when it is run, so that predicting never pays for training."""
+class _LazyGroup(click.Group):
+    """Command group that imports a command when it is run, so that prediction starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -46,7 +46,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"serenade.cli.{cmd_name}").command
-        # Docstrings are raw; click's mark for lines that stay as they are is a control character.
+        # In raw docstrings, click's mark for preformatted lines is not a control character yet.
         command.help = (command.help or "").replace("\\b\n", "\b\n")
         return command
 
@@ -55,12 +55,10 @@ class _Lazy(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(serenade.__version__, prog_name="serenade")
 def cli() -> None:
-    r"""Speech emotion recognition.
-
-    From a recording to an emotion, and from a corpus to an honest number.
+    r"""Recognise emotions in speech, and evaluate systems that do.
 
     \b
     serenade predict call.wav             one emotion
@@ -71,7 +69,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error Serenade raises on purpose is one line and status 1."""
+    """Run the command line; print an expected error on one line and exit with status 1."""
     try:
         cli()
     except SerenadeError as error:
@@ -80,8 +78,9 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _OUTER:
             raise
-        place = error.filename or "a file that is written"
+        place = error.filename or "an output file"
         click.echo(
-            f"serenade: {place}: {error.strerror}; free some space or name another folder", err=True
+            f"serenade: {place}: {error.strerror}; free some space or choose another folder",
+            err=True,
         )
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Options that commands share."""
+"""Define the options that commands share."""
 
 from __future__ import annotations
 
@@ -19,45 +19,55 @@ if TYPE_CHECKING:
 
 
 root = click.option(
-    "--root", metavar="DIR", type=click.Path(), help="The corpus' folder, or one that contains it."
+    "--root",
+    metavar="DIR",
+    type=click.Path(),
+    help="Folder of the corpus, or a folder that contains it.",
 )
-labels = click.option("--labels", metavar="A,B,…", help="Keep these emotions of the corpus only.")
+labels = click.option("--labels", metavar="A,B,…", help="Use only these emotions of the corpus.")
 model = click.option(
     "--model",
     metavar="DIR|USER/NAME",
     type=click.Path(),
-    help="A model folder written by `serenade train`, or one on the Hugging Face hub; by default "
+    help="Model folder written by `serenade train`, or a model on the Hugging Face hub. Default: "
     "the bundled model.",
 )
 _MATERIAL = (
     root,
     labels,
     click.option(
-        "--recipe", default="default", show_default=True, help="See `serenade systems NAME`."
+        "--recipe",
+        default="default",
+        show_default=True,
+        help="Recipe of the system; see `serenade systems NAME`.",
     ),
     click.option(
         "--set",
         "changes",
         multiple=True,
         metavar="FIELD=VALUE",
-        help="Change a field of the recipe; may be repeated.",
+        help="Change a field of the recipe. Can be repeated.",
     ),
-    click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Number of processes. Default: one for each core.",
+    ),
 )
 _TRAINING = (
-    click.option("--seed", default=0, show_default=True, help="Of everything random."),
+    click.option("--seed", default=0, show_default=True, help="Random seed."),
     click.option(
         "--device",
         default="cpu",
         show_default=True,
-        help="What networks are trained on: cpu, cuda, cuda:1, …",
+        help="Device for training networks: cpu, cuda, cuda:1, …",
     ),
     click.option(
         "--checkpoints",
         metavar="DIR",
         type=click.Path(file_okay=False),
-        help="Keep networks there after each epoch. Run the same command again after a "
-        "kill: it goes on where it was, to the same weights.",
+        help="Folder for checkpoints after each epoch. If the command is interrupted, run it "
+        "again: it resumes and reaches the same weights.",
     ),
     click.option(
         "--track",
@@ -69,7 +79,7 @@ _TRAINING = (
 
 
 def add_corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of what is looked at, and by whom: corpus, recipe, processes, cluster."""
+    """Add the options for corpus, recipe, processes and cluster to a command."""
     function = add_dask_option(function)
     for option in reversed(_MATERIAL):
         function = option(function)
@@ -77,32 +87,32 @@ def add_corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def add_training_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of `add_corpus_options`, and those of training."""
+    """Add the options of `add_corpus_options` and the options for training to a command."""
     for option in reversed(_TRAINING):
         function = option(function)
     return add_corpus_options(function)
 
 
 def add_dask_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the option `--dask` to a command: its work is then spread over that cluster."""
+    """Add the option `--dask`, which runs a command's work on a Dask cluster."""
 
     @functools.wraps(function)
-    def spread(*given: Any, dask: str | None, **named: Any) -> Any:
+    def run(*given: Any, dask: str | None, **named: Any) -> Any:
         with _parallel.use_dask(dask):
             return function(*given, **named)
 
     return click.option(
         "--dask",
         metavar="ADDRESS",
-        help="Spread folds, searches and extraction over a Dask cluster: its scheduler's address, "
+        help="Run folds, searches and extraction on a Dask cluster; ADDRESS of its scheduler, "
         "such as tcp://head:8786 (extra: cluster).",
-    )(spread)
+    )(run)
 
 
 def get_system_and_recipe(
     system_name: str, recipe: str, changes: Sequence[str]
 ) -> tuple[System, Any]:
-    """A system and its recipe with the changes from the command line."""
+    """Return a system and its recipe with the changes from the command line."""
     from serenade import systems
 
     system = systems.get(system_name)
@@ -110,7 +120,7 @@ def get_system_and_recipe(
 
 
 def parse_changes(changes: Sequence[str], option: str) -> dict[str, Any]:
-    """`FIELD=VALUE` words as fields and values: Python's where it reads one, else text.
+    """Parse words `FIELD=VALUE`; values are Python literals, or else text.
 
     >>> parse_changes(["copies=0", "snr=(10, 20)", "encoder=tiny"], "--set")
     {'copies': 0, 'snr': (10, 20), 'encoder': 'tiny'}
@@ -119,7 +129,7 @@ def parse_changes(changes: Sequence[str], option: str) -> dict[str, Any]:
     for change in changes:
         field, equals, value = change.partition("=")
         if not equals:
-            raise click.UsageError(f"{option} {change}: write FIELD=VALUE")
+            raise click.UsageError(f"{option} {change}: expected FIELD=VALUE")
         try:
             found[field] = ast.literal_eval(value)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -128,7 +138,7 @@ def parse_changes(changes: Sequence[str], option: str) -> dict[str, Any]:
 
 
 def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
-    """Folds of a corpus from a file that Serenade wrote, or a folder of EmoBox' lists."""
+    """Read folds from a file that Serenade wrote, or from a folder of EmoBox lists."""
     from pathlib import Path
 
     from serenade.protocols import read_emobox, read_folds
@@ -138,7 +148,7 @@ def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
 
 
 def open_corpus(corpus_name: str, root: str | None, labels: str | None) -> Corpus:
-    """A corpus, its problems told on standard error."""
+    """Open a corpus and print its problems on standard error."""
     from serenade import corpora
 
     options = {"labels": tuple(labels.split(","))} if labels else {}

@@ -1,4 +1,4 @@
-"""How predictions are printed for people."""
+"""Print predictions for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLUMNS = 24
 
 
 def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
-    """Print a recording's emotion, and its segments with a bar each."""
+    """Print the emotion of a recording, and a bar for each segment."""
     known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
     click.echo(
         f"{prediction.file}: {prediction.emotion} {prediction.probability:.0%} "
@@ -22,25 +22,25 @@ def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
     if timeline is not None and not timeline.segments:
         click.echo("  no speech was found")
     for segment in () if timeline is None else timeline.segments:
-        _segment(segment)
+        _print_segment(segment)
 
 
 def print_update(found: Update, *, live: bool) -> None:
-    """Print the segments that are over, and on a terminal how it stands.
+    """Print finished segments, and on a terminal the current probabilities.
 
     Args:
-        found: of a stream.
-        live: whether bars may be drawn over.
+        found: update of a stream.
+        live: whether the last line can be overwritten.
     """
     if live and found.segments:
         click.echo("\r\x1b[K", nl=False)
     for segment in found.segments:
-        _segment(segment)
+        _print_segment(segment)
     if live:
-        click.echo(f"\r\x1b[K{_bars(found) if found.speaking else ''}", nl=False)
+        click.echo(f"\r\x1b[K{_draw_bars(found) if found.speaking else ''}", nl=False)
 
 
-def _segment(segment: Segment) -> None:
+def _print_segment(segment: Segment) -> None:
     bar = "#" * round(segment.probability * _COLUMNS)
     click.echo(
         f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
@@ -48,8 +48,8 @@ def _segment(segment: Segment) -> None:
     )
 
 
-def _bars(found: Update) -> str:
-    """Every emotion with a bar of eighths of a character, on one line."""
+def _draw_bars(found: Update) -> str:
+    """Draw one bar of eighths of a character for each emotion, on one line."""
     eighths = " ▁▂▃▄▅▆▇█"
     best = max(found.probabilities, key=found.probabilities.__getitem__)
     shown = [

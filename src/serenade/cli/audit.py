@@ -1,4 +1,4 @@
-"""`serenade audit`."""
+"""Run `serenade audit`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
     "--protocol",
     default="speaker-independent",
     show_default=True,
-    help="How the corpus is divided; as of serenade evaluate.",
+    help="Protocol that divides the corpus; see `serenade evaluate --help`.",
 )
 @click.option(
-    "--protocol-set", "plan_changes", multiple=True, metavar="FIELD=VALUE", help="Likewise."
+    "--protocol-set",
+    "plan_changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the protocol; see `serenade evaluate --help`.",
 )
 @click.option(
     "--folds",
     metavar="PATH",
     type=click.Path(exists=True),
-    help="Audit these folds instead of a protocol's; as of serenade evaluate.",
+    help="Audit the folds of a file or of a folder of EmoBox lists instead of a protocol.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of folds drawn at random.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the folds.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings as JSON.")
 def command(
     corpus: str,
@@ -46,9 +50,9 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    r"""Look for what training and test parts of CORPUS have in common; status 1 where it leaks.
+    r"""Find what the training and test clips of CORPUS share; exit with status 1 on a leak.
 
-    Every evaluation does the same; its report says what was found.
+    `serenade evaluate` runs the same audit and writes its findings into the report.
 
     \b
     serenade audit ravdess --root CORPORA

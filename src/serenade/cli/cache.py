@@ -1,4 +1,4 @@
-"""`serenade cache`."""
+"""Run `serenade cache`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from serenade.extraction import Cache, get_size_limit
 def command(*, clear: bool, trim: float | None) -> None:
     """Show the cache of extracted features, or make it smaller.
 
-    Entries are named after the audio's content and the feature's parameters, so none is ever
-    stale; removing them costs time only. SERENADE_CACHE names the folder, SERENADE_CACHE_GB the
-    size at which the least recently used go (10 by default).
+    The key of an entry is the content of the audio and the parameters of the feature, so entries
+    are never stale, and removing them only costs time. SERENADE_CACHE sets the folder.
+    SERENADE_CACHE_GB sets the size (default 10) above which the least recently used entries are
+    removed.
     """
     cache = Cache()
     if clear:

@@ -1,4 +1,4 @@
-"""`serenade compare`."""
+"""Run `serenade compare`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     "--against",
     metavar="NAME",
     default="",
-    help="Test systems against this one only; by default every pair.",
+    help="Test every system against NAME only. Default: test every pair.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the tables there too, as a page.",
+    help="Also write the tables as a page to FILE.",
 )
-@click.option("--title", default="Leaderboard", show_default=True, help="Of the page.")
+@click.option("--title", default="Leaderboard", show_default=True, help="Title of the page.")
 def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, title: str) -> None:
-    r"""Compare finished RUNS: folders with a report.json somewhere below, or such files.
+    r"""Compare finished RUNS: files report.json, or folders that contain them.
 
-    Runs that differ by their seed alone are averaged. Systems that judged the same recordings are
-    tested against each other, speakers being exchanged as a whole; p-values are adjusted for the
-    number of comparisons, so fewer of them find more.
+    Runs that differ only in their seed are averaged. Systems that predicted the same recordings
+    are tested against each other by a permutation test that exchanges whole speakers. P-values are
+    adjusted for the number of comparisons (Holm), so fewer comparisons have more power.
 
     \b
     serenade compare runs/probe runs/crnn
@@ -52,7 +52,7 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(
-            f"# {title}\n\nMade from run files by `serenade compare`; every number can be made "
-            f"again by the command in its file.\n\n{page}",
+            f"# {title}\n\n`serenade compare` made this page from run files. Each run file holds "
+            f"the command that repeats it.\n\n{page}",
             "utf-8",
         )

@@ -1,4 +1,4 @@
-"""`serenade corpora`."""
+"""Run `serenade corpora`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from serenade import _extensions, corpora
     "--root",
     metavar="DIR",
     type=click.Path(),
-    help="Open the corpus there and list what is wrong with it.",
+    help="Folder of the corpus; open it and list its problems.",
 )
 @click.option(
-    "--download", metavar="DIR", type=click.Path(), help="Fetch it into DIR, checksum verified."
+    "--download",
+    metavar="DIR",
+    type=click.Path(),
+    help="Download the corpus into DIR and verify its checksum.",
 )
 def command(name: str | None, root: str | None, download: str | None) -> None:
-    r"""List the corpora; describe one; check one on disk.
+    r"""List the corpora, describe one, or check one on disk.
 
-    NAME is one of the listed names, or the path of a CSV or TSV manifest with the columns file
-    and emotion (and start, end, speaker, session, text, split where known), or of your own
-    loader, a .py file.
+    NAME is a listed name, the path of a CSV or TSV manifest with the columns file and emotion
+    (optional: start, end, speaker, session, text, split), or the path of a .py file with your own
+    loader.
 
     \b
     serenade corpora
@@ -34,7 +37,7 @@ def command(name: str | None, root: str | None, download: str | None) -> None:
     """
     if name is None:
         if root or download:
-            raise click.UsageError("name the corpus that --root or --download is about")
+            raise click.UsageError("--root and --download need the name of a corpus")
         for each in corpora.names():
             info = corpora.describe(each)
             click.echo(f"{each}: {info.title} [{info.licence}]")

@@ -1,4 +1,4 @@
-"""`serenade doctor`."""
+"""Run `serenade doctor`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def command(*, as_json: bool) -> None:
-    """Tell what is installed and whether it works; status 1 where something is broken.
+    """Check the installation, and exit with status 1 if something is broken.
 
-    For the top of a bug report: versions, extras, the bundled model judged by a second of sound,
-    the cache, cores, threads, GPU and sound formats. No names of users and no environment but
-    Serenade's own settings.
+    Prints versions, extras, a test prediction of the bundled model, the cache, cores, threads,
+    GPU and sound formats. It prints no user names, and only Serenade's own settings. Copy the
+    output into bug reports.
     """
     from serenade import _diagnostics
 

@@ -1,4 +1,4 @@
-"""`serenade evaluate`."""
+"""Run `serenade evaluate`."""
 
 from __future__ import annotations
 
@@ -25,47 +25,51 @@ if TYPE_CHECKING:
     "--protocol",
     default="speaker-independent",
     show_default=True,
-    help="speaker-independent (leave one speaker out up to 10 speakers, else 6 groups), loso, "
-    "session, groups, random (speaker-dependent, for comparison) or fixed (the split column).",
+    help="speaker-independent (leave one speaker out for up to 10 speakers, else 6 groups), loso, "
+    "session, groups, random (speaker-dependent, for comparison) or fixed (the column "
+    "split).",
 )
 @click.option(
     "--protocol-set",
     "plan_changes",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Change a field of the protocol: test=0.1, validation=0.1 or repeats=5 of random, "
-    "validation_speakers=2 of those by speaker, groups=6 of groups; may be repeated.",
+    help="Change a field of the protocol: test=0.1, validation=0.1 or repeats=5 (random), "
+    "validation_speakers=2 (speaker-independent), groups=6 (groups). Can be repeated.",
 )
 @click.option(
     "--folds",
     metavar="PATH",
     type=click.Path(exists=True),
-    help="Folds from a file that --write-folds wrote, or from EmoBox' folder of the corpus, "
-    "instead of a protocol's.",
+    help="Use the folds of a file that --write-folds wrote, or of a folder of EmoBox lists, "
+    "instead of a protocol.",
 )
 @click.option(
     "--write-folds",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write the folds there, for others to use.",
+    help="Write the folds to FILE.",
 )
-@click.option("--repeats", type=click.IntRange(min=1), help="Draws of the random protocol.")
+@click.option(
+    "--repeats", type=click.IntRange(min=1), help="Number of draws of the random protocol."
+)
 @click.option(
     "--speaker-standardisation",
     is_flag=True,
-    help="Standardise features per speaker. It uses unlabelled test speech; the report says so.",
+    help="Standardise features per speaker. This uses unlabelled test speech, and the report says "
+    "so.",
 )
 @click.option(
     "--robustness",
     is_flag=True,
-    help="Predict the test recordings with noise, reverberation, over a telephone and at other "
-    "levels, too.",
+    help="Also predict the test recordings with noise, reverberation, telephone band and other "
+    "levels.",
 )
 @click.option(
     "--out",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Write report.json, report.md and the confusion matrix there.",
+    help="Folder for report.json, report.md and the confusion matrix.",
 )
 def command(
     system: str,
@@ -90,9 +94,9 @@ def command(
 ) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
-    SYSTEM is a name of `serenade systems` or the path of your own, a .py file. CORPUS is a name of
-    `serenade corpora`, the path of a manifest, or of your own loader, a .py file. Nothing that is
-    fitted sees the test fold.
+    SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
+    is a name from `serenade corpora`, the path of a manifest, or the path of a .py file with your
+    own loader. Nothing that is fitted sees the test fold.
 
     \b
     serenade evaluate whisper-probe ravdess --root CORPORA --out runs/ravdess
@@ -132,8 +136,10 @@ def command(
         speaker_standardisation=speaker_standardisation,
         progress=lambda line: click.echo(line, err=True),
         system=chosen.name,
-        command=_command(sys.argv[1:]),
-        recipe=json.loads(json.dumps({"name": recipe, **_told(dataclasses.asdict(fields))})),
+        command=_format_command(sys.argv[1:]),
+        recipe=json.loads(
+            json.dumps({"name": recipe, **_hide_folders(dataclasses.asdict(fields))})
+        ),
         conditions=CONDITIONS if robustness else None,
     )
     click.echo(report.to_markdown())
@@ -145,16 +151,16 @@ def command(
         report.to_figures(folder)
 
 
-def _told(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe without this machine's folders."""
+def _hide_folders(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Replace absolute paths in a recipe by their last parts."""
     return {
         field: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
         for field, value in recipe.items()
     }
 
 
-def _command(arguments: Sequence[str]) -> str:
-    """What was typed, with this machine's folders left out."""
+def _format_command(arguments: Sequence[str]) -> str:
+    """Format the command that was typed, without folders of this machine."""
     hidden = {
         "--root": "ROOT",
         "--out": "DIR",

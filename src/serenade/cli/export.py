@@ -1,4 +1,4 @@
-"""`serenade export`."""
+"""Run `serenade export`."""
 
 from __future__ import annotations
 
@@ -22,24 +22,30 @@ if TYPE_CHECKING:
     type=click.Choice(("fp32", "fp16", "int8")),
     default="int8",
     show_default=True,
-    help="Of the weights.",
+    help="Precision of the weights.",
 )
 @click.option(
-    "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="Model folder."
+    "--out",
+    metavar="DIR",
+    required=True,
+    type=click.Path(file_okay=False),
+    help="Model folder to write.",
 )
 @click.option(
     "--features-inside",
     is_flag=True,
-    help="One graph from the signal to the probabilities, for runtimes without Serenade.",
+    help="Write one graph from the signal to the probabilities, for programs without Serenade.",
 )
 @click.option(
     "--corpus",
     metavar="NAME",
-    help="Compare both on this corpus, or manifest; by default on made-up speech.",
+    help="Corpus or manifest to compare the two models on. Default: synthetic speech.",
 )
 @_options.root
 @click.option(
-    "--limit", type=click.IntRange(min=1), help="Compare on so many recordings, evenly drawn."
+    "--limit",
+    type=click.IntRange(min=1),
+    help="Number of recordings for the comparison, drawn evenly.",
 )
 def command(
     model: str,
@@ -50,10 +56,10 @@ def command(
     root: str | None,
     limit: int | None,
 ) -> None:
-    r"""Write the model folder MODEL again in another precision, and compare the two.
+    r"""Write the model folder MODEL in another precision, and compare the two.
 
-    MODEL is a folder that `serenade train` wrote, or `bundled`. The table is added to the model
-    card. What is written needs no PyTorch, as what it was made from does not.
+    MODEL is a folder that `serenade train` wrote, or `bundled`. The comparison is added to the
+    model card. Neither model needs PyTorch.
 
     \b
     serenade export my-model --precision int8 --out my-small-model --corpus my.csv
@@ -69,8 +75,8 @@ def command(
 
     source = None if model == "bundled" else model
     before = Model.load(source)
-    # First: a corpus that is not there is found before the work.
-    recordings, emotions, words = _material(before, corpus, root, limit)
+    # Open the corpus first, so that a missing one is found before the work.
+    recordings, emotions, words = _get_recordings(before, corpus, root, limit)
     convert_precision(source, out, precision, features_inside=features_inside)  # type: ignore[arg-type]
     name = str(before.description.get("precision", "before"))
     models = {name if name != precision else "before": before, precision: Model.load(out)}
@@ -79,17 +85,17 @@ def command(
     card = Path(out) / "MODEL_CARD.md"
     card.write_text(
         f"{card.read_text('utf-8').rstrip() if card.is_file() else ''}\n\n## Exported as "
-        f"{precision}\n\nBeside what it was made from, on {words}:\n\n{shown}\n",
+        f"{precision}\n\nCompared with the original model on {words}:\n\n{shown}\n",
         "utf-8",
     )
     click.echo(shown)
     click.echo(f"{out}: {precision}, compared on {words}")
 
 
-def _material(
+def _get_recordings(
     model: Model, corpus: str | None, root: str | None, limit: int | None
 ) -> tuple[Iterator[Any], list[str] | None, str]:
-    """Recordings at the model's rate, their emotions if they are real, and what they are."""
+    """Return recordings at the model's rate, their emotions if known, and a description."""
     import tempfile
 
     import numpy as np
@@ -107,7 +113,7 @@ def _material(
                 read(part.file, sampling_rate=model.sampling_rate)
                 for part in list_clips(made.index)
             ]
-        return iter(signals[:limit]), None, f"{len(signals[:limit])} recordings of made-up speech"
+        return iter(signals[:limit]), None, f"{len(signals[:limit])} recordings of synthetic speech"
     opened = _options.open_corpus(corpus, root, None)
     rows = opened.table
     if not {"neutral", "calm"} <= set(model.labels):

@@ -1,4 +1,4 @@
-"""`serenade extract`."""
+"""Run `serenade extract`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     default=256,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Recordings of a file.",
+    help="Recordings in each file.",
 )
 @click.option(
     "--out",
     metavar="DIR",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the Parquet files; with several features, a folder of each.",
+    help="Folder for the Parquet files. Each feature gets a subfolder if there are several.",
 )
 def command(
     system: str,
@@ -42,12 +42,11 @@ def command(
     each: int,
     out: Path,
 ) -> None:
-    r"""Extract what SYSTEM looks at from CORPUS, into Parquet files.
+    r"""Extract the features of SYSTEM from CORPUS into Parquet files.
 
-    Files are written by whoever computes them, a few hundred recordings each, whole or not at all:
-    run the command again after a kill, and it goes on after the last whole one. Memory holds
-    only what is being written. `serenade.extraction.read_shards`, or any reader of Parquet, reads
-    them one row at a time.
+    Each file holds a few hundred recordings and is written completely or not at all. If the command
+    is interrupted, run it again: it resumes after the last complete file. Memory holds only one
+    file. Read the files with any Parquet reader.
 
     \b
     serenade extract cnn-transformer my.csv --out features

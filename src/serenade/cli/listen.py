@@ -1,4 +1,4 @@
-"""`serenade listen`."""
+"""Run `serenade listen`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     "source",
     metavar="-",
     type=click.Choice(["-"]),
-    help="Read raw samples (mono, signed 16 bits, little-endian) from standard input instead of "
-    "a microphone.",
+    help="Read raw samples (mono, signed 16-bit, little-endian) from standard input instead of a "
+    "microphone.",
 )
 @click.option(
     "--rate",
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     type=click.IntRange(1000, 768_000),
     help="Sampling rate in Hz.",
 )
-@click.option("--device", help="A microphone's number or a part of its name.")
+@click.option("--device", help="Number of the microphone, or a part of its name.")
 @_options.model
 @click.option(
     "--enrol",
     metavar="DIR",
     type=click.Path(),
-    help="Recordings of the speaker's normal voice, to judge against.",
+    help="Recordings of the speaker's normal voice to adapt to.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per update.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each update.")
 def command(
     source: str | None,
     rate: int,
@@ -47,9 +47,9 @@ def command(
     enrol: str | None,
     as_json: bool,
 ) -> None:
-    r"""Tell emotions while somebody speaks.
+    r"""Predict emotions live, from a microphone or a pipe.
 
-    Shows a bar per emotion, and each segment once it is over. Ctrl+C ends it.
+    Shows a bar for each emotion, and each segment when it has ended. Press Ctrl+C to stop.
 
     \b
     serenade listen
@@ -75,7 +75,7 @@ def command(
                 _output.print_update(update, live=live)
 
     if live:
-        click.echo("Listening; Ctrl+C ends.", err=True)
+        click.echo("Listening; press Ctrl+C to stop.", err=True)
     try:
         for chunk in chunks:
             show(stream.push(chunk))

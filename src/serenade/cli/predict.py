@@ -1,4 +1,4 @@
-"""`serenade predict`."""
+"""Run `serenade predict`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serenade.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from serenade.inference import Model, Prediction, Timeline
+    from serenade.inference import Model, Prediction, Target, Timeline
 
 
 @click.command()
@@ -24,47 +24,49 @@ if TYPE_CHECKING:
     metavar="DIR|FILE|self",
     multiple=True,
     type=click.Path(),
-    help="Recordings of the speaker, to judge against; `self`: each recording, if long enough, "
-    "enrols its one speaker.",
+    help="Recordings of the speaker to adapt to. `self`: adapt to each recording itself, if it is "
+    "long enough and has one speaker.",
 )
 @click.option(
     "--enrol-speech",
     default="neutral",
     show_default=True,
     type=click.Choice(["neutral", "mixed"]),
-    help="What --enrol's recordings are: a normal voice, or many emotions in fair shares.",
+    help="Content of the recordings of --enrol: a normal voice, or several emotions in similar "
+    "shares.",
 )
 @click.option(
     "--timeline",
     is_flag=True,
-    help="Emotions over time: a line per segment of speech after the one per file.",
+    help="Print emotions over time: one line for each segment of speech.",
 )
 @click.option(
     "--window",
     default=2.0,
     show_default=True,
     type=click.FloatRange(min=0.5),
-    help="Length of what is looked at in a timeline, in seconds.",
+    help="Length of a timeline's windows in seconds.",
 )
 @click.option(
     "--hop",
     default=1.0,
     show_default=True,
     type=click.FloatRange(min=0.05),
-    help="Distance between looks, in seconds; at most --window.",
+    help="Seconds between windows; at most --window.",
 )
 @click.option(
     "--out",
     metavar="OUT",
     type=click.Path(),
-    help="Write the timeline to OUT: .json, .csv, .TextGrid or .vtt; with --format textgrid or "
-    "webvtt also a folder, with a file for each recording.",
+    help="Write the timeline to OUT: .json, .csv, .TextGrid or .vtt. With --format textgrid or "
+    "webvtt, OUT can be a folder, which gets one file for each recording.",
 )
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["json", "csv", "textgrid", "webvtt", "audformat"]),
-    help="Of OUT, where its suffix does not say; audformat is a folder.",
+    help="Format of OUT. Required if the suffix of OUT does not determine it; audformat writes a "
+    "folder.",
 )
 @click.option(
     "--plot",
@@ -76,26 +78,26 @@ if TYPE_CHECKING:
     "--json",
     "as_json",
     is_flag=True,
-    help="Print a JSON list of {file, duration, emotion, probability, probabilities}; with "
-    "--timeline each has its segments.",
+    help="Print a JSON list of {file, duration, emotion, probability, probabilities}, with "
+    "--timeline also segments.",
 )
 @click.option(
     "--csv",
     "csv",
     metavar="OUT",
     type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write a table to OUT; - for standard output.",
+    help="Write a table to the CSV file OUT; - for standard output.",
 )
 @click.option(
     "--strict",
     is_flag=True,
-    help="Exit with status 1 if any file could not be used. Without it that happens only if "
-    "none could.",
+    help="Exit with status 1 if a file could not be used. Without this option, that happens only "
+    "if no file could be used.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Threads; by default one per core.",
+    help="Number of threads. Default: one for each core.",
 )
 def command(
     sources: Sequence[str],
@@ -113,11 +115,11 @@ def command(
     strict: bool,
     jobs: int | None,
 ) -> None:
-    r"""Tell the emotion of recordings.
+    r"""Predict the emotion of recordings.
 
-    Takes any file libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF), of any length, and folders,
-    which are searched with their subfolders. A file that cannot be used is one line on standard
-    error; the others are predicted.
+    Give files of any length in a format that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF), or
+    folders, which are searched with their subfolders. For a file that cannot be used, one line is
+    printed on standard error, and the other files are predicted.
 
     \b
     serenade predict call.wav
@@ -129,19 +131,14 @@ def command(
     import serenade
     from serenade.inference import Target, find_recordings, predict_files
 
-    if as_json and csv == "-":
-        raise click.UsageError("--json and --csv - would both print; give --csv a file")
-    if hop > window:
-        raise click.UsageError(f"--hop {hop:g} is longer than --window {window:g}: leaves gaps")
-    if format_ and not out:
-        raise click.UsageError("--format says what --out writes: name it")
+    _check_options(as_json, csv, hop, window, format_, out)
     target = Target.of(out, format_) if out else None
     files = find_recordings(sources)
     if not files:
         click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
     if plot and len(files) != 1:
-        raise click.UsageError("--plot draws one recording")
-    loaded = _enrolled(serenade.load(model), enrol, enrol_speech)
+        raise click.UsageError("--plot draws one recording; give one file")
+    loaded = _enrol(serenade.load(model), enrol, enrol_speech)
     timeline = timeline or bool(target or plot)
     people = not (as_json or csv == "-")
     results = predict_files(
@@ -150,29 +147,39 @@ def command(
         windows=(window, hop) if timeline else None,
         by_itself="self" in enrol,
         jobs=jobs,
-        # Lines that come one by one on a terminal show how far it is; a bar would run through them.
+        # Printed lines already show the progress, and a bar would disturb them.
         bar=not (people and sys.stdout.isatty()),
     )
-    done = _usable(results, people=people)
+    done = _print_results(results, people=people)
     _write(done, loaded, as_json=as_json, csv=csv, timeline=timeline)
-    timelines = [(prediction, found) for prediction, found in done if found is not None]
-    if target and timelines:
-        target.write(timelines, loaded)
-    if plot and timelines:
-        from serenade.inference import plot_timeline as draw
-
-        draw(timelines[0][1], files[0], loaded, plot)
+    _write_timelines(done, loaded, target, plot, files)
     if not done or (strict and len(done) < len(files)):
         sys.exit(1)
 
 
-def _enrolled(model: Model, enrol: Sequence[str], speech: str) -> Model:
-    """The model, knowing the speaker where recordings of one were named."""
+def _check_options(
+    as_json: bool, csv: str | None, hop: float, window: float, format_: str | None, out: str | None
+) -> None:
+    if as_json and csv == "-":
+        raise click.UsageError(
+            "--json and --csv - both print to standard output; give --csv a file"
+        )
+    if hop > window:
+        raise click.UsageError(
+            f"--hop {hop:g} is longer than --window {window:g} and leaves gaps; choose a "
+            "shorter hop"
+        )
+    if format_ and not out:
+        raise click.UsageError("--format needs --out; name the file or folder to write")
+
+
+def _enrol(model: Model, enrol: Sequence[str], speech: str) -> Model:
+    """Adapt the model to the speaker of the named recordings, if there are any."""
     from serenade.inference import find_recordings
 
     if "self" in enrol:
         if len(enrol) > 1:
-            raise click.UsageError("--enrol self goes with no other --enrol")
+            raise click.UsageError("--enrol self cannot be combined with another --enrol")
         return model
     voice = find_recordings(enrol)
     if enrol and not voice:
@@ -180,8 +187,10 @@ def _enrolled(model: Model, enrol: Sequence[str], speech: str) -> Model:
     return model.enrol(voice, speech=speech) if voice else model  # type: ignore[arg-type]
 
 
-def _usable(results: Iterable[Any], *, people: bool) -> list[tuple[Prediction, Timeline | None]]:
-    """Results as they come; those that people read are printed at once, and errors anyway."""
+def _print_results(
+    results: Iterable[Any], *, people: bool
+) -> list[tuple[Prediction, Timeline | None]]:
+    """Print errors, and for people also results, as they arrive; return the results."""
     from serenade.cli import _output
 
     done = []
@@ -210,3 +219,21 @@ def _write(
     if csv:
         with click.open_file(csv, "w", encoding="utf-8", lazy=False) as file:
             to_csv(done, model.labels, file, timeline=timeline)  # type: ignore[arg-type]
+
+
+def _write_timelines(
+    done: list[tuple[Prediction, Timeline | None]],
+    model: Model,
+    target: Target | None,
+    plot: str | None,
+    files: Sequence[str],
+) -> None:
+    timelines = [(prediction, found) for prediction, found in done if found is not None]
+    if not timelines:
+        return
+    if target:
+        target.write(timelines, model)
+    if plot:
+        from serenade.inference import plot_timeline
+
+        plot_timeline(timelines[0][1], files[0], model, plot)

@@ -1,4 +1,4 @@
-"""`serenade pretrain`."""
+"""Run `serenade pretrain`."""
 
 from __future__ import annotations
 
@@ -31,54 +31,55 @@ ENCODERS = ("tera", "aalbert", "npc")
     multiple=True,
     required=True,
     type=click.Path(exists=True),
-    help="Recordings, searched with subfolders; may be repeated.",
+    help="Folder of recordings, searched with its subfolders. Can be repeated.",
 )
 @click.option(
     "--out",
     metavar="DIR",
     required=True,
     type=click.Path(file_okay=False),
-    help="Encoder's folder.",
+    help="Folder for the encoder.",
 )
 @click.option(
     "--preset",
     type=click.Choice(["small", "paper"]),
     default="small",
     show_default=True,
-    help="Sizes and schedule: as published, or for two processor cores and an hour.",
+    help="Sizes and schedule: as published (paper), or for one hour on two cores (small).",
 )
-@click.option("--steps", type=click.IntRange(min=1), help="Updates of the weights.")
+@click.option("--steps", type=click.IntRange(min=1), help="Number of training steps.")
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    help="When to end. With --steps too, what comes first. The learning rate falls to 0 by then.",
+    help="Minutes of training. With --steps, the earlier end counts. The learning rate falls to 0 "
+    "by then.",
 )
-@click.option("--batch", type=click.FloatRange(min=1), help="Seconds of audio a step.")
+@click.option("--batch", type=click.FloatRange(min=1), help="Seconds of audio in each step.")
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Change another setting: of training (learning_rate, crop, precision, …) or of the "
-    "network (width, layers, …); may be repeated.",
+    help="Change another setting of the training (learning_rate, crop, precision, …) or of the "
+    "network (width, layers, …). Can be repeated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", default=0, show_default=True, help="Random seed.")
 @click.option(
     "--jobs",
     default=0,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Processes that read recordings, beside the one that trains.",
+    help="Number of additional processes that read recordings.",
 )
 @click.option(
-    "--device", default="cpu", show_default=True, help="What to train on: cpu, cuda, cuda:1, …"
+    "--device", default="cpu", show_default=True, help="Device for training: cpu, cuda, cuda:1, …"
 )
 @click.option(
     "--checkpoints",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Where the checkpoint is kept; by default in --out. Run the same command again after a "
-    "kill: it goes on where it was, to the same weights.",
+    help="Folder for the checkpoint. Default: --out. If the command is interrupted, run it again: "
+    "it resumes and reaches the same weights.",
 )
 @click.option(
     "--every",
@@ -92,7 +93,7 @@ ENCODERS = ("tera", "aalbert", "npc")
     "licences",
     multiple=True,
     metavar="LINE",
-    help="Licence of recordings, for the model card; may be repeated.",
+    help="Licence of the recordings, for the model card. Can be repeated.",
 )
 @click.option(
     "--track",
@@ -117,11 +118,11 @@ def command(
     licences: Sequence[str],
     tracking: str | None,
 ) -> None:
-    r"""Train ENCODER (tera, aalbert or npc) on recordings that nobody labelled.
+    r"""Train ENCODER (tera, aalbert or npc) on recordings without labels.
 
-    The folder written is a feature's `encoder`: SelfSupervised(encoder="DIR"). Recordings that
-    cannot be used are one line each. Several GPUs: start the command by `accelerate launch -m
-    serenade pretrain …` (extra: accelerate).
+    Use the written folder in a feature: SelfSupervised(encoder="DIR"). For each recording that
+    cannot be used, one line is printed. To use several GPUs, start the command with `accelerate
+    launch -m serenade pretrain …` (extra: accelerate).
 
     \b
     serenade pretrain tera --audio recordings/ --out my-tera --minutes 50
@@ -141,11 +142,11 @@ def command(
         raise MissingExtraError("pre-training", "train") from None
 
     keep_memory()
-    with Shown(_logger(tracking, Path(out).name)) as shown:
+    with ProgressWatch(_make_logger(tracking, Path(out).name)) as shown:
         material = gather_recordings(find_recordings(folders), folders, training, shown.problem)
         shown.problem(
             f"{material.files} recordings of {', '.join(material.folders)}: "
-            f"{material.hours:.2f} h to train on, {len(material.held_out)} stretches held out"
+            f"{material.hours:.2f} h for training, {len(material.held_out)} parts held out"
         )
         history = pretrain(
             settings,
@@ -157,19 +158,19 @@ def command(
             checkpoints=Path(checkpoints) if checkpoints else None,
             every=every,
             watch=shown,
-            about=About(tuple(licences), _typed()),
+            about=About(tuple(licences), _format_command()),
         )
-    if history["points"]:  # of several processes only the first has them
+    if history["points"]:  # with several processes, only the first has them
         click.echo(
             f"{out}: {history['steps']} steps, {history['epochs']:.1f} epochs, "
-            f"{history['seconds'] / 60:.1f} min; {told(history['points'][-1])}"
+            f"{history['seconds'] / 60:.1f} min; {format_point(history['points'][-1])}"
         )
 
 
 def _settings(
     encoder: str, preset: str, changes: Sequence[str]
 ) -> tuple[EncoderSettings, Training]:
-    """A preset with the changes from the command line."""
+    """Return a preset with the changes from the command line."""
     import importlib
 
     settings, training = importlib.import_module(f"serenade.encoders.{encoder}").PRESETS[preset]
@@ -185,11 +186,11 @@ def _settings(
     return dataclasses.replace(settings, network=network), training
 
 
-class Shown(Watch):
-    """A bar on a terminal; elsewhere a line for each point of the curve. Points go to a log too.
+class ProgressWatch(Watch):
+    """Progress bar on a terminal; elsewhere one line for each point of the loss curve.
 
     Args:
-        log: called with each point.
+        log: function called with each point; None for no log.
     """
 
     _LENGTH = 1000
@@ -218,21 +219,21 @@ class Shown(Watch):
         self._done += moved
 
     def point(self, point: Mapping[str, float]) -> None:
-        """Log it, and print it where there is no bar."""
+        """Log a point, and print it if there is no bar."""
         if self._log:
             self._log(point)
         if not sys.stderr.isatty():
-            click.echo(told(point), err=True)
+            click.echo(format_point(point), err=True)
 
     def problem(self, line: str) -> None:
-        """Print a line of its own."""
+        """Print a problem on its own line."""
         click.echo(f"\r{line}" if self._bar is not None else line, err=True)
 
 
-def told(point: Mapping[str, float]) -> str:
-    """A point of the curve in a few words.
+def format_point(point: Mapping[str, float]) -> str:
+    """Format a point of the loss curve.
 
-    >>> told({"step": 50, "epoch": 0.25, "train_loss": 0.5, "valid_loss": 0.6})
+    >>> format_point({"step": 50, "epoch": 0.25, "train_loss": 0.5, "valid_loss": 0.6})
     'step 50, epoch 0.25: loss 0.500, held out 0.600'
     """
     held_out = f", held out {point['valid_loss']:.3f}" if "valid_loss" in point else ""
@@ -240,15 +241,13 @@ def told(point: Mapping[str, float]) -> str:
     return f"{start}: loss {point['train_loss']:.3f}{held_out}"
 
 
-def _logger(tracking: str | None, run: str) -> Callable[[Mapping[str, float]], None] | None:
-    """What takes points of the curve to a log, by the callbacks that training has."""
+def _make_logger(tracking: str | None, run: str) -> Callable[[Mapping[str, float]], None] | None:
+    """Make a function that logs points with the callbacks of `serenade.training`."""
     if tracking is None:
         return None
     from types import SimpleNamespace
 
     from skorch.history import History
-
-    from serenade.training import make_logger
 
     service: Any = make_logger(tracking, run)
     service.initialize()
@@ -258,13 +257,13 @@ def _logger(tracking: str | None, run: str) -> Callable[[Mapping[str, float]], N
         net.history.new_epoch()
         for name, value in point.items():
             net.history.record("epochs" if name == "epoch" else name, value)
-        net.history.record("epoch", point["step"])  # what the services take for the axis
+        net.history.record("epoch", point["step"])  # the services use it as the axis
         service.on_epoch_end(net)
 
     return log
 
 
-def _typed() -> str:
-    """The command as it was typed, folders by their names."""
+def _format_command() -> str:
+    """Format the command that was typed, with the last parts of folders."""
     words = [re.sub(r"(^|=)/\S*/", r"\1", word.rstrip("/")) for word in sys.argv[1:]]
     return shlex.join(["serenade", *words])

@@ -1,4 +1,4 @@
-"""`serenade push`."""
+"""Run `serenade push`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import click
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 @click.argument("repository")
-@click.option("--private", is_flag=True, help="Show a new repository to nobody else.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
 def command(folder: str, repository: str, private: bool) -> None:
     r"""Upload the model folder FOLDER to the Hugging Face hub as REPOSITORY (USER/NAME).
 
-    HF_TOKEN, or `hf auth login`, says who you are. Who may use the weights is decided by the
-    licence of the data they were trained on, which the model card states.
+    Log in with `hf auth login` or the environment variable HF_TOKEN. The licence of the training
+    data, which the model card states, decides who may use the weights.
 
     \b
     serenade push my-model USER/NAME

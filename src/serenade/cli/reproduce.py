@@ -1,4 +1,4 @@
-"""`serenade reproduce`."""
+"""Run `serenade reproduce`."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paper")
-@click.option("--root", metavar="DIR", type=click.Path(), help="The folder that holds the corpora.")
+@click.option("--root", metavar="DIR", type=click.Path(), help="Folder that contains the corpora.")
 @click.option(
     "--out",
     metavar="DIR",
     default="reproduction",
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where tables, figures and runs are kept.",
+    help="Folder for tables, figures and runs.",
 )
 @click.option(
-    "--fast", is_flag=True, help="A quick look: six speakers, few epochs. Marked as such."
+    "--fast",
+    is_flag=True,
+    help="Run quickly with six speakers and few epochs. The tables are marked.",
 )
 @click.option(
     "--use",
     "resources",
     multiple=True,
     metavar="NAME=PATH",
-    help="What rows need and this package does not bring: text, a text encoder (by default ALBERT "
-    "from the hub); speech2vec and glove, folders of 50.txt, 100.txt and so on. May be repeated.",
+    help="Resource that rows need: text, a text encoder (default: ALBERT from the hub); "
+    "speech2vec and glove, folders with 50.txt, 100.txt and so on. Can be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Run nothing: lay out what was finished earlier.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
-@click.option("--device", default="cpu", show_default=True, help="What networks are trained on.")
+@click.option(
+    "--dry-run", is_flag=True, help="Run nothing, and write the tables from finished runs."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Number of processes. Default: one for each core."
+)
+@click.option("--device", default="cpu", show_default=True, help="Device for training networks.")
 @_options.add_dask_option
 def command(
     paper: str,
@@ -49,10 +55,10 @@ def command(
     jobs: int | None,
     device: str,
 ) -> None:
-    r"""Fill the tables of PAPER (or of all five): its numbers beside ours.
+    r"""Fill the tables of PAPER (or of all papers), and compare with the paper's numbers.
 
-    Each row is run by the paper's protocol and on unseen speakers; one that cannot be run says
-    why. What is finished is never run again, and a run that was killed goes on where it was.
+    Each row is run by the paper's protocol and on unseen speakers. A row that cannot be run says
+    why. Finished runs are kept, and an interrupted run resumes.
 
     \b
     serenade reproduce all --root CORPORA --fast
@@ -75,7 +81,7 @@ def command(
         use=use,
         dry=dry_run,
     )
-    # Rows of other papers that stand there already stay, with what they lack.
+    # Keep the rows of other papers that are in the folder already.
     earlier = Runner(root, out, fast=fast, use=use, dry=True)
     there = _render.list_papers(out / "tables.json")
     found = []
@@ -90,9 +96,9 @@ def command(
             found.append((one, entries))
         elif one.name in there:
             found.append((one, earlier.entries(one)))
-    # A folder's README.md is what hosts of repositories show of it.
+    # Hosting services show the README.md of a folder.
     (out / "README.md").write_text(_render.format_overview(found), "utf-8")
     _render.write_json([entry for _, rows in found for entry in rows], out / "tables.json")
     rows = [entry for one, entries in found if one.name in asked for entry in entries]
     filled = sum(entry.speaker_independent is not None for entry in rows)
-    click.echo(f"{out}: {filled} of {len(rows)} rows filled, the others say why")
+    click.echo(f"{out}: {filled} of {len(rows)} rows filled; the others say why not")

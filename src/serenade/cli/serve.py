@@ -1,4 +1,4 @@
-"""`serenade serve`."""
+"""Run `serenade serve`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     default=8000,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="0 for any that is free.",
+    help="Port to listen on; 0 for any free port.",
 )
 @_options.model
 @click.option(
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
     metavar="KEY",
     multiple=True,
     envvar="SERENADE_API_KEY",
-    help="Let in only who states it; may be repeated. Better in SERENADE_API_KEY (several with "
-    "spaces between): a command line is seen by everybody on the machine.",
+    help="Accept only requests with this key. Can be repeated. Prefer the variable "
+    "SERENADE_API_KEY (several keys separated by spaces): all users of the machine can see "
+    "command lines.",
 )
 @click.option(
     "--cors",
     "origins",
     metavar="ORIGIN",
     multiple=True,
-    help="Let scripts of this page's host, such as https://example.org, use the server; may be "
+    help="Allow scripts of this origin, such as https://example.org, to use the server. Can be "
     "repeated.",
 )
 @click.option(
@@ -47,40 +48,40 @@ if TYPE_CHECKING:
     default=100,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Most MiB of a request.",
+    help="Largest request in MiB.",
 )
 @click.option(
     "--max-duration",
     default=3600.0,
     show_default=True,
     type=click.FloatRange(min=1),
-    help="Most seconds of a recording or a stream.",
+    help="Longest recording or stream in seconds.",
 )
 @click.option(
     "--max-concurrency",
     type=click.IntRange(min=1),
-    help="Recordings worked on at once; by default one per core.",
+    help="Recordings processed at once. Default: one for each core.",
 )
 @click.option(
     "--queue",
     default=64,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Requests that may wait; those beyond are refused with 429.",
+    help="Requests that may wait; further ones are refused with status 429.",
 )
 @click.option(
     "--max-streams",
     default=32,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Live streams at once.",
+    help="Most live streams at once.",
 )
 @click.option(
     "--timeout",
     default=120.0,
     show_default=True,
     type=click.FloatRange(min=1),
-    help="Most seconds until a request is answered.",
+    help="Most seconds for the work of a request.",
 )
 def command(
     host: str,
@@ -95,14 +96,14 @@ def command(
     max_streams: int,
     timeout: float,
 ) -> None:
-    r"""Serve a page with a microphone, and an API for programs.
+    r"""Serve a web page that records, and an API for programs.
 
     \b
     serenade serve                      then open http://127.0.0.1:8000
     curl -F file=@call.wav http://127.0.0.1:8000/v1/predict
 
-    The API is described at /docs. Ctrl+C or SIGTERM ends it once what runs is finished. A
-    microphone needs https from other machines: put a proxy with a certificate before it.
+    The API is described at /docs. Ctrl+C or SIGTERM finishes running work and stops the server.
+    Browsers on other machines allow the microphone only over https: use a proxy with a certificate.
     """
     import serenade
     from serenade.server import Settings
@@ -130,7 +131,8 @@ def command(
     with open_socket(host, port) as listening:
         address = f"[{host}]" if ":" in host else host
         click.echo(
-            f"Serenade at http://{address}:{listening.getsockname()[1]}  (Ctrl+C ends)", err=True
+            f"Serenade at http://{address}:{listening.getsockname()[1]}  (press Ctrl+C to stop)",
+            err=True,
         )
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has ended
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
             running.run(sockets=[listening])

@@ -1,4 +1,4 @@
-"""`serenade speech2vec`."""
+"""Run `serenade speech2vec`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CSV",
     type=click.Path(exists=True, dir_okay=False),
-    help="When words are said, of `serenade transcribe --words`; may be repeated. IEMOCAP and "
-    "synthetic speech know it themselves. Without CORPUS, all recordings of the tables are used.",
+    help="Table of word times from `serenade transcribe --words`. Can be repeated. Not needed for "
+    "IEMOCAP and synthetic speech. Without CORPUS, all recordings of the tables are used.",
 )
 @_options.root
 @_options.labels
@@ -37,38 +37,40 @@ if TYPE_CHECKING:
     metavar="TXT",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The vectors, as word2vec writes them. Beside them, under the same name, the network "
-    "(.safetensors) and what it was trained on, with the losses (.json).",
+    help="File for the vectors in the format of word2vec. The network (.safetensors) and the "
+    "losses (.json) get the same name.",
 )
 @click.option(
-    "--size", type=click.IntRange(min=2), help="Dimensions of a vector: 50, 100, 200, 300, …"
+    "--size", type=click.IntRange(min=2), help="Dimensions of the vectors: 50, 100, 200, 300, …"
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over all words.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs.")
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Change another setting (window, batch, learning_rate, held_out, …); may be repeated.",
+    help="Change another setting (window, batch, learning_rate, held_out, …). Can be repeated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of everything random.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one per core.")
-@click.option("--device", default="cpu", show_default=True, help="What to train on.")
+@click.option("--seed", default=0, show_default=True, help="Random seed.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Number of processes. Default: one for each core."
+)
+@click.option("--device", default="cpu", show_default=True, help="Device for training.")
 @click.option(
     "--every",
     default=1.0,
     show_default=True,
     type=click.FloatRange(min=0),
-    help="Minutes between two checkpoints. Run the same command again after a kill: it goes on "
-    "where it was, to the same vectors.",
+    help="Minutes between two checkpoints. If the command is interrupted, run it again: it "
+    "resumes and reaches the same vectors.",
 )
 @click.option(
     "--nearest",
     "queries",
     multiple=True,
     metavar="WORD",
-    help="Print the words nearest to this one; may be repeated. Without CORPUS and --words, of "
-    "vectors that are there already.",
+    help="Print the words nearest to WORD. Can be repeated. Without CORPUS and --words, the "
+    "existing vectors of --out are used.",
 )
 def command(
     corpus: str | None,
@@ -85,10 +87,10 @@ def command(
     every: float,
     queries: Sequence[str],
 ) -> None:
-    r"""Learn vectors of words from how they are spoken (Speech2Vec).
+    r"""Learn word vectors from speech (Speech2Vec).
 
-    The file is what dual-bilstm takes as vectors=FILE, and any word2vec tool. A recording that
-    cannot be used is one line on standard error.
+    dual-bilstm reads the file with --set vectors=FILE, and so do tools for word2vec. For each
+    recording that cannot be used, one line is printed on standard error.
 
     \b
     serenade transcribe ravdess --root CORPORA --align --out r.csv --words words.csv
@@ -108,7 +110,7 @@ def command(
         if unknown := sorted(fields.keys() - known):
             raise click.UsageError(f"--set {unknown[0]}: choose from {', '.join(sorted(known))}")
         settings = Speech2VecSettings(**fields | named)
-        _learn(_spoken(corpus, tables, root, labels), settings, out, jobs, device, every)
+        _learn(_read_word_times(corpus, tables, root, labels), settings, out, jobs, device, every)
     if queries:
         vectors = load_word_vectors(out)
         for word in queries:
@@ -124,8 +126,8 @@ def _learn(
     device: str,
     every: float,
 ) -> None:
-    """Train, and write what comes of it; the vectors last, so that these are never half of it."""
-    from serenade.cli.pretrain import Shown, told
+    """Train and write all files, the vectors last, so that vectors mean a complete result."""
+    from serenade.cli.pretrain import ProgressWatch, format_point
     from serenade.errors import MissingExtraError
 
     try:
@@ -136,7 +138,7 @@ def _learn(
         raise MissingExtraError("Speech2Vec", "train") from None
 
     checkpoint = out.with_suffix(".checkpoint.pt")
-    with Shown(None) as shown:
+    with ProgressWatch(None) as shown:
         material, problems = gather_spoken_words(spoken, settings, jobs=jobs)
         for line in problems:
             shown.problem(f"serenade: {line}")
@@ -152,20 +154,20 @@ def _learn(
     left_out = f", {material.left_out} left out" if material.left_out else ""
     click.echo(
         f"{out}: {len(vectors)} words of {len(material)} spoken ones{left_out}; "
-        f"{told(history['points'][-1])}"
+        f"{format_point(history['points'][-1])}"
     )
 
 
-def _spoken(
+def _read_word_times(
     corpus: str | None, tables: Sequence[str], root: str | None, labels: str | None
 ) -> dict[str, list[WordInterval]]:
-    """Words by recording, in time's order."""
+    """Return the word times of each recording, ordered by time."""
     from serenade.corpora import list_word_times, read_words
 
     found: defaultdict[str, list[WordInterval]] = defaultdict(list)
     if corpus is None:
         if root or labels:
-            raise click.UsageError("--root and --labels go with a corpus")
+            raise click.UsageError("--root and --labels need CORPUS")
         for table in tables:
             for file, words in read_words(table).items():
                 found[file] += words
@@ -177,5 +179,5 @@ def _spoken(
             opened.table.index, list_word_times(opened, one), strict=True
         ):
             found[file] += words
-    # Segments of one file need not stand in time's order in a table.
+    # The segments of a file can have any order in a table.
     return {file: sorted(words, key=lambda word: word[1:]) for file, words in found.items()}

@@ -1,4 +1,4 @@
-"""`serenade systems`."""
+"""Run `serenade systems`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from serenade import systems
 @click.command()
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    r"""List the systems, or one with its recipes.
+    r"""List the systems, or describe one with its recipes.
 
-    A recipe is every number a run depends on. `serenade evaluate` and `serenade train` take one by
-    --recipe, and change its fields by --set FIELD=VALUE.
+    A recipe holds all settings of a run. `serenade evaluate` and `serenade train` choose one with
+    --recipe and change its fields with --set FIELD=VALUE.
 
     \b
     serenade systems

@@ -1,4 +1,4 @@
-"""`serenade train`."""
+"""Run `serenade train`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("system")
 @click.argument("corpus", required=False)
-@click.option("--corpus", "named", metavar="CORPUS", help="The same, by name of the option.")
+@click.option(
+    "--corpus",
+    "named",
+    metavar="CORPUS",
+    help="Corpus to train on; alternative to the argument CORPUS.",
+)
 @_options.add_training_options
 @click.option(
-    "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="Model folder."
+    "--out",
+    metavar="DIR",
+    required=True,
+    type=click.Path(file_okay=False),
+    help="Model folder to write.",
 )
 def command(
     system: str,
@@ -35,18 +44,19 @@ def command(
     tracking: str | None,
     out: str,
 ) -> None:
-    r"""Train SYSTEM on all of CORPUS, into a folder for `serenade predict --model`.
+    r"""Train SYSTEM on all of CORPUS and write a model folder for `serenade predict --model`.
 
-    SYSTEM is a name of `serenade systems` or the path of your own, a .py file. CORPUS is a name of
-    `serenade corpora`, the path of your own loader, or of a manifest: a CSV with the columns file
-    and emotion is enough, speaker makes the probabilities better calibrated.
+    SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
+    is a name from `serenade corpora`, the path of a .py file with your own loader, or the path of a
+    manifest. A manifest is a CSV file with the columns file and emotion; a column speaker improves
+    the calibration of the probabilities.
 
     \b
     serenade train whisper-probe my.csv --out my-model
     serenade predict call.wav --model my-model
     """
     if (corpus is None) == (named is None):
-        raise click.UsageError("name one corpus to train on: a name or the path of a manifest")
+        raise click.UsageError("give one corpus to train on: a name or the path of a manifest")
     from serenade.training import Estimator, train_model
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)

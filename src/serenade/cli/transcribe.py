@@ -1,4 +1,4 @@
-"""`serenade transcribe`."""
+"""Run `serenade transcribe`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     metavar="CSV",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The manifest to write.",
+    help="Manifest to write.",
 )
 @click.option(
     "--words",
     metavar="CSV",
     type=click.Path(dir_okay=False),
-    help="Write a table of the words, too: file, word, start, end, probability.",
+    help="Also write a table of the words: file, word, start, end, probability.",
 )
 @_options.root
 @_options.labels
@@ -41,21 +41,19 @@ if TYPE_CHECKING:
     "--model",
     default="tiny.en",
     show_default=True,
-    help="A size of Whisper, a hub id, or a folder of a model converted for CTranslate2.",
+    help="Size of Whisper, name on the hub, or folder of a model converted for CTranslate2.",
 )
 @click.option(
     "--language",
     default="en",
     show_default=True,
-    help="What is spoken (en, pl, …), or auto; other than en takes a model without .en.",
+    help="Language (en, pl, …), or auto. Languages other than en need a model without .en.",
 )
-@click.option(
-    "--device", default="cpu", show_default=True, help="What Whisper runs on: cpu or cuda."
-)
+@click.option("--device", default="cpu", show_default=True, help="Device for Whisper: cpu or cuda.")
 @click.option(
     "--align",
     is_flag=True,
-    help="Keep the corpus' own English text and find the times of its words (PocketSphinx).",
+    help="Keep the English text of the corpus and find the times of its words (PocketSphinx).",
 )
 def command(
     sources: Sequence[str],
@@ -68,13 +66,13 @@ def command(
     device: str,
     align: bool,
 ) -> None:
-    r"""Write what is said in recordings into the column text of a manifest.
+    r"""Transcribe recordings into the column text of a manifest.
 
-    A corpus' table is kept as it is, its own text moved to reference_text, and the word error rate
-    against that is told. For files and folders the column emotion is left empty: fill it in, and
-    `serenade evaluate` reads the manifest. A recording that cannot be used is one line on standard
-    error; the others are transcribed. A run that was stopped goes on where it was when the same
-    command is given again. Needs the extra "asr".
+    The table of a corpus is kept; its own text moves to the column reference_text, and the word
+    error rate is printed. For files and folders, the column emotion stays empty: fill it in to use
+    the manifest with `serenade evaluate`. For each recording that cannot be used, one line is
+    printed on standard error. If the command is interrupted, run it again to resume. Needs the
+    extra "asr".
 
     \b
     serenade transcribe ravdess --root CORPORA --out ravdess.csv --words words.csv
@@ -88,11 +86,11 @@ def command(
     from serenade.extraction import list_clips
     from serenade.transcription import Transcript, transcribe
 
-    table = _table(sources, root, labels)
+    table = _open_table(sources, root, labels)
     reference = list(table["text"]) if "text" in table else None
     if align and reference is None:
         raise click.UsageError("--align needs recordings with a text: a corpus or a manifest")
-    recognise, settings = _recogniser(model, language, device, reference if align else None)
+    recognise, settings = _make_recogniser(model, language, device, reference if align else None)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = out.with_name(f"{out.name}.journal")
     segments = list_clips(table.index)
@@ -132,11 +130,13 @@ def command(
         )
     journal.unlink(missing_ok=True)
     count = sum(len(result.words) for result in kept)
-    click.echo(f"{out}: {count} words in {len(kept)} of {len(good)} recordings{_errors(table)}")
+    click.echo(
+        f"{out}: {count} words in {len(kept)} of {len(good)} recordings{_format_error_rate(table)}"
+    )
 
 
-def _table(sources: Sequence[str], root: str | None, labels: str | None) -> pd.DataFrame:
-    """The recordings as a corpus' table."""
+def _open_table(sources: Sequence[str], root: str | None, labels: str | None) -> pd.DataFrame:
+    """Return the recordings as the table of a corpus."""
     from serenade import corpora
     from serenade.cli import _options
     from serenade.corpora import build_table, to_absolute
@@ -150,17 +150,17 @@ def _table(sources: Sequence[str], root: str | None, labels: str | None) -> pd.D
         warned = {"warning": corpus.info.warning} if corpus.info.warning else {}
         return corpus.table.assign(**warned)
     if root or labels:
-        raise click.UsageError("--root and --labels go with one corpus, not with files or folders")
+        raise click.UsageError("--root and --labels need one corpus, not files or folders")
     files = find_recordings(sources)
     if not files:
         click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
     return build_table([{"file": str(to_absolute(file))} for file in files])
 
 
-def _recogniser(
+def _make_recogniser(
     model: str, language: str, device: str, texts: Sequence[object] | None
 ) -> tuple[Recogniser, dict[str, object]]:
-    """What tells the words of a recording, by its number; and the settings that decide them."""
+    """Return a function that transcribes a recording, and the settings of its results."""
     if texts is not None:
         from serenade.transcription import align
 
@@ -173,8 +173,8 @@ def _recogniser(
     return lambda signal, rate, _: transcriber(signal, rate), settings
 
 
-def _errors(table: pd.DataFrame) -> str:
-    """The word error rate against the corpus' own text, as a clause; nothing without one."""
+def _format_error_rate(table: pd.DataFrame) -> str:
+    """Format the word error rate against the corpus' own text; empty without such a text."""
     from serenade.transcription import count_word_errors, tokenise
 
     if "reference_text" not in table:
