@@ -85,11 +85,11 @@ def test_enrolment_is_said(run, example, tmp_path):
     ("options", "says"),
     [
         (("--hop", "3", "--window", "2"), "leaves gaps"),
-        (("--format", "json"), "name it"),
+        (("--format", "json"), "name the file or folder"),
         (("--out", "a.xyz"), "no format has that suffix"),
         (("--plot", "a.png", "--enrol", "empty"), "no recordings in empty"),
-        (("--enrol", "self", "--enrol", "empty"), "goes with no other"),
-        (("--json", "--csv", "-"), "would both print"),
+        (("--enrol", "self", "--enrol", "empty"), "cannot be combined with another"),
+        (("--json", "--csv", "-"), "both print to standard output"),
     ],
 )
 def test_options_that_do_not_go(run, example, tmp_path, options, says):

@@ -89,7 +89,7 @@ def test_a_corpus_own_text_is_what_errors_are_counted_against(run, folder, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("a.wav", "--root", "x"), "--root and --labels go with one corpus"),
+        (("a.wav", "--root", "x"), "--root and --labels need one corpus"),
         (("a.wav", "--align"), "--align needs recordings with a text"),
     ],
 )
