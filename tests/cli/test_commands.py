@@ -119,4 +119,6 @@ def test_mistakes_are_one_line(run, arguments, message):
 def test_a_command_line_is_kept_without_this_machines_folders():
     given = "serenade evaluate probe /a/b/c.csv --root /home/x --out=/tmp/y --seed 3"
     arguments = shlex.split(given)[1:]
-    assert _format_command(arguments) == "serenade evaluate probe c.csv --root ROOT --out=DIR --seed 3"
+    assert (
+        _format_command(arguments) == "serenade evaluate probe c.csv --root ROOT --out=DIR --seed 3"
+    )

@@ -249,6 +249,8 @@ def _make_logger(tracking: str | None, run: str) -> Callable[[Mapping[str, float
 
     from skorch.history import History
 
+    from serenade.training import make_logger
+
     service: Any = make_logger(tracking, run)
     service.initialize()
     net = SimpleNamespace(history=History())
