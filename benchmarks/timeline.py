@@ -26,7 +26,7 @@ from sklearn.model_selection import GroupKFold
 
 from serenade import systems
 from serenade.evaluation._evaluate import versions
-from serenade.inference._windows import Look, Windows
+from serenade.inference._windows import Window, Windower
 from serenade.training import Estimator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -94,17 +94,17 @@ def recording(
     return (made.signal + noise).astype(np.float32), names[made.clip[::CELL]]
 
 
-def looks(signal: NDArray[np.float32], layout: str, window: float, hop: float) -> Iterator[Look]:
+def looks(signal: NDArray[np.float32], layout: str, window: float, hop: float) -> Iterator[Window]:
     """Windows inside utterances, or on a fixed grid over the whole recording."""
     length, step = round(window * RATE), round(hop * RATE)
     if layout == "utterance":
-        laid = Windows(length, step)
+        laid = Windower(length, step)
         yield from laid.push(signal)
         yield from laid.finish()
         return
     for start in range(0, max(1, signal.size - length + step), step):
         place = max(0, min(start, signal.size - length))
-        yield Look(place, signal[place : place + length], 0, True, False)
+        yield Window(place, signal[place : place + length], 0, True, False)
 
 
 def spoken(signal: NDArray[np.float32]) -> NDArray[np.bool_]:

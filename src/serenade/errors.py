@@ -69,6 +69,10 @@ class SignalFormatError(AudioError):
     """An array or a rate of the wrong shape, type or range."""
 
 
+class InputError(SerenadeError, TypeError):
+    """An argument of a kind that the call does not take."""
+
+
 class CorpusError(SerenadeError):
     """A corpus folder or manifest that cannot be opened."""
 

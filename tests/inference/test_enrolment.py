@@ -10,7 +10,6 @@ import soundfile
 import serenade
 from serenade.audio import read
 from serenade.errors import AudioError, ModelError, SerenadeError
-from serenade.inference._enrolment import enrol_by_itself
 from serenade.inference._model_folder import BUNDLED
 
 
@@ -61,17 +60,17 @@ def test_a_long_recording_counts_as_many(model, talk, tmp_path):
 
 def test_a_recording_enrols_itself_where_it_is_long_enough(model, talk, tmp_path):
     soundfile.write(tmp_path / "long.wav", np.tile(talk, 6), 16000)
-    own = enrol_by_itself(model, tmp_path / "long.wav")
+    own = model.enrol_itself(tmp_path / "long.wav")
     by_hand = model.enrol([tmp_path / "long.wav"], speech="mixed")
     assert own.enrolment == "by itself, 12 utterances"
     np.testing.assert_array_equal(own._shift, by_hand._shift)
-    short = enrol_by_itself(model, read(tmp_path / "long.wav", end=3.0))
+    short = model.enrol_itself(read(tmp_path / "long.wav", end=3.0))
     assert short.enrolment.startswith("none, 1 utterance of the 10")
     assert short._shift is None
 
 
 def test_what_cannot_enrol(model, voice, tmp_path):
-    with pytest.raises(ValueError, match="nothing to enrol by"):
+    with pytest.raises(ValueError, match="nothing to enrol from"):
         model.enrol([])
     with pytest.raises(ValueError, match="'neutral' or 'mixed', not 'sad'"):
         model.enrol(voice, speech="sad")

@@ -87,7 +87,7 @@ def test_a_long_recording_without_speech_is_refused(model, tmp_path):
     noise = (0.01 * np.random.default_rng(0).standard_normal(14 * 16000)).astype(np.float32)
     soundfile.write(tmp_path / "wind.wav", noise, 16000)
     assert model.timeline(tmp_path / "wind.wav").segments == ()
-    with pytest.raises(NoSpeechError, match=r"wind\.wav: holds no speech"):
+    with pytest.raises(NoSpeechError, match=r"wind\.wav: contains no speech"):
         model.predict(tmp_path / "wind.wav")
 
 

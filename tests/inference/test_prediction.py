@@ -58,5 +58,5 @@ def test_the_whole_is_the_mean_over_speech():
 
 
 def test_no_speech_is_an_error_that_names_the_file():
-    with pytest.raises(NoSpeechError, match=r"a\.wav: holds no speech"):
+    with pytest.raises(NoSpeechError, match=r"a\.wav: contains no speech"):
         Timeline("a.wav", 7.0, ("angry",), ()).overall()

@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serenade.inference._segmentation import Segments
-from serenade.inference._windows import Look
+from serenade.inference._segmentation import SegmentJoiner
+from serenade.inference._windows import Window
 
 
 def lattice(origin, size, window, hop):
-    """Windows over one utterance, as `Windows` lays them."""
+    """Windows over one utterance, as `Windower` lays them."""
     spans = []
     end = origin + hop
     while end <= origin + size:
@@ -24,11 +24,11 @@ def lattice(origin, size, window, hop):
 
 def joined(utterances, window, hop, classes, seed):
     rng = np.random.default_rng(seed)
-    segments, found, judged = Segments(hop), [], []
+    segments, found, judged = SegmentJoiner(hop), [], []
     for origin, size in utterances:
         spans = lattice(origin, size, window, hop)
         for number, (start, end) in enumerate(spans):
-            look = Look(start, np.zeros(end - start), origin, True, number == len(spans) - 1)
+            look = Window(start, np.zeros(end - start), origin, True, number == len(spans) - 1)
             if number == 0 or spans[number] != spans[number - 1]:  # else the same stretch again
                 probabilities = rng.dirichlet(np.ones(classes))
             judged.append((origin, start, end, probabilities))
@@ -85,10 +85,10 @@ def test_neighbours_in_an_utterance_differ():
 
 
 def test_a_segment_is_given_as_soon_as_nothing_can_change_it():
-    segments, angry, sad = Segments(10), np.array([0.9, 0.1]), np.array([0.1, 0.9])
+    segments, angry, sad = SegmentJoiner(10), np.array([0.9, 0.1]), np.array([0.1, 0.9])
 
     def look(start, last=False):
-        return Look(start, np.zeros(20), 0, True, last)
+        return Window(start, np.zeros(20), 0, True, last)
 
     assert not list(segments.add(look(0), angry))
     assert not list(segments.add(look(10), angry))

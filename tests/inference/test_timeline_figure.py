@@ -50,8 +50,8 @@ def test_what_cannot_be_written_is_said(drawn, talk, model, tmp_path):
 def test_without_matplotlib_the_extra_is_named(example):
     code = (
         "import sys; sys.modules['matplotlib'] = None; sys.modules['matplotlib.figure'] = None;"
-        "import serenade; from serenade.inference._timeline_figure import plot_timeline;"
-        "m = serenade.load(); plot(m.timeline(sys.argv[1]), sys.argv[1], m, 'a.png')"
+        "import serenade; from serenade.inference import plot_timeline;"
+        "m = serenade.load(); plot_timeline(m.timeline(sys.argv[1]), sys.argv[1], m, 'a.png')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(example)], capture_output=True, text=True, check=False

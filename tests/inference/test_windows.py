@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serenade.inference import check_windows
-from serenade.inference._windows import Windows
+from serenade.inference._windows import Windower
 
 RATE = 16000
 
 
 def looks(signal, cuts=(), window=2.0, hop=1.0, live=False):
-    windows = Windows(round(window * RATE), round(hop * RATE), live=live)
+    windows = Windower(round(window * RATE), round(hop * RATE), live=live)
     found = [look for part in np.split(signal, sorted(cuts)) for look in windows.push(part)]
     return [*found, *windows.finish()]
 
@@ -36,7 +36,7 @@ def test_utterances_are_found_and_covered(talk):
 def test_live_windows_grow_and_the_others_stay(talk):
     live = looks(talk, live=True)
     assert [look.signal.size for look in live[:2]] == [RATE, 2 * RATE]
-    kept = [(look.start, look.end, look.last) for look in live if look.whole]
+    kept = [(look.start, look.end, look.last) for look in live if look.full]
     assert kept == [(look.start, look.end, look.last) for look in looks(talk)]
 
 
@@ -53,7 +53,7 @@ def test_cutting_does_not_matter(talk, cuts, window, share, live):
     assert len(whole) == len(cut) > 0
     for one, other in zip(whole, cut, strict=True):
         assert (one.start, one.end, one.origin) == (other.start, other.end, other.origin)
-        assert (one.whole, one.last) == (other.whole, other.last)
+        assert (one.full, one.last) == (other.full, other.last)
         np.testing.assert_array_equal(one.signal, other.signal)
 
 
@@ -102,7 +102,7 @@ def test_silence_and_nothing_have_no_window():
 
 
 def test_memory_is_that_of_a_window(talk):
-    windows = Windows(2 * RATE, RATE)
+    windows = Windower(2 * RATE, RATE)
     for _ in range(6):
         list(windows.push(talk))
         assert windows._kept.size < 3 * RATE

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serenade.audio import read
 from serenade.voice_activity import DETECTOR_FRAME, DETECTOR_RATE, VoiceActivity
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def probabilities(signal: np.ndarray) -> np.ndarray:
@@ -16,17 +20,10 @@ def probabilities(signal: np.ndarray) -> np.ndarray:
     return np.concatenate([activity.push(signal), activity.finish()])
 
 
-@pytest.fixture(scope="module")
-def example() -> np.ndarray:
-    from pathlib import Path
-
-    return read(Path(__file__).parents[3] / "examples" / "example.flac").signal
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 40_000), max_size=20))
-def test_cutting_does_not_matter(example: np.ndarray, cuts: list[int]) -> None:
-    signal, activity = example[:40_000], VoiceActivity()
+def test_voice_activity_does_not_depend_on_the_pieces(example: Path, cuts: list[int]) -> None:
+    signal, activity = read(example).signal[:40_000], VoiceActivity()
     found = [activity.push(part) for part in np.split(signal, sorted(cuts))]
     together = np.concatenate([*found, activity.finish()])
     assert together.size == -(-signal.size // DETECTOR_FRAME)

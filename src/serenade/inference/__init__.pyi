@@ -11,7 +11,7 @@ from ._prediction import Prediction as Prediction
 from ._prediction import Segment as Segment
 from ._prediction import Timeline as Timeline
 from ._prediction import Update as Update
-from ._source import Reopened as Reopened
+from ._source import Source as Source
 from ._stream import Stream as Stream
 from ._timeline_figure import plot_timeline as plot_timeline
 from ._windows import DEFAULT_HOP as DEFAULT_HOP

@@ -1,4 +1,4 @@
-"""Many files: found in folders, predicted side by side, bad ones reported and passed over."""
+"""Predict many recordings in parallel; report unusable ones and continue."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from serenade._progress import show_progress
 from serenade.errors import AudioError
-from serenade.inference._enrolment import enrol_by_itself
-from serenade.inference._model import WHOLE
 from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
     from serenade.inference._model import Model
     from serenade.inference._prediction import Prediction, Timeline
-    from serenade.inference._source import Anything
+    from serenade.inference._source import RecordingLike
 
     Result = tuple[Prediction, Timeline | None] | AudioError
 
@@ -27,13 +25,14 @@ SUFFIXES = frozenset(
         *(".rf64", ".snd", ".w64", ".wav", ".wave"),
     ]
 )
-"""What counts as a recording inside a folder; a file named outright is always tried."""
+"""Suffixes of recordings inside a folder; a file that is named itself may have any suffix."""
 
 
 def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Files that were named, and the recordings inside folders that were, sorted.
+    """List the files that are named, and the recordings inside the folders that are named.
 
-    Hidden files, among them the `._` companions that macOS leaves behind, are passed over.
+    Recordings of a folder are sorted. Hidden files are left out, among them the `._` companions
+    that macOS writes.
     """
     found: list[str] = []
     for source in sources:
@@ -50,29 +49,27 @@ def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 def predict_file(
     model: Model,
-    source: Anything,
+    source: RecordingLike,
     windows: tuple[float, float] | None = None,
     *,
     jobs: int | None = None,
 ) -> tuple[Prediction, Timeline | None]:
-    """One recording's prediction, and its timeline where windows are given.
+    """Predict one recording, and its timeline if windows are given; the recording is read once.
 
     Args:
-        model: what predicts.
-        source: as of `Model.predict`, but one that can be read twice.
-        windows: length and hop in seconds of a timeline; None for none.
-        jobs: threads; None for one per core.
+        model: model to predict with.
+        source: see `Model.predict`.
+        windows: length and hop of the timeline's windows in seconds; None for no timeline.
+        jobs: number of threads; None for one per core.
 
     Raises:
         AudioError: the recording cannot be used.
-        ValueError: see `serenade.inference._windows.check_windows`.
+        ValueError: see `serenade.inference.check_windows`.
     """
     if windows is None:
         return model.predict(source, jobs=jobs), None
-    timeline = model.timeline(source, window=windows[0], hop=windows[1], jobs=jobs)
-    # A short recording is one utterance, and looked at as such.
-    short = timeline.duration <= WHOLE
-    return model.predict(source) if short else timeline.overall(), timeline
+    window, hop = windows
+    return model.predict_with_timeline(source, window=window, hop=hop, jobs=jobs)
 
 
 def predict_files(
@@ -84,30 +81,32 @@ def predict_files(
     jobs: int | None = None,
     bar: bool = False,
 ) -> Iterator[Result]:
-    """Predict files side by side, in their order.
+    """Predict files in parallel and yield the results in the order of the files.
 
     Args:
-        model: what predicts.
-        files: their names.
-        windows: length and hop in seconds of a timeline as well; None for none.
-        by_itself: whether each recording enrols its own speaker, see
-            `serenade.inference._enrolment.enrol_by_itself`.
-        jobs: threads; None for one per core. Where they are more than the files, those that are
-            left work on the windows of long recordings.
-        bar: whether progress is shown.
+        model: model to predict with.
+        files: paths of the recordings.
+        windows: length and hop of the timeline's windows in seconds; None for no timeline.
+        by_itself: whether each recording enrols its own speaker, see `Model.enrol_itself`. Each
+            is then read twice, because the speaker must be known before the first prediction.
+        jobs: number of threads; None for one per core. Threads beyond the number of files
+            predict windows of long recordings.
+        bar: whether to show a progress bar.
 
     Yields:
-        For each file its prediction and timeline, or the error that says why there is none.
+        The prediction and the timeline of each file, or the error that explains why there is
+        none.
     """
     threads = jobs or os.cpu_count() or 1
-    each = max(1, threads // max(1, len(files)))
+    per_file = max(1, threads // max(1, len(files)))
 
-    def one(file: str) -> Result:
+    def predict_or_fail(file: str) -> Result:
         try:
-            chosen = enrol_by_itself(model, file) if by_itself else model
-            return predict_file(chosen, file, windows, jobs=each)
+            adapted = model.enrol_itself(file) if by_itself else model
+            return predict_file(adapted, file, windows, jobs=per_file)
         except AudioError as error:
             return error
 
-    results = (result for _, result in map_in_threads(one, files, min(threads, len(files))))
+    pairs = map_in_threads(predict_or_fail, files, min(threads, len(files)))
+    results = (result for _, result in pairs)
     yield from show_progress(results, len(files), "predicting") if bar else results

@@ -1,116 +1,130 @@
-"""Enrolment: a speaker's own voice as the reference emotions are told from."""
+"""Estimate a speaker's features for enrolment, from some recordings."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from serenade.errors import ModelError, SerenadeError
-from serenade.inference._model import WHOLE, Model
 from serenade.inference._source import open_source
 from serenade.inference._threads import map_in_threads
-from serenade.inference._windows import Windows
+from serenade.inference._windows import LONGEST_UTTERANCE, Windower
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from serenade.inference._source import Anything
+    from serenade.inference._classifier import Classifier
+    from serenade.inference._source import RecordingLike
 
-_STRETCH = 4.0  # seconds of a long recording that count as one utterance
+_PART = 4.0  # seconds of a long recording that count as one utterance
+
 LEAST_MIXED = 3
-"""Utterances of mixed emotions that enrol a speaker: with one, unknown corpora did worse."""
+"""Least number of utterances of mixed emotions: with one, predictions of new corpora got worse."""
 
-LEAST = 10
-"""Utterances that a recording must hold to enrol itself: fewer may well be of one emotion."""
+LEAST_OWN = 10
+"""Least number of utterances for a recording to enrol its own speaker.
+
+Fewer may well be of one emotion.
+"""
 
 
-def enrol_speaker(
-    model: Model,
-    sources: Iterable[Anything],
-    speech: Literal["neutral", "mixed"] = "neutral",
-) -> Model:
-    """See `Model.enrol`."""
+class Shift(NamedTuple):
+    """Distance of a speaker's features from the training speakers'.
+
+    Attributes:
+        shift: values `(dims,)` to subtract from the features; None for too little speech.
+        enrolment: description of the speech it was estimated from.
+    """
+
+    shift: NDArray[np.float64] | None
+    enrolment: str
+
+
+def estimate_shift(
+    classifier: Classifier,
+    recordings: Iterable[RecordingLike],
+    sampling_rate: int | None,
+    speech: str,
+) -> Shift:
+    """Estimate a speaker's shift; see `Model.enrol`."""
     if speech not in {"neutral", "mixed"}:
         raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
-    count, mean = _mean(
-        model, itertools.chain.from_iterable(_utterances(model, s) for s in sources)
-    )
+    utterances = (_split_utterances(classifier, each, sampling_rate) for each in recordings)
+    count, mean = _average(classifier, itertools.chain.from_iterable(utterances))
     if not count:
-        raise ValueError("nothing to enrol by: give at least one recording with speech")
+        raise ValueError("nothing to enrol from: give at least one recording with speech")
     if speech == "mixed" and count < LEAST_MIXED:
         raise SerenadeError(
-            f"enrolment: {_counted(count)} of mixed emotions say little of the voice; give at "
-            f"least {LEAST_MIXED}, or a normal voice"
+            f"enrolment: {_format_count(count)} of mixed emotions are too few to estimate a "
+            f"voice; give at least {LEAST_MIXED}, or a normal voice"
         )
-    return _shifted(model, mean, count, speech, f"{speech} speech, {_counted(count)}")
+    words = f"{speech} speech, {_format_count(count)}"
+    return _shrink(classifier, mean, count, speech, words)
 
 
-def enrol_by_itself(model: Model, source: Anything) -> Model:
-    """A model that knows the one speaker of a long recording by that recording.
-
-    Args:
-        model: not enrolled.
-        source: a file, or samples at the model's rate as `Audio`. It holds at least ten utterances
-            (about 40 s of speech); one of fewer leaves the model as it is, and its `enrolment`
-            says why.
-
-    Raises:
-        AudioError: the recording cannot be used.
-        ModelError: the model was trained without speakers.
-    """
-    count, mean = _mean(model, _utterances(model, source))
-    if count < LEAST:
-        words = f"none, {_counted(count)} of the {LEAST} it takes to enrol itself"
-        return Model(model.folder, model.folder.head(), enrolment=words)
-    return _shifted(model, mean, count, "mixed", f"by itself, {_counted(count)}")
+def estimate_own_shift(
+    classifier: Classifier, source: RecordingLike, sampling_rate: int | None
+) -> Shift:
+    """Estimate the shift of the speaker of a long recording; see `Model.enrol_itself`."""
+    count, mean = _average(classifier, _split_utterances(classifier, source, sampling_rate))
+    if count < LEAST_OWN:
+        words = f"none, {_format_count(count)} of the {LEAST_OWN} it takes to enrol itself"
+        return Shift(None, words)
+    return _shrink(classifier, mean, count, "mixed", f"by itself, {_format_count(count)}")
 
 
-def _shifted(model: Model, mean: NDArray[np.float64], count: int, speech: str, words: str) -> Model:
-    population = model.folder.population()
+def _shrink(
+    classifier: Classifier, mean: NDArray[np.float64], count: int, speech: str, words: str
+) -> Shift:
+    """Shrink a speaker's mean towards that of the training speakers."""
+    population = classifier.folder.population()
     if speech == "neutral" and not population.neutral:
         raise ModelError(
-            f"{model.folder.path}: was trained without neutral speech; enrol with speech of mixed "
-            "emotions"
+            f"{classifier.folder.path}: was trained without neutral speech; enrol with speech of "
+            "mixed emotions"
         )
-    shift = population.shift(mean, count, neutral=speech == "neutral")
-    head = model.folder.head("enrolled.onnx")
-    return Model(model.folder, head, shift=shift, enrolment=words)
+    return Shift(population.shift(mean, count, neutral=speech == "neutral"), words)
 
 
-def _counted(utterances: int) -> str:
+def _format_count(utterances: int) -> str:
     return f"{utterances} utterance{'s' * (utterances != 1)}"
 
 
-def _mean(model: Model, signals: Iterator[NDArray[np.float32]]) -> tuple[int, NDArray[np.float64]]:
-    """Number of signals and the mean of their features, none of them kept."""
+def _average(
+    classifier: Classifier, signals: Iterator[NDArray[np.float32]]
+) -> tuple[int, NDArray[np.float64]]:
+    """Return the number of signals and the mean of their features, without keeping them."""
     count, total = 0, np.zeros(1)
-    for _, found in map_in_threads(model.features, signals, os.cpu_count() or 1):
+    for _, found in map_in_threads(classifier.features, signals, os.cpu_count() or 1):
         total = total + found.mean(axis=0, dtype=np.float64)
         count += 1
     return count, total / max(1, count)
 
 
-def _utterances(model: Model, source: Anything) -> Iterator[NDArray[np.float32]]:
-    """What counts as one utterance each: a short recording, or stretches of speech of a long one.
+def _split_utterances(
+    classifier: Classifier, source: RecordingLike, sampling_rate: int | None
+) -> Iterator[NDArray[np.float32]]:
+    """Yield a short recording as one utterance, or the parts of speech of a long one.
 
-    Stretches do not overlap but where an utterance ends.
+    Parts do not overlap, except for the last one of an utterance.
     """
-    opening = open_source(source, None, model.sampling_rate)
-    blocks, begun = opening.read(), []
+    rate = classifier.sampling_rate
+    opening = open_source(source, sampling_rate, rate)
+    blocks, held = opening.read(), []
     for block in blocks:
-        begun.append(block)
-        if opening.samples > WHOLE * model.sampling_rate:
+        held.append(block)
+        if opening.samples > LONGEST_UTTERANCE * rate:
             break
     else:
-        yield np.concatenate(begun)
+        yield np.concatenate(held)
         return
-    length = round(_STRETCH * model.sampling_rate)
-    windows = Windows(length, length)
-    for block in itertools.chain(begun, blocks):
-        yield from (look.signal for look in windows.push(block))
-    yield from (look.signal for look in windows.finish())
+    length = round(_PART * rate)
+    windower = Windower(length, length)
+    for block in itertools.chain(held, blocks):
+        yield from (window.signal for window in windower.push(block))
+    yield from (window.signal for window in windower.finish())

@@ -1,165 +1,188 @@
-"""A trained model: a folder of JSON and ONNX, loaded and run without PyTorch."""
+"""Load a model and predict emotions of recordings and streams, without PyTorch."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from serenade.errors import ModelError, TooShortError
-from serenade.inference._model_folder import read_folder
-from serenade.inference._prediction import Prediction, Segment, Timeline
-from serenade.inference._segmentation import Segments
-from serenade.inference._source import open_source
+from serenade.inference._classifier import Classifier
+from serenade.inference._enrolment import estimate_own_shift, estimate_shift
+from serenade.inference._model_hub import open_folder
+from serenade.inference._prediction import Prediction, Timeline
+from serenade.inference._segmentation import SegmentJoiner
+from serenade.inference._source import list_recordings, open_source
+from serenade.inference._stream import Stream
 from serenade.inference._threads import map_in_threads
-from serenade.inference._windows import DEFAULT_HOP, DEFAULT_WINDOW, Windows, check_windows
-from serenade.runtime import run_session
-from serenade.voice_activity import DETECTOR_RATE
+from serenade.inference._windows import (
+    DEFAULT_HOP,
+    DEFAULT_WINDOW,
+    LONGEST_UTTERANCE,
+    Windower,
+    check_windows,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from serenade.features import Feature
-    from serenade.inference._model_folder import Folder
-    from serenade.inference._source import Anything
-    from serenade.inference._stream import Stream
-
-WHOLE = 12.0
-"""Longest recording, in seconds, that `predict` looks at in one piece."""
+    from serenade.inference._source import RecordingLike, Source
+    from serenade.inference._windows import Window
 
 
-class Model:
-    """Tells the emotion of recordings; does not change.
+class Model(Classifier):
+    """Trained model that predicts emotions of recordings; immutable.
+
+    It can be pickled, copied and sent to other processes, which read its folder again.
 
     Args:
-        folder: what was loaded.
-        head: an onnxruntime session of `folder`, features to `probabilities`.
-        shift: what is subtracted from the features, `(dims,)`; None for nothing.
-        enrolment: what is known of the speaker, in words; empty for nothing.
+        folder: model folder; see `load`.
+        shift: see `Classifier`.
+        enrolment: description of what is known about the speaker; empty for nothing.
 
     Attributes:
         labels: emotions in the order of the probabilities.
-        sampling_rate: of the signals it looks at, in Hz.
-        description: of the model, as its `model.json` has it.
-    """
+        sampling_rate: sampling rate in Hz of the signals that the features take.
+        description: content of `model.json`.
 
-    def __init__(
-        self,
-        folder: Folder,
-        head: Any,
-        *,
-        shift: NDArray[np.float64] | None = None,
-        enrolment: str = "",
-    ) -> None:
-        self.folder = folder
-        self.enrolment = enrolment
-        self._head = head
-        self._takes = head.get_inputs()[0].name
-        self._shift = None if shift is None else shift.astype(np.float32)
+    >>> import serenade
+    >>> serenade.load()
+    Model(whisper-probe, 7 labels, bundled)
+    """
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Self:
-        """Load a model folder; None for the bundled model.
+        """Load a model folder, or the bundled model.
+
+        Args:
+            path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None for the
+                bundled model.
 
         Raises:
-            ModelError: the folder is missing, damaged, of a later version, or its encoder is
-                another one than it was trained on.
+            ModelError: the folder is missing, damaged or of a later version, or its encoder
+                differs from the one it was trained with.
         """
-        folder = read_folder(path)
-        return cls(folder, folder.head())
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Emotions in the order of the probabilities."""
-        return self.folder.labels
-
-    @property
-    def feature(self) -> Feature:
-        """What it looks at."""
-        return self.folder.feature
-
-    @property
-    def sampling_rate(self) -> int:
-        """Of the signals it looks at, in Hz."""
-        return self.folder.sampling_rate
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """What `model.json` states: trained on what, under which licence."""
-        return self.folder.description
+        return cls(open_folder(path))
 
     def predict(
         self,
-        source: Anything,
+        source: RecordingLike,
         sampling_rate: int | None = None,
         *,
         jobs: int | None = None,
     ) -> Prediction:
-        """The emotion of a recording as a whole.
+        """Predict the emotion of a recording as a whole.
 
-        One of up to 12 s is taken for one utterance and looked at in one piece; of a longer one
-        the timeline is averaged, pauses left out, in memory that does not grow with its length.
+        A recording of up to 12 s is taken as one utterance and predicted in one piece. For a
+        longer one, the timeline is averaged over its speech, in memory that does not grow with
+        its length.
 
         Args:
-            source: a file, a recording of `serenade.audio._read` at the model's rate, or samples
-                `(samples,)` or `(samples, channels)`.
-            sampling_rate: of the samples, in Hz; only with samples.
-            jobs: threads for a long recording; None for one per core.
+            source: a path, an open binary file, the bytes of a file, `Audio` at the model's rate,
+                a dictionary of `array` and `sampling_rate`, or samples as an array or tensor:
+                `(samples,)`, `(samples, channels)`, `(1, samples)` or `(2, samples)`. Integers
+                are scaled by the range of their type.
+            sampling_rate: sampling rate in Hz of samples; None for the other kinds.
+            jobs: number of threads for a long recording; None for one per core.
 
         Raises:
-            AudioError: the recording cannot be used; the message says why. NoSpeechError where
-                a long recording holds no speech.
-            ModelError: a long recording, and a model of another rate than 16 kHz.
+            AudioError: the recording cannot be used; the message says why. NoSpeechError if a
+                long recording contains no speech.
+            InputError: the input is not one recording, or the sampling rate is missing.
+            ModelError: the recording is long and the model has another rate than 16 kHz.
         """
         opening = open_source(source, sampling_rate, self.sampling_rate)
         blocks = opening.read()
-        begun: list[NDArray[np.float32]] = []
+        held: list[NDArray[np.float32]] = []
         for block in blocks:
-            begun.append(block)
-            if opening.samples > WHOLE * self.sampling_rate:
+            held.append(block)
+            if opening.samples > LONGEST_UTTERANCE * self.sampling_rate:
                 self.require_windows()
+                rest = itertools.chain(held, blocks)
                 return self._timeline(
-                    opening.name, itertools.chain(begun, blocks), DEFAULT_WINDOW, DEFAULT_HOP, jobs
+                    opening.name, rest, DEFAULT_WINDOW, DEFAULT_HOP, jobs
                 ).overall()
-        found = self._named(self.probabilities(np.concatenate(begun)))
-        duration = opening.samples / self.sampling_rate
-        return Prediction(opening.name, duration, found, self.enrolment)
+        return self._predict_whole(opening, held)
 
     def timeline(
         self,
-        source: Anything,
+        source: RecordingLike,
         sampling_rate: int | None = None,
         *,
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
         jobs: int | None = None,
     ) -> Timeline:
-        """The emotions over time, in memory that does not grow with the recording but by segments.
+        """Predict the emotions of a recording over time.
 
-        Utterances are found first (`serenade.voice_activity`); windows are laid over each, and
-        their probabilities averaged where they overlap. Neighbouring stretches of one emotion are
-        one segment.
+        Utterances are found first (`serenade.voice_activity`). Windows are laid over each
+        utterance, and their probabilities are averaged where they overlap. Neighbouring parts
+        with the same emotion are one segment. Apart from the segments, memory does not grow with
+        the recording.
 
         Args:
-            source: as of `predict`.
-            sampling_rate: likewise.
+            source: see `predict`.
+            sampling_rate: see `predict`.
             window: length of a window in seconds, at least 0.5.
-            hop: distance between windows in seconds: how finely emotions are divided.
-            jobs: threads; None for one per core.
+            hop: distance between windows in seconds, which is the resolution of the segments.
+            jobs: number of threads; None for one per core.
 
         Raises:
             AudioError: the recording cannot be used; the message says why.
-            ModelError: the model looks at signals of another rate than 16 kHz.
+            InputError: the input is not one recording, or the sampling rate is missing.
+            ModelError: the model has another rate than 16 kHz.
             ValueError: see `check_windows`.
         """
-        check_windows(window, hop)
-        self.require_windows()
-        opening = open_source(source, sampling_rate, self.sampling_rate)
+        opening = self._open_windows(source, sampling_rate, window, hop)
         return self._timeline(opening.name, opening.read(), window, hop, jobs)
+
+    def predict_with_timeline(
+        self,
+        source: RecordingLike,
+        sampling_rate: int | None = None,
+        *,
+        window: float = DEFAULT_WINDOW,
+        hop: float = DEFAULT_HOP,
+        jobs: int | None = None,
+    ) -> tuple[Prediction, Timeline]:
+        """Predict a recording as a whole and over time, and read it only once.
+
+        Args:
+            source: see `predict`.
+            sampling_rate: see `predict`.
+            window: see `timeline`.
+            hop: see `timeline`.
+            jobs: see `timeline`.
+
+        Returns:
+            The prediction, which for a recording of over 12 s is the mean of the timeline, and
+            the timeline.
+
+        Raises:
+            AudioError: the recording cannot be used; the message says why. NoSpeechError if a
+                long recording contains no speech.
+            InputError: the input is not one recording, or the sampling rate is missing.
+            ModelError: the model has another rate than 16 kHz.
+            ValueError: see `check_windows`.
+        """
+        opening = self._open_windows(source, sampling_rate, window, hop)
+        longest = LONGEST_UTTERANCE * self.sampling_rate
+        held: list[NDArray[np.float32]] = []
+
+        def hold_short() -> Iterator[NDArray[np.float32]]:
+            for block in opening.read():
+                held.append(block)
+                if opening.samples > longest:
+                    held.clear()
+                yield block
+
+        timeline = self._timeline(opening.name, hold_short(), window, hop, jobs)
+        if opening.samples > longest:
+            return timeline.overall(), timeline
+        return self._predict_whole(opening, held), timeline
 
     def stream(
         self,
@@ -169,81 +192,73 @@ class Model:
         hop: float = DEFAULT_HOP,
         source: str = "stream",
     ) -> Stream:
-        """Take a signal while it comes; see `serenade.inference.Stream`."""
-        from serenade.inference._stream import Stream
-
+        """Open a stream that takes a signal in chunks; see `serenade.inference.Stream`."""
         return Stream(self, sampling_rate, window=window, hop=hop, source=source)
 
     def enrol(
         self,
-        sources: Iterable[Anything],
+        sources: RecordingLike | Iterable[RecordingLike],
+        sampling_rate: int | None = None,
         *,
         speech: Literal["neutral", "mixed"] = "neutral",
-    ) -> Model:
-        """A model that knows a speaker by some recordings; this one stays as it is.
+    ) -> Self:
+        """Return a model that is adapted to the speaker of some recordings.
 
-        The mean of the speaker's features, drawn towards the population's while there is little
-        speech, is taken away from what is predicted: what remains is less the voice and the
-        microphone, more the emotion.
+        The mean of the speaker's features is estimated, shrunk towards the mean of the training
+        speakers if there is little speech, and subtracted before each prediction. The remaining
+        features depend less on the voice and the microphone, and more on the emotion.
 
         Args:
-            sources: recordings of one speaker. Some sentences in a normal voice are enough; those
-                of over 12 s count as several.
-            speech: `neutral` for a normal voice, `mixed` for speech of many emotions in fair
-                shares: recordings of one strong emotion would be taken for the voice.
+            sources: one recording or several of one speaker; see `predict`. Some sentences in a
+                normal voice are enough. A recording of over 12 s counts as several.
+            sampling_rate: sampling rate in Hz, if the recordings are samples.
+            speech: `neutral` for a normal voice, or `mixed` for speech of many emotions in fair
+                shares. With speech of one strong emotion, that emotion would be taken for the
+                voice.
+
+        Returns:
+            A new model; this one stays as it is.
 
         Raises:
             AudioError: a recording cannot be used.
+            InputError: an input is not a recording, or the sampling rate is missing.
             ModelError: the model was trained without speakers, or without neutral speech.
             SerenadeError: fewer than three utterances of mixed emotions.
-            ValueError: no source, or another kind of speech.
+            ValueError: no recording, or another kind of speech.
         """
-        from serenade.inference._enrolment import enrol_speaker
+        recordings = list_recordings(sources)
+        found = estimate_shift(self, recordings, sampling_rate, speech)
+        return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
 
-        return enrol_speaker(self, sources, speech)
+    def enrol_itself(self, source: RecordingLike, sampling_rate: int | None = None) -> Self:
+        """Return a model that is adapted to the one speaker of a long recording.
 
-    def require_windows(self) -> None:
-        """Refuse what needs speech to be found first, which is done at 16 kHz.
+        Args:
+            source: see `predict`. It should contain at least ten utterances, about 40 s of
+                speech. With fewer the model is not adapted, and its `enrolment` says so.
+            sampling_rate: see `predict`.
 
         Raises:
-            ModelError: the model looks at signals of another rate.
+            AudioError: the recording cannot be used.
+            InputError: the input is not one recording, or the sampling rate is missing.
+            ModelError: the model was trained without speakers.
         """
-        if self.sampling_rate != DETECTOR_RATE:
-            raise ModelError(
-                f"{self.folder.path}: looks at {self.sampling_rate} Hz, and speech is found at "
-                f"{DETECTOR_RATE} Hz; it judges recordings of up to {WHOLE:g} s as a whole, "
-                "nothing else"
-            )
+        found = estimate_own_shift(self, source, sampling_rate)
+        return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
 
-    def features(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the head looks at, of a signal at the model's rate: `(rows, dims)`."""
-        return self.feature(signal, self.sampling_rate)
+    def _open_windows(
+        self, source: RecordingLike, sampling_rate: int | None, window: float, hop: float
+    ) -> Source:
+        """Open a recording for a timeline, with all arguments checked."""
+        check_windows(window, hop)
+        self.require_windows()
+        return open_source(source, sampling_rate, self.sampling_rate)
 
-    def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Look at a signal `(samples,)` at the model's rate in one piece: `(classes,)`."""
-        found = run_session(self._head, "probabilities", self._inputs(signal))
-        mean: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
-        return mean
-
-    def _inputs(self, signal: NDArray[np.float32]) -> dict[str, Any]:
-        """What the head takes: rows of features, frames and mask of each stream, or the signal."""
-        if self._takes == "signal":
-            shortest = int(self._head.get_modelmeta().custom_metadata_map["shortest"])
-            if signal.size < shortest:
-                raise TooShortError(
-                    "signal", f"{signal.size} samples", f"give at least {shortest} samples"
-                )
-            return {"signal": signal}
-        known = {feature: feature(signal, self.sampling_rate) for feature in self.folder.features}
-        streams = [known[feature] for feature in self.folder.features]
-        if self._takes == "features":
-            features = np.concatenate(streams, axis=1)
-            return {"features": features if self._shift is None else features - self._shift}
-        inputs: dict[str, Any] = {}
-        for place, values in enumerate(streams):
-            inputs[f"values_{place}"] = values[None]
-            inputs[f"mask_{place}"] = np.ones((1, len(values)), dtype=bool)
-        return inputs
+    def _predict_whole(self, opening: Source, blocks: list[NDArray[np.float32]]) -> Prediction:
+        """Predict a short recording in one piece."""
+        probabilities = self.name_probabilities(self.probabilities(np.concatenate(blocks)))
+        duration = opening.samples / self.sampling_rate
+        return Prediction(opening.name, duration, probabilities, self.enrolment)
 
     def _timeline(
         self,
@@ -254,27 +269,23 @@ class Model:
         jobs: int | None,
     ) -> Timeline:
         rate, step = self.sampling_rate, round(hop * self.sampling_rate)
-        windows, joiner = Windows(round(window * rate), step), Segments(step)
+        windower, joiner = Windower(round(window * rate), step), SegmentJoiner(step)
         size = 0
 
-        def looks() -> Any:
+        def cut_windows() -> Iterator[Window]:
             nonlocal size
             for block in blocks:
                 size += block.size
-                yield from windows.push(block)
-            yield from windows.finish()
+                yield from windower.push(block)
+            yield from windower.finish()
 
         threads = jobs or os.cpu_count() or 1
-        judged = map_in_threads(lambda look: self.probabilities(look.signal), looks(), threads)
-        found = [
-            self.segment(*part) for look, values in judged for part in joiner.add(look, values)
+        predicted = map_in_threads(
+            lambda window: self.probabilities(window.signal), cut_windows(), threads
+        )
+        segments = [
+            self.segment(*part)
+            for window, probabilities in predicted
+            for part in joiner.add(window, probabilities)
         ]
-        return Timeline(name, size / rate, self.labels, tuple(found), self.enrolment)
-
-    def segment(self, start: int, end: int, probabilities: NDArray[np.float64]) -> Segment:
-        """Probabilities `(classes,)` of the samples from `start` to before `end`."""
-        rate = self.sampling_rate
-        return Segment(start / rate, end / rate, self._named(probabilities))
-
-    def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
-        return dict(zip(self.labels, map(float, probabilities), strict=True))
+        return Timeline(name, size / rate, self.labels, tuple(segments), self.enrolment)

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serenade._hub import is_hub_id
 from serenade.adaptation import Population
 from serenade.errors import ModelError
 from serenade.runtime import open_session
@@ -26,6 +24,7 @@ from serenade.systems import feature_from_json
 from serenade.voice_activity import DETECTOR_RATE
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from serenade.features import Feature
@@ -115,18 +114,13 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     """Read and check `model.json` of a folder.
 
     Args:
-        path: the folder; a name `USER/NAME` that is no folder here is one of the Hugging Face hub,
-            downloaded on first use; None for the bundled model.
+        path: the folder; None for the bundled model.
 
     Raises:
         ModelError: the folder is missing, damaged, of a later version, or its encoder is another
             one than it was trained on.
     """
     folder = BUNDLED if path is None else Path(path)
-    if path is not None and is_hub_id(os.fspath(path)):
-        from serenade.inference._model_hub import fetch_model
-
-        folder = fetch_model(os.fspath(path))
     description = _described(folder)
     version = description["format"]
     try:

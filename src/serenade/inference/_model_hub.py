@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._cache_folder import get_cache_folder
-from serenade._hub import download_file, get_endpoint
+from serenade._hub import download_file, get_endpoint, is_hub_id
 from serenade.errors import MissingExtraError, ModelError, SerenadeError
-from serenade.inference._model_folder import FILES
+from serenade.inference._model_folder import FILES, read_folder
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
+
+    from serenade.inference._model_folder import Folder
 
 CHECKSUMS = "checksums.json"
 """File of a pushed model: the SHA-256 of each of its files by name."""
 
 _DESCRIPTION = "model.json"
+
+
+def open_folder(path: str | os.PathLike[str] | None = None) -> Folder:
+    """Read a model folder that is on this machine or on the Hugging Face hub.
+
+    Args:
+        path: the folder; `USER/NAME`, if that is not a folder, for a model of the hub, which is
+            downloaded once; None for the bundled model.
+
+    Raises:
+        ModelError: see `read_folder` and `fetch_model`.
+        MissingExtraError: the model is on the hub and the extra "hub" is not installed.
+    """
+    if path is not None and is_hub_id(os.fspath(path)):
+        return read_folder(fetch_model(os.fspath(path)))
+    return read_folder(path)
 
 
 def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool = False) -> str:
@@ -41,18 +59,17 @@ def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool
         SerenadeError: the hub refuses, or cannot be reached; the message says why.
         MissingExtraError: the extra "hub" is not installed.
     """
-    from serenade.inference._model import Model
-
     try:
         import huggingface_hub
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
     except ImportError:
         raise MissingExtraError("pushing to the Hugging Face hub", "hub") from None
-    described = Model.load(folder).description
+    model = read_folder(folder)
+    model.head()  # checks the file
     found = {name: Path(folder) / name for name in (*FILES, _DESCRIPTION)}
     contents = {name: path.read_bytes() for name, path in found.items() if path.is_file()}
     contents[CHECKSUMS] = (json.dumps(_sums(contents), indent=2) + "\n").encode()
-    contents["README.md"] = _page(described, contents.get("MODEL_CARD.md", b""))
+    contents["README.md"] = _page(model.description, contents.get("MODEL_CARD.md", b""))
     api = huggingface_hub.HfApi(endpoint=get_endpoint())
     operations = [
         huggingface_hub.CommitOperationAdd(name, content) for name, content in contents.items()

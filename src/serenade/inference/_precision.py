@@ -11,7 +11,8 @@ import numpy as np
 
 from serenade.encoders import fingerprint_whisper, locate_whisper
 from serenade.errors import MissingExtraError, SerenadeError
-from serenade.inference._model_folder import ENCODER, FILES, read_folder
+from serenade.inference._model_folder import ENCODER, FILES
+from serenade.inference._model_hub import open_folder
 from serenade.systems import feature_to_json
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def convert_precision(
     """
     if precision not in PRECISIONS:
         raise SerenadeError(f"no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
-    folder, out = read_folder(source), Path(out)
+    folder, out = open_folder(source), Path(out)
     if out.exists() and out.samefile(folder.path):
         raise SerenadeError(f"{out}: is the model to export; write to another folder")
     if "features_inside" in folder.description:
@@ -163,7 +164,7 @@ def _onnx() -> Any:
 
 def measure_size(folder: str | os.PathLike[str] | None) -> int:
     """Bytes of a model with its encoder, wherever that lies."""
-    model = read_folder(folder)
+    model = open_folder(folder)
     files = {path for path in model.path.iterdir() if path.suffix in {".onnx", ".json", ".npz"}}
     if "features_inside" in model.description:
         return sum(path.stat().st_size for path in files)

@@ -1,4 +1,4 @@
-"""What a model says about a recording, a part of it, or a live signal."""
+"""Hold predictions of recordings, of their parts, and of live signals."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from serenade.errors import NoSpeechError
+from serenade.inference._svg_figure import draw_bars, draw_timeline_bands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _Emotion:
-    """The most probable of `probabilities`, for the classes below."""
+class _MostProbable:
+    """Adds the most probable emotion to a class with `probabilities`."""
 
     probabilities: Mapping[str, float]
 
     @property
     def emotion(self) -> str:
-        """The most probable emotion."""
+        """Most probable emotion."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def probability(self) -> float:
-        """The probability of the most probable emotion."""
+        """Probability of the most probable emotion."""
         return self.probabilities[self.emotion]
 
-    def _stated(self) -> dict[str, object]:
+    def _rounded(self) -> dict[str, object]:
         return {
             "emotion": self.emotion,
             "probability": round(self.probability, 4),
@@ -34,18 +35,18 @@ class _Emotion:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Prediction(_Emotion):
-    """The emotion of a recording as a whole.
+@dataclasses.dataclass(frozen=True, repr=False)
+class Prediction(_MostProbable):
+    """Emotion of a recording as a whole.
 
     Args:
-        file: the file's name as it was given; `array` for an array.
-        duration: in seconds.
-        probabilities: of each emotion, adding to one, in the model's order.
-        enrolment: what the model knew of the speaker: see `Model.enrolment`. Empty for nothing.
+        file: file name as it was given; `array` for an array.
+        duration: length in seconds.
+        probabilities: probability of each emotion, in the model's order; they add up to one.
+        enrolment: what the model knew about the speaker, see `Model.enrolment`; empty for nothing.
 
-    >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3}).emotion
-    'angry'
+    >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3})
+    Prediction('a.wav', 2.00 s: angry 0.70)
     """
 
     file: str
@@ -53,48 +54,65 @@ class Prediction(_Emotion):
     probabilities: Mapping[str, float]
     enrolment: str = ""
 
+    def __repr__(self) -> str:
+        return (
+            f"Prediction({self.file!r}, {self.duration:.2f} s: "
+            f"{self.emotion} {self.probability:.2f})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Draw the probabilities as bars, for notebooks."""
+        return draw_bars(f"{self.file}, {self.duration:.2f} s", self.probabilities)
+
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready: file, duration, emotion, probability, probabilities; enrolment, if any."""
+        """Return JSON data: file, duration, emotion, probability, probabilities, enrolment."""
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
-            **self._stated(),
+            **self._rounded(),
             **({"enrolment": self.enrolment} if self.enrolment else {}),
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Segment(_Emotion):
-    """A part of a recording in which somebody speaks, and one emotion is the most probable.
+@dataclasses.dataclass(frozen=True, repr=False)
+class Segment(_MostProbable):
+    """Part of a recording that contains speech with one most probable emotion.
 
     Args:
-        start: in seconds.
-        end: in seconds.
-        probabilities: of each emotion, adding to one: the mean over the segment.
+        start: beginning in seconds.
+        end: end in seconds.
+        probabilities: mean probability of each emotion over the segment; they add up to one.
 
-    >>> Segment(1.0, 2.5, {"angry": 0.25, "sad": 0.75}).to_dict()["emotion"]
-    'sad'
+    >>> Segment(1.0, 2.5, {"angry": 0.25, "sad": 0.75})
+    Segment(1.00-2.50 s: sad 0.75)
     """
 
     start: float
     end: float
     probabilities: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        return f"Segment({self.start:.2f}-{self.end:.2f} s: {self.emotion} {self.probability:.2f})"
+
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready: start, end, emotion, probability, probabilities."""
-        return {"start": round(self.start, 3), "end": round(self.end, 3), **self._stated()}
+        """Return JSON data: start, end, emotion, probability, probabilities."""
+        return {"start": round(self.start, 3), "end": round(self.end, 3), **self._rounded()}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Timeline:
-    """The emotions of a recording over time. What no segment covers is not speech.
+    """Emotions of a recording over time; time outside the segments contains no speech.
 
     Args:
-        file: the file's name as it was given; `array` for an array.
-        duration: in seconds.
-        labels: the emotions, in the model's order.
-        segments: in the order of time, without overlap.
-        enrolment: as of `Prediction`.
+        file: file name as it was given; `array` for an array.
+        duration: length in seconds.
+        labels: emotions in the model's order.
+        segments: segments in the order of time, without overlap.
+        enrolment: what the model knew about the speaker, see `Model.enrolment`; empty for nothing.
+
+    >>> parts = Segment(0, 1, {"sad": 1.0}), Segment(2, 5, {"sad": 0.0})
+    >>> Timeline("a.wav", 6.0, ("sad",), parts)
+    Timeline('a.wav', 6.00 s: 2 segments, 4.00 s of speech)
     """
 
     file: str
@@ -103,16 +121,29 @@ class Timeline:
     segments: tuple[Segment, ...]
     enrolment: str = ""
 
+    def __repr__(self) -> str:
+        count = len(self.segments)
+        return (
+            f"Timeline({self.file!r}, {self.duration:.2f} s: {count} segment{'s' * (count != 1)}, "
+            f"{self.speech:.2f} s of speech)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Draw the segments over time, for notebooks."""
+        bands = [(part.start, part.end, part.emotion, part.probability) for part in self.segments]
+        title = f"{self.file}, {self.duration:.2f} s"
+        return draw_timeline_bands(title, self.duration, self.labels, bands)
+
     @property
     def speech(self) -> float:
-        """Seconds in which somebody speaks."""
+        """Length of all segments in seconds."""
         return sum(segment.end - segment.start for segment in self.segments)
 
     def overall(self) -> Prediction:
-        """The mean over all speech.
+        """Average the segments, weighted by their length.
 
         Raises:
-            NoSpeechError: there is none.
+            NoSpeechError: there is no segment.
 
         >>> parts = Segment(0, 1, {"sad": 1.0}), Segment(2, 5, {"sad": 0.0})
         >>> Timeline("a.wav", 6.0, ("sad",), parts).overall().probabilities
@@ -120,7 +151,7 @@ class Timeline:
         """
         if not self.segments:
             raise NoSpeechError(
-                self.file, "holds no speech that was found", "give a recording of somebody speaking"
+                self.file, "contains no speech that was found", "give a recording of speech"
             )
         found = {
             label: sum(s.probabilities[label] * (s.end - s.start) for s in self.segments)
@@ -130,7 +161,7 @@ class Timeline:
         return Prediction(self.file, self.duration, found, self.enrolment)
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready: file, duration, segments; enrolment, if any."""
+        """Return JSON data: file, duration, segments, enrolment."""
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
@@ -141,15 +172,15 @@ class Timeline:
 
 @dataclasses.dataclass(frozen=True)
 class Update:
-    """What a stream has learnt.
+    """New results of a stream.
 
     Args:
-        start: in seconds of the stream: the speech that was looked at begins here …
-        end: … and ends here.
-        speaking: whether the speech goes on; False where a pause has ended it.
-        probabilities: of each emotion between `start` and `end`, by one look: what a live display
-            shows.
-        segments: that are finished now: nothing that follows changes them. They are those of
+        start: beginning, in seconds of the stream, of the speech that was predicted.
+        end: end of that speech.
+        speaking: whether the utterance continues; False if a pause has ended it.
+        probabilities: probability of each emotion between `start` and `end`, from one window, for
+            a live display.
+        segments: segments that are finished and will not change. They are those of
             `Model.timeline` for the same signal.
     """
 
@@ -160,7 +191,7 @@ class Update:
     segments: tuple[Segment, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready: start, end, speaking, probabilities, segments."""
+        """Return JSON data: start, end, speaking, probabilities, segments."""
         return {
             "start": round(self.start, 3),
             "end": round(self.end, 3),

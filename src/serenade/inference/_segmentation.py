@@ -1,4 +1,4 @@
-"""From judged windows to segments: overlapping windows averaged, equal neighbours joined."""
+"""Join predicted windows to segments: average overlaps, merge neighbours of one emotion."""
 
 from __future__ import annotations
 
@@ -11,72 +11,72 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serenade.inference._windows import Look
+    from serenade.inference._windows import Window
 
     Part = tuple[int, int, NDArray[np.float64]]
 
 
-class Segments:
-    """Joins what windows say into segments, as soon as nothing later can change them.
+class SegmentJoiner:
+    """Joins windows to segments as soon as later windows cannot change them.
 
     An utterance is divided into cells of one hop. A cell's probabilities are the mean of the
-    windows over it, weighted by their share of it; neighbouring cells with the same most probable
-    emotion are one segment. Pauses always divide. More smoothing was tried on joined clips of
-    unseen speakers (docs/benchmarks/timeline.md): a second on both sides gained 0.002 and cost a
-    second of latency; more lost more where emotions change than it gained where they last.
+    windows that overlap it, weighted by the overlap. Neighbouring cells with the same most
+    probable emotion are one segment, and pauses always divide segments. More smoothing gains
+    little: see docs/benchmarks/timeline.md.
 
     Args:
-        hop: in samples, that of the windows.
+        hop: distance between windows, in samples.
     """
 
     def __init__(self, hop: int) -> None:
         self._hop = hop
-        self._looks: list[tuple[int, int, NDArray[np.float64]]] = []
-        self._cell = 0  # where the next cell starts
-        self._open: Part | None = None  # cells that are one segment so far, and their mean
+        self._windows: list[Part] = []
+        self._cell = 0  # first sample of the next cell
+        self._open: Part | None = None  # cells of the current segment and their mean
 
-    def add(self, look: Look, probabilities: NDArray[np.float64]) -> Iterator[Part]:
-        """Take the next whole window.
+    def add(self, window: Window, probabilities: NDArray[np.float64]) -> Iterator[Part]:
+        """Take the next full window of `Windower`.
 
         Args:
-            look: of `Windows`, `look.whole`.
-            probabilities: `(classes,)`.
+            window: window with `window.full`.
+            probabilities: its probabilities, `(classes,)`.
 
         Yields:
-            Segments that are finished: first sample, first sample behind, probabilities.
+            Finished segments: first sample, first sample after it, probabilities.
         """
-        if not self._looks:
-            self._cell = look.origin
-        # An utterance may end just where its last window did: that one counts once.
-        if not self._looks or self._looks[-1][:2] != (look.start, look.end):
-            self._looks.append((look.start, look.end, probabilities))
-        # Windows to come start after this one: cells before it are complete.
-        complete = look.end if look.last else look.start
+        if not self._windows:
+            self._cell = window.origin
+        # An utterance may end exactly where the window before ended: that one counts once.
+        if not self._windows or self._windows[-1][:2] != (window.start, window.end):
+            self._windows.append((window.start, window.end, probabilities))
+        # Later windows start after this one: cells before its start are complete.
+        complete = window.end if window.last else window.start
         while self._cell < complete:
-            end = min(self._cell + self._hop, look.end)
+            end = min(self._cell + self._hop, window.end)
             if end > complete:
                 break
-            yield from self._joined(self._cell, end, self._mean(self._cell, end))
+            yield from self._join(self._cell, end, self._average(self._cell, end))
             self._cell = end
-        self._looks = [known for known in self._looks if known[1] > self._cell]
-        if look.last:
-            yield from self._closed()
-            self._looks = []
+        self._windows = [known for known in self._windows if known[1] > self._cell]
+        if window.last:
+            yield from self._close()
+            self._windows = []
 
-    def _mean(self, start: int, end: int) -> NDArray[np.float64]:
-        shares = [max(0, min(end, stop) - max(start, first)) for first, stop, _ in self._looks]
-        return np.average([found for *_, found in self._looks], axis=0, weights=shares)
+    def _average(self, start: int, end: int) -> NDArray[np.float64]:
+        overlaps = [max(0, min(end, stop) - max(start, first)) for first, stop, _ in self._windows]
+        return np.average([found for *_, found in self._windows], axis=0, weights=overlaps)
 
-    def _joined(self, start: int, end: int, found: NDArray[np.float64]) -> Iterator[Part]:
-        if self._open is not None and self._open[2].argmax() != found.argmax():
-            yield from self._closed()
+    def _join(self, start: int, end: int, cell: NDArray[np.float64]) -> Iterator[Part]:
+        """Add a cell to the current segment; yield that segment if the emotion changes."""
+        if self._open is not None and self._open[2].argmax() != cell.argmax():
+            yield from self._close()
         if self._open is None:
-            self._open = start, end, found
+            self._open = start, end, cell
             return
         first, middle, mean = self._open
-        self._open = first, end, mean + (end - middle) / (end - first) * (found - mean)
+        self._open = first, end, mean + (end - middle) / (end - first) * (cell - mean)
 
-    def _closed(self) -> Iterator[Part]:
+    def _close(self) -> Iterator[Part]:
         if self._open is not None:
             yield self._open
         self._open = None

@@ -1,4 +1,4 @@
-"""A signal that is judged while it comes: a microphone, a telephone line, a pipe."""
+"""Predict a signal while it arrives: from a microphone, a telephone line or a pipe."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from serenade.audio import Intake, to_float32
 from serenade.inference._prediction import Update
-from serenade.inference._segmentation import Segments
-from serenade.inference._windows import DEFAULT_HOP, DEFAULT_WINDOW, PAUSE, Windows, check_windows
+from serenade.inference._segmentation import SegmentJoiner
+from serenade.inference._source import to_array
+from serenade.inference._windows import DEFAULT_HOP, DEFAULT_WINDOW, PAUSE, Windower, check_windows
 from serenade.voice_activity import DETECTOR_FRAME, DETECTOR_RATE
 
 if TYPE_CHECKING:
@@ -15,45 +16,46 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from serenade.inference._model import Model
-    from serenade.inference._windows import Look
+    from serenade.inference._classifier import Classifier
+    from serenade.inference._windows import Window
 
 RESAMPLING = 0.3
-"""Most that the resampler holds back, in seconds; measured for rates from 8 to 192 kHz."""
+"""Longest delay of the resampler in seconds, measured for rates from 8 to 192 kHz."""
 
 
 class Stream:
-    """Takes samples in chunks of any size, tells what it has learnt from them.
+    """Takes samples in chunks of any size and returns predictions as soon as they are known.
 
     The finished segments of all updates together are those of `Model.timeline` for the same
-    signal, however it was cut: both go the same way. Memory does not grow.
+    signal, however it is cut. Memory does not grow.
 
-    What happens to odd input: an empty chunk is taken and means nothing; silence is no speech, and
-    a stream of nothing else ends without an update; a chunk with NaN, infinite or absurdly loud
-    samples is refused whole with an AudioError, as if it had never come, and the stream goes on
-    with the next.
+    An empty chunk changes nothing. A stream that contains only silence ends without an update. A
+    chunk with NaN, infinite or extremely loud samples is refused as a whole with an AudioError,
+    and the stream continues with the next chunk.
 
     Args:
-        model: what judges.
-        sampling_rate: of the samples, in Hz.
-        window: as of `Model.timeline`.
-        hop: likewise.
-        source: what error messages call the stream.
+        model: model that predicts.
+        sampling_rate: sampling rate of the samples in Hz.
+        window: see `Model.timeline`.
+        hop: see `Model.timeline`.
+        source: name of the stream in error messages.
 
     Raises:
-        SignalFormatError: not a sampling rate.
-        ModelError: the model looks at signals of another rate than 16 kHz.
+        SignalFormatError: the sampling rate is not one.
+        ModelError: the model has another rate than 16 kHz.
         ValueError: see `check_windows`.
 
     >>> import numpy as np, serenade
     >>> stream = serenade.stream(sampling_rate=48000)
-    >>> stream.push(np.zeros(4800, np.int16)), stream.time, stream.close()
-    ([], 0.1, [])
+    >>> stream.push(np.zeros(4800, np.int16)), stream
+    ([], Stream(48000 Hz, window 2 s, hop 1 s, 0.10 s taken))
+    >>> stream.close()
+    []
     """
 
     def __init__(
         self,
-        model: Model,
+        model: Classifier,
         sampling_rate: int,
         *,
         window: float = DEFAULT_WINDOW,
@@ -63,26 +65,33 @@ class Stream:
         check_windows(window, hop)
         model.require_windows()
         self.model = model
+        self.window = window
         self.hop = hop
         self._intake = Intake(sampling_rate, model.sampling_rate, source)
         length, step = (round(seconds * model.sampling_rate) for seconds in (window, hop))
-        self._windows = Windows(length, step, live=True)
-        self._segments = Segments(step)
+        self._windower = Windower(length, step, live=True)
+        self._joiner = SegmentJoiner(step)
         self._closed = False
+
+    def __repr__(self) -> str:
+        return (
+            f"Stream({self._intake.source_rate} Hz, window {self.window:g} s, hop {self.hop:g} s, "
+            f"{self.time:.2f} s taken{', closed' * self._closed})"
+        )
 
     @property
     def time(self) -> float:
-        """Seconds taken so far."""
+        """Length in seconds of the signal so far."""
         return self._intake.duration
 
     @property
     def latency(self) -> float:
-        """Seconds of signal after which speech is in an update, at most.
+        """Longest delay in seconds of signal between speech and its update.
 
-        A hop, until the next window ends; the pause after which an utterance counts as ended,
-        should it end just before; a frame of the speech detector; what the resampler holds back.
-        Time to compute comes on top: about 1% of the speech on one core. A segment is finished
-        two windows after its emotion has changed, or when the utterance ends.
+        The delay consists of a hop, until the next window ends; the pause that ends an utterance,
+        in case it ends just before; a frame of the speech detector; and the resampler's delay.
+        Computing adds about 1% of the length of the speech on one core. A segment is finished two
+        windows after its emotion has changed, or when the utterance ends.
         """
         resampling = RESAMPLING * (self._intake.source_rate != self._intake.sampling_rate)
         return self.hop + (PAUSE + 1) * DETECTOR_FRAME / DETECTOR_RATE + resampling
@@ -91,35 +100,35 @@ class Stream:
         """Take the next samples.
 
         Args:
-            chunk: `(samples,)` or `(samples, channels)`; floats in [-1, 1] or signed integers,
-                which are scaled by their type's full scale.
+            chunk: array or tensor `(samples,)` or `(samples, channels)`; floats in [-1, 1], or
+                integers, which are scaled by the range of their type.
 
         Returns:
-            What is known now and was not before, in the order of time; often nothing.
+            New results in the order of time; often none.
 
         Raises:
-            AudioError: the chunk cannot be used, and was not taken.
+            AudioError: the chunk cannot be used and was not taken.
             ValueError: the stream is closed.
         """
         if self._closed:
-            raise ValueError("the stream is closed: open another one")
-        signal = self._intake.push(to_float32(chunk, self._intake.source))
-        return self._updates(self._windows.push(signal))
+            raise ValueError("the stream is closed: open a new one with model.stream(rate)")
+        signal = self._intake.push(to_float32(to_array(chunk), self._intake.source))
+        return self._make_updates(self._windower.push(signal))
 
     def close(self) -> list[Update]:
-        """End the stream; returns what was still to be said. Closing it again does nothing."""
+        """End the stream and return the remaining results; closing again does nothing."""
         if self._closed:
             return []
         self._closed = True
-        updates = self._updates(self._windows.push(self._intake.finish()))
-        return updates + self._updates(self._windows.finish())
+        updates = self._make_updates(self._windower.push(self._intake.finish()))
+        return updates + self._make_updates(self._windower.finish())
 
-    def _updates(self, looks: Iterable[Look]) -> list[Update]:
-        return [self._update(look) for look in looks]
+    def _make_updates(self, windows: Iterable[Window]) -> list[Update]:
+        return [self._make_update(window) for window in windows]
 
-    def _update(self, look: Look) -> Update:
-        found = self.model.probabilities(look.signal)
-        now = self.model.segment(look.start, look.end, found)
-        parts = self._segments.add(look, found) if look.whole else ()
-        done = tuple(self.model.segment(*part) for part in parts)
-        return Update(now.start, now.end, not look.last, now.probabilities, done)
+    def _make_update(self, window: Window) -> Update:
+        probabilities = self.model.probabilities(window.signal)
+        now = self.model.segment(window.start, window.end, probabilities)
+        parts = self._joiner.add(window, probabilities) if window.full else ()
+        finished = tuple(self.model.segment(*part) for part in parts)
+        return Update(now.start, now.end, not window.last, now.probabilities, finished)

@@ -1,4 +1,4 @@
-"""Work on several cores, in order, with few items under way at a time."""
+"""Map a function over items in threads, in order and with few items held at a time."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ R = TypeVar("R")
 
 
 def map_in_threads(
-    work: Callable[[T], R], items: Iterable[T], threads: int
+    function: Callable[[T], R], items: Iterable[T], threads: int
 ) -> Iterator[tuple[T, R]]:
-    """Items with what `work` makes of them, in their order.
+    """Yield each item with the result of a function, in the order of the items.
 
-    Decoding, resampling and the encoders release the interpreter lock, so threads are enough.
+    Threads are enough, because decoding, resampling and the encoders release the interpreter
+    lock.
 
     Args:
-        work: called in several threads at once.
-        items: taken as they are needed: at most two per thread are held.
-        threads: one calls `work` here.
+        function: called from several threads at once.
+        items: taken when they are needed; at most two per thread are held.
+        threads: number of threads; with one, the function is called in this thread.
 
     >>> list(map_in_threads(abs, [-1, -2], 2))
     [(-1, 1), (-2, 2)]
     """
     if threads <= 1:
         for item in items:
-            yield item, work(item)
+            yield item, function(item)
         return
     pool = ThreadPoolExecutor(threads)
     try:
         waiting: deque[tuple[T, Future[R]]] = deque()
         for item in items:
-            waiting.append((item, pool.submit(work, item)))
+            waiting.append((item, pool.submit(function, item)))
             if len(waiting) >= 2 * threads:
                 done, future = waiting.popleft()
                 yield done, future.result()

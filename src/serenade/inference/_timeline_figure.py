@@ -1,4 +1,4 @@
-"""A timeline drawn over its waveform."""
+"""Draw a timeline over its waveform."""
 
 from __future__ import annotations
 
@@ -9,41 +9,40 @@ import numpy as np
 from serenade.audio import compute_envelope
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.inference._source import open_source
+from serenade.inference._svg_figure import COLOURS, get_colour
 
 if TYPE_CHECKING:
     import os
 
     from matplotlib.figure import Figure
 
-    from serenade.inference._model import Model
+    from serenade.inference._classifier import Classifier
     from serenade.inference._prediction import Timeline
-    from serenade.inference._source import Anything
+    from serenade.inference._source import RecordingLike
 
-# Okabe & Ito's colours, told apart with any colour vision; more labels than these begin again.
-_COLOURS = ("#D55E00", "#E69F00", "#999999", "#0072B2", "#CC79A7", "#009E73", "#F0E442", "#56B4E9")
 _POINTS = 2000
 _HATCHES = ("", "//", "..", "xx")
 
 
 def plot_timeline(
     timeline: Timeline,
-    source: Anything,
-    model: Model,
+    source: RecordingLike,
+    model: Classifier,
     path: str | os.PathLike[str],
     sampling_rate: int | None = None,
 ) -> None:
-    """Write a figure: the waveform, each segment in its emotion's colour, and a legend.
+    """Write a figure of a timeline: the waveform, the segments in colour, and a legend.
 
     Args:
-        timeline: of `Model.timeline`.
-        source: that the timeline is of; read again, in constant memory.
-        model: that made it.
-        path: of the figure; the suffix says the format: .png, .svg, .pdf.
-        sampling_rate: of samples, in Hz.
+        timeline: result of `Model.timeline`.
+        source: the recording of the timeline, which is read again, in constant memory.
+        model: the model that predicted the timeline.
+        path: file of the figure, with the suffix .png, .svg or .pdf.
+        sampling_rate: sampling rate in Hz of samples; None for other recordings.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        SerenadeError: the figure cannot be written, or its suffix is of no format.
+        SerenadeError: the figure cannot be written, or its suffix is unknown.
     """
     figure = draw_timeline(timeline, source, model, sampling_rate)
     try:
@@ -53,9 +52,9 @@ def plot_timeline(
 
 
 def draw_timeline(
-    timeline: Timeline, source: Anything, model: Model, sampling_rate: int | None = None
+    timeline: Timeline, source: RecordingLike, model: Classifier, sampling_rate: int | None = None
 ) -> Figure:
-    """As `plot_timeline`, without writing it."""
+    """Draw the figure of `plot_timeline` without writing it."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -67,7 +66,7 @@ def draw_timeline(
     times = np.linspace(0.0, timeline.duration, low.size)
     axes.fill_between(times, low, high, color="0.25", linewidth=0, zorder=2)
     for number, label in enumerate(timeline.labels):
-        colour, hatch = _COLOURS[number % len(_COLOURS)], _HATCHES[number // len(_COLOURS) % 4]
+        colour, hatch = get_colour(number), _HATCHES[number // len(COLOURS) % 4]
         mine = [part for part in timeline.segments if part.emotion == label]
         for part in mine:
             axes.axvspan(

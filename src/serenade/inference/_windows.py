@@ -1,7 +1,7 @@
-"""Which stretches of a signal are looked at: windows inside what is said without a pause.
+"""Cut a signal into the windows that are predicted: utterances first, then windows over each.
 
-A signal comes in pieces of any size; what is decided does not depend on how it was cut. Memory is
-that of one window and one pause, however long the signal.
+The signal arrives in pieces of any size, and the windows do not depend on the pieces. Memory holds
+one window and one pause, however long the signal is.
 """
 
 from __future__ import annotations
@@ -19,27 +19,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_WINDOW, DEFAULT_HOP = 2.0, 1.0
-"""Length of windows and the distance between them, in seconds, unless told otherwise."""
+"""Default length of a window and distance between windows, in seconds."""
+
+LONGEST_UTTERANCE = 12.0
+"""Length in seconds up to which a recording is taken as one utterance."""
 
 SPEECH = 0.1
-"""Probability from which a frame counts as speech: chosen on RAVDESS in noise by F1."""
+"""Probability from which a frame counts as speech, selected by F1 on RAVDESS with noise."""
 
 PAUSE = 14
 """Frames without speech, 0.45 s, that end an utterance; shorter pauses belong to it."""
 
-_BEFORE = 2  # frames before the first that counts, in which it may have begun
-_LEAST = round(0.2 * DETECTOR_RATE)  # shorter sounds are no utterance
+_ONSET = 2  # frames before the first speech frame in which speech may have begun
+_SHORTEST = round(0.2 * DETECTOR_RATE)  # shorter sounds are not utterances
 
 
 def check_windows(window: float, hop: float) -> None:
-    """Refuse windows that say nothing or leave gaps.
+    """Check the length and the hop of windows.
 
     Args:
         window: length in seconds.
-        hop: in seconds.
+        hop: distance in seconds.
 
     Raises:
-        ValueError: a window under 0.5 s, a hop that is not positive or longer than the window.
+        ValueError: the window is under 0.5 s, or the hop is not positive or longer than the
+            window, which would leave gaps.
     """
     if not window >= 0.5 or not 0.01 <= hop <= window:
         raise ValueError(
@@ -49,41 +53,41 @@ def check_windows(window: float, hop: float) -> None:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Look:
-    """A stretch of speech to be judged as a whole.
+class Window:
+    """Part of an utterance that is predicted in one piece.
 
     Args:
-        start: first sample, counted from the signal's beginning.
+        start: its first sample, counted from the beginning of the signal.
         signal: its samples, `(samples,)`.
-        origin: first sample of the utterance it belongs to.
-        whole: False for the windows at the beginning of an utterance that are shorter than
-            others: a live display shows them, segments are made without them.
-        last: whether the utterance ends with it.
+        origin: first sample of its utterance.
+        full: False for windows at the beginning of an utterance that are shorter than the
+            others. A live display shows them; segments are made without them.
+        last: whether it is the last window of its utterance.
     """
 
     start: int
     signal: NDArray[np.float32]
     origin: int
-    whole: bool
+    full: bool
     last: bool
 
     @property
     def end(self) -> int:
-        """First sample behind it."""
+        """First sample after the window."""
         return self.start + self.signal.size
 
 
-class Windows:
-    """Finds utterances and lays windows over them.
+class Windower:
+    """Finds utterances in a signal and lays windows over them.
 
-    The first window starts with the utterance, the next a hop later, the last ends with it; an
-    utterance shorter than a window is one. Probes are trained on whole utterances, and do best on
-    what resembles one: on joined clips of unseen speakers this beat windows on a fixed grid.
+    The first window starts with the utterance, the next one a hop later, and the last one ends
+    with it. An utterance shorter than a window is one window. Probes are trained on whole
+    utterances and predict similar windows best; docs/benchmarks/timeline.md compares a fixed grid.
 
     Args:
         window: length of a window, in samples.
-        hop: between windows, in samples.
-        live: whether an utterance's first windows are given before they are whole.
+        hop: distance between windows, in samples.
+        live: whether to give the first windows of an utterance before they are full.
     """
 
     def __init__(self, window: int, hop: int, *, live: bool = False) -> None:
@@ -91,78 +95,79 @@ class Windows:
         self.hop = hop
         self._live = live
         self._activity = VoiceActivity()
-        self._frames = 0  # judged so far
+        self._frames = 0  # frames processed so far
         self._kept = np.zeros(0, dtype=np.float32)  # samples that may still be needed
-        self._base = 0  # number of the first of them
-        self._origin: int | None = None  # of the utterance that goes on
-        self._free = 0  # where the last utterance ended
-        self._heard = 0  # where the last frame with speech ended
-        self._windows = 0  # of the utterance, whole or not
+        self._base = 0  # position of the first of them in the signal
+        self._origin: int | None = None  # first sample of the current utterance
+        self._free = 0  # end of the utterance before
+        self._speech_end = 0  # end of the last frame with speech
+        self._windows = 0  # windows of the current utterance, full or not
 
-    def push(self, signal: NDArray[np.float32]) -> Iterator[Look]:
-        """Take a piece of the signal, `(samples,)` at 16 kHz; gives what can be judged now."""
+    def push(self, signal: NDArray[np.float32]) -> Iterator[Window]:
+        """Take a piece `(samples,)` of the signal at 16 kHz, and yield the windows in it."""
         self._kept = np.concatenate([self._kept, signal])
-        yield from self._frame_by_frame(self._activity.push(signal))
-        self._forget()
+        yield from self._process_frames(self._activity.push(signal))
+        self._drop_unreachable()
 
-    def finish(self) -> Iterator[Look]:
-        """What remains to be judged at the signal's end."""
+    def finish(self) -> Iterator[Window]:
+        """End the signal, and yield the remaining windows."""
         size = self._base + self._kept.size
-        yield from self._frame_by_frame(self._activity.finish())
-        self._heard = min(self._heard, size)
-        yield from self._due()
-        yield from self._ended()
+        yield from self._process_frames(self._activity.finish())
+        self._speech_end = min(self._speech_end, size)
+        yield from self._cut_windows()
+        yield from self._end_utterance()
 
-    def _frame_by_frame(self, probabilities: NDArray[np.float32]) -> Iterator[Look]:
+    def _process_frames(self, probabilities: NDArray[np.float32]) -> Iterator[Window]:
         for probability in probabilities:
             place = self._frames * DETECTOR_FRAME
             self._frames += 1
             if probability >= SPEECH:
                 if self._origin is None:
-                    self._origin = max(self._free, place - _BEFORE * DETECTOR_FRAME)
+                    self._origin = max(self._free, place - _ONSET * DETECTOR_FRAME)
                     self._windows = 0
-                self._heard = place + DETECTOR_FRAME
-                if self._heard <= self._base + self._kept.size:  # else the last frame: see finish
-                    yield from self._due()
+                self._speech_end = place + DETECTOR_FRAME
+                # The last frame of the signal may be incomplete: `finish` cuts its windows.
+                if self._speech_end <= self._base + self._kept.size:
+                    yield from self._cut_windows()
             elif (
                 self._origin is not None
-                and place + DETECTOR_FRAME - self._heard >= PAUSE * DETECTOR_FRAME
+                and place + DETECTOR_FRAME - self._speech_end >= PAUSE * DETECTOR_FRAME
             ):
-                yield from self._ended()
+                yield from self._end_utterance()
 
-    def _due(self) -> Iterator[Look]:
-        """Windows that end in what was heard."""
+    def _cut_windows(self) -> Iterator[Window]:
+        """Yield the windows that end in the speech so far."""
         while self._origin is not None:
             end = self._origin + (self._windows + 1) * self.hop
-            if end > self._heard:
+            if end > self._speech_end:
                 return
             self._windows += 1
-            whole = end - self._origin >= self.window
-            if whole or self._live:
-                # That the utterance ends here is known later: the last window is `_ended`'s.
-                yield self._look(end, whole=whole, last=False)
+            full = end - self._origin >= self.window
+            if full or self._live:
+                # Only `_end_utterance` knows that an utterance ends, and gives its last window.
+                yield self._cut(end, full=full, last=False)
 
-    def _ended(self) -> Iterator[Look]:
-        """The last window of the utterance, where it is long enough to be one."""
+    def _end_utterance(self) -> Iterator[Window]:
+        """Yield the last window of the utterance, if the utterance is long enough."""
         if self._origin is None:
             return
-        if self._heard - self._origin >= _LEAST:
-            yield self._look(self._heard, whole=True, last=True)
-        self._free = self._heard
+        if self._speech_end - self._origin >= _SHORTEST:
+            yield self._cut(self._speech_end, full=True, last=True)
+        self._free = self._speech_end
         self._origin = None
 
-    def _look(self, end: int, *, whole: bool, last: bool) -> Look:
+    def _cut(self, end: int, *, full: bool, last: bool) -> Window:
         assert self._origin is not None
         start = max(self._origin, end - self.window)
         signal = self._kept[start - self._base : end - self._base].copy()
-        return Look(start, signal, self._origin, whole, last)
+        return Window(start, signal, self._origin, full, last)
 
-    def _forget(self) -> None:
-        """Drop samples that no window can reach any more."""
+    def _drop_unreachable(self) -> None:
+        """Drop samples that later windows cannot contain."""
         if self._origin is None:
-            reach = max(self._free, (self._frames - _BEFORE) * DETECTOR_FRAME)
+            reach = max(self._free, (self._frames - _ONSET) * DETECTOR_FRAME)
         else:
-            reach = max(self._origin, self._heard - self.window)
+            reach = max(self._origin, self._speech_end - self.window)
         if reach > self._base:
             self._kept = self._kept[reach - self._base :].copy()
             self._base = reach

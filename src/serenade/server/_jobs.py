@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from serenade.audio import compute_envelope, read_blocks
 from serenade.errors import TooLongError
-from serenade.inference import Reopened, predict_file
+from serenade.inference import Source, predict_file
 from serenade.inference.formats import _text_formats
 from serenade.server._refusals import Refused, StoppedError, to_refused
 
@@ -50,24 +50,24 @@ class Worker:
     stop: threading.Event
     count: Callable[[float], None]
 
-    def source(self, upload: Upload) -> Reopened:
-        """A file whose decoding ends where it is too long, or nobody waits."""
+    def source(self, upload: Upload) -> Source:
+        """Open an uploaded file for one reading."""
+        return Source(upload.name, self.read_blocks(upload))
 
-        def blocks() -> Iterator[NDArray[np.float32]]:
-            samples = 0
-            for block in read_blocks(upload.path, sampling_rate=self.model.sampling_rate):
-                samples += block.size
-                if self.stop.is_set():
-                    raise StoppedError
-                if samples > self.max_duration * self.model.sampling_rate:
-                    raise TooLongError(
-                        upload.name,
-                        f"lasts more than the {self.max_duration:g} s this server takes",
-                        "send it in parts",
-                    )
-                yield block
-
-        return Reopened(upload.name, blocks)
+    def read_blocks(self, upload: Upload) -> Iterator[NDArray[np.float32]]:
+        """Decode an uploaded file; stop if it is too long or the request was cancelled."""
+        samples = 0
+        for block in read_blocks(upload.path, sampling_rate=self.model.sampling_rate):
+            samples += block.size
+            if self.stop.is_set():
+                raise StoppedError
+            if samples > self.max_duration * self.model.sampling_rate:
+                raise TooLongError(
+                    upload.name,
+                    f"lasts more than the {self.max_duration:g} s this server takes",
+                    "send it in parts",
+                )
+            yield block
 
     def one(self, upload: Upload, windows: tuple[float, float] | None = None) -> Done:
         """A file's prediction, and its timeline where windows are given.
@@ -104,7 +104,7 @@ class Worker:
             return format_timeline(done, self.model.labels, format_)
         entry = result_to_json(done)
         if points:
-            low, high = compute_envelope(self.source(upload).blocks(), points)
+            low, high = compute_envelope(self.read_blocks(upload), points)
             entry["envelope"] = {
                 "low": [round(float(value), 4) for value in low],
                 "high": [round(float(value), 4) for value in high],

@@ -1,0 +1,139 @@
+"""Compute probabilities of emotions for a signal with the network of a model folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade.errors import ModelError, TooShortError
+from serenade.inference._model_folder import BUNDLED, read_folder
+from serenade.inference._prediction import Segment
+from serenade.inference._windows import LONGEST_UTTERANCE
+from serenade.runtime import run_session
+from serenade.voice_activity import DETECTOR_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from serenade.features import Feature
+    from serenade.inference._model_folder import Folder
+
+
+class Classifier:
+    """Network of a model folder, perhaps with the statistics of one speaker; immutable.
+
+    It can be pickled and copied: a copy reads the folder again, which must not have moved.
+
+    Args:
+        folder: model folder.
+        shift: values `(dims,)` subtracted from the features of an enrolled speaker; None for a
+            model without enrolment.
+        enrolment: description of what is known about the speaker; empty for nothing.
+    """
+
+    def __init__(
+        self, folder: Folder, *, shift: NDArray[np.floating[Any]] | None = None, enrolment: str = ""
+    ) -> None:
+        self.folder = folder
+        self.enrolment = enrolment
+        self._head = folder.head("head.onnx" if shift is None else "enrolled.onnx")
+        self._input_name = self._head.get_inputs()[0].name
+        self._shift = None if shift is None else shift.astype(np.float32)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Sessions of onnxruntime cannot be pickled. The bundled model may lie elsewhere on the
+        # machine that receives it, hence no path.
+        bundled = self.folder.path == BUNDLED
+        path = None if bundled else self.folder.path.absolute()
+        return _reopen, (type(self), path, self._shift, self.enrolment)
+
+    def __repr__(self) -> str:
+        place = "bundled" if self.folder.path == BUNDLED else str(self.folder.path)
+        system = self.description.get("system")
+        parts = [str(system)] if system else []
+        parts += [f"{len(self.labels)} labels", place]
+        parts += [f"enrolment: {self.enrolment}"] if self.enrolment else []
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotions in the order of the probabilities."""
+        return self.folder.labels
+
+    @property
+    def feature(self) -> Feature:
+        """Feature of the first stream."""
+        return self.folder.feature
+
+    @property
+    def sampling_rate(self) -> int:
+        """Sampling rate in Hz of the signals that the features take."""
+        return self.folder.sampling_rate
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Content of `model.json`: training corpora, licence, recipe and more."""
+        return self.folder.description
+
+    def require_windows(self) -> None:
+        """Refuse windows on a model that does not work at the speech detector's rate.
+
+        Raises:
+            ModelError: the model has another sampling rate than 16 kHz.
+        """
+        if self.sampling_rate != DETECTOR_RATE:
+            raise ModelError(
+                f"{self.folder.path}: the model takes {self.sampling_rate} Hz, and the speech "
+                f"detector {DETECTOR_RATE} Hz; such a model only predicts recordings of up to "
+                f"{LONGEST_UTTERANCE:g} s"
+            )
+
+    def features(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the feature `(rows, dims)` of a signal at the model's rate."""
+        return self.feature(signal, self.sampling_rate)
+
+    def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""
+        found = run_session(self._head, "probabilities", self._inputs(signal))
+        mean: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
+        return mean
+
+    def segment(self, start: int, end: int, probabilities: NDArray[np.float64]) -> Segment:
+        """Make a segment of the samples from `start` to before `end`."""
+        rate = self.sampling_rate
+        return Segment(start / rate, end / rate, self.name_probabilities(probabilities))
+
+    def name_probabilities(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
+        """Return probabilities `(classes,)` by emotion."""
+        return dict(zip(self.labels, map(float, probabilities), strict=True))
+
+    def _inputs(self, signal: NDArray[np.float32]) -> dict[str, Any]:
+        """Compute the head's inputs: features, frames and mask of each stream, or the signal."""
+        if self._input_name == "signal":
+            shortest = int(self._head.get_modelmeta().custom_metadata_map["shortest"])
+            if signal.size < shortest:
+                raise TooShortError(
+                    "signal", f"{signal.size} samples", f"give at least {shortest} samples"
+                )
+            return {"signal": signal}
+        known = {feature: feature(signal, self.sampling_rate) for feature in self.folder.features}
+        streams = [known[feature] for feature in self.folder.features]
+        if self._input_name == "features":
+            features = np.concatenate(streams, axis=1)
+            return {"features": features if self._shift is None else features - self._shift}
+        inputs: dict[str, Any] = {}
+        for place, values in enumerate(streams):
+            inputs[f"values_{place}"] = values[None]
+            inputs[f"mask_{place}"] = np.ones((1, len(values)), dtype=bool)
+        return inputs
+
+
+def _reopen(
+    kind: type[Classifier], path: Path | None, shift: NDArray[np.float32] | None, enrolment: str
+) -> Classifier:
+    """Open a pickled classifier again from its folder."""
+    return kind(read_folder(path), shift=shift, enrolment=enrolment)

@@ -1,0 +1,102 @@
+"""Draw predictions and timelines as small SVG figures, without matplotlib."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+COLOURS = ("#D55E00", "#E69F00", "#999999", "#0072B2", "#CC79A7", "#009E73", "#F0E442", "#56B4E9")
+"""Colours of Okabe & Ito, which differ with any colour vision."""
+
+_WIDTH = 600
+_ROW = 20
+_NAMES = 110  # width of the labels' column
+
+
+def get_colour(number: int) -> str:
+    """Return the colour of the emotion with a number; the colours repeat after eight."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def draw_bars(title: str, probabilities: Mapping[str, float]) -> str:
+    """Draw a bar for the probability of each emotion.
+
+    Args:
+        title: line above the figure.
+        probabilities: probability of each emotion.
+
+    Returns:
+        HTML with an inline SVG.
+    """
+    parts = []
+    for number, (label, share) in enumerate(probabilities.items()):
+        y = number * _ROW
+        length = share * (_WIDTH - _NAMES - 60)
+        parts += [
+            _draw_text(_NAMES - 8, y + 14, label, "end"),
+            _draw_rectangle(_NAMES, y + 3, length, _ROW - 6, get_colour(number), label),
+            _draw_text(_NAMES + length + 6, y + 14, f"{share:.2f}"),
+        ]
+    return _wrap(title, _ROW * len(probabilities), parts)
+
+
+def draw_timeline_bands(
+    title: str,
+    duration: float,
+    labels: Sequence[str],
+    bands: Iterable[tuple[float, float, str, float]],
+) -> str:
+    """Draw a band for each segment over time, in a row for each emotion.
+
+    Args:
+        title: line above the figure.
+        duration: length of the recording in seconds.
+        labels: emotions, a row each.
+        bands: start and end of the segments in seconds, their emotion and its probability.
+
+    Returns:
+        HTML with an inline SVG.
+    """
+    rows = {label: number for number, label in enumerate(labels)}
+    scale = (_WIDTH - _NAMES - 10) / max(duration, 1e-9)
+    height = _ROW * len(rows)
+    parts = [
+        _draw_text(_NAMES - 8, number * _ROW + 14, label, "end") for label, number in rows.items()
+    ]
+    for start, end, label, share in bands:
+        note = f"{label} {share:.2f}, {start:.2f} to {end:.2f} s"
+        x, y = _NAMES + start * scale, rows[label] * _ROW + 3
+        colour = get_colour(rows[label])
+        parts.append(_draw_rectangle(x, y, (end - start) * scale, _ROW - 6, colour, note))
+    parts += [
+        f'<line x1="{_NAMES}" x2="{_WIDTH - 10}" y1="{height}" y2="{height}" stroke="#888"/>',
+        _draw_text(_NAMES, height + 15, "0 s"),
+        _draw_text(_WIDTH - 10, height + 15, f"{duration:.1f} s", "end"),
+    ]
+    return _wrap(title, height + _ROW, parts)
+
+
+def _draw_rectangle(x: float, y: float, width: float, height: float, colour: str, note: str) -> str:
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{height}" '
+        f'fill="{colour}"><title>{html.escape(note)}</title></rect>'
+    )
+
+
+def _draw_text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="12" '
+        f'fill="currentColor">{html.escape(text)}</text>'
+    )
+
+
+def _wrap(title: str, height: int, parts: Iterable[str]) -> str:
+    """Put the parts of a figure and its title into one element."""
+    return (
+        f'<div><div>{html.escape(title)}</div><svg xmlns="http://www.w3.org/2000/svg" '
+        f'role="img" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" '
+        f'font-family="sans-serif">{"".join(parts)}</svg></div>'
+    )
