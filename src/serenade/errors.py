@@ -69,8 +69,8 @@ class SignalFormatError(AudioError):
     """An array or a rate of the wrong shape, type or range."""
 
 
-class InputError(SerenadeError, TypeError):
-    """An argument of a kind that the call does not take."""
+class InputError(SerenadeError, TypeError, ValueError):
+    """An argument of a kind or a value that the call does not take."""
 
 
 class CorpusError(SerenadeError):

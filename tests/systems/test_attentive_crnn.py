@@ -282,7 +282,7 @@ def test_functionals_and_kernel_machine(speech):
     scaler, machine = (step for _, step in estimator.classifier_.steps)
     assert machine.C > 1e-6
     assert np.mean(estimator.predict(X[unseen]) == y[unseen]) > 0.6
-    rows = estimator._matrices(X[~unseen & (y == "neutral")], estimator.features[0])
+    rows = estimator._extract(X[~unseen & (y == "neutral")], estimator.features[0])
     np.testing.assert_allclose(scaler.mean_, np.concatenate(rows).mean(axis=0), rtol=1e-3, atol=0.1)
     posteriors = estimator.predict_proba(X[unseen])
     np.testing.assert_allclose(posteriors.sum(axis=1), 1)

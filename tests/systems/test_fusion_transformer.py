@@ -162,5 +162,5 @@ def test_it_learns_synthetic_speech(speech, encoder, layer):
     estimator = Estimator(SYSTEM, recipe, jobs=1).fit(X[~unseen], y[~unseen])
     found = estimator.predict(X[unseen])
     assert np.mean(found == y[unseen]) > 0.5
-    lengths = [len(matrices[0]) for matrices in estimator._streams(X[:1], estimator.features)]
+    lengths = [len(matrices[0]) for matrices in estimator.clips(X[:1], y[:1], 0).streams]
     assert (lengths[0] == lengths[1]) == (encoder == "none")

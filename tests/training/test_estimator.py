@@ -1,19 +1,23 @@
 """The estimator keeps scikit-learn's contract and leaks nothing."""
 
+import json
+import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from serenade import systems
-from serenade.errors import EmptyFileError, MissingExtraError
+from serenade.errors import EmptyFileError, InputError, MissingExtraError, SerenadeError
 from serenade.evaluation import evaluate
 from serenade.protocols import _protocols
 from serenade.training import Estimator
-from serenade.training._estimator import compute_weights
+from serenade.training._estimator import compute_weights, standardise_speakers
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +39,108 @@ def test_scikit_learns_tools_work_on_it(probe, data):
     # The synthesiser's emotions differ by design; a figure near chance is a broken pipeline.
     assert np.mean(chosen == y) > 0.5
     assert not hasattr(estimator, "classes_")
+
+
+def test_estimator_is_built_by_name_or_path_or_object():
+    named = Estimator("whisper-probe", "nested", C=0.01)
+    assert named.get_recipe().C == (0.01,)
+    system = systems.get("whisper-probe")
+    built = Estimator(system, system.recipe("nested", C=(0.01,)))
+    assert built.get_recipe() == named.get_recipe()
+    own = Estimator(Path(__file__).parents[2] / "examples/own_system.py", trees=7)
+    assert own.get_system().name == "own-system"
+    assert own.get_recipe().trees == 7
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (Estimator("whisper-prob"), "whisper-prob: .*whisper-probe"),
+        (Estimator(3), "system: a int; give a name"),
+        (Estimator(recipe="big"), "no recipe 'big'; choose from default"),
+        (Estimator(recipe=None), "no recipe None; choose from default"),
+        (Estimator(c=1), "its recipe has no c; it has encoder"),
+        (Estimator(C="high"), r"C is tuple\[float, ...\], got 'high'"),
+    ],
+)
+def test_estimator_refuses_what_it_cannot_build(estimator, message):
+    with pytest.raises(SerenadeError, match=message) as caught:
+        estimator.fit(["a.wav", "b.wav"], ["sad", "happy"])
+    assert "\n" not in str(caught.value)
+
+
+def test_estimator_parameters_include_changed_fields():
+    estimator = Estimator("whisper-probe", C=0.01)
+    copied = clone(estimator)
+    assert copied.get_params() == estimator.get_params()
+    assert copied.get_params()["C"] == 0.01
+    copied.set_params(C=[0.1, 1.0], seed=4, recipe="bundled", balance=0.0)
+    assert (copied.seed, copied.get_recipe().C, copied.get_recipe().balance) == (4, (0.1, 1.0), 0)
+    assert estimator.get_recipe().C == (0.01,)
+    again = pickle.loads(pickle.dumps(copied))
+    assert again.get_params() == copied.get_params()
+
+
+def test_estimator_repr_is_the_call_that_makes_it():
+    assert repr(Estimator("whisper-probe", C=0.01)) == "Estimator('whisper-probe', C=0.01)"
+    system = systems.get("whisper-probe")
+    built = Estimator(system, system.recipe(copies=1), seed=3)
+    assert repr(built) == "Estimator('whisper-probe', recipe=WhisperProbe(copies=1), seed=3)"
+
+
+def test_estimator_describes_its_run(tmp_path):
+    encoder = str(tmp_path / "encoder")
+    described = Estimator("whisper-probe", "nested", seed=2, encoder=encoder).describe()
+    assert json.loads(json.dumps(described)) == described
+    assert described["system"] == "whisper-probe"
+    assert described["recipe_name"] == "nested"
+    assert described["recipe"]["encoder"] == "encoder"
+    assert described["recipe"]["copies"] == 3
+    assert (described["seed"], described["speaker_standardisation"]) == (2, False)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_an_unfitted_estimator_says_so(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(Estimator("whisper-probe"), method)(["a.wav"])
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ("a.wav", ["sad"], r"X: one path; give a list of paths: \['a.wav'\]"),
+        (np.zeros((2, 3)), ["sad", "happy"], "X: a ndarray that does not hold paths; give rows"),
+        (
+            pd.DataFrame({"file": ["a.wav"]}),
+            ["sad"],
+            r"X: a table with the index \[None\], not file",
+        ),
+        (None, ["sad"], "X: a NoneType that does not hold paths"),
+        ([], [], "X: no recordings; give rows"),
+        (["a.wav"], None, "y: None; give one emotion for each recording"),
+        (["a.wav"], ["sad", "happy"], r"y: shape \(2,\) for 1 recordings"),
+        (["a.wav", "b.wav"], ["sad", None], "y: some recordings have no emotion"),
+    ],
+)
+def test_fit_refuses_what_are_no_recordings(X, y, message):
+    with pytest.raises(InputError, match=message) as caught:
+        Estimator("whisper-probe").fit(X, y)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_fit_takes_a_list_of_paths(probe, data):
+    X, y = data
+    paths = X.index.get_level_values("file").tolist()
+    found = Estimator(*probe, jobs=1).fit(paths, y).predict_proba([Path(path) for path in paths])
+    # The recordings are whole files: the table gives the same.
+    np.testing.assert_allclose(found, Estimator(*probe, jobs=1).fit(X, y).predict_proba(X))
+
+
+def test_speaker_standardisation_needs_speakers(data):
+    X, y = data
+    with pytest.raises(InputError, match="standardisation needs the column speaker"):
+        Estimator(speaker_standardisation=True, copies=0).fit(X.drop(columns="speaker"), y)
 
 
 def test_the_same_seed_gives_the_same_model(probe, data):
@@ -60,18 +166,15 @@ def test_test_rows_are_not_looked_at_together(probe, data):
     np.testing.assert_allclose(alone, estimator.predict_proba(X)[:4], atol=1e-6)
 
 
-def test_speaker_standardisation_removes_what_is_constant_of_a_speaker(probe, data):
-    X, _ = data
-    estimator = Estimator(*probe, speaker_standardisation=True, jobs=1)
-    features = np.random.default_rng(0).standard_normal((len(X), 3, 5)).astype(np.float32)
-    shifted = features + 3 * pd.factorize(X["speaker"])[0][:, None, None].astype(np.float32)
-    found = np.stack(estimator._standardised(list(shifted), X))
-    np.testing.assert_allclose(
-        found, np.stack(estimator._standardised(list(features), X)), atol=1e-4
-    )
-    for speaker in X["speaker"].unique():
-        own = found[(X["speaker"] == speaker).to_numpy()]
-        np.testing.assert_allclose(own.mean(axis=(0, 1)), 0, atol=1e-5)
+def test_standardise_speakers_removes_constants_of_each_speaker():
+    names = np.repeat(["a", "b", "c"], 4)
+    features = np.random.default_rng(0).standard_normal((12, 3, 5)).astype(np.float32)
+    shifted = features + 3 * pd.factorize(names)[0][:, None, None].astype(np.float32)
+    found = np.stack(standardise_speakers(list(shifted), names))
+    plain = np.stack(standardise_speakers(list(features), names))
+    np.testing.assert_allclose(found, plain, atol=1e-4)
+    for speaker in np.unique(names):
+        np.testing.assert_allclose(found[names == speaker].mean(axis=(0, 1)), 0, atol=1e-5)
 
 
 def test_several_penalties_are_chosen_between(probe, data):

@@ -70,7 +70,7 @@ def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
     pair = np.isin(y, ["angry", "sad"])
     estimator = Estimator(*probe, jobs=1).fit(X[pair], y[pair])
     weights, bias = to_affine(estimator.classifier_)
-    features = np.concatenate(estimator._matrices(X[pair], estimator.features[0]))
+    features = np.concatenate(estimator._extract(X[pair], estimator.features[0]))
     logits = features @ weights + bias
     odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(odds, estimator.predict_proba(X[pair]), atol=1e-5)

@@ -48,7 +48,7 @@ def attention(estimator: Estimator, recording: Audio | str | os.PathLike[str]) -
     module: Any = getattr(estimator.classifier_, "module_", None)
     if not hasattr(module, "attention"):
         raise EvaluationError(
-            f"{estimator.system.name}: has no attention over time; train attentive-crnn"
+            f"{estimator.get_system().name}: has no attention over time; train attentive-crnn"
         )
     if estimator.speaker_standardisation:
         raise EvaluationError(
@@ -57,7 +57,7 @@ def attention(estimator: Estimator, recording: Audio | str | os.PathLike[str]) -
         )
     import torch
 
-    rate = estimator.system.sampling_rate
+    rate = estimator.get_system().sampling_rate
     audio = recording if isinstance(recording, Audio) else read(recording, sampling_rate=rate)
     (feature,) = estimator.features
     matrix = feature(audio.signal, audio.sampling_rate)  # type: ignore[call-arg]
@@ -69,7 +69,7 @@ def attention(estimator: Estimator, recording: Audio | str | os.PathLike[str]) -
     with torch.no_grad():
         weights = module.attention(values, mask)[0].double().cpu().numpy()
         best = int(module(values, mask).argmax())
-    recipe = estimator.settings
+    recipe = estimator.get_recipe()
     starts = np.arange(len(weights)) * recipe.window
     ends = np.minimum(starts + recipe.window, len(matrix)) - 1
     times = (starts + ends) / 2 * (recipe.step_seconds / recipe.window)

@@ -169,26 +169,37 @@ class System:
         found = self.feature(recipe)
         return found if isinstance(found, tuple) else (found,)
 
-    def recipe(self, name: str = "default", **changes: Any) -> Any:
-        """A recipe, with some of its fields changed.
+    def recipe(self, base: Any = "default", /, **changes: Any) -> Any:
+        """Return a recipe with some of its fields changed.
+
+        A single value or a list is also taken for a field that holds a tuple.
 
         Args:
-            name: of the recipe.
+            base: name of a recipe, or a recipe of this system.
             changes: field names and new values.
 
         Raises:
             SerenadeError: no such recipe or field, or a value of another type.
         """
-        if name not in self.recipes:
+        recipe = self.recipes.get(base) if isinstance(base, str) else base
+        if not dataclasses.is_dataclass(recipe) or isinstance(recipe, type):
             raise SerenadeError(
-                f"{self.name}: no recipe {name!r}; choose from {', '.join(self.recipes)}"
+                f"{self.name}: no recipe {base!r}; choose from {', '.join(self.recipes)}"
             )
-        recipe = self.recipes[name]
         fields = [field.name for field in dataclasses.fields(recipe)]
         if unknown := sorted(set(changes) - set(fields)):
             raise SerenadeError(
                 f"{self.name}: its recipe has no {', '.join(unknown)}; it has {', '.join(fields)}"
             )
-        if problem := find_mismatch(type(recipe), changes):
+        values = {name: _fit_tuple(type(recipe), name, value) for name, value in changes.items()}
+        if problem := find_mismatch(type(recipe), values):
             raise SerenadeError(f"{self.name}: the recipe's {problem}")
-        return dataclasses.replace(recipe, **changes)
+        return dataclasses.replace(recipe, **values)
+
+
+def _fit_tuple(kind: type, name: str, value: Any) -> Any:
+    """Return a tuple for a list or a single value where a field takes only a tuple."""
+    if not find_mismatch(kind, {name: value}):
+        return value
+    wrapped = tuple(value) if isinstance(value, list) else (value,)
+    return value if find_mismatch(kind, {name: wrapped}) else wrapped

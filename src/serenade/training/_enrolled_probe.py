@@ -66,7 +66,7 @@ class EnrolledProbe(BaseEstimator):  # type: ignore[misc]
             SerenadeError: fewer speakers.
         """
         estimator, labels = self.estimator, np.asarray(y, dtype=str)
-        clips = estimator.clips(X, labels, estimator.settings.copies)
+        clips = estimator.clips(X, labels, estimator.get_recipe().copies)
         speakers = clips.speakers
         if speakers is None or len(np.unique(speakers)) < SPEAKERS:
             raise SerenadeError(
@@ -81,7 +81,7 @@ class EnrolledProbe(BaseEstimator):  # type: ignore[misc]
         for streams in clips.rounds * DRAWS:
             away = draw_shifts(plain, speakers, self.population_, rng, neutral)
             shifted.append((list((stack_rows(streams) - away)[:, None]),))
-        learner: Any = make_learner(estimator.system, estimator.settings, estimator.seed)
+        learner: Any = make_learner(estimator.get_system(), estimator.get_recipe(), estimator.seed)
         learner.fit(
             dataclasses.replace(
                 clips,

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from serenade.errors import MissingExtraError, SerenadeError
+from serenade import systems
+from serenade.errors import InputError, MissingExtraError, SerenadeError
 from serenade.extraction import extract, extract_texts, list_clips, prefetch
 from serenade.features import Augmented, TextFeature
+from serenade.systems import System
 from serenade.training._clips import Clips
 from serenade.training._learners import is_network, make_learner
+from serenade.training._rows import check_labels, check_rows, require_column
+from serenade.training._scaling import SMALLEST_DEVIATION
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.validation import check_is_fitted
 except ImportError:
     raise MissingExtraError("training", "train") from None
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     import pandas as pd
@@ -26,42 +35,46 @@ if TYPE_CHECKING:
 
     from serenade.audio import Augmentation, Condition, WhiteNoise
     from serenade.features import Feature
-    from serenade.systems import System
     from serenade.training._clips import Matrices, Streams
     from serenade.training._learners import Learner
 
 
 class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Fits a system on recordings: features, copies, weights and classifier in one.
+    """A system that is fitted on recordings: features, augmentation, weights and classifier.
 
-    `X` is a table of recordings, indexed by file, start and end as `Corpus.table` is;
-    scikit-learn's splitters and scorers take it as it stands. Features are extracted on all cores
-    and kept in the cache.
+    `X` is a table of recordings, indexed by file, start and end as `Corpus.table` is, or a list of
+    paths. scikit-learn's splitters, scorers and searches take it as it is. Features are extracted
+    on all cores and kept in the cache.
 
     Args:
-        system: what to fit, of `serenade.systems.get`.
-        recipe: its settings; None for the default recipe.
-        seed: decides everything random in the classifier.
-        speaker_standardisation: subtract each speaker's mean and divide by their deviation, on
-            both sides. It needs all speech of the test speakers beforehand (no labels): a report
-            must say so.
+        system: a name of `serenade.systems.names()`, the path of a .py file that defines `SYSTEM`,
+            or a `serenade.systems.System`.
+        recipe: name of the system's recipe, or a recipe object.
+        seed: random seed of the classifier.
+        speaker_standardisation: subtract each speaker's mean and divide by their deviation, in
+            training and test. It needs all speech of the test speakers beforehand (no labels), and
+            a report must say so.
         jobs: processes for extraction; None for all cores.
-        device: what networks are trained on: `cpu`, `cuda` or any that PyTorch knows.
-        checkpoints: folder that networks are kept in after each epoch. A run that was killed goes
-            on there to the weights it would have had; one that is finished is not trained again.
-        tracking: where networks' epochs are logged: `tensorboard=FOLDER` or `mlflow[=URI]`.
+        device: device that networks are trained on: `cpu`, `cuda` or any that PyTorch knows.
+        checkpoints: folder that keeps the state of a network after each epoch. A run that was
+            killed resumes there and ends with the same weights; a finished run is not repeated.
+        tracking: log of a network's epochs: `tensorboard=FOLDER` or `mlflow[=URI]`.
+        changes: fields of the recipe and their new values.
 
     Attributes:
         classes_: labels in the order of the posteriors.
         classifier_: the fitted scikit-learn pipeline or skorch net.
-        learner_: what fitted it, with its scalers where it has any.
-        curve_: a network's losses, and validation UA, epoch by epoch; empty for other classifiers.
+        learner_: the fitted learner, with its scalers where it has any.
+        curve_: losses and validation UA of a network after each epoch; empty for other classifiers.
+
+    >>> Estimator("whisper-probe", C=0.01)
+    Estimator('whisper-probe', C=0.01)
     """
 
     def __init__(
         self,
-        system: System,
-        recipe: Any = None,
+        system: str | os.PathLike[str] | System = "whisper-probe",
+        recipe: Any = "default",
         *,
         seed: int = 0,
         speaker_standardisation: bool = False,
@@ -69,6 +82,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         device: str = "cpu",
         checkpoints: str | os.PathLike[str] | None = None,
         tracking: str | None = None,
+        **changes: Any,
     ) -> None:
         self.system = system
         self.recipe = recipe
@@ -78,39 +92,120 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.device = device
         self.checkpoints = checkpoints
         self.tracking = tracking
+        self.changes = changes
 
-    @property
-    def settings(self) -> Any:
-        """The recipe in force."""
-        return self.system.recipe() if self.recipe is None else self.recipe
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return the call that makes this estimator, without arguments that have their defaults."""
+        system = self.system.name if isinstance(self.system, System) else self.system
+        defaults = inspect.signature(type(self).__init__).parameters
+        shown = [repr(system)]
+        for name, value in self.get_params(deep=False).items():
+            usual = defaults[name].default if name in defaults else inspect.Parameter.empty
+            # An array has no single truth value when it is compared.
+            if name != "system" and (type(value) is not type(usual) or value != usual):
+                shown.append(f"{name}={_show_value(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"[:N_CHAR_MAX]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments of this estimator by name, changed fields of the recipe included.
+
+        Args:
+            deep: see scikit-learn; no argument has parameters of its own.
+        """
+        return {**super().get_params(deep), **self.changes}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments of this estimator by name; other names are fields of the recipe.
+
+        Args:
+            params: names and new values; `fit` checks them.
+        """
+        own = self._get_param_names()
+        super().set_params(**{name: value for name, value in params.items() if name in own})
+        fields = {name: value for name, value in params.items() if name not in own}
+        self.changes = {**self.changes, **fields}
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: `X` is a table of recordings, not a matrix of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+    def get_system(self) -> System:
+        """Return the system, found by its name or path where one was given.
+
+        Raises:
+            SerenadeError: no such system.
+        """
+        if isinstance(self.system, System):
+            return self.system
+        if not isinstance(self.system, (str, os.PathLike)):
+            raise InputError(
+                f"system: a {type(self.system).__name__}; give a name such as whisper-probe, the "
+                "path of a .py file, or a serenade.systems.System"
+            )
+        return systems.get(os.fspath(self.system))
+
+    def get_recipe(self) -> Any:
+        """Return the recipe with the changed fields.
+
+        Raises:
+            SerenadeError: no such recipe or field, or a value of another type.
+        """
+        return self.get_system().recipe(self.recipe, **self.changes)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the run for a report.
+
+        Returns:
+            JSON-ready data: `system` (name), `recipe` (fields by name, without this machine's
+            folders), `recipe_name` (empty where the recipe has none), `speaker_standardisation`
+            and `seed`.
+
+        >>> Estimator("whisper-probe", "nested", C=0.01).describe()["recipe"]["C"]
+        [0.01]
+        """
+        fields = dataclasses.asdict(self.get_recipe())
+        return {
+            "system": self.get_system().name,
+            "recipe": json.loads(json.dumps({key: _hide(value) for key, value in fields.items()})),
+            "recipe_name": self.recipe if isinstance(self.recipe, str) else "",
+            "speaker_standardisation": self.speaker_standardisation,
+            "seed": self.seed,
+        }
 
     @property
     def uses_validation(self) -> bool:
-        """Whether `fit` looks at validation recordings: networks do, to find the best epoch."""
-        return is_network(self.settings)
+        """Whether `fit` uses validation recordings: networks do, to find the best epoch."""
+        return is_network(self.get_recipe())
 
     def fit(
         self,
-        X: pd.DataFrame,
+        X: pd.DataFrame | Sequence[str | os.PathLike[str]],
         y: ArrayLike,
         validation: tuple[pd.DataFrame, ArrayLike] | None = None,
     ) -> Self:
-        """Fit on recordings.
+        """Fit the system on recordings.
 
         Args:
-            X: table of recordings, shape `(rows, columns)`.
-            y: their emotions, shape `(rows,)`.
-            validation: recordings and emotions that say when a network is best; nothing is fitted
-                on them. Without them a recipe may set training speakers aside for that.
+            X: table of recordings, shape `(rows, columns)`, or a list of paths.
+            y: emotion of each recording, shape `(rows,)`.
+            validation: recordings and emotions that choose a network's best epoch; nothing is
+                fitted on them. Without them a recipe may set training speakers aside for that.
 
         Raises:
             AudioError: a recording cannot be used; the corpus' own check lists them beforehand.
-            SerenadeError: a device, recipe or checkpoint that cannot be used.
+            InputError: `X` or `y` is not what is described here.
+            SerenadeError: a system, device, recipe or checkpoint that cannot be used.
         """
-        settings = self.settings
+        rows = check_rows(X)
+        labels = check_labels(y, len(rows))
+        recipe = self.get_recipe()
         learner: Learner = make_learner(
-            self.system,
-            settings,
+            self.get_system(),
+            recipe,
             self.seed,
             device=self.device,
             checkpoints=self.checkpoints,
@@ -119,121 +214,160 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         aside = None
         if validation is not None and self.uses_validation:
             aside = self.clips(*validation, copies=0)
-        self.learner_ = learner.fit(self.clips(X, y, settings.copies), aside)
+        self.learner_ = learner.fit(self.clips(rows, labels, recipe.copies), aside)
         self.classifier_ = self.learner_.classifier
         self.classes_ = self.learner_.classes_
         self.curve_ = self.learner_.curve
         return self
 
     def prepare(self, X: pd.DataFrame) -> None:
-        """Have a cluster fill its cache with what `fit` will look at; see `serenade._parallel`.
+        """Fill the cache of a cluster with the features that `fit` uses; see `serenade._parallel`.
 
         Args:
             X: table of recordings.
         """
-        for features in self._rounds(self.settings.copies):
-            for each in features:
-                if not isinstance(each, TextFeature):
-                    rate = self.system.sampling_rate
-                    prefetch(list_clips(X.index), each, sampling_rate=rate)
+        rate = self.get_system().sampling_rate
+        for features in self._list_rounds(self.get_recipe().copies):
+            for feature in features:
+                if not isinstance(feature, TextFeature):
+                    prefetch(list_clips(X.index), feature, sampling_rate=rate)
 
     def predict_proba(
-        self, X: pd.DataFrame, change: Augmentation | WhiteNoise | Condition | None = None
+        self,
+        X: pd.DataFrame | Sequence[str | os.PathLike[str]],
+        change: Augmentation | WhiteNoise | Condition | None = None,
     ) -> NDArray[np.float64]:
-        """Posteriors, shape `(rows, classes)`, in the order of `classes_`.
+        """Compute posteriors of recordings.
 
         Args:
-            X: table of recordings.
-            change: what is done to each recording beforehand, to see what it costs.
+            X: table of recordings, or a list of paths.
+            change: alteration of each recording beforehand, to measure robustness.
+
+        Returns:
+            Shape `(rows, classes)`, in the order of `classes_`.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
         """
+        check_is_fitted(self, "learner_")
         features = self.features
         if change is not None:
-            features = tuple(_changed(each, change, 0) for each in features)
-        return self.learner_.predict_proba(self._streams(X, features))
+            features = tuple(_change(each, change, 0) for each in features)
+        return self.learner_.predict_proba(self._extract_streams(check_rows(X), features))
 
-    def predict(self, X: pd.DataFrame) -> NDArray[np.str_]:
-        """The most probable emotion of each recording, shape `(rows,)`."""
-        best: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+    def predict(self, X: pd.DataFrame | Sequence[str | os.PathLike[str]]) -> NDArray[np.str_]:
+        """Predict the most probable emotion of each recording, shape `(rows,)`."""
+        places = self.predict_proba(X).argmax(axis=1)
+        best: NDArray[np.str_] = self.classes_[places]
         return best
 
     @property
     def features(self) -> tuple[Feature | TextFeature, ...]:
-        """What the system looks at under the recipe in force, a feature per stream."""
-        return self.system.features(self.settings)
+        """The system's features under the recipe, one for each stream."""
+        return self.get_system().features(self.get_recipe())
 
     def clips(self, rows: pd.DataFrame, y: ArrayLike, copies: int) -> Clips:
-        """Recordings as a learner sees them, with copies of each."""
-        labels, settings = np.asarray(y, dtype=str), self.settings
-        streams = [self._streams(rows, features) for features in self._rounds(copies)]
+        """Extract recordings as a learner takes them.
+
+        Args:
+            rows: table of recordings.
+            y: emotion of each recording.
+            copies: augmented copies of each recording.
+        """
+        labels = np.asarray(y, dtype=str)
+        streams = [self._extract_streams(rows, each) for each in self._list_rounds(copies)]
         known = "speaker" in rows and rows["speaker"].notna().all()
         return Clips(
             streams[0],
             labels,
-            compute_weights(rows, labels, settings.balance),
+            compute_weights(rows, labels, self.get_recipe().balance),
             rows["speaker"].to_numpy(dtype=str) if known else None,
             tuple(streams[1:]),
         )
 
-    def _rounds(self, copies: int) -> list[tuple[Feature | TextFeature, ...]]:
-        """What is looked at, and the same of each round of changed copies."""
-        change = self.system.augmentation(self.settings)
-        changed = [
-            tuple(_changed(each, change, copy) for each in self.features) for copy in range(copies)
-        ]
-        return [self.features, *changed]
+    def _list_rounds(self, copies: int) -> list[tuple[Feature | TextFeature, ...]]:
+        """Return the features of the clips, then those of each round of augmented copies."""
+        change = self.get_system().augmentation(self.get_recipe())
+        features, numbers = self.features, range(copies)
+        return [features, *(tuple(_change(each, change, n) for each in features) for n in numbers)]
 
-    def _streams(self, rows: pd.DataFrame, features: Sequence[Feature | TextFeature]) -> Streams:
-        """Each feature of each row; texts are those of the column `text`, missing ones empty."""
+    def _extract_streams(
+        self, rows: pd.DataFrame, features: Sequence[Feature | TextFeature]
+    ) -> Streams:
+        """Extract each feature of each row; texts are those of the column `text`."""
         return tuple(
-            extract_texts(_texts(rows, self), each)
+            extract_texts(_list_texts(rows, self), each)
             if isinstance(each, TextFeature)
-            else self._standardised(self._matrices(rows, each), rows)
+            else self._standardise(self._extract(rows, each), rows)
             for each in features
         )
 
-    def _matrices(self, rows: pd.DataFrame, feature: Feature) -> Matrices:
-        return extract(
-            list_clips(rows.index),
-            feature,
-            sampling_rate=self.system.sampling_rate,
-            jobs=self.jobs,
-        )
+    def _extract(self, rows: pd.DataFrame, feature: Feature) -> Matrices:
+        rate = self.get_system().sampling_rate
+        return extract(list_clips(rows.index), feature, sampling_rate=rate, jobs=self.jobs)
 
-    def _standardised(self, matrices: Matrices, rows: pd.DataFrame) -> Matrices:
-        """Features by speaker mean and deviation where that is asked for."""
+    def _standardise(self, matrices: Matrices, rows: pd.DataFrame) -> Matrices:
+        """Standardise features by their speaker's mean and deviation where that is asked for."""
         if not self.speaker_standardisation:
             return matrices
-        result = list(matrices)
-        speakers = rows["speaker"].to_numpy()
-        for speaker in np.unique(speakers):
-            own = np.flatnonzero(speakers == speaker)
-            frames = np.concatenate([matrices[row] for row in own])
-            # A unit that never moves for one speaker says nothing; it must not divide by zero.
-            mean, deviation = frames.mean(axis=0), np.maximum(frames.std(axis=0), 1e-5)
-            for row in own:
-                result[row] = (matrices[row] - mean) / deviation
-        return result
+        require_column(rows, "speaker", "speaker standardisation")
+        return standardise_speakers(matrices, rows["speaker"].to_numpy(dtype=str))
 
 
-def _changed(
+def standardise_speakers(matrices: Matrices, speakers: NDArray[np.str_]) -> Matrices:
+    """Subtract each speaker's mean over all their frames, and divide by their deviation.
+
+    Args:
+        matrices: features of recordings, each `(frames, dims)`.
+        speakers: names, shape `(recordings,)`.
+    """
+    result = list(matrices)
+    for speaker in np.unique(speakers):
+        own = np.flatnonzero(speakers == speaker)
+        frames = np.concatenate([matrices[row] for row in own])
+        mean = frames.mean(axis=0)
+        deviation = np.maximum(frames.std(axis=0), SMALLEST_DEVIATION)
+        for row in own:
+            result[row] = (matrices[row] - mean) / deviation
+    return result
+
+
+def _show_value(value: Any) -> str:
+    """Return an argument as text; of a recipe object, only the fields without their defaults."""
+    if not dataclasses.is_dataclass(value):
+        return repr(value)
+    shown = [
+        f"{field.name}={getattr(value, field.name)!r}"
+        for field in dataclasses.fields(value)
+        if getattr(value, field.name) != field.default
+    ]
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _hide(value: Any) -> Any:
+    """Return a recipe's value without this machine's folders."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def _change(
     feature: Feature | TextFeature, change: Augmentation | WhiteNoise | Condition, copy: int
 ) -> Feature | TextFeature:
-    """A feature of a changed copy; texts stay as they are."""
+    """Return the feature of an altered copy; texts stay as they are."""
     return feature if isinstance(feature, TextFeature) else Augmented(feature, change, copy)
 
 
-def _texts(rows: pd.DataFrame, estimator: Estimator) -> list[object]:
-    """What is said in each row.
+def _list_texts(rows: pd.DataFrame, estimator: Estimator) -> list[object]:
+    """Return the transcript of each row; missing ones are empty.
 
     Raises:
         SerenadeError: the table has no transcripts.
     """
-    # Of a few recordings to be judged, all may be without a transcript; of a corpus, none is.
+    # A few recordings to predict may all lack a transcript; a training table may not.
     fitted = hasattr(estimator, "learner_")
     if "text" not in rows or (not fitted and rows["text"].isna().all()):
         raise SerenadeError(
-            f"{estimator.system.name} looks at what is said, and the corpus has no column text: "
-            "write one with serenade transcribe, and give its manifest"
+            f"{estimator.get_system().name}: this recipe needs transcripts, and the table has no "
+            "column text; write one with serenade transcribe, and give its manifest"
         )
     return list(rows["text"])
 
@@ -241,12 +375,12 @@ def _texts(rows: pd.DataFrame, estimator: Estimator) -> list[object]:
 def compute_weights(
     rows: pd.DataFrame, labels: NDArray[np.str_], power: float
 ) -> NDArray[np.float64]:
-    """Weights that even out emotions, and corpora where the table has a column `corpus`.
+    """Compute weights that balance emotions, and corpora where the table has a column `corpus`.
 
     Args:
         rows: table of recordings.
-        labels: their emotions, shape `(rows,)`.
-        power: 1 gives every cell the same total, 0 every recording.
+        labels: emotion of each recording, shape `(rows,)`.
+        power: 1 gives each emotion of each corpus the same total, 0 each recording.
 
     Returns:
         Shape `(rows,)`, of mean one.

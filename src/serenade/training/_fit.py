@@ -146,7 +146,7 @@ def train_model(
     require_writable(estimator)
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
     # A network may take hours: one group of speakers is held out of it rather than each in turn.
-    network = is_network(estimator.settings)
+    network = is_network(estimator.get_recipe())
     unseen = predict_held_out(estimator, X, y, rounds=1 if network else None)
     who = "speakers" if unseen.speaker_independent else "recordings (speakers unknown)"
     progress(f"held-out {who}: UA {unseen.ua:.3f}")
@@ -193,9 +193,9 @@ def _card(
         else f"{enrolled.ua:.3f} on the same recordings, each speaker enrolled with 0 to 40 others"
     )
     labels = ", ".join(str(label) for label in estimator.classes_)
-    return f"""# {estimator.system.name} trained on {corpus}
+    return f"""# {estimator.get_system().name} trained on {corpus}
 
-{estimator.system.title} ({estimator.system.source}).
+{estimator.get_system().title} ({estimator.get_system().source}).
 
 - Emotions: {labels}
 - Data: {rows} recordings of {corpus}. {citation}

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from serenade.training._clips import Matrices
 
-_LEAST = 1e-5  # a column that never moves says nothing, and must not divide by zero
+SMALLEST_DEVIATION = 1e-5
+"""Divisor of columns that are nearly constant, which would otherwise divide by zero."""
 
 
 class Scaler:
@@ -42,7 +43,7 @@ class Scaler:
             total = sum(m.sum(axis=axis, dtype=np.float64) for m in matrices)
             self.mean = np.atleast_1d(total / count)
             squares = sum(np.square(m - self.mean).sum(axis=axis) for m in matrices)
-            self.deviation = np.maximum(np.atleast_1d(np.sqrt(squares / count)), _LEAST)
+            self.deviation = np.maximum(np.atleast_1d(np.sqrt(squares / count)), SMALLEST_DEVIATION)
         return self
 
     def transform(self, matrices: Sequence[NDArray[np.float32]]) -> Matrices:
@@ -50,8 +51,12 @@ class Scaler:
         if self.mode == "none":
             return list(matrices)
         if self.mode == "clip":
-            return [
-                ((m - m.mean(axis=0)) / np.maximum(m.std(axis=0), _LEAST)).astype(np.float32)
-                for m in matrices
-            ]
+            return [standardise_columns(matrix) for matrix in matrices]
         return [((m - self.mean) / self.deviation).astype(np.float32) for m in matrices]
+
+
+def standardise_columns(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Subtract the mean of each column and divide by its deviation."""
+    deviation = np.maximum(matrix.std(axis=0), SMALLEST_DEVIATION)
+    result: NDArray[np.float32] = ((matrix - matrix.mean(axis=0)) / deviation).astype(np.float32)
+    return result

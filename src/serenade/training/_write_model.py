@@ -77,8 +77,8 @@ def write_model(
     difference = measure_difference(content, _trials(learner, columns, temperature))
     if not difference < _TOLERANCE:
         raise SerenadeError(
-            f"{estimator.system.name}: the exported graph's probabilities differ from the trained "
-            f"system's by {difference:.1e}; report this"
+            f"{estimator.get_system().name}: the exported graph's probabilities differ from the "
+            f"trained system's by {difference:.1e}; report this"
         )
     folder = Path(folder)
     write_atomically(folder / "head.onnx", content)
@@ -101,16 +101,16 @@ def write_model(
     description = {
         "format": _FORMAT,
         "serenade": importlib.metadata.version("serenade"),
-        "system": estimator.system.name,
-        "recipe": dataclasses.asdict(estimator.settings),
+        "system": estimator.get_system().name,
+        "recipe": dataclasses.asdict(estimator.get_recipe()),
         "labels": order,
-        "sampling_rate": estimator.system.sampling_rate,
+        "sampling_rate": estimator.get_system().sampling_rate,
         "features": [feature_to_json(feature) for feature in estimator.features],
         "scaling": _scaling(learner),
         "difference": float(f"{difference:.2g}"),
         "versions": {
             name: importlib.metadata.version(name)
-            for name in (*_VERSIONS, *(("torch",) if is_network(estimator.settings) else ()))
+            for name in (*_VERSIONS, *(("torch",) if is_network(estimator.get_recipe()) else ()))
         },
         "temperature": round(temperature, 4),
         **known,
@@ -127,7 +127,7 @@ def require_writable(estimator: Estimator) -> None:
     Raises:
         SerenadeError: features by speaker, of texts, or of an encoder that needs PyTorch.
     """
-    name = estimator.system.name
+    name = estimator.get_system().name
     if estimator.speaker_standardisation:
         raise SerenadeError(
             "a model standardised by speaker cannot judge a single recording; "
