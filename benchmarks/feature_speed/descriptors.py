@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +23,6 @@ from serenade.features import (
     Pitch,
     Spectrum,
     chroma,
-    compiled,
     short_term_features,
     spectral_contrast,
     spectral_flatness,
@@ -160,27 +157,11 @@ def _open_smile(name: str) -> Side:
 _ACOUSTIC = AcousticSet()
 
 
-def _with_compiled(comparison: Comparison) -> tuple[Comparison, ...]:
-    """The comparison, and the same of compiled code where that is installed."""
-    if importlib.util.find_spec("numba") is None:
-        return (comparison,)
-
-    def ours(signal: NDArray[np.float32]) -> Any:
-        compiled.use(True)
-        try:
-            return comparison.ours(signal)
-        finally:
-            compiled.use(False)
-
-    name = f"{comparison.feature}, compiled"
-    return comparison, dataclasses.replace(comparison, feature=name, ours=ours)
-
-
 COMPARISONS = (
-    *_with_compiled(_short_term(16000, 0.100, 0.100)),
-    *_with_compiled(_short_term(16000, 0.050, 0.025)),
-    *_with_compiled(_short_term(48000, 0.100, 0.100)),
-    *_with_compiled(_short_term(48000, 0.050, 0.025)),
+    _short_term(16000, 0.100, 0.100),
+    _short_term(16000, 0.050, 0.025),
+    _short_term(48000, 0.100, 0.100),
+    _short_term(48000, 0.050, 0.025),
     Comparison(
         "chroma (16 kHz, 2048/512)",
         _RATE,
@@ -209,23 +190,21 @@ COMPARISONS = (
             Peer("Praat (parselmouth)", _praat, same_pitch(0.02)),
         ),
     ),
-    *_with_compiled(
-        Comparison(
-            f"AcousticSet, {len(_ACOUSTIC.names)} values per utterance (16 kHz)",
-            _RATE,
-            lambda x: _ACOUSTIC(x, _RATE),
-            (
-                Peer(
-                    "openSMILE ComParE 2016",
-                    lambda: _open_smile("ComParE_2016"),
-                    "another set of the same use, 6373 values",
-                ),
-                Peer(
-                    "openSMILE eGeMAPS v02",
-                    lambda: _open_smile("eGeMAPSv02"),
-                    "another set of the same use, 88 values",
-                ),
+    Comparison(
+        f"AcousticSet, {len(_ACOUSTIC.names)} values per utterance (16 kHz)",
+        _RATE,
+        lambda x: _ACOUSTIC(x, _RATE),
+        (
+            Peer(
+                "openSMILE ComParE 2016",
+                lambda: _open_smile("ComParE_2016"),
+                "another set of the same use, 6373 values",
             ),
-        )
+            Peer(
+                "openSMILE eGeMAPS v02",
+                lambda: _open_smile("eGeMAPSv02"),
+                "another set of the same use, 88 values",
+            ),
+        ),
     ),
 )

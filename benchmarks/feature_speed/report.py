@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PACKAGES = (
     *("serenade", "numpy", "scipy", "librosa", "torch", "kaldi_native_fbank"),
     *("python_speech_features", "pyAudioAnalysis", "opensmile", "transformers"),
-    *("praat-parselmouth", "numba"),
+    *("praat-parselmouth"),
 )
 
 
@@ -82,8 +82,7 @@ _METHOD = (
 _NOTES = (
     "librosa's `melspectrogram` makes its filters in every call; “filters ready” is its transform"
     " with filters made before. kaldi-native-fbank's frames stay inside it: handing them over one"
-    " by one is not timed. `HeLLD` has no peer. Rows called “compiled” ran the kernels that"
-    " `serenade.features.compiled.use(True)` switches on; compiling them is not timed."
+    " by one is not timed. `HeLLD` has no peer."
 )
 
 

@@ -16,7 +16,7 @@ def test_a_whole_installation_has_nothing_broken(run):
     assert found["models"]["bundled model"].startswith("predicts, 7 emotions")
     assert found["models"]["speech detector"] == "runs"
     assert {"numpy", "onnxruntime", "soundfile"} <= set(found["packages"])
-    assert {"train", "opensmile", "compiled"} <= set(found["extras"])
+    assert {"train", "opensmile"} <= set(found["extras"])
     assert {"WAV", "FLAC", "OGG"} <= set(found["sound"]["formats"])
     assert found["cache"]["state"] == "writable"
     assert found["machine"]["all_cores"] == os.cpu_count()

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from serenade.features.compiled import compilable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -102,7 +100,6 @@ def _moments(contours: Contours) -> list[Rows]:
     return [contours.mean, contours.deviation, *_higher_moments(contours.centred, spread)]
 
 
-@compilable
 def _higher_moments(centred: Rows, spread: Rows) -> tuple[Rows, Rows]:
     """Means of the third and fourth power of each row over its spread."""
     score = centred / spread[:, None]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.features.compiled import compilable
 from serenade.features.sets._short_term_tables import N_CHROMA
 from serenade.features.spectral import EPSILON, entropy_of_stretches, frames, stretch_sums
 
@@ -39,14 +38,12 @@ def _crossings(
     return np.asarray((rows.sum(axis=1, dtype=counter) - rows[:, 0]) * share)
 
 
-@compilable
 def widened(samples: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
     """The samples in float64, and their mean."""
     wide = samples.astype(np.float64)
     return wide, float(np.add.reduce(wide)) / wide.size
 
 
-@compilable
 def sample_sums(
     samples: NDArray[np.float32], mean: float, window: int, hop: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -56,7 +53,6 @@ def sample_sums(
     return _crossings(samples, mean, window, hop), stretch_sums(frames(squares, window, hop))
 
 
-@compilable
 def magnitudes(spectrum: NDArray[np.complex128], scale: float, out: NDArray[np.float32]) -> None:
     """Write |spectrum| times `scale`, of as many bins as `out` has."""
     single = np.empty(out.shape, dtype=np.complex64)
@@ -65,7 +61,6 @@ def magnitudes(spectrum: NDArray[np.complex128], scale: float, out: NDArray[np.f
     out *= np.float32(scale)
 
 
-@compilable
 def bin_sums(
     magnitude: NDArray[np.float32], powers: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -110,7 +105,6 @@ def _rolloff(power: NDArray[np.float32], stretches: NDArray[np.float64]) -> NDAr
     return np.asarray((which * length + above.argmax(axis=1)) / bins)
 
 
-@compilable
 def flux(
     magnitude: NDArray[np.float32], totals: NDArray[np.float64], last: NDArray[np.float32]
 ) -> NDArray[np.float64]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.features.compiled import compilable
 from serenade.features.spectral._stft import as_signal, frame_sums, frames, pad_ends
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ def zero_crossing_rate(
     return np.asarray(count / frame_length, dtype=np.float32)
 
 
-@compilable
 def _sign_changes(
     samples: NDArray[np.float32], frame_length: int, hop_length: int
 ) -> NDArray[np.floating[Any]]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.features.compiled import compilable
 from serenade.features.spectral import as_signal
 from serenade.features.voice._autocorrelation import parabola
 
@@ -109,7 +108,6 @@ def _pulse_phase(
     return np.asarray(np.angle(total) / (2 * np.pi))
 
 
-@compilable
 def _pulse_turns(
     samples: NDArray[np.float32],
     middle: NDArray[np.float64],
@@ -130,7 +128,6 @@ def _cell() -> tuple[NDArray[np.float64], NDArray[np.complex64]]:
     return grid, np.exp(2j * np.pi * grid).astype(np.complex64)
 
 
-@compilable
 def _highest(
     samples: NDArray[np.float32], middle: NDArray[np.float64], reach: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -147,7 +144,6 @@ def _highest(
     return peak + shift.astype(np.float64), height
 
 
-@compilable
 def _matched(
     samples: NDArray[np.float32],
     place: NDArray[np.float64],

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.special
 
-from serenade.features.compiled import compilable
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,7 +18,6 @@ CLOSE = 1e-5  # magnitude below which a point is taken for a root
 _SAME = 1e-3  # radians between two findings of one root
 
 
-@compilable
 def levinson(autocorrelation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Linear prediction of every frame at once (Levinson-Durbin recursion).
 
@@ -82,7 +79,6 @@ def prediction_roots(
     return frame[new], root[new]
 
 
-@compilable
 def _valley_roots(
     parts: NDArray[np.float32], grid: NDArray[np.complex64]
 ) -> tuple[NDArray[np.intp], NDArray[np.complex64]]:

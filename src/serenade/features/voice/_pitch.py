@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.features._feature import Feature
-from serenade.features.compiled import compilable
 from serenade.features.spectral import as_signal
 from serenade.features.voice._autocorrelation import (
     autocorrelations,
@@ -55,7 +54,6 @@ class PitchTrack:
         return self.frequency > 0
 
 
-@compilable
 def _strongest(
     correlation: NDArray[np.float32], handicap: NDArray[np.float32], number: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.features.compiled import compilable
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@compilable
 def best_path(local: NDArray[Any], transition: NDArray[Any]) -> NDArray[np.intp]:
     """The states that maximise the sum of local and transition scores (Viterbi 1967).
 
