@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from serenade.errors import AudioError, MissingFileError, NotAudioError
-from serenade.inference import Prediction, find_recordings, predict_files
+from serenade.inference import Prediction, Source, find_recordings, predict_file, predict_files
 
 
 def test_folders_are_searched_and_files_taken_as_they_are(folder):
@@ -52,6 +52,16 @@ def test_a_short_recording_with_a_timeline_is_still_one_utterance(model, talk, t
     ((prediction, timeline),) = predict_files(model, [str(path)], windows=(2.0, 1.0))
     assert timeline.segments
     assert prediction == model.predict(str(path))
+
+
+@pytest.mark.parametrize("seconds", [3, 14])
+def test_predict_file_reads_a_recording_once(model, talk, seconds):
+    blocks = np.array_split(np.resize(talk, seconds * 16000), 9)
+    source = Source("pipe", iter(blocks))  # cannot be read twice
+    prediction, timeline = predict_file(model, source, (2.0, 1.0))
+    samples = np.concatenate(blocks)
+    assert timeline.segments == model.timeline(samples, 16000).segments
+    assert prediction.probabilities == model.predict(samples, 16000).probabilities
 
 
 def test_recordings_enrol_themselves_or_say_why_not(model, talk, tmp_path):

@@ -1,5 +1,7 @@
 """What predictions look like as data."""
 
+from xml.etree import ElementTree as ET
+
 import pytest
 
 from serenade.errors import NoSpeechError
@@ -60,3 +62,26 @@ def test_the_whole_is_the_mean_over_speech():
 def test_no_speech_is_an_error_that_names_the_file():
     with pytest.raises(NoSpeechError, match=r"a\.wav: contains no speech"):
         Timeline("a.wav", 7.0, ("angry",), ()).overall()
+
+
+def test_reprs_are_short():
+    assert repr(Prediction("a.wav", 1.5, {"sad": 1.0})) == "Prediction('a.wav', 1.50 s: sad 1.00)"
+    assert repr(SEGMENTS[1]) == "Segment(3.00-6.00 s: sad 0.80)"
+    timeline = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS)
+    assert repr(timeline) == "Timeline('a.wav', 7.00 s: 2 segments, 4.00 s of speech)"
+    alone = Timeline("a.wav", 7.0, ("angry",), SEGMENTS[:1])
+    assert "1 segment," in repr(alone)
+
+
+def test_predictions_and_timelines_draw_themselves_in_notebooks():
+    prediction = Prediction("a<b>.wav", 1.0, {"angry": 0.25, "sad & <low>": 0.75})
+    timeline = Timeline("a<b>.wav", 7.0, ("angry", "sad"), SEGMENTS)
+    for shown, bars in ((prediction, 2), (timeline, 2)):
+        tree = ET.fromstring(shown._repr_html_())
+        assert "a<b>.wav" in tree.find("div").text
+        rectangles = list(tree.iter("{http://www.w3.org/2000/svg}rect"))
+        assert len(rectangles) == bars
+    first, second = (float(each.get("width")) for each in rectangles)
+    assert second == pytest.approx(3 * first, rel=0.01)
+    assert "sad & <low>" in "".join(ET.fromstring(prediction._repr_html_()).itertext())
+    assert Timeline("a.wav", 0.0, ("angry",), ())._repr_html_()

@@ -117,7 +117,8 @@ def _has_own_rate(source: Any) -> bool:
 def _holds_several(source: Any) -> bool:
     """Tell a list or an array of paths or other recordings from one recording."""
     if hasattr(source, "shape"):
-        return getattr(source.dtype, "kind", "f") in "OSU" and len(source.shape) > 0
+        kind = getattr(getattr(source, "dtype", None), "kind", "f")
+        return kind in "OSU" and len(source.shape) > 0
     if isinstance(source, list | tuple | set | frozenset):
         first = next(iter(source), None)
         return isinstance(first, Mapping) or _has_own_rate(first)
