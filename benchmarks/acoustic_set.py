@@ -33,8 +33,7 @@ from threadpoolctl import threadpool_limits
 
 from serenade import audio, corpora
 from serenade.corpora._corpus import mark_incomplete
-from serenade.evaluation import compute_intervals, paired_permutation
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import compute_intervals, list_versions, paired_permutation
 from serenade.features import AcousticSet
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def run(root: Path) -> dict[str, Any]:
         scores = accuracy(sets, clips, labels, speakers, folds)
         result["accuracy"][name] = {**scores, "incomplete": corpus.incomplete}
     opensmile_version = importlib.metadata.version("opensmile")
-    return {**result, "versions": {**versions(), "opensmile": opensmile_version}}
+    return {**result, "versions": {**list_versions(), "opensmile": opensmile_version}}
 
 
 def table(result: dict[str, Any]) -> str:

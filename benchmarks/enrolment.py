@@ -28,8 +28,8 @@ from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from serenade import corpora, systems
 from serenade.corpora._corpus import mark_incomplete
+from serenade.evaluation import list_versions
 from serenade.evaluation._enrolment_trials import Condition, enrolment_trials
-from serenade.evaluation._evaluate import versions
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def run(root: Path) -> dict[str, Any]:
     trials = curve("bundled", table, table["corpus"].to_numpy(dtype=str), LeaveOneGroupOut())
     for corpus in SOURCES:
         result[f"{corpus}, never heard"] = of_corpus(trials, table, corpus)
-    return {"curves": result, "incomplete": gaps(root), "versions": versions()}
+    return {"curves": result, "incomplete": gaps(root), "versions": list_versions()}
 
 
 def table_of(result: dict[str, Any]) -> str:

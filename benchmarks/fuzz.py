@@ -28,7 +28,7 @@ from fuzzing.targets import TARGETS
 from fuzzing.workers import MEGABYTES, PER_HOUR, SECONDS, Verdict, judge
 from kept import keep
 
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions
 
 
 def run(
@@ -67,7 +67,7 @@ def run(
         },
         "bad": [dataclasses.asdict(verdict) for verdict in verdicts if verdict.bad],
         "minutes": round(sum(minutes.values()), 1),
-        "versions": versions(),
+        "versions": list_versions(),
     }
 
 

@@ -25,7 +25,7 @@ import soundfile
 from kept import keep, options
 
 from serenade import corpora
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions
 from serenade.extraction import Clip, write_shards
 from serenade.features import MFCC40
 
@@ -82,7 +82,7 @@ def run(root: Path, hours: float) -> dict[str, Any]:
         },
         "gigabytes_written": round(size / 1e9, 3),
         "minutes": round((time.monotonic() - begun) / 60, 1),
-        "versions": versions(),
+        "versions": list_versions(),
     }
 
 

@@ -23,8 +23,7 @@ from serenade import corpora, systems
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.corpora import mark_incomplete
-from serenade.evaluation import unweighted_accuracy
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions, unweighted_accuracy
 from serenade.extraction import list_clips
 from serenade.inference import Model, convert_precision, measure_size
 from serenade.inference._comparison import choose_labels, predict_in_turn
@@ -119,7 +118,7 @@ def run(root: Path) -> dict[str, Any]:
             for name, facts in CORPORA.items()
             for corpus in [corpora.open(name, root, **facts)]
         },
-        "versions": versions(),
+        "versions": list_versions(),
     }
 
 

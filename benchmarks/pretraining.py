@@ -37,8 +37,12 @@ from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised._encoder_folder import read_encoder_settings, save_untrained
 from serenade.encoders.selfsupervised._front_end import FrontEnd
 from serenade.encoders.selfsupervised._weights_location import locate_weights
-from serenade.evaluation import compute_intervals, holm, paired_permutation
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import (
+    adjust_p_values,
+    compute_intervals,
+    list_versions,
+    paired_permutation,
+)
 from serenade.extraction import extract, list_clips
 from serenade.features import OpenSmile, Pooled
 
@@ -123,7 +127,7 @@ class Probed:
             )
             for ours, theirs in pairs
         ]
-        adjusted = holm([test.p for test in tests])
+        adjusted = adjust_p_values([test.p for test in tests])
         scores = {
             name: compute_intervals(self.labels, predicted, self.speakers, scores=("ua",))["ua"]
             for name, predicted in self.predictions.items()
@@ -279,7 +283,7 @@ def main() -> None:
     result: dict[str, Any] = {
         "encoders": {name: about(folder) for name, folder in encoders.items()},
         "corpora": {},
-        "versions": versions(),
+        "versions": list_versions(),
     }
     probed = {}
     for name in arguments.corpus:

@@ -35,7 +35,7 @@ from kept import keep, stated
 from torch.nn.utils import parametrize
 
 from serenade.audio import find_active_part, read
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions
 from serenade.inference import Model
 from serenade.inference._threads import map_in_threads
 
@@ -155,7 +155,7 @@ def run(cores: int, rounds: int, count: int) -> dict[str, Any]:
             **wav2vec2(cores, Path(scratch)),
         }
         factors = measured(contenders, cores, rounds, count)
-    known = versions() | {"transformers": transformers.__version__}
+    known = list_versions() | {"transformers": transformers.__version__}
     return {"cores": cores, "real_time_factors": factors, "versions": known}
 
 

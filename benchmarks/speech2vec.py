@@ -32,7 +32,7 @@ from serenade import corpora
 from serenade.corpora import read_words, write_words
 from serenade.encoders import Speech2VecSettings, build_speech2vec, encode_words
 from serenade.encoders.speech2vec._vectors import average_instances, save_speech2vec
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions
 from serenade.extraction import Clip
 from serenade.pretraining import Watch, gather_spoken_words, train_speech2vec
 from serenade.transcription import Transcriber, Transcript, align, transcribe
@@ -224,7 +224,7 @@ def run(root: Path, work: Path, settings: Speech2VecSettings) -> dict[str, Any]:
         "heard": {"instances": len(heard), "words": len(lexicon), "recordings": len(heard.files)},
         "nearest": {word: lexicon.nearest(word, 5) for word in asked},
         "history": history,
-        "versions": versions(),
+        "versions": list_versions(),
     }
 
 

@@ -25,7 +25,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
 from serenade import systems
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions
 from serenade.inference._windows import Window, Windower
 from serenade.training import Estimator
 
@@ -196,7 +196,7 @@ def run(root: Path) -> dict[str, Any]:
             ]
             row[material] = float(np.mean(recalls))
         results.append(row)
-    return {"rows": results, "versions": versions()}
+    return {"rows": results, "versions": list_versions()}
 
 
 def table_of(result: dict[str, Any]) -> str:

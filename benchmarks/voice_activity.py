@@ -20,7 +20,7 @@ from kept import keep, options, stated
 
 from serenade import corpora
 from serenade.corpora._corpus import mark_incomplete
-from serenade.evaluation._evaluate import versions
+from serenade.evaluation import list_versions
 from serenade.voice_activity import DETECTOR_FRAME, VoiceActivity
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def run(root: Path) -> dict[str, Any]:
         "silero_times_real_time": round(seconds / spent),
         "rows": rows,
         "incomplete": {name: corpora.open(name, root).incomplete for name in CORPORA},
-        "versions": versions(),
+        "versions": list_versions(),
     }
 
 

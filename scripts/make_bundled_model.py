@@ -23,7 +23,7 @@ import pandas as pd
 
 from serenade import corpora, systems
 from serenade.corpora._corpus import mark_incomplete
-from serenade.evaluation import compute_intervals
+from serenade.evaluation import calibration_error, compute_intervals
 from serenade.training import EnrolledProbe, Estimator
 from serenade.training._fit import HeldOut, predict_held_out
 from serenade.training._write_model import write_model
@@ -69,18 +69,12 @@ def score(found: HeldOut, rows: pd.DataFrame, corpus: str, allowed: Sequence[str
     return compute_intervals(found.reference[mine], chosen, speakers, labels=allowed)["ua"]
 
 
-def calibration_error(found: HeldOut, temperature: float, bins: int = 15) -> float:
-    """Expected calibration error after temperature (Guo et al. 2017, equation 3)."""
+def compute_calibration_error(found: HeldOut, temperature: float) -> float:
+    """Compute the expected calibration error of the probabilities at a temperature."""
     powered = found.probabilities ** (1 / temperature)
     powered /= powered.sum(axis=1, keepdims=True)
-    confidence = powered.max(axis=1)
-    correct = np.array(found.classes)[powered.argmax(axis=1)] == found.reference
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        np.mean(place == b) * abs(correct[place == b].mean() - confidence[place == b].mean())
-        for b in np.unique(place)
-    ]
-    return float(np.sum(gaps))
+    predicted = np.array(found.classes)[powered.argmax(axis=1)]
+    return calibration_error(powered.max(axis=1), predicted == found.reference)
 
 
 def rows_of_table(
@@ -134,8 +128,8 @@ def main() -> None:
         recordings=len(rows),
         speakers=rows["speaker"].nunique(),
         temperature=temperature,
-        before=calibration_error(unseen_corpus, 1.0),
-        after=calibration_error(unseen_corpus, temperature),
+        before=compute_calibration_error(unseen_corpus, 1.0),
+        after=compute_calibration_error(unseen_corpus, temperature),
     )
     estimator.fit(X, y)
     probe = EnrolledProbe(estimator).fit(X, y)

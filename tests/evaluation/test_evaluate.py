@@ -277,7 +277,7 @@ def test_what_cannot_be_evaluated_is_refused_before_training(make_corpus):
         evaluate(
             _recorded(Features, made), corpus, _protocols.get(), recipe={"folder": corpus.root}
         )
-    leaking = _protocols.Given((*_protocols.get().split(corpus.table), *_leaking()))
+    leaking = _protocols.GivenFolds((*_protocols.get().split(corpus.table), *_leaking()))
     with pytest.raises(EvaluationError, match="both in train and test"):
         evaluate(_recorded(Features, made), corpus, leaking)
     assert made == []

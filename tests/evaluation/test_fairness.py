@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import recall_score
 
-from serenade.evaluation import Prediction, _fairness
+from serenade.evaluation import LabelledPrediction, _fairness
 
 LABELS = ("angry", "sad")
 
@@ -21,11 +21,11 @@ def predictions():
             right = rng.random() < (0.9 if gender == "female" else 0.6)
             predicted = reference if right else LABELS[1 - take % 2]
             rows.append(
-                Prediction(
+                LabelledPrediction(
                     f"{number}{take}", 0.0, None, f"s{number}", reference, predicted, (1, 0), gender
                 )
             )
-    return [*rows, Prediction("x", 0.0, None, None, "sad", "angry", (1, 0))]
+    return [*rows, LabelledPrediction("x", 0.0, None, None, "sad", "angry", (1, 0))]
 
 
 def test_by_speaker_is_scikit_learns(predictions):
@@ -52,5 +52,5 @@ def test_by_gender(predictions):
 
 
 def test_unknown_groups_are_not_told():
-    alone = [Prediction("x", 0.0, None, None, "sad", "sad", (0, 1))]
+    alone = [LabelledPrediction("x", 0.0, None, None, "sad", "sad", (0, 1))]
     assert _fairness.list_notes(alone, LABELS) == []

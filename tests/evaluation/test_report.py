@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
 from serenade.evaluation import Report, _metrics, draw_curves, evaluate
-from serenade.evaluation._figures import confusion_figure, curves_figure
+from serenade.evaluation._figures import make_confusion_figure, make_curves_figure
 from serenade.protocols import _protocols
 
 KEYS = [
@@ -150,7 +150,7 @@ def test_figures_show_percentages_and_counts(report, tmp_path):
 
 
 def test_cells_are_shares_of_their_row_over_counts(report):
-    axes = confusion_figure(report).axes[0]
+    axes = make_confusion_figure(report).axes[0]
     shown = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
     assert len(shown) == 9
     for row, counts in enumerate(report.confusion):
@@ -174,19 +174,19 @@ def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
     )
     assert [len(fold.curve) for fold in trained.folds] == [5] * 4
     assert Report.from_json(trained.to_json(tmp_path / "report.json")) == trained
-    figure = curves_figure({"ours": trained, "chance": report})
+    figure = make_curves_figure({"ours": trained, "chance": report})
     (line,) = figure.axes[0].lines  # chance was not trained by epochs
     np.testing.assert_allclose(line.get_ydata(), 1 / np.arange(1, 6))
     np.testing.assert_allclose(line.get_xdata(), np.arange(1, 6))
     assert figure.axes[0].get_ylabel() == "training loss"
     cut = [dataclasses.replace(fold, curve=fold.curve[:2]) for fold in trained.folds]
-    ticks = curves_figure({"ours": dataclasses.replace(trained, folds=tuple(cut))}).axes[0]
+    ticks = make_curves_figure({"ours": dataclasses.replace(trained, folds=tuple(cut))}).axes[0]
     assert all(tick == int(tick) for tick in ticks.get_xticks())
-    rising = curves_figure({"ours": trained}, "valid_ua").axes[0].lines[0]
+    rising = make_curves_figure({"ours": trained}, "valid_ua").axes[0].lines[0]
     assert (np.diff(rising.get_ydata()) > 0).all()
     png, pdf = draw_curves({"ours": trained}, tmp_path / "losses")
     assert (png.name, pdf.name) == ("losses.png", "losses.pdf")
-    assert not curves_figure({"ours": trained}, "valid_loss").axes[0].lines
+    assert not make_curves_figure({"ours": trained}, "valid_loss").axes[0].lines
 
 
 def test_the_confusion_matrix_is_the_reference_by_row(report):

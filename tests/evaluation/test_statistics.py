@@ -10,8 +10,14 @@ import pytest
 from scipy import stats
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import _metrics, compute_intervals, holm, mcnemar, paired_permutation
-from serenade.evaluation._statistics import caution
+from serenade.evaluation import (
+    _metrics,
+    adjust_p_values,
+    compute_intervals,
+    mcnemar,
+    paired_permutation,
+)
+from serenade.evaluation._statistics import describe_limits
 
 CLASSES = 4
 BASE = np.linspace(-0.5, 1.5, CLASSES)
@@ -123,15 +129,15 @@ def test_classes_that_a_draw_lacks_are_left_out_of_its_ua():
 
 def test_few_speakers_are_said():
     reference, predicted, who = _corpus(np.random.default_rng(0), 24)
-    assert caution(compute_intervals(reference, predicted, who)["ua"]) == ""
+    assert describe_limits(compute_intervals(reference, predicted, who)["ua"]) == ""
     four = who < 4
-    assert "only 4 speakers" in caution(
+    assert "only 4 speakers" in describe_limits(
         compute_intervals(reference[four], predicted[four], who[four])["ua"]
     )
     alone = compute_intervals(reference[who == 0], predicted[who == 0], who[who == 0])["ua"]
     assert math.isnan(alone.low)
     assert math.isnan(alone.high)
-    assert "one speaker" in caution(alone)
+    assert "one speaker" in describe_limits(alone)
 
 
 @pytest.mark.parametrize("method", ["percentile", "expanded", "bca"])
@@ -233,5 +239,5 @@ def test_holm_rejects_what_its_steps_reject():
                 if p[place] > alpha / (len(p) - step):
                     break
                 rejected[place] = True
-            np.testing.assert_array_equal(holm(p) <= alpha, rejected)
-    assert holm([]).shape == (0,)
+            np.testing.assert_array_equal(adjust_p_values(p) <= alpha, rejected)
+    assert adjust_p_values([]).shape == (0,)

@@ -70,7 +70,7 @@ def test_folds_read_back_into_a_table_of_another_order_elsewhere(make_corpus, tm
         for part in PARTS:
             np.testing.assert_array_equal(getattr(fold, part), getattr(again, part))
             np.testing.assert_array_equal(getattr(fold, part), last - getattr(other, part)[::-1])
-    assert _protocols.Given(tuple(same)).split(corpus.table) == same
+    assert _protocols.GivenFolds(tuple(same)).split(corpus.table) == same
     fewer = dataclasses.replace(corpus, table=corpus.table[1:])
     with pytest.raises(EvaluationError, match=r"lacks s1/angry0\.wav"):
         read_folds(path, fewer.table, corpus.root)

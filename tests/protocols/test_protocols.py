@@ -80,7 +80,7 @@ def test_by_speaker_every_row_is_tested_once_and_no_speaker_is_shared(sizes, pro
     st.sampled_from([0.0, 0.1, 0.3]),
     st.integers(0, 2**32),
 )
-def test_random_rows_keep_the_shares_of_the_emotions(sizes, test, validation, seed):
+def test_random_keeps_the_shares_of_the_emotions(sizes, test, validation, seed):
     table = _table(sizes)
     protocol = _protocols.RandomStratified(test, validation, repeats=2)
     folds = protocol.split(table, seed)
@@ -96,7 +96,7 @@ def test_random_rows_keep_the_shares_of_the_emotions(sizes, test, validation, se
     assert _as_lists(protocol.split(table, seed)) == _as_lists(folds)
 
 
-def test_rows_that_shares_leave_over_go_to_the_largest_remainders():
+def test_draw_stratified_gives_remaining_rows_to_the_largest_remainders():
     # A tenth of 19, 12 and 9 rows: 1.9, 1.2 and 0.9 of four.
     emotion = np.repeat(["angry", "happy", "sad"], [19, 12, 9])
     left, drawn = draw_stratified(emotion, np.arange(40), 0.1, np.random.default_rng(0))
@@ -104,13 +104,13 @@ def test_rows_that_shares_leave_over_go_to_the_largest_remainders():
     assert sorted([*left, *drawn]) == list(range(40))
 
 
-def test_random_rows_differ_by_repeat_and_by_seed():
+def test_random_draws_differ_by_repeat_and_seed():
     protocol, table = _protocols.RandomStratified(repeats=3), _table([10] * 6)
     tests = [tuple(fold.test) for seed in (0, 1) for fold in protocol.split(table, seed)]
     assert len(set(tests)) == 6
 
 
-def test_the_default_leaves_one_out_of_ten_speakers_and_makes_six_groups_of_more():
+def test_speaker_independent_tests_ten_speakers_singly_and_eleven_in_six_groups():
     assert _protocols.get() == _protocols.SpeakerIndependent()
     ten = _protocols.get().split(_table([2] * 10))
     assert [fold.name for fold in ten] == [f"speaker {n}" for n in range(1, 11)]
@@ -122,7 +122,7 @@ def test_the_default_leaves_one_out_of_ten_speakers_and_makes_six_groups_of_more
     assert list(itertools.chain(*groups)) == [str(n) for n in range(1, 12)]
 
 
-def test_ravdess_is_divided_by_four_actors_two_of_each_gender(corpora_root):
+def test_speaker_independent_balances_the_genders_of_ravdess(corpora_root):
     table = corpora.open("ravdess", corpora_root).table
     folds = _protocols.get().split(table)
     assert [sorted(set(table["speaker"].iloc[fold.test])) for fold in folds] == [
@@ -184,23 +184,23 @@ def test_what_a_corpus_lacks_is_named():
     cases = [
         ("session", {}, table, "no sessions"),
         ("fixed", {}, table, "no splits"),
-        ("fixed", {}, odd, "holds hidden"),
-        ("fixed", {}, table.assign(split="train"), "no row's split is test"),
+        ("fixed", {}, odd, "column split: hidden"),
+        ("fixed", {}, table.assign(split="train"), "no row has the split test"),
         ("speaker-independent", {}, nameless, "1 of 9 rows have no speaker"),
         ("loso", {}, table[table["speaker"] == "1"], "1 speakers where at least 2"),
         ("groups", {"groups": 4}, table, "3 speakers where at least 4"),
-        ("groups", {"groups": 1}, table, "two or more"),
-        ("loso", {"validation_speakers": 2}, table, "2 validation speakers of 2 leave none"),
-        ("loso", {"validation_speakers": 1.5}, table, "a share below 1"),
-        ("random", {"test": 0.7, "validation": 0.3}, table, "leave some to train on"),
-        ("random", {"repeats": 0}, table, "and a repeat"),
+        ("groups", {"groups": 1}, table, "at least 2"),
+        ("loso", {"validation_speakers": 2}, table, "2 validation speakers of 2 leave no"),
+        ("loso", {"validation_speakers": 1.5}, table, "a share between 0 and 1"),
+        ("random", {"test": 0.7, "validation": 0.3}, table, "must be below 1"),
+        ("random", {"repeats": 0}, table, "at least 1"),
     ]
     for name, fields, broken, says in cases:
         with pytest.raises(EvaluationError, match=says):
             _protocols.get(name, **fields).split(broken)
 
 
-def test_protocols_by_name():
+def test_get_returns_each_protocol_by_name():
     for name, kind in _protocols.PROTOCOLS.items():
         protocol = _protocols.get(name)
         assert isinstance(protocol, kind)
@@ -214,5 +214,5 @@ def test_protocols_by_name():
     )
     with pytest.raises(EvaluationError, match="choose from speaker-independent, loso"):
         _protocols.get("cv")
-    with pytest.raises(EvaluationError, match="no setting folds; it has"):
+    with pytest.raises(EvaluationError, match="no setting folds; choose from"):
         _protocols.get("random", folds=3)

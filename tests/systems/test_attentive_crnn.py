@@ -7,13 +7,11 @@ from hypothesis import strategies as st
 
 from serenade import corpora, systems
 from serenade.audio import read
-from serenade.errors import EvaluationError
 from serenade.features import HeLLD
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.evaluation._attention import attention, attention_figure  # noqa: E402
 from serenade.systems import TrainingSet  # noqa: E402
 from serenade.systems.networks._attentive_crnn import (  # noqa: E402
     Attention,
@@ -258,22 +256,6 @@ def test_learnt_kernels_stay_unless_asked(speech, fitted):
     assert not torch.equal(mine, theirs)
 
 
-def test_attention_over_a_recording(speech, fitted):
-    X, _, unseen = speech
-    file = X[unseen].index[0][0]
-    found = attention(fitted, file)
-    audio = read(file)
-    frames = 1 + len(audio.signal) // 160
-    assert len(found.times) == len(found.weights) == -(-frames // 5)
-    assert found.weights.sum() == pytest.approx(1, abs=1e-5)
-    assert found.times[:2].tolist() == pytest.approx([0.02, 0.07])
-    assert found.times[-1] <= audio.duration + 0.005
-    assert found.emotion == fitted.predict(X[unseen])[0]
-    figure = attention_figure(audio, found)
-    waveform, weights = figure.axes
-    assert weights.get_xlim() == waveform.get_xlim() == (0, pytest.approx(audio.duration))
-
-
 def test_functionals_and_kernel_machine(speech):
     X, y, unseen = speech
     system = systems.get("lld-svm")
@@ -286,8 +268,6 @@ def test_functionals_and_kernel_machine(speech):
     np.testing.assert_allclose(scaler.mean_, np.concatenate(rows).mean(axis=0), rtol=1e-3, atol=0.1)
     posteriors = estimator.predict_proba(X[unseen])
     np.testing.assert_allclose(posteriors.sum(axis=1), 1)
-    with pytest.raises(EvaluationError, match="no attention over time"):
-        attention(estimator, X.index[0][0])
 
 
 def test_the_kernel_machine_is_libsvms():

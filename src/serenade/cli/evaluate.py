@@ -107,7 +107,7 @@ def command(
     """
     from serenade.audio import CONDITIONS
     from serenade.evaluation import evaluate
-    from serenade.protocols import Given, get
+    from serenade.protocols import GivenFolds, get
     from serenade.protocols import write_folds as write
     from serenade.training import Estimator
 
@@ -116,7 +116,7 @@ def command(
     plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
     opened = _options.open_corpus(corpus, root, labels)
     if folds is not None:
-        plan = Given(tuple(_options.read_fold_option(folds, opened)))
+        plan = GivenFolds(tuple(_options.read_fold_option(folds, opened)))
     if write_folds is not None:
         write(write_folds, plan.split(opened.table, seed), opened.table, opened.root)
     report = evaluate(

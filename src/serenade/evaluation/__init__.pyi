@@ -1,3 +1,4 @@
+from ._calibration import calibration_error as calibration_error
 from ._compare import COMPARED_SCORES as COMPARED_SCORES
 from ._compare import Entrant as Entrant
 from ._compare import compare_runs as compare_runs
@@ -15,10 +16,11 @@ from ._metrics import recalls as recalls
 from ._metrics import unweighted_accuracy as unweighted_accuracy
 from ._metrics import weighted_accuracy as weighted_accuracy
 from ._report import FoldResult as FoldResult
-from ._report import Prediction as Prediction
+from ._report import LabelledPrediction as LabelledPrediction
 from ._report import Report as Report
 from ._statistics import Interval as Interval
+from ._statistics import adjust_p_values as adjust_p_values
 from ._statistics import compute_intervals as compute_intervals
-from ._statistics import holm as holm
 from ._statistics import mcnemar as mcnemar
 from ._statistics import paired_permutation as paired_permutation
+from ._versions import list_versions as list_versions

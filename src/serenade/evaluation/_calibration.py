@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say."""
+"""Calibration: how well the confidence of predictions agrees with their accuracy."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
-    from serenade.evaluation._report import Prediction, Report
+    from serenade.evaluation._report import LabelledPrediction, Report
 
 BINS = 15
 
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """Predictions of like confidence.
+    """Predictions of similar confidence.
 
     Args:
-        count: how many.
-        confidence: their mean highest probability.
-        accuracy: the share that is right.
+        count: number of predictions.
+        confidence: mean of their highest probabilities.
+        accuracy: share of correct predictions.
     """
 
     count: int
@@ -32,18 +33,18 @@ class Bin:
     accuracy: float
 
 
-def compute_reliability(predictions: Sequence[Prediction], bins: int = BINS) -> list[Bin]:
-    """Confidence beside accuracy, in bins of equal width (Guo et al. 2017, section 2).
+def compute_reliability(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> list[Bin]:
+    """Compute accuracy in bins of equal width of confidence (Guo et al. 2017, section 2).
 
     Args:
-        predictions: with probabilities.
-        bins: how many between 0 and 1.
+        confidence: highest probability of each prediction, shape `(predictions,)`.
+        correct: true where a prediction is correct, shape `(predictions,)`.
+        bins: number of bins between 0 and 1.
 
     Returns:
-        The bins that hold any, from the lowest confidence up.
+        The bins that hold any prediction, by ascending confidence.
     """
-    confidence = np.array([max(one.probabilities) for one in predictions])
-    right = np.array([one.predicted == one.reference for one in predictions], dtype=np.float64)
+    confidence, right = np.asarray(confidence), np.asarray(correct, dtype=np.float64)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     return [
         Bin(int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
@@ -52,27 +53,40 @@ def compute_reliability(predictions: Sequence[Prediction], bins: int = BINS) -> 
     ]
 
 
-def calibration_error(predictions: Sequence[Prediction], bins: int = BINS) -> float:
-    """Expected calibration error: mean distance of confidence and accuracy over predictions.
+def calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> float:
+    """Compute the expected calibration error (Guo et al. 2017, equation 3).
+
+    It is the mean difference between confidence and accuracy over the bins, weighted by the number
+    of predictions in each.
 
     Args:
-        predictions: with probabilities.
+        confidence: see `compute_reliability`.
+        correct: see `compute_reliability`.
         bins: see `compute_reliability`.
     """
-    found = compute_reliability(predictions, bins)
+    found = compute_reliability(confidence, correct, bins)
     total = sum(one.count for one in found)
     return sum(one.count * abs(one.confidence - one.accuracy) for one in found) / total
+
+
+def get_confidence(predictions: Sequence[LabelledPrediction]) -> tuple[list[float], list[bool]]:
+    """Return the confidence of each prediction, and whether it is correct."""
+    return (
+        [max(one.probabilities) for one in predictions],
+        [one.predicted == one.reference for one in predictions],
+    )
 
 
 def draw_reliability(report: Report) -> Figure:
     """Draw accuracy over confidence, with the number of predictions below.
 
     Args:
-        report: whose predictions.
+        report: report whose predictions are drawn.
     """
     from matplotlib.figure import Figure
 
-    found = compute_reliability(report.predictions)
+    measured = get_confidence(report.predictions)
+    found = compute_reliability(*measured)
     figure = Figure(figsize=(3.2, 3.6), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color="0.6", linewidth=0.6, linestyle="--")
@@ -86,7 +100,7 @@ def draw_reliability(report: Report) -> Figure:
     )
     above.set_ylabel("accuracy")
     above.set_ylim(0, 1)
-    error = calibration_error(report.predictions)
+    error = calibration_error(*measured)
     above.set_title(f"{report.system} on {report.corpus}, ECE {error:.3f}", fontsize="medium")
     places = [one.confidence for one in found]
     below.bar(places, [one.count for one in found], width=0.8 / BINS, color="0.6")

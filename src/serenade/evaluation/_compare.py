@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING, Any, Self
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation._report import Report
-from serenade.evaluation._statistics import compute_intervals, holm, mcnemar, paired_permutation
+from serenade.evaluation._statistics import (
+    adjust_p_values,
+    compute_intervals,
+    mcnemar,
+    paired_permutation,
+)
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-    from serenade.evaluation._report import Prediction
+    from serenade.evaluation._report import LabelledPrediction
     from serenade.evaluation._statistics import Interval
 
 COMPARED_SCORES = ("ua", "wa")
@@ -164,8 +169,8 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
             reference, mine, other_labels, [ours[item].speaker for item in items]
         )
         pairs.append((one.name, other.name, permuted, mcnemar(reference, mine, other_labels).p))
-    adjusted = holm([permuted.p for _, _, permuted, _ in pairs])
-    independent = holm([p for *_, p in pairs])
+    adjusted = adjust_p_values([permuted.p for _, _, permuted, _ in pairs])
+    independent = adjust_p_values([p for *_, p in pairs])
     return [
         Comparison(first, second, permuted.difference, float(p), float(q))
         for (first, second, permuted, _), p, q in zip(pairs, adjusted, independent, strict=True)
@@ -269,9 +274,9 @@ def _pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, En
     return [(one, named[against]) for one in found if one.name != against]
 
 
-def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], Prediction]:
+def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], LabelledPrediction]:
     """Predictions by seed, place among those of the same item, file and start."""
-    found: dict[tuple[int, int, str, float], Prediction] = {}
+    found: dict[tuple[int, int, str, float], LabelledPrediction] = {}
     for report in entrant.reports:
         times: dict[tuple[str, float], int] = {}
         for one in report.predictions:

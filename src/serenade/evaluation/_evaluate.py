@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.metadata
 import inspect
 import json
-import platform
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +15,8 @@ from serenade import _parallel
 from serenade.corpora import list_items
 from serenade.errors import EvaluationError
 from serenade.evaluation._leaks import CHECKED_ROWS, audit_folds
-from serenade.evaluation._report import FoldResult, Prediction, Report
+from serenade.evaluation._report import FoldResult, LabelledPrediction, Report
+from serenade.evaluation._versions import list_versions
 from serenade.protocols import check_folds, find_shared_speakers
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ class Estimator(Protocol):
 def evaluate(
     estimator_factory: Callable[[int], Estimator],
     corpus: Corpus,
-    protocol: _protocols.Protocol,
+    protocol: _protocols.EvaluationProtocol,
     *,
     seed: int = 0,
     speaker_standardisation: bool = False,
@@ -110,7 +108,7 @@ def evaluate(
         stale |= done.stale
         unused += done.unused
         part = [
-            Prediction(
+            LabelledPrediction(
                 **rows[row]._asdict(),
                 speaker=speakers[row],
                 gender=genders[row],
@@ -148,7 +146,7 @@ def evaluate(
         protocol=protocol.name,
         speaker_independent=not any(_known(table, fold) for fold in folds),
         seed=seed,
-        versions=versions(),
+        versions=list_versions(),
         seconds=round(time.perf_counter() - started, 3),
         folds=tuple(results),
         labels=corpus.labels,
@@ -198,21 +196,6 @@ def _judged(
     curve = getattr(estimator, "curve_", ())
     name = type(estimator).__name__
     return _Judged(probabilities, changed, curve, taken, stale, unused, name)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what takes part in an evaluation, and the platform; no names, no paths."""
-    parts = {"serenade": "serenade", "numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
-    parts["onnxruntime"] = "onnxruntime"
-    if "torch" in sys.modules:
-        parts |= {"torch": "torch", "skorch": "skorch"}
-    found = {"python": platform.python_version()}
-    for name, distribution in parts.items():
-        try:
-            found[name] = importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found | {"platform": f"{platform.system()} {platform.machine()}"}
 
 
 def _require_json(recipe: Mapping[str, Any] | None) -> None:
@@ -291,7 +274,7 @@ def _known(table: pd.DataFrame, fold: Fold) -> list[str]:
 
 
 def _notes(
-    corpus: Corpus, protocol: _protocols.Protocol, folds: Sequence[Fold], emotion: Names
+    corpus: Corpus, protocol: _protocols.EvaluationProtocol, folds: Sequence[Fold], emotion: Names
 ) -> list[str]:
     """What a reader of the numbers must know before trusting them."""
     notes = [f"protocol {protocol.name}: {protocol.description}"]

@@ -12,11 +12,11 @@ from serenade.evaluation._statistics import compute_intervals
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serenade.evaluation._report import Prediction
+    from serenade.evaluation._report import LabelledPrediction
     from serenade.evaluation._statistics import Interval
 
 
-def score_by_speaker(predictions: Sequence[Prediction]) -> dict[str, float]:
+def score_by_speaker(predictions: Sequence[LabelledPrediction]) -> dict[str, float]:
     """UA of each known speaker, over the emotions that occur with them, worst first."""
     found = {
         name: unweighted_accuracy(*_labels(part))
@@ -26,7 +26,7 @@ def score_by_speaker(predictions: Sequence[Prediction]) -> dict[str, float]:
 
 
 def score_by_gender(
-    predictions: Sequence[Prediction], labels: Sequence[str]
+    predictions: Sequence[LabelledPrediction], labels: Sequence[str]
 ) -> dict[str, Interval]:
     """UA of each known gender, with its interval over speakers.
 
@@ -42,7 +42,7 @@ def score_by_gender(
     return found
 
 
-def list_notes(predictions: Sequence[Prediction], labels: Sequence[str]) -> list[str]:
+def list_notes(predictions: Sequence[LabelledPrediction], labels: Sequence[str]) -> list[str]:
     """Both in a line each, where speakers and genders are known."""
     lines = []
     speakers = score_by_speaker(predictions)
@@ -64,9 +64,9 @@ def list_notes(predictions: Sequence[Prediction], labels: Sequence[str]) -> list
 
 
 def _grouped(
-    predictions: Sequence[Prediction], key: Callable[[Prediction], str | None]
-) -> dict[str, list[Prediction]]:
-    parts: defaultdict[str, list[Prediction]] = defaultdict(list)
+    predictions: Sequence[LabelledPrediction], key: Callable[[LabelledPrediction], str | None]
+) -> dict[str, list[LabelledPrediction]]:
+    parts: defaultdict[str, list[LabelledPrediction]] = defaultdict(list)
     for one in predictions:
         name = key(one)
         if name is not None:
@@ -74,5 +74,5 @@ def _grouped(
     return parts
 
 
-def _labels(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
+def _labels(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
     return [one.reference for one in predictions], [one.predicted for one in predictions]

@@ -38,7 +38,7 @@ def draw_confusion(report: Report, stem: Path) -> list[Path]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return draw_figure(lambda: confusion_figure(report), stem)
+    return draw_figure(lambda: make_confusion_figure(report), stem)
 
 
 def draw_curves(
@@ -57,7 +57,7 @@ def draw_curves(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return draw_figure(lambda: curves_figure(reports, measure), stem)
+    return draw_figure(lambda: make_curves_figure(reports, measure), stem)
 
 
 def draw_figure(make: Callable[[], Figure], stem: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def draw_figure(make: Callable[[], Figure], stem: Path) -> list[Path]:
     return written
 
 
-def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") -> Figure:
+def make_curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") -> Figure:
     """Draw mean curves over folds, told apart by dashes and grey, so that print keeps them apart.
 
     Args:
@@ -121,7 +121,7 @@ def curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") ->
     return figure
 
 
-def confusion_figure(report: Report) -> Figure:
+def make_confusion_figure(report: Report) -> Figure:
     """Draw row percentages with counts below them, in greys.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import _fairness
-from serenade.evaluation._calibration import calibration_error
+from serenade.evaluation._calibration import calibration_error, get_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +83,7 @@ def to_markdown(report: Report) -> str:
             "",
             *_table(["", "UA", "95% interval"], rows_changed),
         ]
-    error = calibration_error(report.predictions)
+    error = calibration_error(*get_confidence(report.predictions))
     calibrated = f"expected calibration error {error:.3f} (15 bins)"
     told = _fairness.list_notes(report.predictions, report.labels)
     lines += ["", *(f"- {n}" for n in (*report.notes, *told, calibrated, *report.cautions))]

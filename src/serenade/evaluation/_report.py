@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from serenade._atomic import write_atomically
 from serenade.errors import EvaluationError
 from serenade.evaluation._metrics import SCORES, confusion
-from serenade.evaluation._statistics import Interval, caution, compute_intervals
+from serenade.evaluation._statistics import Interval, compute_intervals, describe_limits
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
+class LabelledPrediction:
     """What a system said of one item it was not trained on.
 
     Args:
@@ -75,7 +75,7 @@ class FoldResult:
         name: str,
         train: int,
         seconds: float,
-        predictions: Sequence[Prediction],
+        predictions: Sequence[LabelledPrediction],
         labels: Sequence[str],
         curve: Sequence[Mapping[str, float]] = (),
     ) -> Self:
@@ -123,7 +123,7 @@ class Report:
     folds: tuple[FoldResult, ...]
     labels: tuple[str, ...]
     notes: tuple[str, ...]
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[LabelledPrediction, ...]
     command: str = ""
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conditions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -151,7 +151,7 @@ class Report:
         """What to know about the intervals."""
         if any(one.speaker is None for one in self.predictions):
             return ("speakers are unknown: intervals resample recordings, and are too narrow",)
-        return tuple(filter(None, [caution(self.metrics["ua"])]))
+        return tuple(filter(None, [describe_limits(self.metrics["ua"])]))
 
     def robustness(self) -> dict[str, Interval]:
         """UA of changed test recordings, by the name of the change."""
@@ -248,7 +248,7 @@ class Report:
         """
         labels = tuple(data["labels"])
         predictions = tuple(
-            Prediction(**{**one, "probabilities": tuple(one["probabilities"])})
+            LabelledPrediction(**{**one, "probabilities": tuple(one["probabilities"])})
             for one in data["predictions"]
         )
         counts = [int(fold["test"]) for fold in data["folds"]]
@@ -307,11 +307,11 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _columns(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
+def _columns(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
     return [one.reference for one in predictions], [one.predicted for one in predictions]
 
 
-def _plain(one: FoldResult | Prediction) -> dict[str, Any]:
+def _plain(one: FoldResult | LabelledPrediction) -> dict[str, Any]:
     """Fields as JSON data; `dataclasses.asdict` copies deeply, which is slow by the thousand."""
     return {
         name: list(value) if isinstance(value, tuple) else value

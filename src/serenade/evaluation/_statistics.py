@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from serenade.evaluation._metrics import Labels
 
 FEW_SPEAKERS = 10
-"""Below this many speakers `caution` warns."""
+"""Below this many speakers `describe_limits` warns."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,10 +111,10 @@ def compute_intervals(
     return found
 
 
-def caution(interval: Interval) -> str:
+def describe_limits(interval: Interval) -> str:
     """A sentence where an interval rests on few speakers; empty where it does not.
 
-    >>> print(caution(Interval(0.5, 0.3, 0.7, 0.95, "expanded", 4)))
+    >>> print(describe_limits(Interval(0.5, 0.3, 0.7, 0.95, "expanded", 4)))
     only 4 speakers: the interval is a rough guide, and true coverage is below 95%
     """
     if interval.clusters == 1:
@@ -231,7 +231,7 @@ def mcnemar(reference: Labels, first: Labels, second: Labels) -> McNemar:
     return McNemar(only_first, only_second, float(test.pvalue))
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+def adjust_p_values(p_values: Sequence[float]) -> NDArray[np.float64]:
     """P-values adjusted for their number (Holm 1979, Scandinavian J. Statistics 6(2)).
 
     Args:
@@ -240,7 +240,7 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     Returns:
         Adjusted p-values in the same order; those below α hold together with error rate α.
 
-    >>> holm([0.01, 0.04, 0.03])
+    >>> adjust_p_values([0.01, 0.04, 0.03])
     array([0.03, 0.06, 0.06])
     """
     p = np.asarray(p_values, dtype=np.float64)

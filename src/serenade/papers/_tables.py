@@ -7,8 +7,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from serenade import protocols
 from serenade.errors import EvaluationError
-from serenade.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -175,7 +175,7 @@ def list_runs(
         "speakers": _FAST_SPEAKERS if fast else 0,
     }
     quick = row.fast if fast else {}
-    own = PROTOCOLS[place.protocol]
+    own = protocols.get(place.protocol)
     plan = {**place.independent, "groups": 2} if fast else place.independent
     unseen = Run(
         **common,

@@ -1,4 +1,4 @@
-"""Protocols divide a corpus into folds that train, validate and test."""
+"""Protocols: rules that divide a corpus into folds for training, validation and testing."""
 
 import lazy_loader as _lazy
 

@@ -4,6 +4,8 @@ from ._folds import check_folds as check_folds
 from ._folds import find_shared_speakers as find_shared_speakers
 from ._folds import read_folds as read_folds
 from ._folds import write_folds as write_folds
-from ._protocols import PROTOCOLS as PROTOCOLS
-from ._protocols import Given as Given
+from ._protocols import EvaluationProtocol as EvaluationProtocol
+from ._protocols import GivenFolds as GivenFolds
+from ._protocols import describe as describe
 from ._protocols import get as get
+from ._protocols import names as names

@@ -1,4 +1,4 @@
-"""Protocols: how a corpus is divided so that a score means what it is said to mean."""
+"""Protocols: rules that divide a corpus into folds for training, validation and testing."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _SPLITS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol(ABC):
-    """A way of dividing a corpus; subclasses are frozen dataclasses of their settings."""
+class EvaluationProtocol(ABC):
+    """Rule that divides a corpus into folds; a subclass is a frozen dataclass of its settings."""
 
     name: ClassVar[str]
     speaker_independent: ClassVar[bool]
@@ -42,29 +42,29 @@ class Protocol(ABC):
     @property
     @abstractmethod
     def description(self) -> str:
-        """What is trained and tested on what, in a phrase with the settings."""
+        """Describe the division and its settings in a phrase, for reports."""
 
     @abstractmethod
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
-        """Divide a table; the same table and seed give the same folds.
+        """Divide a table into folds; the same table and seed give the same folds.
 
         Args:
-            table: indexed by `(file, start, end)`; columns `speaker` and `emotion`, and what the
-                protocol needs.
-            seed: of what is drawn at random.
+            table: corpus table, indexed by `(file, start, end)`, with the columns `speaker` and
+                `emotion`, and any other column that the protocol needs.
+            seed: seed of random draws.
 
         Raises:
-            EvaluationError: the table lacks what the protocol needs; the message names it.
+            EvaluationError: the table lacks a column, values or speakers that the protocol needs.
         """
 
 
 @dataclasses.dataclass(frozen=True)
-class _BySpeaker(Protocol):
-    """Protocols whose test parts are whole speakers.
+class _BySpeaker(EvaluationProtocol):
+    """Base of the protocols that test whole speakers.
 
     Args:
-        validation_speakers: training speakers set aside for validation, drawn by the seed: how
-            many, or which share of them (at least one); 0 for none.
+        validation_speakers: training speakers to draw for validation: a number of speakers, or a
+            share below 1 of them (at least one speaker); 0 for none.
     """
 
     validation_speakers: float = dataclasses.field(default=0, kw_only=True)
@@ -72,36 +72,39 @@ class _BySpeaker(Protocol):
     speaker_independent: ClassVar[bool] = True
 
     @abstractmethod
-    def _tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
-        """Name and test rows, as a mask, of every fold."""
+    def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
+        """Return the name and the mask of test rows of every fold."""
 
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
-        """Divide a table; see `Protocol.split`. Test parts do not depend on the seed."""
+        """Divide a table into folds; only the validation speakers depend on the seed."""
         speaker = get_column(table, "speaker", self.name)
         folds = []
-        for number, (name, test) in enumerate(self._tests(table)):
-            validation = np.isin(speaker, self._validation(speaker[~test], (seed, number))) & ~test
+        for number, (name, test) in enumerate(self._list_tests(table)):
+            validation = (
+                np.isin(speaker, self._draw_validation(speaker[~test], (seed, number))) & ~test
+            )
             parts = (~test & ~validation, validation, test)
             folds.append(Fold(name, *(np.flatnonzero(part) for part in parts)))
         return folds
 
-    def _validation(self, speaker: NDArray[np.str_], seed: Sequence[int]) -> NDArray[np.str_]:
-        """The speakers set aside, given the speaker of every row that is not for testing."""
+    def _draw_validation(self, speaker: NDArray[np.str_], seed: Sequence[int]) -> NDArray[np.str_]:
+        """Draw the validation speakers from the speakers of the rows that are not tested."""
         names, wanted = np.unique(speaker), self.validation_speakers
         if wanted < 0 or (wanted >= 1 and wanted != int(wanted)):
             raise EvaluationError(
-                f"validation_speakers={wanted}: give a number of speakers or a share below 1"
+                f"validation_speakers={wanted}: must be a whole number of speakers, or a share "
+                "between 0 and 1"
             )
         count = int(wanted) if wanted >= 1 else max(1, round(wanted * len(names)))
         count = count if wanted else 0
         if count >= len(names):
             raise EvaluationError(
-                f"{self.name}: {count} validation speakers of {len(names)} leave none to train "
-                "on; set fewer aside"
+                f"{self.name}: {count} validation speakers of {len(names)} leave no speaker for "
+                "training; lower validation_speakers"
             )
         return np.random.default_rng(list(seed)).permutation(names)[:count]
 
-    def _and_validation(self) -> str:
+    def _describe_validation(self) -> str:
         return f", {self.validation_speakers:g} validation speakers" * bool(
             self.validation_speakers
         )
@@ -109,16 +112,16 @@ class _BySpeaker(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class LeaveOneSpeakerOut(_BySpeaker):
-    """Each speaker is tested by a model of all the others."""
+    """Test each speaker with a model that is trained on all others."""
 
     name: ClassVar[str] = "loso"
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
-        return "leave one speaker out" + self._and_validation()
+        """Describe the division in a phrase."""
+        return "leave one speaker out" + self._describe_validation()
 
-    def _tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
+    def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
         speaker = get_column(table, "speaker", self.name)
         return [
             (f"speaker {one}", speaker == one)
@@ -128,15 +131,15 @@ class LeaveOneSpeakerOut(_BySpeaker):
 
 @dataclasses.dataclass(frozen=True)
 class GroupKFold(_BySpeaker):
-    """Groups of speakers that are tested in turn.
+    """Test groups of speakers in turn.
 
-    Speakers are put in order, genders taking turns where the corpus knows them, and cut into
-    consecutive groups of as equal numbers of rows as possible: RAVDESS in six gives actors 1-4,
-    5-8 and so on, two of each gender.
+    Speakers are sorted, with the genders alternating if the corpus states them, and cut into
+    consecutive groups with numbers of rows that are as equal as possible. Six groups of RAVDESS
+    are actors 1-4, 5-8 and so on, two of each gender.
 
     Args:
-        validation_speakers: as in every protocol by speaker.
-        groups: how many.
+        validation_speakers: training speakers to draw for validation: a number or a share.
+        groups: number of groups.
     """
 
     groups: int = 5
@@ -145,13 +148,13 @@ class GroupKFold(_BySpeaker):
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
-        return f"{self.groups} groups of speakers" + self._and_validation()
+        """Describe the division in a phrase."""
+        return f"{self.groups} groups of speakers" + self._describe_validation()
 
-    def _tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
+    def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
         speaker = get_column(table, "speaker", self.name)
         if self.groups < 2:
-            raise EvaluationError(f"{self.name}: groups={self.groups}; give two or more")
+            raise EvaluationError(f"{self.name}: groups={self.groups}; must be at least 2")
         list_groups(speaker, self.groups, "speaker", self.name)
         names = alternate_genders(speaker, list(table["gender"]) if "gender" in table else None)
         bounds = cut_evenly([int((speaker == one).sum()) for one in names], self.groups)
@@ -163,36 +166,39 @@ class GroupKFold(_BySpeaker):
 
 @dataclasses.dataclass(frozen=True)
 class SpeakerIndependent(_BySpeaker):
-    """The default: leave one speaker out up to ten speakers, six groups of speakers beyond."""
+    """Test each of up to ten speakers in turn, or six groups of more speakers; the default."""
 
     name: ClassVar[str] = "speaker-independent"
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
+        """Describe the division in a phrase."""
         return (
             "leave one speaker out, or six groups of speakers where there are more than ten"
-            + self._and_validation()
+            + self._describe_validation()
         )
 
-    def _tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
+    def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
         count = len(list_groups(get_column(table, "speaker", self.name), 2, "speaker", self.name))
-        chosen = LeaveOneSpeakerOut() if count <= 10 else GroupKFold(groups=6)
-        return chosen._tests(table)  # noqa: SLF001 - a sibling's
+        protocol = LeaveOneSpeakerOut() if count <= 10 else GroupKFold(groups=6)
+        return protocol._list_tests(table)  # noqa: SLF001 - a class of this module
 
 
 @dataclasses.dataclass(frozen=True)
 class LeaveOneSessionOut(_BySpeaker):
-    """Each recording session is tested by a model of the others; sessions share no speaker."""
+    """Test each recording session with a model that is trained on the others.
+
+    Sessions must not share a speaker.
+    """
 
     name: ClassVar[str] = "session"
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
-        return "leave one session out" + self._and_validation()
+        """Describe the division in a phrase."""
+        return "leave one session out" + self._describe_validation()
 
-    def _tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
+    def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
         session = get_column(table, "session", self.name)
         return [
             (f"session {one}", session == one)
@@ -201,13 +207,13 @@ class LeaveOneSessionOut(_BySpeaker):
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomStratified(Protocol):
-    """Rows drawn at random with the emotions' shares kept: test speakers are trained on too.
+class RandomStratified(EvaluationProtocol):
+    """Draw test rows at random, stratified by emotion; test speakers also occur in training.
 
     Args:
-        test: share of the rows.
-        validation: share of the rows, 0 for none.
-        repeats: how many draws, one fold each.
+        test: share of the rows to test.
+        validation: share of the rows for validation; 0 for none.
+        repeats: number of draws; each gives one fold.
     """
 
     test: float = 0.2
@@ -219,21 +225,21 @@ class RandomStratified(Protocol):
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
+        """Describe the division in a phrase."""
         shares = (1 - self.test - self.validation, self.validation, self.test)
         listed = "/".join(f"{100 * share:.3g}" for share in shares)
         times = f", {self.repeats} times" if self.repeats > 1 else ""
         return f"random rows, train/validation/test {listed}% by emotion{times}"
 
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
-        """Divide a table; see `Protocol.split`."""
+        """Divide a table into one fold for each repeat."""
         if (
             not (0 < self.test < 1 and 0 <= self.validation < 1 - self.test - 1e-9)
             or self.repeats < 1
         ):
             raise EvaluationError(
                 f"{self.name}: test={self.test}, validation={self.validation}, "
-                f"repeats={self.repeats}; give shares that leave some to train on, and a repeat"
+                f"repeats={self.repeats}; test + validation must be below 1, and repeats at least 1"
             )
         emotion = get_column(table, "emotion", self.name)
         folds = []
@@ -248,10 +254,10 @@ class RandomStratified(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class FixedSplit(Protocol):
-    """The corpus' own division, from its column `split`: train, dev or validation, test.
+class FixedSplit(EvaluationProtocol):
+    """Use the corpus' own split, from its column `split`: train, dev or validation, test.
 
-    Whether speakers are shared depends on the corpus; the report says what was found.
+    The report states whether the parts share speakers.
     """
 
     name: ClassVar[str] = "fixed"
@@ -259,32 +265,32 @@ class FixedSplit(Protocol):
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
+        """Describe the division in a phrase."""
         return "the corpus' own split"
 
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:  # noqa: ARG002
-        """Divide a table; see `Protocol.split`. Nothing is random."""
+        """Return the split of the corpus as one fold; the seed has no effect."""
         split = get_column(table, "split", self.name)
-        if strange := sorted({name for name in split if name.lower() not in _SPLITS}):
+        if unknown := sorted({name for name in split if name.lower() not in _SPLITS}):
             raise EvaluationError(
-                f"{self.name}: the column split holds {', '.join(strange)}; "
-                f"name the parts {', '.join(_SPLITS)}"
+                f"{self.name}: unknown values in the column split: {', '.join(unknown)}; "
+                f"use {', '.join(_SPLITS)}"
             )
         part = np.array([_SPLITS[name.lower()] for name in split])
         if lacking := {"train", "test"} - set(part):
             raise EvaluationError(
-                f"{self.name}: no row's split is {' or '.join(sorted(lacking))}; mark some"
+                f"{self.name}: no row has the split {' or '.join(sorted(lacking))}; label some rows"
             )
         rows = (np.flatnonzero(part == name) for name in ("train", "validation", "test"))
         return [Fold("test", *rows)]
 
 
 @dataclasses.dataclass(frozen=True)
-class Given(Protocol):
-    """Folds made elsewhere, as `read_folds` gives them.
+class GivenFolds(EvaluationProtocol):
+    """Use folds that were made elsewhere, such as those that `read_folds` returns.
 
     Args:
-        folds: of the table that is split.
+        folds: folds of the table that is evaluated.
     """
 
     folds: tuple[Fold, ...] = ()
@@ -294,15 +300,15 @@ class Given(Protocol):
 
     @property
     def description(self) -> str:
-        """See `Protocol.description`."""
+        """Describe the division in a phrase."""
         return f"{len(self.folds)} given folds"
 
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:  # noqa: ARG002
-        """The folds."""
+        """Return the given folds."""
         return list(self.folds)
 
 
-PROTOCOLS: Mapping[str, type[Protocol]] = {
+PROTOCOLS: Mapping[str, type[EvaluationProtocol]] = {
     protocol.name: protocol
     for protocol in (
         SpeakerIndependent,
@@ -313,18 +319,42 @@ PROTOCOLS: Mapping[str, type[Protocol]] = {
         FixedSplit,
     )
 }
-"""The protocols by name, the default first."""
+"""Protocols by name; the first is the default."""
 
 
-def get(name: str = "speaker-independent", **settings: Any) -> Protocol:
-    """A protocol by name.
+def names() -> tuple[str, ...]:
+    """Return the names of all protocols; the first is the default.
+
+    >>> names()
+    ('speaker-independent', 'loso', 'session', 'groups', 'random', 'fixed')
+    """
+    return tuple(PROTOCOLS)
+
+
+def describe(name: str) -> str:
+    """Describe a protocol with its default settings in a phrase.
 
     Args:
-        name: a key of `PROTOCOLS`.
-        settings: fields of the protocol.
+        name: one of `names()`.
 
     Raises:
-        EvaluationError: no such protocol or setting, or a value of another type.
+        EvaluationError: no protocol has this name.
+
+    >>> describe("loso")
+    'leave one speaker out'
+    """
+    return get(name).description
+
+
+def get(name: str = "speaker-independent", **settings: Any) -> EvaluationProtocol:
+    """Return a protocol by its name.
+
+    Args:
+        name: one of `names()`.
+        settings: fields of the protocol that differ from their defaults.
+
+    Raises:
+        EvaluationError: no protocol has this name, or a setting is unknown or of a wrong type.
 
     >>> get("random", repeats=5)
     RandomStratified(test=0.2, validation=0.1, repeats=5)
@@ -332,9 +362,9 @@ def get(name: str = "speaker-independent", **settings: Any) -> Protocol:
     if name not in PROTOCOLS:
         raise EvaluationError(f"no protocol {name!r}; choose from {', '.join(PROTOCOLS)}")
     fields = [field.name for field in dataclasses.fields(PROTOCOLS[name])]
-    if strange := [setting for setting in settings if setting not in fields]:
+    if unknown := [setting for setting in settings if setting not in fields]:
         raise EvaluationError(
-            f"{name}: no setting {', '.join(strange)}; it has {', '.join(fields) or 'none'}"
+            f"{name}: no setting {', '.join(unknown)}; choose from {', '.join(fields) or 'none'}"
         )
     if problem := find_mismatch(PROTOCOLS[name], settings):
         raise EvaluationError(f"{name}: {problem}")
