@@ -104,11 +104,13 @@ def test_a_corpus_needs_both_parts(write):
         "INFO = CorpusInfo('own', 'Own', 'mine', 'none', '', ('en',), ('sad',))\n"
     )
     path = write(info, "own_half_of_test.py")
-    assert corpora.describe(path).title == "Own"
-    with pytest.raises(CorpusError, match="defines no load; end it with def load"):
-        corpora.open(path)
+    for use in (corpora.describe, corpora.open):
+        with pytest.raises(CorpusError, match="defines no load; end it with def load"):
+            use(path)
     with pytest.raises(CorpusError, match="defines no INFO"):
         corpora.open(write("def load(root): ...", "own_other_half_of_test.py"))
+    whole = write(info + "def load(root): ...\n", "own_whole_of_test.py")
+    assert corpora.describe(whole).title == "Own"
 
 
 def test_a_changed_file_is_another_feature(write):

@@ -100,7 +100,7 @@ def test_the_cache_is_shown_and_cleared(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evaluate", "nothing", "ravdess"], "nothing: no system of this name"),
+        (["evaluate", "nothing", "ravdess"], "no system 'nothing'; choose from"),
         (["evaluate", "whisper-probe", "nowhere.csv"], "nowhere.csv"),
         (["evaluate", "whisper-probe", "synthetic", "--protocol", "x"], "no protocol 'x'"),
         (["train", "whisper-probe", "synthetic", "--set", "copy=1", "--out", "m"], "no copy"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from serenade.corpora import meld
+from serenade.corpora import _meld as meld
 from serenade.errors import CorpusError
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID\n"

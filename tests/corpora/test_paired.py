@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from serenade import corpora
-from serenade.corpora import Corpus, CorpusInfo, _paired, build_table, meld
+from serenade.corpora import Corpus, CorpusInfo, _paired, build_table
+from serenade.corpora import _meld as meld
 from serenade.errors import CorpusError
 
 EMOTIONS = {"angry": "anger", "happy": "joy", "neutral": "neutral", "sad": "sadness"}

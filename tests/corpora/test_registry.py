@@ -69,10 +69,23 @@ def test_opening_imports_neither_torch_nor_features(tmp_path, record):
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("ask", [corpora.describe, corpora.open])
-def test_unknown_name_lists_the_known_ones(ask):
-    with pytest.raises(CorpusError, match=r"ravdes: no corpus of this name; .*ravdess.*\.csv"):
+@pytest.mark.parametrize("ask", [corpora.get, corpora.describe, corpora.open])
+def test_an_unknown_corpus_gives_the_nearest_names(ask):
+    with pytest.raises(CorpusError, match=r"no corpus 'ravdes'; did you mean ravdess"):
         ask("ravdes")
+
+
+@pytest.mark.parametrize("ask", [corpora.get, corpora.describe, corpora.open])
+def test_a_corpus_unlike_any_lists_all_names_and_kinds_of_files(ask):
+    with pytest.raises(CorpusError, match=r"no corpus 'x'; choose from .*ravdess.*\.csv.*\.py"):
+        ask("x")
+
+
+def test_get_returns_the_facts_and_the_function_that_opens_a_corpus(tmp_path, record):
+    record(tmp_path / "wav" / "03a01Fa.wav")
+    emodb = corpora.get("emodb")
+    assert emodb.info is corpora.describe("emodb")
+    assert len(emodb.load(tmp_path)) == 1
 
 
 def test_open_without_a_folder_says_what_is_wanted():

@@ -1,8 +1,8 @@
 """Corpora: a folder or a manifest becomes a checked table of recordings.
 
-A new corpus is one module here with `INFO` (a `CorpusInfo`) and `load(root, **options)`, and
-one line in `_MODULES`; outside the package, such a module is opened by its path. Nothing heavy is
-imported before a corpus is opened.
+Each public module here is a corpus, with `INFO` (a `CorpusInfo`) and `load(root, **options)`; a
+new module is a new corpus. Outside the package, such a module is opened by its path. Nothing heavy
+is imported before a corpus is opened.
 """
 
 import lazy_loader as _lazy

@@ -6,6 +6,7 @@ from ._checks import find_identical as find_identical
 from ._corpus import Corpus as Corpus
 from ._corpus import CorpusInfo as CorpusInfo
 from ._corpus import Counts as Counts
+from ._corpus import Loader as Loader
 from ._corpus import Problem as Problem
 from ._corpus import mark_incomplete as mark_incomplete
 from ._discovery import to_absolute as to_absolute
@@ -14,6 +15,7 @@ from ._items import Item as Item
 from ._items import list_items as list_items
 from ._registry import describe as describe
 from ._registry import fetch as fetch
+from ._registry import get as get
 from ._registry import names as names
 from ._registry import open as open  # noqa: A004
 from ._tables import build_table as build_table

@@ -10,7 +10,7 @@ from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     import numpy as np
@@ -256,6 +256,19 @@ class Corpus:
         from serenade.corpora._audformat import from_audformat
 
         return from_audformat(database, root, table=table, columns=columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class Loader:
+    """Entry of the registry of corpora.
+
+    Args:
+        info: the facts about the corpus.
+        load: opens it, as `load(root, **options)`.
+    """
+
+    info: CorpusInfo
+    load: Callable[..., Corpus]
 
 
 def mark_incomplete(name: str, incomplete: str) -> str:

@@ -12,14 +12,16 @@ three tables, and the column `split` says which: the protocol `fixed` is MELD's 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from serenade.corpora import meld
+from serenade.corpora import _meld as meld
+from serenade.corpora import nemo, ravdess
 from serenade.corpora._checks import add_warning
-from serenade.corpora._corpus import Counts, Problem, require_labels
+from serenade.corpora._corpus import Counts, Loader, Problem, require_labels
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from serenade.corpora._corpus import Corpus, CorpusInfo
-    from serenade.corpora.meld import Line
+    from serenade.corpora._meld import Line
 
 WARNING = (
     "paired corpus: speech and text are of different people and share only the label; it shows "
@@ -148,7 +150,7 @@ def load(
     seed: int = 0,
     drop_duplicates: bool = False,
 ) -> Corpus:
-    """Open a corpus and pair it; what the modules `paired_…` do.
+    """Open a corpus and pair its recordings with texts of MELD.
 
     Args:
         speech: the module of the corpus.
@@ -243,3 +245,15 @@ def _shares(sizes: Sequence[int], speakers: int) -> list[int]:
         # The next one goes where the most dialogues would be left for each.
         counts[max(range(len(sizes)), key=lambda i: sizes[i] / (2 * counts[i] + 1))] += 1
     return counts
+
+
+PAIRED_NEMO = Loader(describe(nemo.INFO), functools.partial(load, nemo))
+"""Speech of nEMO, in Polish, with English texts of MELD."""
+
+PAIRED_RAVDESS = Loader(describe(ravdess.INFO), functools.partial(load, ravdess))
+"""Speech of RAVDESS with texts of MELD."""
+
+PAIRED_RAVDESS_X4 = Loader(
+    describe(ravdess.INFO, texts=4), functools.partial(load, ravdess, texts=4)
+)
+"""Speech of RAVDESS, each recording with four texts of MELD."""

@@ -1,63 +1,79 @@
-"""Open a corpus by name, by the path of a manifest, or by the path of a Python file."""
+"""Open a corpus by its name, by the path of a manifest, or by the path of a Python file."""
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from serenade import _extensions
+from serenade._registry import Registry
+from serenade.corpora._corpus import CorpusInfo, Loader
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
 
-    from serenade.corpora._corpus import Corpus, CorpusInfo
+    from serenade.corpora._corpus import Corpus
 
-
-_MODULES = {
-    "casia": "casia",
-    "emodb": "emodb",
-    "iemocap": "iemocap",
-    "nemo": "nemo",
-    "paired-nemo": "paired_nemo",
-    "paired-ravdess": "paired_ravdess",
-    "paired-ravdess-x4": "paired_ravdess_x4",
-    "ravdess": "ravdess",
-    "synthetic": "synthetic",
-}
+_REGISTRY = Registry(
+    kind="corpus",
+    package="serenade.corpora",
+    attribute="",
+    error=CorpusError,
+    variants={
+        "paired-nemo": "_paired:PAIRED_NEMO",
+        "paired-ravdess": "_paired:PAIRED_RAVDESS",
+        "paired-ravdess-x4": "_paired:PAIRED_RAVDESS_X4",
+    },
+    files="a .csv or .tsv manifest, or of a .py file with INFO and load",
+)
+_INFO_EXAMPLE = "INFO = CorpusInfo(name=..., title=..., licence=..., ...)"
+_LOAD_EXAMPLE = "def load(root, *, labels=None, drop_duplicates=False): ..."
 
 
 def names() -> tuple[str, ...]:
-    """The corpora that can be opened by name.
+    """Return the names of the corpora that can be opened by name.
 
     >>> "ravdess" in names()
     True
     """
-    return tuple(sorted(_MODULES))
+    return _REGISTRY.names()
 
 
-def describe(name: str) -> CorpusInfo:
-    """What is known about a corpus: licence, citation, labels, counts, where to get it.
+def describe(name: str | os.PathLike[str]) -> CorpusInfo:
+    """Return the facts about a corpus: licence, citation, labels, counts, source.
 
     Args:
-        name: one of `names()`, or the path of a `.py` file as of `open`.
+        name: as in `get`.
 
     Raises:
-        CorpusError: no corpus of this name, or a file that cannot be used.
+        CorpusError: as in `get`.
 
     >>> describe("ravdess").expected.files
     1440
     """
-    if _extensions.is_python_file(name):
-        from serenade.corpora._corpus import CorpusInfo
+    return get(name).info
 
-        example = "INFO = CorpusInfo(name=..., title=..., licence=..., ...)"
-        own: CorpusInfo = _extensions.load_attribute(name, "INFO", CorpusInfo, example, CorpusError)
-        return own
-    info: CorpusInfo = _module(name).INFO
-    return info
+
+def get(name: str | os.PathLike[str]) -> Loader:
+    """Return the loader of a corpus: the facts about it, and the function that opens it.
+
+    Args:
+        name: one of `names()`, or the path of a `.py` file with `INFO` and
+            `load(root, **options)`; see `examples/own_corpus.py`.
+
+    Raises:
+        CorpusError: no corpus has this name, or the file cannot be used.
+
+    >>> get("emodb").info.languages
+    ('de',)
+    """
+    if _extensions.is_python_file(name):
+        parts = (("INFO", CorpusInfo, _INFO_EXAMPLE), ("load", FunctionType, _LOAD_EXAMPLE))
+        return Loader(*(_extensions.load_attribute(name, *part, CorpusError) for part in parts))
+    found = _REGISTRY.get(name)
+    return found if isinstance(found, Loader) else Loader(found.INFO, found.load)
 
 
 def open(  # noqa: A001 - reads as `corpora.open(...)`
@@ -66,8 +82,7 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     """Open and check a corpus.
 
     Args:
-        name: one of `names()`, the path of a `.csv` or `.tsv` manifest, or of a `.py` file with
-            `INFO` and `load(root, **options)`; see `examples/own_corpus.py`.
+        name: as in `get`, or the path of a `.csv` or `.tsv` manifest.
         root: the corpus' folder or a folder that contains it; for a manifest, the folder its
             relative paths start from (by default its own).
         options: the loader's own; all take `labels` (the emotions to keep) and
@@ -77,25 +92,10 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
         CorpusError: nothing usable is there. Lesser problems are in `Corpus.problems`.
     """
     if Path(name).suffix.lower() in {".csv", ".tsv"}:
-        from serenade.corpora import _manifest
+        from serenade.corpora._manifest import load_manifest
 
-        return _manifest.load_manifest(name, root, **options)
-    corpus: Corpus = _loader(name)(root, **options)
-    return corpus
-
-
-def _loader(name: str | os.PathLike[str]) -> Callable[..., Any]:
-    """What opens a corpus that has a name, or a file of its own."""
-    if not _extensions.is_python_file(name):
-        return _module(str(name)).load  # type: ignore[no-any-return]
-    from types import FunctionType
-
-    describe(str(name))
-    example = "def load(root, *, labels=None, drop_duplicates=False): ... return checked(...)"
-    load: Callable[..., Any] = _extensions.load_attribute(
-        name, "load", FunctionType, example, CorpusError
-    )
-    return load
+        return load_manifest(name, root, **options)
+    return get(name).load(root, **options)
 
 
 def fetch(name: str, destination: str | os.PathLike[str]) -> Path:
@@ -118,13 +118,3 @@ def fetch(name: str, destination: str | os.PathLike[str]) -> Path:
     from serenade.corpora import _download
 
     return _download.download_archive(info.archive.url, info.archive.checksum, destination)
-
-
-def _module(name: str) -> Any:
-    """The module of a corpus, imported when it is asked for."""
-    if name not in _MODULES:
-        raise CorpusError(
-            f"{name}: no corpus of this name; choose from {', '.join(names())}, "
-            "or give the path of a .csv or .tsv manifest, or of a .py file with INFO and load"
-        )
-    return importlib.import_module(f"serenade.corpora.{_MODULES[name]}")

@@ -2,6 +2,10 @@ from ._embedded_words import CODE_COLUMNS as CODE_COLUMNS
 from ._embedded_words import RANDOM_VECTORS as RANDOM_VECTORS
 from ._embedded_words import EmbeddedWords as EmbeddedWords
 from ._embedded_words import get_word_codes as get_word_codes
+from ._registry import Encoder as Encoder
+from ._registry import describe as describe
+from ._registry import get as get
+from ._registry import names as names
 from ._text import ALBERT as ALBERT
 from ._text import TextEncoder as TextEncoder
 from ._word_vectors import GLOVE_SOURCE as GLOVE_SOURCE

@@ -7,6 +7,7 @@ alterations along time only.
 
 from __future__ import annotations
 
+from serenade.encoders._registry import Encoder
 from serenade.encoders.selfsupervised import (
     Alterations,
     EncoderSettings,
@@ -48,3 +49,12 @@ PRESETS = {
 def feature(layer: int = -1, encoder: str = "aalbert") -> SelfSupervised:
     """Hidden states of Audio ALBERT; arguments as of `SelfSupervised`."""
     return SelfSupervised(encoder=encoder, layer=layer)
+
+
+ENCODER = Encoder(
+    title="speech encoder Audio ALBERT, one Transformer layer used several times",
+    source="Chi et al. 2021",
+    size="2.0 million parameters, in the package (4 MB)",
+    licence="CC-BY-NC-SA-4.0",
+    build=feature,
+)

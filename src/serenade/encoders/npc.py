@@ -7,6 +7,7 @@ next to it excepted, through a quantised bottleneck; what enters the bottleneck 
 
 from __future__ import annotations
 
+from serenade.encoders._registry import Encoder
 from serenade.encoders.selfsupervised import (
     NO_ALTERATIONS,
     EncoderSettings,
@@ -37,3 +38,12 @@ PRESETS = {
 def feature(layer: int = -1, encoder: str = "npc") -> SelfSupervised:
     """Hidden states of NPC; arguments as of `SelfSupervised`."""
     return SelfSupervised(encoder=encoder, layer=layer)
+
+
+ENCODER = Encoder(
+    title="speech encoder NPC, a convolutional network that predicts a frame from those around it",
+    source="Liu, Chung & Glass 2021",
+    size="3.5 million parameters, in the package (7 MB)",
+    licence="CC-BY-NC-SA-4.0",
+    build=feature,
+)

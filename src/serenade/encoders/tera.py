@@ -7,6 +7,7 @@ encoder and a small head restore what they were (L1).
 
 from __future__ import annotations
 
+from serenade.encoders._registry import Encoder
 from serenade.encoders.selfsupervised import (
     Alterations,
     EncoderSettings,
@@ -41,3 +42,12 @@ PRESETS = {
 def feature(layer: int = -1, encoder: str = "tera") -> SelfSupervised:
     """Hidden states of TERA; arguments as of `SelfSupervised`."""
     return SelfSupervised(encoder=encoder, layer=layer)
+
+
+ENCODER = Encoder(
+    title="speech encoder TERA, a Transformer trained to restore altered speech",
+    source="Liu, Li & Lee 2021",
+    size="3.9 million parameters, in the package (8 MB)",
+    licence="CC-BY-NC-SA-4.0",
+    build=feature,
+)

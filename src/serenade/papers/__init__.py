@@ -1,6 +1,6 @@
 """The tables of five papers: their numbers, ours by their protocol, ours on unseen speakers.
 
-One module per paper holds its tables as data; adding one is a file and a line here.
+Each public module holds the tables of one paper as data; a new module is a new paper.
 """
 
 import lazy_loader as _lazy

@@ -135,6 +135,7 @@ class Paper:
         citation: authors, year, venue.
         tables: its tables and figures of results.
         notes: what must be known to compare.
+        position: where the results list the paper, counted from 1.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Paper:
     citation: str
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
+    position: int = 0
 
 
 def tune_row(row: Row, recipe: str = "tuned", **changes: Any) -> Row:

@@ -92,6 +92,7 @@ _CONTEXTS = Table(
 
 PAPER = Paper(
     name="attentive-crnn",
+    position=5,
     title=(
         "Speech emotion recognition using convolutional neural networks and recurrent neural "
         "networks with attention model"

@@ -19,6 +19,7 @@ _OURS = Row(
 
 PAPER = Paper(
     name="cnn-transformer",
+    position=4,
     title=(
         "Speech emotion recognition algorithm based on deep learning algorithm fusion of temporal "
         "and spatial features"

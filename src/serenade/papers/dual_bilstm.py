@@ -63,6 +63,7 @@ def _tuned() -> Iterator[Row]:
 
 PAPER = Paper(
     name="dual-bilstm",
+    position=3,
     title="Multi-modal speech emotion recognition using speech embeddings and audio features",
     citation="Krishna D N & Reddy",
     tables=(

@@ -32,6 +32,7 @@ def _ours(name: str, encoder: str, recipe: str = "tuned", **changes: int | None)
 
 PAPER = Paper(
     name="fusion-transformer",
+    position=1,
     title=(
         "Improving speech emotion recognition by fusing pre-trained and acoustic features using "
         "Transformer and BiLSTM"

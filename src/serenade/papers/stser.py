@@ -33,6 +33,7 @@ def _published(name: str, wa: float, ua: float | None) -> Row:
 
 PAPER = Paper(
     name="stser",
+    position=2,
     title="A multi-scale fusion framework for bimodal speech emotion recognition",
     citation="Chen & Zhao (2020), Interspeech, 374-378",
     tables=(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from serenade._parameters import find_mismatch
+from serenade._registry import explain_unknown
 from serenade.errors import EvaluationError
 from serenade.protocols._drawing import (
     alternate_genders,
@@ -360,7 +361,7 @@ def get(name: str = "speaker-independent", **settings: Any) -> EvaluationProtoco
     RandomStratified(test=0.2, validation=0.1, repeats=5)
     """
     if name not in PROTOCOLS:
-        raise EvaluationError(f"no protocol {name!r}; choose from {', '.join(PROTOCOLS)}")
+        raise EvaluationError(explain_unknown("protocol", name, PROTOCOLS))
     fields = [field.name for field in dataclasses.fields(PROTOCOLS[name])]
     if unknown := [setting for setting in settings if setting not in fields]:
         raise EvaluationError(

@@ -1,4 +1,4 @@
-"""Systems: one file each, from features to posteriors. Adding one is a file and a line here."""
+"""Systems, from features to posteriors: each public module is one system."""
 
 import lazy_loader as _lazy
 

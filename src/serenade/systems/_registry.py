@@ -1,75 +1,75 @@
-"""Find a system by name, or by the path of a Python file."""
+"""Find a system by its name, or by the path of a Python file."""
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from serenade import _extensions
+from serenade._registry import Registry
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
     from serenade.systems._system import System
 
-
-_MODULES = {
-    "attentive-crnn": "attentive_crnn",
-    "cnn-transformer": "cnn_transformer",
-    "crnn": "crnn",
-    "dcnn": "dcnn",
-    "dual-bilstm": "dual_bilstm",
-    "fusion-transformer": "fusion_transformer",
-    "lld-blstm": "lld_blstm",
-    "lld-svm": "lld_svm",
-    "stser": "stser",
-    "whisper-probe": "whisper_probe",
-}
+_REGISTRY = Registry(
+    kind="system",
+    package="serenade.systems",
+    attribute="SYSTEM",
+    error=SerenadeError,
+    files="a .py file that defines SYSTEM",
+    type_name="System",
+    example="SYSTEM = System(name=..., recipes={'default': ...}, feature=..., ...)",
+)
 
 
 def names() -> tuple[str, ...]:
-    """The systems that can be trained and evaluated.
+    """Return the names of the systems that can be trained and evaluated.
 
     >>> "whisper-probe" in names()
     True
     """
-    return tuple(sorted(_MODULES))
+    return _REGISTRY.names()
+
+
+def describe(name: str) -> str:
+    """Describe a system in one line: its title and its source.
+
+    Args:
+        name: as in `get`.
+
+    Raises:
+        SerenadeError: as in `get`.
+
+    >>> describe("crnn").endswith("(He, Ren & He, experiment three)")
+    True
+    """
+    system = get(name)
+    return f"{system.title} ({system.source})"
 
 
 def get(name: str) -> System:
-    """A system by its name, or one's own by the path of its file.
+    """Return a built-in system by its name, or a user's system by the path of its file.
 
     Args:
-        name: one of `names()`, or a file of Python that defines `SYSTEM`, a
-            `serenade.systems._system.System`; see `examples/own_system.py`.
+        name: one of `names()`, or a Python file that defines `SYSTEM`, a
+            `serenade.systems.System`; see `examples/own_system.py`.
 
     Raises:
-        SerenadeError: no system of this name, or a file that cannot be used.
+        SerenadeError: no system has this name, or the file cannot be used.
 
     >>> get("whisper-probe").recipes["default"].copies
     3
     """
-    if _extensions.is_python_file(name):
-        from serenade.systems._system import System
-
-        example = "SYSTEM = System(name=..., recipes={'default': ...}, feature=..., ...)"
-        own: System = _extensions.load_attribute(name, "SYSTEM", System, example)
-        _check(own, name)
-        return own
-    if name not in _MODULES:
-        raise SerenadeError(
-            f"{name}: no system of this name; choose from {', '.join(names())}, "
-            "or give the path of a .py file that defines SYSTEM"
-        )
-    module = importlib.import_module(f"serenade.systems.{_MODULES[name]}")
-    system: System = module.SYSTEM
+    system: System = _REGISTRY.get(name)
+    if name not in names():
+        _check(system, name)
     return system
 
 
 def _check(system: System, path: str) -> None:
-    """Refuse what would fail long after it was given."""
+    """Raise an error for a user's system that would fail later, in training or in a report."""
     if "default" not in system.recipes:
-        raise SerenadeError(f"{path}: its SYSTEM has no recipe default; name one of its recipes so")
-    if system.name in _MODULES:
+        raise SerenadeError(f"{path}: SYSTEM has no recipe default; rename one of its recipes")
+    if system.name in names():
         raise SerenadeError(
             f"{path}: {system.name} is a built-in system; give SYSTEM a name of its own, "
             "or reports could not tell them apart"
