@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import serenade
+from serenade.errors import SerenadeError
 
 OFFERED = (
     *("load", "stream", "evaluate", "Estimator"),
@@ -34,3 +35,42 @@ def test_import_serenade_loads_neither_numpy_nor_its_own_packages():
 def test_serenade_names_an_attribute_it_does_not_have():
     with pytest.raises(AttributeError, match=r"serenade.*predictor"):
         _ = serenade.predictor
+
+
+def test_model_repr_is_short():
+    assert repr(serenade.load()) == "Model(whisper-probe, 7 labels, bundled)"
+
+
+def test_estimator_takes_the_name_of_a_system():
+    estimator = serenade.Estimator("whisper-probe", C=0.01)
+    assert estimator.get_system().name == "whisper-probe"
+
+
+def test_estimator_repr_is_short():
+    estimator = serenade.Estimator("whisper-probe", C=0.01)
+    assert repr(estimator) == "Estimator('whisper-probe', C=0.01)"
+
+
+def test_estimator_that_is_not_fitted_says_so():
+    exceptions = pytest.importorskip("sklearn.exceptions")
+    with pytest.raises(exceptions.NotFittedError, match="not fitted yet"):
+        serenade.Estimator("whisper-probe").predict(["a.wav"])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (["a.wav", "b.wav"], r"^a\.wav: does not exist; check the path"),
+        ("a.wav", r"^X: one path; give a list of paths: \['a\.wav'\]"),
+        ([[0.1], [0.2]], r"^X: a list that does not hold paths; give rows"),
+    ],
+)
+def test_estimator_fit_explains_wrong_recordings_in_one_line(X, message):
+    with pytest.raises(SerenadeError, match=message) as error:
+        serenade.Estimator("whisper-probe").fit(X, ["sad", "happy"])
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_estimator_fit_names_similar_systems():
+    with pytest.raises(SerenadeError, match="whisper-probe"):
+        serenade.Estimator("whisper-prob").fit(["a.wav"], ["sad"])
