@@ -1,6 +1,6 @@
 """Serenade: speech emotion recognition.
 
-The shortest use, offline and without PyTorch:
+Shortest example, offline and without PyTorch:
 
 >>> import serenade
 >>> serenade.__version__
@@ -9,8 +9,9 @@ The shortest use, offline and without PyTorch:
 >>> "angry" in model.labels
 True
 
-`model.predict("call.wav")` gives one prediction, `model.timeline("call.wav")` segments over time,
-`serenade.stream(sampling_rate=48000)` takes a signal while it comes.
+`model.predict("call.wav")` predicts a recording as a whole, `model.timeline("call.wav")` over time,
+and `serenade.stream(sampling_rate=48000)` predicts a signal while it arrives. `serenade.Estimator`
+trains a system, and `serenade.evaluate` evaluates it.
 """
 
 import lazy_loader as _lazy

@@ -1,4 +1,4 @@
-"""Load a model and open a stream: the shortest way into the package."""
+"""Load a model, and open a stream of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Model:
-    """Load a model: the bundled one, or a folder written by `serenade train`.
+    """Load the bundled model, or a model folder that `serenade train` wrote.
 
     Args:
-        path: a model folder; `USER/NAME` for one of the Hugging Face hub, downloaded once; None
-            for the model inside the package.
+        path: the folder, or `USER/NAME` of a model on the Hugging Face hub, which is downloaded
+            once; None for the bundled model.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version.
@@ -32,17 +32,17 @@ def stream(
     window: float | None = None,
     hop: float | None = None,
 ) -> Stream:
-    """Judge a signal while it comes, chunk by chunk.
+    """Open a stream that predicts a signal while it arrives, chunk by chunk.
 
     Args:
-        model: None for the bundled one.
-        sampling_rate: of the samples that will come, in Hz.
-        window: length of a look in seconds; None for the default.
-        hop: seconds between looks; None for the default.
+        model: model to predict with; None for the bundled model.
+        sampling_rate: sampling rate of the samples in Hz.
+        window: length of a window in seconds; None for the default.
+        hop: distance between windows in seconds; None for the default.
 
     Returns:
-        A `serenade.inference.Stream`: `push(chunk)` and `close()` give updates, `latency` says how
-        long they take.
+        A stream, whose `push(chunk)` and `close()` return updates. Its `latency` is their longest
+        delay.
 
     >>> import numpy as np
     >>> round(stream(sampling_rate=16000).latency, 2)

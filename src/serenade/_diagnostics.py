@@ -1,4 +1,4 @@
-"""What is installed and whether it works: the top of a bug report."""
+"""Report the installed packages and whether Serenade works, for bug reports."""
 
 from __future__ import annotations
 
@@ -18,42 +18,44 @@ from serenade.errors import SerenadeError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NOT_FOR_USERS = ("bench", "dev", "docs")  # extras of those who change this package
+_NOT_FOR_USERS = ("bench", "dev", "docs")  # extras for developers of this package
 _SETTINGS = ("SERENADE_CACHE", "SERENADE_CACHE_GB", "SERENADE_COMPILED", "OMP_NUM_THREADS")
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?\s*([^;]*?)\s*(?:;(.*))?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
 
 
 def collect_diagnostics() -> dict[str, Any]:
-    """Everything that is told, as JSON data.
+    """Collect the state of the installation as JSON data.
 
     Returns:
         `serenade`, `python`, `platform`, `packages`, `extras`, `models`, `cache`, `machine`,
-        `gpu`, `sound`, `settings`; and `broken`, a list of what does not work, in words.
+        `gpu`, `sound`, `settings`, and `broken`, a list of problems in words.
     """
     broken: list[str] = []
-    packages, extras = _packages(broken)
+    packages, extras = _list_packages(broken)
     return {
         "serenade": serenade.__version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "packages": packages,
         "extras": extras,
-        "models": _models(broken),
-        "cache": _cache(broken),
-        "machine": _machine(),
-        "gpu": _gpu(),
-        "sound": _sound(broken),
-        "settings": {name: _home(os.environ[name]) for name in _SETTINGS if name in os.environ},
+        "models": _check_models(broken),
+        "cache": _check_cache(broken),
+        "machine": _describe_machine(),
+        "gpu": _describe_gpu(),
+        "sound": _check_sound(broken),
+        "settings": {
+            name: _hide_home(os.environ[name]) for name in _SETTINGS if name in os.environ
+        },
         "broken": broken,
     }
 
 
 def format_diagnostics(found: Mapping[str, Any]) -> Iterator[str]:
-    """The same, for people.
+    """Format diagnostics as lines of text.
 
     Args:
-        found: of `collect_diagnostics`.
+        found: result of `collect_diagnostics`.
     """
     yield f"serenade {found['serenade']}, {found['python']}, {found['platform']}"
     yield "packages: " + ", ".join(f"{n} {v or 'missing'}" for n, v in found["packages"].items())
@@ -83,16 +85,16 @@ def format_diagnostics(found: Mapping[str, Any]) -> Iterator[str]:
         yield "nothing is broken"
 
 
-def _packages(broken: list[str]) -> tuple[dict[str, str | None], dict[str, list[str]]]:
-    """Versions of what is needed, and what each extra lacks."""
+def _list_packages(broken: list[str]) -> tuple[dict[str, str | None], dict[str, list[str]]]:
+    """Return the versions of required packages, and the packages that each extra lacks."""
     try:
-        stated = importlib.metadata.requires("serenade") or []
+        requirements = importlib.metadata.requires("serenade") or []
     except importlib.metadata.PackageNotFoundError:
-        broken.append("serenade is not installed, only found; pip install it")
+        broken.append("serenade is on the path but not installed; install it with pip")
         return {}, {}
     versions: dict[str, str | None] = {}
     extras: dict[str, list[str]] = {}
-    for requirement in stated:
+    for requirement in requirements:
         parsed = _REQUIREMENT.fullmatch(requirement)
         if parsed is None:
             continue
@@ -100,26 +102,26 @@ def _packages(broken: list[str]) -> tuple[dict[str, str | None], dict[str, list[
         extra = _EXTRA.search(marker or "")
         if (extra and extra[1] in _NOT_FOR_USERS) or name == "serenade":
             continue
-        version = versions[name] = _version(name)
-        fits = version is not None and _new_enough(version, bound)
+        version = versions[name] = _get_version(name)
+        fits = version is not None and _is_new_enough(version, bound)
         if extra is not None:
             lacking = extras.setdefault(extra[1], [])
             if not fits:
                 lacking.append(name + bound)
         elif not fits:
-            broken.append(f"{name} {version or 'is missing'}; needed is {name}{bound}")
+            broken.append(f"{name} {version or 'is missing'}; install {name}{bound}")
     return versions, extras
 
 
-def _version(name: str) -> str | None:
+def _get_version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _new_enough(version: str, bound: str) -> bool:
-    """Whether a version reaches a lower bound, `>=1.2`; other bounds are not judged."""
+def _is_new_enough(version: str, bound: str) -> bool:
+    """Compare a version with a lower bound such as `>=1.2`; ignore other bounds."""
     least = re.search(r">=\s*([\d.]+)", bound)
 
     def parts(text: str) -> list[int]:
@@ -128,8 +130,8 @@ def _new_enough(version: str, bound: str) -> bool:
     return least is None or parts(version) >= parts(least[1])
 
 
-def _models(broken: list[str]) -> dict[str, str]:
-    """Whether what comes with the package is there and runs."""
+def _check_models(broken: list[str]) -> dict[str, str]:
+    """Check that the files of the package are complete and run."""
     import numpy as np
 
     found = {}
@@ -145,7 +147,7 @@ def _models(broken: list[str]) -> dict[str, str]:
         VoiceActivity().push(clip)
         found["speech detector"] = "runs"
     except (SerenadeError, ImportError, OSError) as error:
-        broken.append(_home(f"the bundled model: {error}"))
+        broken.append(_hide_home(f"the bundled model: {error}"))
         found["bundled model"] = "broken"
     shipped = Path(serenade.__file__).parent / "encoders" / "pretrained"
     names = sorted(path.parent.name for path in shipped.glob("*/model.safetensors"))
@@ -153,14 +155,14 @@ def _models(broken: list[str]) -> dict[str, str]:
     return found
 
 
-def _cache(broken: list[str]) -> dict[str, Any]:
-    """Where features are kept, how much there is, and whether more can be."""
+def _check_cache(broken: list[str]) -> dict[str, Any]:
+    """Return the folder and the size of the cache, and check that it is writable."""
     from serenade.extraction import Cache, get_size_limit
 
     try:
         cache, limit = Cache(), get_size_limit()
     except SerenadeError as error:
-        # Without the extra "train" there is no cache, and predicting needs none.
+        # Without the extra "train" the package keeps no cache, and prediction needs none.
         if isinstance(error, ImportError):
             return {"folder": "none", "state": 'needs the extra "train" or SERENADE_CACHE'}
         broken.append(str(error))
@@ -177,7 +179,7 @@ def _cache(broken: list[str]) -> dict[str, Any]:
         broken.append(f"the cache {state}; set SERENADE_CACHE to a folder that is")
     entries, size = cache.usage()
     return {
-        "folder": _home(str(cache.folder)),
+        "folder": _hide_home(str(cache.folder)),
         "state": state,
         "entries": entries,
         "megabytes": round(size / 1e6),
@@ -186,7 +188,7 @@ def _cache(broken: list[str]) -> dict[str, Any]:
     }
 
 
-def _machine() -> dict[str, int]:
+def _describe_machine() -> dict[str, int]:
     from serenade.runtime import get_thread_count
 
     cores = os.cpu_count() or 1
@@ -202,13 +204,13 @@ def _machine() -> dict[str, int]:
     }
 
 
-def _gpu() -> str:
-    """What PyTorch sees: in a process of its own, since predicting never imports PyTorch."""
+def _describe_gpu() -> str:
+    """Ask PyTorch for GPUs in a child process, because prediction must not import PyTorch."""
     import subprocess
     import sys
 
     if importlib.util.find_spec("torch") is None:
-        return "not looked for (PyTorch is not installed)"
+        return "unknown (PyTorch is not installed)"
     script = (
         "import torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0; "
         "print(torch.version.cuda, *(torch.cuda.get_device_name(i) for i in range(n)), sep='\\n')"
@@ -221,12 +223,12 @@ def _gpu() -> str:
         return "PyTorch does not import"
     built, *names = done.stdout.splitlines()
     if not names:
-        return "none that PyTorch can use" + ("" if built == "None" else f" (built for {built})")
+        return "none available to PyTorch" + ("" if built == "None" else f" (built for {built})")
     return f"{', '.join(names)} (CUDA {built})"
 
 
-def _sound(broken: list[str]) -> dict[str, Any]:
-    """The sound library and the formats that matter; those that are missing are broken."""
+def _check_sound(broken: list[str]) -> dict[str, Any]:
+    """Return the version of the sound library and its formats; report missing ones."""
     try:
         import soundfile
 
@@ -241,7 +243,7 @@ def _sound(broken: list[str]) -> dict[str, Any]:
     return {"library": library, "formats": [name for name in wanted if name in formats]}
 
 
-def _home(text: str) -> str:
-    """A text without the user's home folder."""
+def _hide_home(text: str) -> str:
+    """Replace the user's home folder in a text."""
     home = str(Path.home())
     return text.replace(home, "~") if len(home) > 1 else text

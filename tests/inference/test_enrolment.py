@@ -112,7 +112,7 @@ def test_statistics_of_another_model_are_named(copied, voice):
     with np.load(copied / "speakers.npz") as file:
         arrays = {k: v[:7] if v.ndim else v for k, v in file.items()}
     np.savez(copied / "speakers.npz", **arrays)
-    with pytest.raises(ModelError, match=r"speakers\.npz: of another model"):
+    with pytest.raises(ModelError, match=r"speakers\.npz: belongs to another model"):
         serenade.load(copied).enrol(voice)
 
 

@@ -143,7 +143,7 @@ def test_a_folder_that_is_no_model(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3}, "format 3, this package reads 2; update"),
+        ({"format": 3}, "format 3, but this package reads 2; update"),
         ({"format": 2}, "damaged"),
         ({"labels": ["angry"]}, "copy the model folder again"),
         ({"labels": None}, "damaged"),
@@ -184,7 +184,7 @@ def test_predicting_imports_nothing_heavy(example):
     code = (
         "import sys, serenade; "
         f"m = serenade.load(); t = m.timeline({str(example)!r}); m.enrol([{str(example)!r}]); "
-        "import serenade.inference.formats._target, serenade.inference._batch; "
+        "serenade.inference.Target, serenade.inference.predict_files; "
         "import serenade.audio._live; "
         "s = m.stream(16000); s.push([0.0] * 20000); s.close(); "
         "print(*{name.split('.')[0] for name in sys.modules})"

@@ -103,7 +103,7 @@ def test_another_content_is_refused_and_not_kept(files, tmp_path):
     right = files["head.onnx"]
     files["head.onnx"] = right[:-1] + bytes([right[-1] ^ 1])
     for _ in range(2):
-        with pytest.raises(ModelError, match=r"someone/emotions: head\.onnx is not the file"):
+        with pytest.raises(ModelError, match=r"head\.onnx differs from the uploaded file"):
             serenade.load(NAME)
     assert not list((tmp_path / "cache").rglob("head.onnx*"))
     files["head.onnx"] = right
@@ -112,9 +112,9 @@ def test_another_content_is_refused_and_not_kept(files, tmp_path):
 
 def test_a_stranger_is_told(files, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(SerenadeError, match=r"the hub did not take it .*HF_TOKEN"):
+    with pytest.raises(SerenadeError, match=r"the hub refused the upload .*HF_TOKEN"):
         _model_hub.push_model(BUNDLED, NAME)
-    with pytest.raises(SerenadeError, match="did not take it"):
+    with pytest.raises(SerenadeError, match="refused the upload"):
         _model_hub.push_model(BUNDLED, "no name at all")
     assert not files
 

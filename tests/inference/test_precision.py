@@ -45,11 +45,11 @@ def test_eight_bits_are_smaller_and_have_their_encoder(made):
 def test_eight_bits_round_to_half_a_step():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(96, 200)).astype(np.float32) * np.geomspace(1e-4, 1e2, 200)
-    whole, scales = _precision._eight_bits(values.astype(np.float32))
+    whole, scales = _precision._quantise(values.astype(np.float32))
     assert scales.shape == (1, 200)  # columns differ, so each has its own
     assert (np.abs(whole * scales - values) <= 0.51 * scales).all()
     assert np.abs(whole).max(axis=0).min() == 127
-    assert _precision._eight_bits(values[:, :8].astype(np.float32)) == (None, None)
+    assert _precision._quantise(values[:, :8].astype(np.float32)) == (None, None)
 
 
 def test_an_exported_folder_moves_and_enrols(made, example, tmp_path):

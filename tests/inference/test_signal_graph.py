@@ -9,7 +9,7 @@ from serenade.encoders.whisper import WhisperPooled, WhisperStates
 from serenade.errors import ModelError, SerenadeError, TooShortError
 from serenade.features import MFCC40, AcousticSet, KaldiFbank, LogMel
 from serenade.inference import _precision
-from serenade.inference._signal_graph import _Features
+from serenade.inference._signal_graph import _FeatureGraph
 from serenade.systems.attentive_crnn import LogSpectrogram
 
 onnx = pytest.importorskip("onnx")
@@ -35,7 +35,7 @@ def graph_of(feature):
     import onnxruntime
 
     encoders = {"whisper-tiny-en": onnx.load(locate_whisper("whisper-tiny-en"))}
-    graph = _Features(16000, encoders)
+    graph = _FeatureGraph(16000, encoders)
     graph.named(graph.frames(feature), "found")
     model = graph.model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})
     onnx.checker.check_model(model)
@@ -58,8 +58,8 @@ def test_a_graph_gives_the_feature(name, talk):
 
 
 def test_what_has_no_form_as_a_graph_is_refused():
-    with pytest.raises(SerenadeError, match="AcousticSet: cannot be inside an ONNX graph"):
-        _Features(16000, {}).frames(AcousticSet())
+    with pytest.raises(SerenadeError, match="AcousticSet: cannot be part of an ONNX graph"):
+        _FeatureGraph(16000, {}).frames(AcousticSet())
 
 
 def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):

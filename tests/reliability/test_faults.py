@@ -106,7 +106,9 @@ def test_a_command_without_room_says_so_on_one_line(tmp_path, child):
     assert process.returncode == 1
     assert "Traceback" not in errors
     assert errors.startswith("serenade: ")
-    assert errors.endswith("out.json: cannot be written (File too large); name another place\n")
+    assert errors.endswith(
+        "out.json: cannot be written (File too large); name another file or folder\n"
+    )
 
 
 def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serenade.inference import predict_file, to_json
-from serenade.inference.formats._text_formats import to_textgrid, to_webvtt
+from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
 
 
 def wav(seconds, rate=16000, level=0.1):

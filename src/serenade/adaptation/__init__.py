@@ -1,4 +1,4 @@
-"""Statistics of a speaker that a model adapts to."""
+"""Adapt a model to a speaker by the statistics of the speaker's features."""
 
 import lazy_loader as _lazy
 

@@ -1,10 +1,11 @@
-"""Where a speaker's features lie, told from little speech: the statistics behind enrolment.
+"""Estimate the mean of a speaker's features from little speech, for enrolment.
 
-Speakers differ in the mean of their features more than emotions do. With a few recordings of a
-speaker the mean can be estimated and taken away; the fewer there are, the more it is drawn towards
-the population's. Under normal distributions the best estimate is the posterior mean (Efron & Morris
-1973, "Stein's estimation rule and its competitors"), which needs three numbers per feature, learnt
-from the training speakers: the mean, the variance within a speaker, the variance between them.
+The means of features differ more between speakers than between emotions. From a few recordings, the
+mean of a speaker is estimated and subtracted. The fewer recordings there are, the more the estimate
+is shrunk towards the mean of all speakers. Under normal distributions the best estimate is the
+posterior mean (Efron & Morris 1973, "Stein's estimation rule and its competitors"). It needs three
+numbers per feature, which are computed from the training speakers: the mean, the variance within a
+speaker, and the variance between speakers.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEUTRAL = ("neutral", "calm")
-"""Emotions that a normal voice has."""
+"""Emotions of a normal voice."""
 
-_MOST = 1e18  # of any number in a file: its square is still a float32
-_LEAST = 1e-3  # of the variance within: speakers never lie closer together than this
+_LARGEST = 1e18  # of any number in a file: its square is still a float32
+_LEAST_SHARE = 1e-3  # least variance between speakers, as a share of that within
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,14 +32,14 @@ class Population:
     """Statistics of the features of many speakers, each array of shape `(dims,)`.
 
     Args:
-        mean: of the speakers' means.
+        mean: mean of the speakers' means.
         within: variance of a speaker's recordings around the speaker's mean.
         between: variance of the speakers' means.
-        neutral_offset: from a speaker's mean to the mean of the same speaker's neutral speech;
-            zeros where `neutral` is False.
+        neutral_offset: mean of a speaker's neutral speech minus the speaker's mean; zeros if
+            `neutral` is False.
         neutral_within: variance of neutral recordings around their mean.
         neutral_between: variance of the offset over speakers.
-        neutral: whether there was neutral speech to learn from.
+        neutral: whether the training data contained neutral speech.
     """
 
     mean: NDArray[np.float64]
@@ -53,11 +54,11 @@ class Population:
     def learn(
         cls, features: NDArray[np.float32], speakers: NDArray[np.str_], labels: NDArray[np.str_]
     ) -> Self:
-        """Statistics of labelled recordings.
+        """Compute the statistics of labelled recordings.
 
         Args:
-            features: a row per recording, `(recordings, dims)`.
-            speakers: of the recordings, at least two different ones.
+            features: features `(recordings, dims)`.
+            speakers: speakers of the recordings, at least two.
             labels: emotions of the recordings.
 
         >>> rng = np.random.default_rng(0)
@@ -72,7 +73,7 @@ class Population:
         means = np.stack([rows.mean(axis=0) for rows in own])
         within = np.mean([rows.var(axis=0) for rows in own], axis=0)
         noise = within * np.mean([1 / len(rows) for rows in own])
-        between = np.maximum(means.var(axis=0, ddof=1) - noise, _LEAST * within)
+        between = np.maximum(means.var(axis=0, ddof=1) - noise, _LEAST_SHARE * within)
         calm = [
             (rows, mean)
             for name, mean in zip(np.unique(speakers), means, strict=True)
@@ -95,16 +96,16 @@ class Population:
         )
 
     def shift(self, mean: NDArray[np.float64], count: int, *, neutral: bool) -> NDArray[np.float64]:
-        """How far a speaker lies from the population: what to subtract from the features.
+        """Estimate the distance of a speaker from the population, to subtract from features.
 
         Args:
-            mean: over the features of the speaker's recordings, `(dims,)`.
-            count: of the recordings.
-            neutral: whether they are neutral speech, rather than of mixed emotions.
+            mean: mean feature of the speaker's recordings, `(dims,)`.
+            count: number of the recordings.
+            neutral: whether the recordings are neutral speech, instead of mixed emotions.
 
         Returns:
-            Shape `(dims,)`: zeros for no recording, `mean - self.mean` for endless ones of mixed
-            emotions.
+            Shape `(dims,)`: zeros without recordings; approaches `mean - self.mean` for many
+            recordings of mixed emotions.
         """
         if not count:
             return np.zeros_like(self.mean)
@@ -112,12 +113,16 @@ class Population:
         if neutral:
             found = found - self.neutral_offset
             noise = self.neutral_within / count + self.neutral_between
-        # A feature that never moves has variance zero on both sides.
+        # A constant feature has variance zero within and between speakers.
         total = np.maximum(self.between + noise, np.finfo(np.float64).tiny)
         return np.asarray(found * (self.between / total))
 
     def save(self, file: BinaryIO) -> None:
-        """Write as NumPy's `.npz`, float32, to a file opened for bytes."""
+        """Write the statistics as NumPy's `.npz` in float32.
+
+        Args:
+            file: file opened for writing bytes.
+        """
         arrays: dict[str, Any] = {
             field.name: np.asarray(
                 getattr(self, field.name), bool if field.name == "neutral" else np.float32
@@ -128,11 +133,14 @@ class Population:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | BinaryIO) -> Self:
-        """Read what `save` wrote.
+        """Read statistics that `save` wrote.
+
+        Args:
+            path: the file.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not what `save` writes, or its shapes differ.
+            ValueError: the content is damaged, or shapes differ.
             KeyError: an array is missing.
         """
         with np.load(path, allow_pickle=False) as file:
@@ -141,8 +149,8 @@ class Population:
         if len({array.shape for array in arrays.values()}) != 1 or arrays["mean"].ndim != 1:
             raise ValueError("its arrays differ in shape")
         if any(array.dtype.kind != "f" for array in arrays.values()):
-            raise ValueError("its arrays are no floats")
-        if not all((np.abs(array) < _MOST).all() for array in arrays.values()):
+            raise ValueError("its arrays are not floats")
+        if not all((np.abs(array) < _LARGEST).all() for array in arrays.values()):
             raise ValueError("its arrays are not finite")
         variances = [
             array for name, array in arrays.items() if name.endswith(("within", "between"))

@@ -30,6 +30,7 @@ from .whisper._whisper_features import WHISPER_PEAK as WHISPER_PEAK
 from .whisper._whisper_features import WHISPER_RATE as WHISPER_RATE
 from .whisper._whisper_features import WHISPER_SHORTEST as WHISPER_SHORTEST
 from .whisper._whisper_features import WhisperPooled as WhisperPooled
+from .whisper._whisper_features import WhisperStates as WhisperStates
 from .whisper._whisper_features import count_layers as count_layers
 from .whisper._whisper_features import get_encoder_properties as get_encoder_properties
 from .whisper._whisper_weights import fingerprint_whisper as fingerprint_whisper

@@ -1,4 +1,4 @@
-"""Inference: recordings and streams to posteriors with onnxruntime alone, no PyTorch."""
+"""Predict emotions of recordings and streams with onnxruntime, without PyTorch."""
 
 import lazy_loader as _lazy
 

@@ -32,7 +32,7 @@ class Classifier:
         folder: model folder.
         shift: values `(dims,)` subtracted from the features of an enrolled speaker; None for a
             model without enrolment.
-        enrolment: description of what is known about the speaker; empty for nothing.
+        enrolment: description of the speech that a speaker was enrolled with; empty without.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Classifier:
         self._shift = None if shift is None else shift.astype(np.float32)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Sessions of onnxruntime cannot be pickled. The bundled model may lie elsewhere on the
-        # machine that receives it, hence no path.
+        # Sessions of onnxruntime cannot be pickled. The path of the bundled model is left out,
+        # because the package may be installed elsewhere on another machine.
         bundled = self.folder.path == BUNDLED
         path = None if bundled else self.folder.path.absolute()
         return _reopen, (type(self), path, self._shift, self.enrolment)

@@ -1,4 +1,4 @@
-"""A model beside another of the same labels: size, speed, agreement, accuracy."""
+"""Compare models with the same labels: size, speed, agreement, accuracy."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What was measured of a model.
+    """Measurements of one model.
 
     Args:
-        name: of the model.
-        size: bytes of its files, the encoder's included.
-        times_real: seconds of speech judged in a second.
-        largest: difference of a probability from the first model's.
-        mean: difference.
+        name: name of the model.
+        size: bytes of its files, including the encoder.
+        times_real: seconds of speech predicted per second.
+        largest: largest difference of a probability from the first model's.
+        mean: mean difference of the probabilities from the first model's.
         agreement: share of recordings with the first model's emotion.
-        ua: unweighted average recall, choosing among the emotions that occur; None where the
-            recordings are not labelled.
+        ua: unweighted average recall among the emotions that occur; None without labels.
     """
 
     name: str
@@ -49,29 +48,30 @@ def compare_models(
     recordings: Iterable[Audio],
     emotions: Sequence[str] | None = None,
 ) -> list[Row]:
-    """Judge the same recordings by several models, one after the other on each.
+    """Predict the same recordings with several models and compare the results.
 
     Args:
-        models: by name; the first is what the others are compared with.
-        sizes: of their files, in bytes.
-        recordings: at the models' rate; taken one by one.
-        emotions: their true labels, if known; at least one of them a label of the models.
+        models: models by name; the others are compared with the first.
+        sizes: bytes of the models' files by name.
+        recordings: recordings at the models' rate, which are taken one by one.
+        emotions: true labels of the recordings, at least one of them a label of the models; None
+            if they are unknown.
 
     Raises:
-        AudioError: a recording cannot be judged.
-        ValueError: no recordings.
+        AudioError: a recording cannot be used.
+        ValueError: there are no recordings.
     """
-    judged = predict_in_turn(models, recordings)
-    first = next(iter(judged.values())).posteriors
+    results = predict_in_turn(models, recordings)
+    first = next(iter(results.values())).posteriors
     rows = []
     for name, model in models.items():
-        posteriors = judged[name].posteriors
+        posteriors = results[name].posteriors
         away = np.abs(posteriors - first)
         rows.append(
             Row(
                 name,
                 sizes[name],
-                judged[name].times_real,
+                results[name].times_real,
                 float(away.max()),
                 float(away.mean()),
                 float(np.mean(posteriors.argmax(axis=1) == first.argmax(axis=1))),
@@ -86,13 +86,13 @@ def compare_models(
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
-    """What a model said of recordings.
+class TimedPosteriors:
+    """Posteriors of recordings from one model, with the time they took.
 
     Args:
         posteriors: shape `(recordings, classes)`.
-        seconds: of speech.
-        spent: seconds it took.
+        seconds: length of the recordings.
+        spent: seconds of computation.
     """
 
     posteriors: NDArray[np.float64]
@@ -101,20 +101,25 @@ class Judged:
 
     @property
     def times_real(self) -> float:
-        """Seconds of speech judged in a second."""
+        """Seconds of speech predicted per second."""
         return self.seconds / self.spent
 
 
-def predict_in_turn(models: Mapping[str, Model], recordings: Iterable[Audio]) -> dict[str, Judged]:
-    """Judge recordings by several models in turn, so that all meet the same load of the machine.
+def predict_in_turn(
+    models: Mapping[str, Model], recordings: Iterable[Audio]
+) -> dict[str, TimedPosteriors]:
+    """Predict each recording with all models before the next, so that load affects all alike.
 
     Args:
-        models: by name.
-        recordings: as of `compare_models`.
+        models: models by name.
+        recordings: see `compare_models`.
+
+    Returns:
+        Posteriors and times by name of the model.
 
     Raises:
-        AudioError: a recording cannot be judged.
-        ValueError: no recordings.
+        AudioError: a recording cannot be used.
+        ValueError: there are no recordings.
     """
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in models}
     spent = dict.fromkeys(models, 0.0)
@@ -123,17 +128,17 @@ def predict_in_turn(models: Mapping[str, Model], recordings: Iterable[Audio]) ->
         seconds += recording.signal.size / recording.sampling_rate
         for name, model in models.items():
             if not number:
-                model.probabilities(recording.signal)  # the first call plans memory
+                model.probabilities(recording.signal)  # the first call allocates memory
             begun = time.perf_counter()
             found[name].append(model.probabilities(recording.signal))
             spent[name] += time.perf_counter() - begun
     if not seconds:
-        raise ValueError("nothing to compare by: give at least one recording")
-    return {name: Judged(np.stack(found[name]), seconds, spent[name]) for name in models}
+        raise ValueError("nothing to compare with: give at least one recording")
+    return {name: TimedPosteriors(np.stack(found[name]), seconds, spent[name]) for name in models}
 
 
 def format_rows(rows: Sequence[Row]) -> str:
-    """Rows as Markdown.
+    """Format rows as a Markdown table.
 
     >>> print(format_rows([Row("fp32", 16_000_000, 131.7, 0.0, 0.0, 1.0, 0.954)]))
     | | MB | times real time | max. difference | mean | agreement | UA |
@@ -161,7 +166,7 @@ def format_rows(rows: Sequence[Row]) -> str:
 def choose_labels(
     posteriors: NDArray[np.float64], labels: Sequence[str], emotions: Sequence[str]
 ) -> NDArray[np.str_]:
-    """The likeliest label of each recording among those that occur in `emotions`.
+    """Return the most probable label of each recording among those in `emotions`.
 
     >>> posteriors = np.array([[0.5, 0.2, 0.3]])
     >>> choose_labels(posteriors, ["angry", "happy", "sad"], ["happy", "sad"]).item()

@@ -41,7 +41,7 @@ class Model(Classifier):
     Args:
         folder: model folder; see `load`.
         shift: see `Classifier`.
-        enrolment: description of what is known about the speaker; empty for nothing.
+        enrolment: description of the speech that a speaker was enrolled with; empty without.
 
     Attributes:
         labels: emotions in the order of the probabilities.

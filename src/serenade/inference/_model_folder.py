@@ -1,12 +1,15 @@
-"""Model folders: what is in one, checked before anything runs.
+"""Read a model folder and check it before anything runs.
 
-A folder holds `model.json` (labels, the features it looks at with their parameters, what it was
-trained on, its licence), `head.onnx` (features to probabilities: rows of single-row features as
-`features`, or `values_0`, `mask_0`, … of each stream of frames; or, with the features inside it, a
-`signal`), a model card, and `encoder.onnx`
-where it has an encoder of its own. One that can be enrolled also holds `speakers.npz` (how features
-vary within and between speakers) and `enrolled.onnx` (the head for features with the speaker's own
-mean taken away).
+A folder contains
+
+- `model.json`: labels, features with their parameters, training corpora, licence;
+- `head.onnx`: the network from features to probabilities. Its inputs are `features`, rows of
+  single-row features; or `values_0`, `mask_0`, ... for each stream of frames; or `signal`, if the
+  features are inside the network;
+- `MODEL_CARD.md`;
+- `encoder.onnx`, if the encoder is not one of the package;
+- for enrolment, `speakers.npz`, the variances of features within and between speakers, and
+  `enrolled.onnx`, the head for features minus the speaker's mean.
 """
 
 from __future__ import annotations
@@ -30,27 +33,27 @@ if TYPE_CHECKING:
     from serenade.features import Feature
 
 FORMATS = (1, 2)
-"""Versions of the folder's layout that this package reads; of the first, one feature is stated."""
+"""Versions of the folder's layout that this package reads; the first one has a single feature."""
 
 ENCODER = "encoder.onnx"
-"""File of an encoder that a folder has for itself."""
+"""File name of an encoder that belongs to one model."""
 
 FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", ENCODER, "MODEL_CARD.md")
-"""What may lie in a folder beside `model.json`."""
+"""Files that a folder may contain in addition to `model.json`."""
 
 BUNDLED = Path(__file__).parent / "bundled"
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """A model folder that was read.
+    """Model folder that was read and checked.
 
     Args:
-        path: of the folder.
+        path: the folder.
         labels: emotions in the order of the probabilities.
-        features: what the head looks at, one per stream.
-        sampling_rate: in Hz, of the signals that the features take.
-        description: all of `model.json`.
+        features: features that the head takes, one for each stream.
+        sampling_rate: sampling rate in Hz of the signals that the features take.
+        description: content of `model.json`.
     """
 
     path: Path
@@ -61,39 +64,42 @@ class Folder:
 
     @property
     def feature(self) -> Feature:
-        """Of the first stream."""
+        """Feature of the first stream."""
         return self.features[0]
 
     def head(self, name: str = "head.onnx") -> Any:
-        """An onnxruntime session of a head, features to `probabilities`.
+        """Open an onnxruntime session of a head, from features to `probabilities`.
+
+        Args:
+            name: file name of the head.
 
         Raises:
-            ModelError: missing, damaged, or not of this folder.
+            ModelError: the file is missing, damaged, or belongs to another model.
         """
         head = open_session(self.path / name)
         taken = {each.name: each.shape[-1] for each in head.get_inputs()}
         classes = head.get_outputs()[0].shape[1]
         widths = [len(feature.names) for feature in self.features]
-        stated = {f"values_{place}": width for place, width in enumerate(widths)}
+        expected = {f"values_{place}": width for place, width in enumerate(widths)}
         if "features" in taken:
-            stated = {"features": sum(widths)}
+            expected = {"features": sum(widths)}
         elif list(taken) == ["signal"]:
-            stated = {}
+            expected = {}
         pairs = [(classes, len(self.labels) or -1)]
-        pairs += [(taken.get(each, -1), width) for each, width in stated.items()]
-        # A traced graph may leave a size open, by a name or none.
+        pairs += [(taken.get(each, -1), width) for each, width in expected.items()]
+        # A traced graph may leave a size open, as a name or None.
         if any(isinstance(found, int) and found != wanted for found, wanted in pairs):
             raise ModelError(
-                f"{self.path}: {name} takes {taken} and gives {classes} values, model.json states "
-                f"{stated} and {len(self.labels)}; copy the model folder again"
+                f"{self.path}: {name} takes {taken} and gives {classes} values, but model.json "
+                f"has {expected} and {len(self.labels)}; copy the model folder again"
             )
         return head
 
     def population(self) -> Population:
-        """How features vary within and between speakers.
+        """Read how features vary within and between speakers.
 
         Raises:
-            ModelError: the model cannot be enrolled, or the file is damaged.
+            ModelError: the model does not support enrolment, or the file is damaged.
         """
         path = self.path / "speakers.npz"
         if "enrolment" not in self.description:
@@ -101,12 +107,12 @@ class Folder:
                 f"{self.path}: cannot be enrolled; train it on a corpus that names its speakers"
             )
         try:
-            with path.open("rb") as file:  # NumPy leaves one open that is no archive
+            with path.open("rb") as file:  # NumPy would leave a damaged file open
                 population = Population.load(file)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise ModelError(f"{path}: damaged; copy the model folder again") from None
         if population.mean.size != len(self.feature.names):
-            raise ModelError(f"{path}: of another model; copy the model folder again")
+            raise ModelError(f"{path}: belongs to another model; copy the model folder again")
         return population
 
 
@@ -117,16 +123,16 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
         path: the folder; None for the bundled model.
 
     Raises:
-        ModelError: the folder is missing, damaged, of a later version, or its encoder is another
-            one than it was trained on.
+        ModelError: the folder is missing, damaged or of a later version, or its encoder differs
+            from the one it was trained with.
     """
     folder = BUNDLED if path is None else Path(path)
-    description = _described(folder)
+    description = _read_description(folder)
     version = description["format"]
     try:
         labels = tuple(str(label) for label in description["labels"])
-        stated = description["features"] if version > 1 else [description["feature"]]
-        features = tuple(feature_from_json(each, folder) for each in stated)
+        entries = description["features"] if version > 1 else [description["feature"]]
+        features = tuple(feature_from_json(each, folder) for each in entries)
         rate = int(description["sampling_rate"])
         if not features or rate < 8000 or (version == 1 and rate != DETECTOR_RATE):
             raise ValueError(f"{len(features)} features, sampling_rate {rate}")
@@ -138,8 +144,8 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     return Folder(folder, labels, features, rate, description)
 
 
-def _described(folder: Path) -> dict[str, Any]:
-    """`model.json` of a folder, its format checked."""
+def _read_description(folder: Path) -> dict[str, Any]:
+    """Read `model.json` of a folder and check its format."""
     path = folder / "model.json"
     if not path.is_file():
         raise ModelError(
@@ -152,6 +158,6 @@ def _described(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: damaged; copy the model folder again") from None
     if version not in FORMATS:
         raise ModelError(
-            f"{path}: format {version}, this package reads {FORMATS[-1]}; update serenade"
+            f"{path}: format {version}, but this package reads {FORMATS[-1]}; update serenade"
         )
     return dict(description)

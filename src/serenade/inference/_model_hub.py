@@ -1,4 +1,4 @@
-"""Model folders on the Hugging Face hub: up, and down with their checksums."""
+"""Upload model folders to the Hugging Face hub, and download them with checksums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serenade.inference._model_folder import Folder
 
 CHECKSUMS = "checksums.json"
-"""File of a pushed model: the SHA-256 of each of its files by name."""
+"""File of an uploaded model that contains the SHA-256 of its other files by name."""
 
 _DESCRIPTION = "model.json"
 
@@ -41,22 +41,22 @@ def open_folder(path: str | os.PathLike[str] | None = None) -> Folder:
 
 
 def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool = False) -> str:
-    """Upload a model folder.
+    """Upload a model folder to the Hugging Face hub.
 
-    The model card becomes the page's `README.md`, its licence stated where the hub looks for it.
-    `HF_TOKEN`, or `hf auth login`, says who pushes; `HF_ENDPOINT` names another hub.
+    The model card becomes the page's `README.md`, with the licence in the header that the hub
+    reads. `HF_TOKEN` or `hf auth login` authenticates the user; `HF_ENDPOINT` sets another hub.
 
     Args:
-        folder: a model folder.
-        repository: `USER/NAME`, made where it does not exist.
-        private: whether a new one is shown to nobody else.
+        folder: model folder.
+        repository: `USER/NAME`, which is created if it does not exist.
+        private: whether a new repository is private.
 
     Returns:
-        The page's address.
+        The address of the page.
 
     Raises:
-        ModelError: not a model folder.
-        SerenadeError: the hub refuses, or cannot be reached; the message says why.
+        ModelError: the folder is not a model folder.
+        SerenadeError: the hub refuses the upload or cannot be reached; the message says why.
         MissingExtraError: the extra "hub" is not installed.
     """
     try:
@@ -68,8 +68,8 @@ def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool
     model.head()  # checks the file
     found = {name: Path(folder) / name for name in (*FILES, _DESCRIPTION)}
     contents = {name: path.read_bytes() for name, path in found.items() if path.is_file()}
-    contents[CHECKSUMS] = (json.dumps(_sums(contents), indent=2) + "\n").encode()
-    contents["README.md"] = _page(model.description, contents.get("MODEL_CARD.md", b""))
+    contents[CHECKSUMS] = (json.dumps(_hash_files(contents), indent=2) + "\n").encode()
+    contents["README.md"] = _make_page(model.description, contents.get("MODEL_CARD.md", b""))
     api = huggingface_hub.HfApi(endpoint=get_endpoint())
     operations = [
         huggingface_hub.CommitOperationAdd(name, content) for name, content in contents.items()
@@ -79,30 +79,30 @@ def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool
         api.create_commit(repository, operations, commit_message="Model of Serenade")
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         raise SerenadeError(
-            f"{repository}: the hub did not take it ({str(error).splitlines()[0]}); check the "
+            f"{repository}: the hub refused the upload ({str(error).splitlines()[0]}); check the "
             "name, HF_TOKEN and the connection"
         ) from None
     return str(address)
 
 
 def fetch_model(repository: str) -> Path:
-    """A model folder of the hub, downloaded once.
+    """Download a model folder from the hub, once, and return its path.
 
-    Each file is checked against the checksum that was pushed with it.
+    Each file is compared with the checksum that was uploaded with it.
 
     Args:
-        repository: `USER/NAME`; `HF_ENDPOINT` names another hub.
+        repository: `USER/NAME`; `HF_ENDPOINT` sets another hub.
 
     Raises:
-        ModelError: no such repository or no model of ours, no connection, or another content than
-            was pushed.
+        ModelError: the repository does not exist, is not a model of Serenade or cannot be
+            reached, or a file differs from its checksum.
         MissingExtraError: the extra "hub" is not installed.
     """
     folder = get_cache_folder() / "models" / repository.replace("/", "--")
     if (folder / _DESCRIPTION).is_file():
         return folder
-    sums = _stated(download_file(repository, CHECKSUMS, folder / CHECKSUMS))
-    # The description last: a folder without it is not a model.
+    sums = _read_checksums(download_file(repository, CHECKSUMS, folder / CHECKSUMS))
+    # The description comes last: a folder without it is not a model.
     for name in (*FILES, _DESCRIPTION):
         if name in sums:
             target = folder / name
@@ -110,19 +110,19 @@ def fetch_model(repository: str) -> Path:
             if hashlib.sha256(unchecked.read_bytes()).hexdigest() != sums[name]:
                 unchecked.unlink()
                 raise ModelError(
-                    f"{repository}: {name} is not the file that was pushed; load it again, or "
-                    "tell its owner"
+                    f"{repository}: {name} differs from the uploaded file; load the model "
+                    "again, or report it to the owner"
                 )
             unchecked.replace(target)
     return folder
 
 
-def _sums(contents: Mapping[str, bytes]) -> dict[str, str]:
+def _hash_files(contents: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
-def _stated(path: Path) -> dict[str, str]:
-    """Checksums of a downloaded list."""
+def _read_checksums(path: Path) -> dict[str, str]:
+    """Read a downloaded list of checksums."""
     try:
         sums = json.loads(path.read_text("utf-8"))
         if not (isinstance(sums, dict) and {_DESCRIPTION, "head.onnx"} <= set(sums)):
@@ -133,15 +133,15 @@ def _stated(path: Path) -> dict[str, str]:
     return sums
 
 
-def _page(described: Mapping[str, object], card: bytes) -> bytes:
-    """The model card with the header that the hub reads."""
+def _make_page(description: Mapping[str, object], card: bytes) -> bytes:
+    """Return the model card with the header that the hub reads."""
     head = {
         "library_name": "serenade",
         "pipeline_tag": "audio-classification",
         "tags": ["speech-emotion-recognition", "onnx"],
         "license": "other",
-        "license_name": str(described.get("licence", "unknown")),
+        "license_name": str(description.get("licence", "unknown")),
     }
-    # JSON is YAML, and needs no library.
+    # JSON is valid YAML and needs no further library.
     lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]
     return "\n".join(["---", *lines, "---", "", ""]).encode() + card

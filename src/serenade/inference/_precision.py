@@ -1,4 +1,4 @@
-"""Smaller model folders: weights in eight bits or in half precision."""
+"""Convert model folders to half precision or to eight bits."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Precision = Literal["fp32", "fp16", "int8"]
 
 PRECISIONS = ("fp32", "fp16", "int8")
-_LEAST = 256  # values; what is smaller weighs nothing and is kept
-_SHARED = 64  # values that share a scale at least, lest scales weigh too much
+_SMALLEST = 256  # values; smaller arrays are kept as they are
+_SHARED = 64  # least number of values per scale; with fewer, the scales take too much space
 
 
 def convert_precision(
@@ -37,87 +37,87 @@ def convert_precision(
     *,
     features_inside: bool = False,
 ) -> None:
-    """Write a model folder again in another precision.
+    """Convert a model folder to another precision.
 
-    - `fp32`: every weight of the heads in single precision;
-    - `fp16`: matrices in half precision: half the size. Whisper's encoder has them so anyway;
-    - `int8`: matrices of heads and encoder in eight bits with scales: a quarter of the size. Slim
-      ones, such as a classifier's, as `fp16`.
+    - `fp32`: all weights of the heads in single precision;
+    - `fp16`: matrices in half precision, half the size. Whisper's encoder is stored so in any
+      case;
+    - `int8`: matrices of the heads and the encoder in eight bits with scales, a quarter of the
+      size. Narrow matrices, such as a classifier's, are stored as `fp16`.
 
-    All are widened once, when the model is loaded, and computed with in single precision: the
-    speed stays. Rounding what matrices are multiplied with to eight bits as well made Whisper's
-    encoder a fifth faster, and cost 0.025 of UA on RAVDESS.
+    Weights are widened once, when the model is loaded, and computed with in single precision, so
+    the speed does not change. docs/benchmarks/precision.md has measurements.
 
     Args:
-        source: a model folder; None for the bundled model.
-        out: the folder to write.
+        source: model folder; None for the bundled model.
+        out: folder to write.
         precision: one of the three.
-        features_inside: write one graph from the signal to the probabilities, which runs wherever
-            onnxruntime does, without this package. It cannot be enrolled.
+        features_inside: whether to write one graph from the signal to the probabilities, which
+            onnxruntime runs without this package. It does not support enrolment.
 
     Raises:
         ModelError: the folder cannot be used.
-        SerenadeError: no such precision, `out` is the source, the source has its features inside
-            already, or a feature cannot be inside.
+        SerenadeError: the precision is unknown, `out` is the source, the source has its features
+            inside already, or a feature cannot be part of a graph.
         MissingExtraError: the extra "train" is not installed.
     """
     if precision not in PRECISIONS:
         raise SerenadeError(f"no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
     folder, out = open_folder(source), Path(out)
     if out.exists() and out.samefile(folder.path):
-        raise SerenadeError(f"{out}: is the model to export; write to another folder")
+        raise SerenadeError(f"{out}: is the model to export; name another folder")
     if "features_inside" in folder.description:
         raise SerenadeError(
-            f"{folder.path}: has its features inside its graph; export what it was made from"
+            f"{folder.path}: has its features inside its graph; export the original model"
         )
     out.mkdir(parents=True, exist_ok=True)
-    (out / "model.json").unlink(missing_ok=True)  # until all the rest is whole
-    for name in set(FILES) - {"MODEL_CARD.md"}:  # of what was there before
+    (out / "model.json").unlink(missing_ok=True)  # a folder without it is not a model
+    for name in set(FILES) - {"MODEL_CARD.md"}:  # from an earlier export
         (out / name).unlink(missing_ok=True)
-    described = {key: value for key, value in folder.description.items() if key != "feature"}
-    described |= {"format": 2, "precision": precision}
+    description = {key: value for key, value in folder.description.items() if key != "feature"}
+    description |= {"format": 2, "precision": precision}
     copied = ["MODEL_CARD.md"]
     if features_inside:
-        (out / "head.onnx").write_bytes(_whole(folder, precision))
-        described.pop("enrolment", None)
-        described["features_inside"] = True
+        (out / "head.onnx").write_bytes(_join_graphs(folder, precision))
+        description.pop("enrolment", None)
+        description["features_inside"] = True
         features = [feature_to_json(feature) for feature in folder.features]
     else:
         for name in ("head.onnx", "enrolled.onnx"):
             if (folder.path / name).is_file():
                 (out / name).write_bytes(convert_graph(folder.path / name, precision))
         copied.append("speakers.npz")
-        features = _own_encoders(folder, out, precision)
+        features = _write_encoders(folder, out, precision)
     for name in copied:
         if (folder.path / name).is_file():
             shutil.copyfile(folder.path / name, out / name)
-    described["features"] = features
-    (out / "model.json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    description["features"] = features
+    (out / "model.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
 
 
-def _own_encoders(folder: Folder, out: Path, precision: Precision) -> list[dict[str, Any]]:
-    """Statements of a folder's features, their encoders written where they are the folder's own."""
+def _write_encoders(folder: Folder, out: Path, precision: Precision) -> list[dict[str, Any]]:
+    """Return a folder's features as JSON data, and write encoders that are not the package's."""
     features = [feature_to_json(feature) for feature in folder.features]
-    for statement in _with_encoder(features):
-        own = statement["parameters"]["encoder"]
+    for entry in _list_encoders(features):
+        own = entry["parameters"]["encoder"]
         if precision == "int8":
             (out / ENCODER).write_bytes(convert_graph(locate_whisper(own), precision))
         elif Path(own).is_file():
             shutil.copyfile(own, out / ENCODER)
         else:
             continue
-        statement["parameters"]["encoder"] = ENCODER
-        statement["encoder"] = fingerprint_whisper(str(out / ENCODER))
+        entry["parameters"]["encoder"] = ENCODER
+        entry["encoder"] = fingerprint_whisper(str(out / ENCODER))
     return features
 
 
-def _whole(folder: Folder, precision: Precision) -> bytes:
-    """One graph of a folder's features, encoder and head."""
+def _join_graphs(folder: Folder, precision: Precision) -> bytes:
+    """Join a folder's features, encoder and head to one graph."""
     from serenade.inference._signal_graph import build_signal_graph
 
     onnx = _onnx()
-    statements = _with_encoder([feature_to_json(feature) for feature in folder.features])
-    names = {each["parameters"]["encoder"] for each in statements}
+    entries = _list_encoders([feature_to_json(feature) for feature in folder.features])
+    names = {each["parameters"]["encoder"] for each in entries}
     parts = {
         name: onnx.load_from_string(convert_graph(locate_whisper(name), precision))
         for name in sorted(names)
@@ -130,26 +130,26 @@ def _whole(folder: Folder, precision: Precision) -> bytes:
 
 
 def convert_graph(path: Path, precision: Precision) -> bytes:
-    """A graph with its weights in another precision.
+    """Convert the weights of a graph to another precision.
 
     Args:
-        path: an ONNX file.
+        path: ONNX file.
         precision: see `convert_precision`.
 
     Returns:
-        The new file's content; metadata stay.
+        The content of the new file, with the metadata of the old one.
 
     Raises:
         MissingExtraError: the extra "train" is not installed.
     """
     onnx = _onnx()
     model = onnx.load(path)
-    stated_facts = {each.key: each.value for each in model.metadata_props}
+    metadata = {each.key: each.value for each in model.metadata_props}
     _widen(onnx, model)
     if precision != "fp32":
         _narrow(onnx, model, precision)
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, stated_facts)
+    onnx.helper.set_model_props(model, metadata)
     content: bytes = model.SerializeToString()
     return content
 
@@ -163,27 +163,27 @@ def _onnx() -> Any:
 
 
 def measure_size(folder: str | os.PathLike[str] | None) -> int:
-    """Bytes of a model with its encoder, wherever that lies."""
+    """Return the bytes of a model with its encoder, in the folder or in the package."""
     model = open_folder(folder)
     files = {path for path in model.path.iterdir() if path.suffix in {".onnx", ".json", ".npz"}}
     if "features_inside" in model.description:
         return sum(path.stat().st_size for path in files)
-    for statement in _with_encoder([feature_to_json(feature) for feature in model.features]):
-        files.add(locate_whisper(statement["parameters"]["encoder"]))
+    for entry in _list_encoders([feature_to_json(feature) for feature in model.features]):
+        files.add(locate_whisper(entry["parameters"]["encoder"]))
     return sum(path.stat().st_size for path in files)
 
 
-def _with_encoder(statements: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Those of the features, and of features in their parameters, that have an encoder."""
-    for statement in statements:
-        if "encoder" in statement:
-            yield statement
-        inner = [each for each in statement["parameters"].values() if isinstance(each, dict)]
-        yield from _with_encoder(inner)
+def _list_encoders(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the features that have an encoder, among them features inside parameters."""
+    for entry in entries:
+        if "encoder" in entry:
+            yield entry
+        inner = [each for each in entry["parameters"].values() if isinstance(each, dict)]
+        yield from _list_encoders(inner)
 
 
 def _widen(onnx: Any, model: Any) -> None:
-    """Make single precision of weights that a cast widens when the model is loaded."""
+    """Convert weights that a cast widens at loading to single precision."""
     graph, kinds = model.graph, onnx.TensorProto
     halves = {each.name: each for each in graph.initializer if each.data_type == kinds.FLOAT16}
     casts = [
@@ -200,19 +200,19 @@ def _widen(onnx: Any, model: Any) -> None:
 
 
 def _narrow(onnx: Any, model: Any, precision: Precision) -> None:
-    """Keep large arrays in few bits, with nodes that widen them once, when the model is loaded."""
+    """Store large arrays in few bits, with nodes that widen them when the model is loaded."""
     graph, kinds = model.graph, onnx.TensorProto
     widening = []
     for tensor in list(graph.initializer):
         if tensor.data_type != kinds.FLOAT:
             continue
         values = onnx.numpy_helper.to_array(tensor)
-        # Vectors are biases and statistics: small, and in the case of statistics not to be rounded.
-        if values.size < _LEAST or values.ndim < 2 or np.abs(values).max() > 6e4:
+        # Vectors are biases and statistics: small, and statistics must not be rounded.
+        if values.size < _SMALLEST or values.ndim < 2 or np.abs(values).max() > 6e4:
             continue
         graph.initializer.remove(tensor)
         name, narrow = tensor.name, f"{tensor.name}_narrow"
-        scaled, scales = _eight_bits(values) if precision == "int8" else (None, None)
+        scaled, scales = _quantise(values) if precision == "int8" else (None, None)
         kept = values.astype(np.float16) if scaled is None else scaled
         graph.initializer.append(onnx.numpy_helper.from_array(kept, narrow))
         wide = name if scales is None else f"{name}_wide"
@@ -225,13 +225,13 @@ def _narrow(onnx: Any, model: Any, precision: Precision) -> None:
     graph.node.extend(nodes)
 
 
-def _eight_bits(
+def _quantise(
     values: NDArray[np.float32],
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]] | tuple[None, None]:
-    """An array as whole numbers and what they are multiplied by; nothing where it is too slim.
+    """Return an array as integers with their scales, or None for both if it is too narrow.
 
-    Scales are shared along the axis that loses least by it. A classifier's matrix, whose rows are
-    of as many sizes as there are features, has no such axis.
+    Scales are shared along the axis with the smallest error. A classifier's matrix has no such
+    axis, because each feature has its own range.
     """
     axes = [axis for axis, size in enumerate(values.shape) if size >= _SHARED]
     if len(axes) < 2:
@@ -248,7 +248,7 @@ def _eight_bits(
 
 
 def _drop_unused(graph: Any) -> None:
-    """Arrays that no node takes any more."""
+    """Remove arrays that no node takes."""
     used = {name for node in graph.node for name in node.input}
     for tensor in [each for each in graph.initializer if each.name not in used]:
         graph.initializer.remove(tensor)

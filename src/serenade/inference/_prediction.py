@@ -43,7 +43,7 @@ class Prediction(_MostProbable):
         file: file name as it was given; `array` for an array.
         duration: length in seconds.
         probabilities: probability of each emotion, in the model's order; they add up to one.
-        enrolment: what the model knew about the speaker, see `Model.enrolment`; empty for nothing.
+        enrolment: description of the speaker's enrolment, see `Model.enrolment`; empty without.
 
     >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3})
     Prediction('a.wav', 2.00 s: angry 0.70)
@@ -108,7 +108,7 @@ class Timeline:
         duration: length in seconds.
         labels: emotions in the model's order.
         segments: segments in the order of time, without overlap.
-        enrolment: what the model knew about the speaker, see `Model.enrolment`; empty for nothing.
+        enrolment: description of the speaker's enrolment, see `Model.enrolment`; empty without.
 
     >>> parts = Segment(0, 1, {"sad": 1.0}), Segment(2, 5, {"sad": 0.0})
     >>> Timeline("a.wav", 6.0, ("sad",), parts)
@@ -143,7 +143,7 @@ class Timeline:
         """Average the segments, weighted by their length.
 
         Raises:
-            NoSpeechError: there is no segment.
+            NoSpeechError: the timeline has no segments.
 
         >>> parts = Segment(0, 1, {"sad": 1.0}), Segment(2, 5, {"sad": 0.0})
         >>> Timeline("a.wav", 6.0, ("sad",), parts).overall().probabilities

@@ -1,8 +1,8 @@
-"""A model as one ONNX graph, from the signal to the probabilities.
+"""Build one ONNX graph of a model, from the signal to the probabilities.
 
-What NumPy computes for a feature is written as nodes: frames and transform as one convolution with
-windowed cosines and sines, filters and cosine transform as matrix products. That holds for spectral
-features and Whisper's states; pitch, glottal cycles and openSMILE's sets have no such form.
+The NumPy code of a feature is repeated as nodes: framing and Fourier transform are one convolution
+with windowed cosines and sines, filters and cosine transform are matrix products. This works for
+spectral features and Whisper's states, but not for pitch, glottal cycles and openSMILE's sets.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serenade.encoders.whisper import WhisperPooled, WhisperStates
+    from serenade.encoders import WhisperPooled, WhisperStates
     from serenade.features import MFCC40, Feature, KaldiFbank, LogMel
     from serenade.inference._model_folder import Folder
 
@@ -45,28 +45,28 @@ SIGNAL = "signal"
 """Name of the graph's input, `(samples,)`."""
 
 _LEVEL = 10 / np.log(10)
-# Of `active_part`, in samples.
+# Parameters of `serenade.audio.find_active_part` in samples.
 _LENGTH, _HOP, _MARGIN = (
     round(seconds * WHISPER_RATE) for seconds in (ACTIVITY_FRAME, ACTIVITY_HOP, ACTIVITY_MARGIN)
 )
 
 
 def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -> Any:
-    """The graph of a model folder with its features inside.
+    """Build the graph of a model folder with its features inside.
 
     Args:
-        folder: whose features.
-        head: its head, an ONNX model.
-        encoders: ONNX models by the names that the features have for them.
+        folder: model folder.
+        head: ONNX model of the folder's head.
+        encoders: ONNX models by the name of the encoder in the features.
 
     Returns:
-        An ONNX model that takes `signal` and gives `probabilities`, `(1, classes)`; its metadata
-        state `sampling_rate`, `labels` and `shortest`, the samples it needs at least.
+        An ONNX model from `signal` to `probabilities`, `(1, classes)`. Its metadata contain
+        `sampling_rate`, `labels` and `shortest`, the least number of samples.
 
     Raises:
-        SerenadeError: a feature cannot be inside a graph.
+        SerenadeError: a feature cannot be part of a graph.
     """
-    graph = _Features(folder.sampling_rate, encoders)
+    graph = _FeatureGraph(folder.sampling_rate, encoders)
     known = {feature: graph.frames(feature) for feature in folder.features}
     streams = [known[feature] for feature in folder.features]
     taken = [each.name for each in head.graph.input]
@@ -88,8 +88,8 @@ def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -
     return graph.model("signal-to-probabilities", {SIGNAL: ["samples"]}, outputs, facts)
 
 
-class _Features(Graph):
-    """Features of `signal`, each `(frames, dims)`; methods return the name of their result."""
+class _FeatureGraph(Graph):
+    """Graph of features `(frames, dims)` of `signal`; methods return the name of their result."""
 
     def __init__(self, rate: int, encoders: Mapping[str, Any]) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class _Features(Graph):
         name = feature_to_json(feature)["name"]
         if name not in kinds:
             raise SerenadeError(
-                f"{type(feature).__name__}: cannot be inside an ONNX graph; export without "
+                f"{type(feature).__name__}: cannot be part of an ONNX graph; export without "
                 "--features-inside"
             )
         return kinds[name](feature)
@@ -118,7 +118,7 @@ class _Features(Graph):
         return self.op("Unsqueeze", values, self.array([place], np.int64))
 
     def ones(self, frames: str) -> str:
-        """A mask `(1, frames)` that hides nothing."""
+        """Add a mask `(1, frames)` of ones."""
         column = self.axis(self.op("Shape", frames, start=0, end=1))
         one = self.onnx.numpy_helper.from_array(np.ones(1, dtype=bool))
         row = self.op("Concat", self.array([[1]], np.int64), column, axis=1)
@@ -128,7 +128,7 @@ class _Features(Graph):
         return self.op("Reshape", values, self.array([-1], np.int64))
 
     def _slice(self, values: str, start: Any, end: Any, axis: int = 0, step: int = 1) -> str:
-        """Numbers, or names of results `(1,)`, as the ends of a slice."""
+        """Slice an axis between numbers or named results `(1,)`."""
         ends = [
             each if isinstance(each, str) else self.array([each], np.int64) for each in (start, end)
         ]
@@ -136,24 +136,24 @@ class _Features(Graph):
         return self.op("Slice", values, *ends, *last)
 
     def _pad(self, values: str, left: int, right: int, mode: str = "constant") -> str:
-        """Samples before and after the last of three axes."""
+        """Pad the last of three axes on both sides."""
         if not left and not right:
             return values
         return self.op("Pad", values, self.array([0, 0, left, 0, 0, right], np.int64), mode=mode)
 
     def _power(self, signal: str, framing: Framing) -> str:
-        """|STFT|² of a signal `(samples,)`: `(1, bins, frames)`."""
+        """Compute |STFT|² `(1, bins, frames)` of a signal `(samples,)`."""
         half = framing.n_fft // 2 if framing.center else 0
         left = (framing.n_fft - framing.length) // 2
         right = framing.n_fft - framing.length - left
         image = self.op("Reshape", signal, self.array([1, 1, -1], np.int64))
-        # What the window's zeros would hide is not padded in the first place.
+        # Padding that the zeros of the window would hide is left out.
         padded = self._pad(image, max(0, half - left), max(0, half - right), framing.pad_mode)
         window = window_function(framing.window, framing.length).astype(np.float64)
-        return self._projected(padded, np.diag(window), framing.n_fft, framing.hop_length)
+        return self._project(padded, np.diag(window), framing.n_fft, framing.hop_length)
 
-    def _projected(self, signal: str, shaping: NDArray[np.float64], n_fft: int, hop: int) -> str:
-        """Power of the transform of frames that a matrix shapes: `(1, bins, frames)`."""
+    def _project(self, signal: str, shaping: NDArray[np.float64], n_fft: int, hop: int) -> str:
+        """Compute the power `(1, bins, frames)` of frames that are multiplied by a matrix."""
         bins = n_fft // 2 + 1
         angles = 2 * np.pi / n_fft * np.outer(np.arange(bins), np.arange(len(shaping)))
         kernels = np.concatenate([np.cos(angles) @ shaping, np.sin(angles) @ shaping])
@@ -162,20 +162,20 @@ class _Features(Graph):
         real, imaginary = (self._slice(squares, start, start + bins, axis=1) for start in (0, bins))
         return self.op("Add", real, imaginary)
 
-    def _filtered(self, power: str, weights: NDArray[Any]) -> str:
+    def _filter(self, power: str, weights: NDArray[Any]) -> str:
         return self.op("MatMul", self.array(weights), power)
 
     def _log(self, power: str, factor: float, floor: float) -> str:
         level = self.op("Log", self.op("Max", power, self.array(floor)))
         return level if factor == 1 else self.op("Mul", level, self.array(factor))
 
-    def _raised(self, level: str, below: float) -> str:
-        """Values raised to so much below the largest."""
+    def _raise_floor(self, level: str, below: float) -> str:
+        """Raise values to a floor that lies a distance below the largest."""
         least = self.op("Sub", self.op("ReduceMax", level, keepdims=0), self.array(below))
         return self.op("Max", level, least)
 
     def _rows(self, image: str) -> str:
-        """`(1, dims, frames)` to `(frames, dims)`."""
+        """Transpose `(1, dims, frames)` to `(frames, dims)`."""
         turned = self.op("Transpose", image, perm=[0, 2, 1])
         return self.op("Squeeze", turned, self.array([0], np.int64))
 
@@ -189,15 +189,17 @@ class _Features(Graph):
             fmax=feature.fmax,
             scale=feature.scale,
         )
-        power = self._power(self._stretch(feature), framing)
-        level = self._log(self._filtered(power, bank.weights), _LEVEL, 1e-10)
-        return self._rows(level if feature.top_db is None else self._raised(level, feature.top_db))
+        power = self._power(self._cut_part(feature), framing)
+        level = self._log(self._filter(power, bank.weights), _LEVEL, 1e-10)
+        return self._rows(
+            level if feature.top_db is None else self._raise_floor(level, feature.top_db)
+        )
 
     def _log_spectrogram(self, feature: Any) -> str:
         return self._rows(self._log(self._power(SIGNAL, feature.framing), _LEVEL, 1e-10))
 
-    def _stretch(self, feature: LogMel | MFCC40) -> str:
-        """The part of the signal that a feature looks at."""
+    def _cut_part(self, feature: LogMel | MFCC40) -> str:
+        """Cut the part of the signal that a feature takes."""
         start = round(feature.offset * self.rate)
         if feature.duration is not None:
             size = round(feature.duration * self.rate)
@@ -213,34 +215,34 @@ class _Features(Graph):
             feature.n_fft, feature.hop_length, feature.win_length, feature.window_shape
         )
         bank = mel_bank(self.rate, feature.n_fft, feature.n_mels)
-        power = self._filtered(self._power(self._stretch(feature), framing), bank.weights)
-        level = self._raised(self._log(power, _LEVEL, 1e-10), 80.0)
-        return self._rows(self._filtered(level, dct_matrix(feature.n_mels, feature.n_mfcc).T))
+        power = self._filter(self._power(self._cut_part(feature), framing), bank.weights)
+        level = self._raise_floor(self._log(power, _LEVEL, 1e-10), 80.0)
+        return self._rows(self._filter(level, dct_matrix(feature.n_mels, feature.n_mfcc).T))
 
     def _kaldi(self, feature: KaldiFbank) -> str:
         length, hop = int(self.rate * feature.window), int(self.rate * feature.hop)
         n_fft = 1 << (length - 1).bit_length()
         self.shortest = max(self.shortest, length)
-        # Mean removal, pre-emphasis and window are one matrix: each is linear in the frame.
+        # Mean removal, pre-emphasis and window are linear in the frame, so one matrix does all.
         rate = float(PREEMPHASIS)
         emphasis = np.eye(length) - rate * np.eye(length, k=-1) - (1 - rate) / length
         window = window_function("povey", length).astype(np.float64)
         image = self.op("Reshape", SIGNAL, self.array([1, 1, -1], np.int64))
-        power = self._projected(image, window[:, None] * emphasis, n_fft, hop)
+        power = self._project(image, window[:, None] * emphasis, n_fft, hop)
         bank = kaldi_bank(self.rate, n_fft, feature.n_mels)
-        parts = [self._log(self._filtered(power, bank.weights), 1, float(np.finfo(np.float32).eps))]
+        parts = [self._log(self._filter(power, bank.weights), 1, float(np.finfo(np.float32).eps))]
         for _ in range(feature.delta_order):
             parts.append(self._deltas(parts[-1]))
         return self._rows(self.op("Concat", *parts, axis=1))
 
     def _deltas(self, image: str) -> str:
-        """As `regression_deltas` over two frames on each side, of `(1, dims, frames)`."""
+        """Compute `regression_deltas` over two frames on each side, of `(1, dims, frames)`."""
         columns = self.op("Transpose", self._pad(image, 2, 2, "edge"), perm=[1, 0, 2])
         kernel = self.array(np.arange(-2, 3)[None, None] / 10)
         return self.op("Transpose", self.op("Conv", columns, kernel), perm=[1, 0, 2])
 
     def _pooled(self, feature: WhisperPooled) -> str:
-        pooled = self._encoded(feature, "pooled")
+        pooled = self._encode(feature, "pooled")
         layers = self.array(count_layers(feature.encoder, feature.layers), np.int64)
         chosen = self.op("Gather", pooled, layers, axis=1)
         if not feature.deviation:
@@ -249,36 +251,36 @@ class _Features(Graph):
 
     def _states(self, feature: WhisperStates) -> str:
         layers = self.array(feature.layers, np.int64)
-        chosen = self.op("Gather", self._encoded(feature, "states"), layers, axis=0)
+        chosen = self.op("Gather", self._encode(feature, "states"), layers, axis=0)
         steps = self.op("Transpose", chosen, perm=[2, 1, 0, 3])  # from (layers, 1, steps, width)
         width = len(feature.names)
         return self.op("Reshape", steps, self.array([-1, width], np.int64))
 
-    def _encoded(self, feature: WhisperPooled | WhisperStates, output: str) -> str:
-        """An output of the encoder; signals of up to its own length, 30 s."""
+    def _encode(self, feature: WhisperPooled | WhisperStates, output: str) -> str:
+        """Compute an output of the encoder for signals of up to 30 s, its input length."""
         self.shortest = max(self.shortest, WHISPER_SHORTEST)
-        signal = self._active() if feature.trim else SIGNAL
+        signal = self._cut_active_part() if feature.trim else SIGNAL
         loudest = self.op("ReduceMax", self.op("Abs", signal), keepdims=0)
         gain = self.op("Div", self.array(WHISPER_PEAK), self.op("Max", loudest, self.array(1e-9)))
         power = self._power(self.op("Mul", signal, gain), WHISPER_FRAMING)
-        power = self._slice(power, 0, -1, axis=2)  # Whisper leaves out the last frame
+        power = self._slice(power, 0, -1, axis=2)  # Whisper drops the last frame
         bank = mel_bank(
             WHISPER_RATE,
             WHISPER_FRAMING.n_fft,
             get_encoder_properties(feature.encoder)["mels"],
             fmax=8000.0,
         )
-        level = self._log(self._filtered(power, bank.weights), 1 / np.log(10), 1e-10)
-        level = self._raised(level, 8.0)
+        level = self._log(self._filter(power, bank.weights), 1 / np.log(10), 1e-10)
+        level = self._raise_floor(level, 8.0)
         scaled = self.op("Mul", self.op("Add", level, self.array(4.0)), self.array(0.25))
-        mel = self._raised(scaled, feature.dynamic_range / 4)
+        mel = self._raise_floor(scaled, feature.dynamic_range / 4)
         model = self.encoders[feature.encoder]
         prefix = f"encoder_{len(self.nodes)}_"
         self.include(model, prefix, {"mel": mel})
         return prefix + output
 
-    def _active(self) -> str:
-        """The part of the signal that `serenade.audio.active_part` finds."""
+    def _cut_active_part(self) -> str:
+        """Cut the part of the signal that `serenade.audio.find_active_part` finds."""
         wide = self.op("Cast", SIGNAL, to=self.onnx.TensorProto.DOUBLE)
         squares = self.op("Mul", wide, wide)
         zero = self.array(0, np.int64)
@@ -288,8 +290,8 @@ class _Features(Graph):
         until = self._slice(total, _LENGTH, np.iinfo(np.int64).max, step=_HOP)
         energy = self.op("Sub", until, before)
         size = self.op("Shape", energy)
-        ordered = self._ordered(energy, size)
-        # The 95th percentile, between two of the values in order.
+        ordered = self._sort(energy, size)
+        # The 95th percentile, interpolated between two of the sorted values.
         last = self.op("Cast", self.op("Sub", size, self.array([1], np.int64)), to=11)
         place = self.op("Mul", last, self.array([0.95], np.float64))
         whole = self.op("Floor", place)
@@ -300,23 +302,23 @@ class _Features(Graph):
         step = self.op("Mul", self.op("Sub", high, low), share)
         power = self.op("Add", low, step)
         threshold = self.op("Mul", power, self.array([10 ** (-ACTIVITY_DROP / 10)], np.float64))
-        # As int32: older onnxruntime finds no largest of int64.
+        # As int32, because older versions of onnxruntime have no ArgMax of int64.
         active = self.op("Cast", self.op("Greater", energy, threshold), to=6)
         first = self.op("ArgMax", active, axis=0, keepdims=1)
         final = self.op("ArgMax", active, axis=0, keepdims=1, select_last_index=1)
-        start = self._affine(first, -_MARGIN)
+        start = self._frame_to_sample(first, -_MARGIN)
         start = self.op("Max", start, self.array([0], np.int64))
-        # Where nothing is active, all frames are alike, and both ends are those of the signal.
-        end = self._affine(final, _LENGTH + _MARGIN)
+        # Without active frames all frames are equal, and the result is the whole signal.
+        end = self._frame_to_sample(final, _LENGTH + _MARGIN)
         return self._slice(SIGNAL, start, self.op("Min", end, self.op("Shape", SIGNAL)))
 
-    def _ordered(self, values: str, size: str) -> str:
+    def _sort(self, values: str, size: str) -> str:
         name = f"ordered_{len(self.nodes)}"
         outputs = [name, f"{name}_places"]
         self.nodes.append(self.onnx.helper.make_node("TopK", [values, size], outputs, largest=0))
         return name
 
-    def _affine(self, frame: str, offset: int) -> str:
-        """The sample of a frame, and so many on."""
+    def _frame_to_sample(self, frame: str, offset: int) -> str:
+        """Compute the first sample of a frame plus an offset."""
         samples = self.op("Mul", frame, self.array([_HOP], np.int64))
         return self.op("Add", samples, self.array([offset], np.int64))

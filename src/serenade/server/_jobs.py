@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from serenade.audio import compute_envelope, read_blocks
 from serenade.errors import TooLongError
-from serenade.inference import Source, predict_file
-from serenade.inference.formats import _text_formats
+from serenade.inference import Source, predict_file, to_csv, to_json, to_textgrid, to_webvtt
 from serenade.server._refusals import Refused, StoppedError, to_refused
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class Worker:
 
 def result_to_json(done: Done) -> dict[str, Any]:
     """The object that `serenade predict --timeline --json` prints for a recording."""
-    entry: dict[str, Any] = json.loads(_text_formats.to_json([done]))[0]
+    entry: dict[str, Any] = json.loads(to_json([done]))[0]
     return entry
 
 
@@ -144,8 +143,6 @@ def format_timeline(done: Done, labels: Sequence[str], format_: str) -> str:
     assert timeline is not None
     if format_ == "csv":
         table = io.StringIO(newline="")
-        _text_formats.to_csv([done], labels, table, timeline=True)
+        to_csv([done], labels, table, timeline=True)
         return table.getvalue()
-    return {"webvtt": _text_formats.to_webvtt, "textgrid": _text_formats.to_textgrid}[format_](
-        timeline
-    )
+    return {"webvtt": to_webvtt, "textgrid": to_textgrid}[format_](timeline)

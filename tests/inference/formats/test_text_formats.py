@@ -7,9 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from serenade.inference import Prediction, Segment, Timeline, to_csv, to_json
+from serenade.inference import (
+    Prediction,
+    Segment,
+    Timeline,
+    to_csv,
+    to_json,
+    to_textgrid,
+    to_webvtt,
+)
 from serenade.inference.formats._audformat_database import write_audformat
-from serenade.inference.formats._text_formats import to_textgrid, to_webvtt
 
 LABELS = ("angry", 'sad "blue"', "q<&>")
 

@@ -1,1 +1,1 @@
-"""Write timelines and predictions in formats of other programs."""
+"""Write predictions and timelines in the formats of other programs."""

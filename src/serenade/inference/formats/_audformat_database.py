@@ -1,7 +1,7 @@
-"""Timelines as a database of audformat (audEERING): a header in YAML and a segmented table.
+"""Write timelines as an audformat database (audEERING): a YAML header and a segmented table.
 
-Written without audformat itself, so that predicting needs neither it nor pandas; its tests read the
-result with audformat. JSON is YAML, hence the header's looks.
+The package audformat is not needed, so that prediction does not depend on it or on pandas; the
+tests read the result with it. The header is written as JSON, which is valid YAML.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def write_audformat(
     """Write `db.yaml` and `db.segments.csv`, which `audformat.Database.load(folder)` opens.
 
     Args:
-        timelines: of recordings; files are named as they were given.
-        labels: of the model.
-        folder: made where it does not exist.
-        licence: of the model, which may bind what is done with its output.
+        timelines: timelines; their file names are written as they were given.
+        labels: labels of the model.
+        folder: folder to write, which is created if it does not exist.
+        licence: licence of the model, which may restrict the use of its output.
     """
-    shares = {_column(label): {"scheme_id": "probability"} for label in labels}
+    shares = {_name_column(label): {"scheme_id": "probability"} for label in labels}
     header = {
         "name": "timeline",
         "source": "serenade",
@@ -70,8 +70,8 @@ def write_audformat(
                 writer.writerow(
                     [
                         timeline.file,
-                        _time(segment.start),
-                        _time(segment.end),
+                        _format_time(segment.start),
+                        _format_time(segment.end),
                         segment.emotion,
                         *(
                             f"{value:.6f}"
@@ -84,14 +84,14 @@ def write_audformat(
                 )
 
 
-def _column(label: str) -> str:
+def _name_column(label: str) -> str:
     return f"probability.{label}"
 
 
-def _time(seconds: float) -> str:
-    """Seconds as pandas writes a time difference.
+def _format_time(seconds: float) -> str:
+    """Format seconds as pandas writes a time difference.
 
-    >>> _time(3661.5)
+    >>> _format_time(3661.5)
     '0 days 01:01:01.500000'
     """
     microseconds = round(seconds * 1_000_000)

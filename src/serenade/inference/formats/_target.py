@@ -1,4 +1,4 @@
-"""Timelines to files, the format told by name or by suffix."""
+"""Write timelines to files in a format given by name or by suffix."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from serenade.inference._prediction import Prediction, Timeline
 
 SUFFIXES = {"json": ".json", "csv": ".csv", "textgrid": ".TextGrid", "webvtt": ".vtt"}
-"""Formats of one file, and how it ends."""
+"""Suffixes of the formats that are one file."""
 
 FORMATS = (*SUFFIXES, "audformat")
-"""What timelines can be written as; audformat is a folder."""
+"""Formats of timelines; audformat writes a folder."""
 
 _EACH: dict[str, Callable[[Timeline], str]] = {"textgrid": to_textgrid, "webvtt": to_webvtt}
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Where timelines go.
+    """File or folder that timelines are written to.
 
     Args:
-        path: a file or a folder.
+        path: the file or folder.
         format: one of `FORMATS`.
     """
 
@@ -40,10 +40,14 @@ class Target:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str], format: str | None = None) -> Target:  # noqa: A002
-        """A target whose format is told by its suffix where it is not named.
+        """Make a target with the format of its suffix, unless a format is given.
+
+        Args:
+            path: file or folder to write.
+            format: one of `FORMATS`; None for that of the suffix.
 
         Raises:
-            SerenadeError: a suffix of no format, or an unknown format.
+            SerenadeError: the suffix or the format is unknown.
 
         >>> Target.of("out.vtt").format
         'webvtt'
@@ -62,12 +66,12 @@ class Target:
         """Write timelines.
 
         Args:
-            results: predictions with their timelines. Several, as TextGrid or WebVTT, are a file
-                each in a folder, named after the recordings.
-            model: that made them.
+            results: predictions with their timelines. Several TextGrid or WebVTT files are
+                written to a folder and named after the recordings.
+            model: the model that predicted them.
 
         Returns:
-            The files.
+            The files that were written.
 
         Raises:
             SerenadeError: the file or folder cannot be written.
@@ -77,7 +81,7 @@ class Target:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise SerenadeError(
-                f"{self.path}: cannot be written ({reason}); name another place"
+                f"{self.path}: cannot be written ({reason}); name another file or folder"
             ) from None
 
     def _write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
@@ -95,7 +99,7 @@ class Target:
             with self.path.open("w", encoding="utf-8", newline="") as file:
                 to_csv(results, model.labels, file, timeline=True)
             return [self.path]
-        names = _names(timelines, SUFFIXES[self.format]) if folder else [self.path]
+        names = _name_files(timelines, SUFFIXES[self.format]) if folder else [self.path]
         written = []
         for name, timeline in zip(names, timelines, strict=False):
             path = self.path / name if folder else self.path
@@ -104,12 +108,12 @@ class Target:
         return written
 
 
-def _names(timelines: Sequence[Timeline], suffix: str) -> list[Path]:
-    """A name for each recording, numbered where two are called the same.
+def _name_files(timelines: Sequence[Timeline], suffix: str) -> list[Path]:
+    """Name a file for each recording, with numbers for recordings of the same name.
 
     >>> from serenade.inference import Timeline
     >>> two = [Timeline(f"{folder}/call.wav", 1.0, (), ()) for folder in "ab"]
-    >>> [str(name) for name in _names(two, ".vtt")]
+    >>> [str(name) for name in _name_files(two, ".vtt")]
     ['call.vtt', 'call-2.vtt']
     """
     taken: set[str] = set()

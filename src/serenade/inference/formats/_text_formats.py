@@ -1,7 +1,6 @@
-"""Predictions and timelines as files that other programs read.
+"""Format predictions and timelines as JSON, CSV, TextGrid or WebVTT.
 
-JSON and CSV hold many recordings; Praat's TextGrid and WebVTT hold one. audformat's table is in
-`serenade.inference.formats._audformat_database`.
+JSON and CSV contain many recordings, TextGrid and WebVTT one.
 """
 
 from __future__ import annotations
@@ -20,14 +19,15 @@ if TYPE_CHECKING:
 
 
 def to_json(results: Iterable[Result]) -> str:
-    """A JSON list with an object per recording.
+    """Format results as a JSON list with an object for each recording.
 
     Args:
-        results: predictions, each with its timeline if there is one.
+        results: predictions, each with its timeline or None.
 
     Returns:
-        Objects of file, duration, emotion, probability and probabilities; with a timeline its
-        segments, each of start, end, emotion, probability and probabilities. Times in seconds.
+        Objects with file, duration, emotion, probability and probabilities. With a timeline they
+        also have segments with start, end, emotion, probability and probabilities. Times are in
+        seconds.
     """
     entries = []
     for prediction, timeline in results:
@@ -39,13 +39,13 @@ def to_json(results: Iterable[Result]) -> str:
 def to_csv(
     results: Iterable[Result], labels: Sequence[str], file: TextIO, *, timeline: bool = False
 ) -> None:
-    """A table with a row per recording or per segment, and a column per emotion.
+    """Write a table with a row for each recording or segment and a column for each emotion.
 
     Args:
-        results: as of `to_json`.
-        labels: of the model.
-        file: opened for text; the csv module asks for `newline=""`.
-        timeline: a row per segment.
+        results: see `to_json`.
+        labels: labels of the model.
+        file: file opened for text, with `newline=""` as the csv module needs.
+        timeline: whether to write a row for each segment.
     """
     span = ["start", "end"] if timeline else []
     writer = csv.writer(file)
@@ -66,15 +66,15 @@ def to_csv(
 
 
 def to_textgrid(timeline: Timeline) -> str:
-    """A TextGrid of Praat, in its long text format.
+    """Format a timeline as a TextGrid of Praat, in the long text format.
 
-    Its tier `emotion` names the segments; a tier for each emotion holds its probabilities. What is
-    not speech has no text.
+    The tier `emotion` names the segments, and a tier for each emotion contains its probabilities.
+    Intervals without speech have no text.
     """
-    tiers = [_tier("emotion", timeline, [segment.emotion for segment in timeline.segments])]
+    tiers = [_format_tier("emotion", timeline, [segment.emotion for segment in timeline.segments])]
     for label in timeline.labels:
         shares = [f"{segment.probabilities[label]:.4f}" for segment in timeline.segments]
-        tiers.append(_tier(label, timeline, shares))
+        tiers.append(_format_tier(label, timeline, shares))
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
@@ -90,8 +90,8 @@ def to_textgrid(timeline: Timeline) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
-    """Lines of an interval tier; Praat wants it to cover the whole time without a gap."""
+def _format_tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
+    """Format an interval tier, which must cover the whole time without a gap."""
     intervals: list[tuple[str, str, str]] = []
     last = f"{0:.6f}"
     for segment, text in zip(timeline.segments, texts, strict=True):
@@ -105,7 +105,7 @@ def _tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
         intervals.append((last, end, ""))
     lines = [
         '        class = "IntervalTier"',
-        f"        name = {_quoted(name)}",
+        f"        name = {_quote(name)}",
         "        xmin = 0",
         f"        xmax = {end}",
         f"        intervals: size = {len(intervals)}",
@@ -115,17 +115,17 @@ def _tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
             f"        intervals [{number}]:",
             f"            xmin = {start}",
             f"            xmax = {end}",
-            f"            text = {_quoted(text)}",
+            f"            text = {_quote(text)}",
         ]
     return lines
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
 def to_webvtt(timeline: Timeline) -> str:
-    """WebVTT: a caption per segment, with a comment before it that holds all probabilities.
+    """Format a timeline as WebVTT: a caption for each segment, and a comment with probabilities.
 
     >>> from serenade.inference import Segment, Timeline
     >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
@@ -144,16 +144,16 @@ def to_webvtt(timeline: Timeline) -> str:
         shares = ", ".join(
             f"{label} {segment.probabilities[label]:.4f}" for label in timeline.labels
         )
-        file.write(f"\nNOTE {_plain(shares)}\n")
-        file.write(f"\n{_clock(segment.start)} --> {_clock(segment.end)}\n")
-        file.write(f"{_plain(segment.emotion)} {segment.probability:.0%}\n")
+        file.write(f"\nNOTE {_escape(shares)}\n")
+        file.write(f"\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n")
+        file.write(f"{_escape(segment.emotion)} {segment.probability:.0%}\n")
     return file.getvalue()
 
 
-def _clock(seconds: float) -> str:
-    """Seconds as hh:mm:ss.ttt.
+def _format_time(seconds: float) -> str:
+    """Format seconds as hh:mm:ss.ttt.
 
-    >>> _clock(3661.0016)
+    >>> _format_time(3661.0016)
     '01:01:01.002'
     """
     milliseconds = round(seconds * 1000)
@@ -162,6 +162,6 @@ def _clock(seconds: float) -> str:
     return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
-def _plain(text: str) -> str:
-    """Text without what WebVTT takes for markup."""
+def _escape(text: str) -> str:
+    """Escape the characters that WebVTT uses for markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
