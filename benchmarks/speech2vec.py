@@ -30,8 +30,13 @@ from kept import keep, options, stated
 
 from serenade import corpora
 from serenade.corpora import read_words, write_words
-from serenade.encoders import Speech2VecSettings, build_speech2vec, encode_words
-from serenade.encoders.speech2vec._vectors import average_instances, save_speech2vec
+from serenade.encoders import (
+    Speech2VecSettings,
+    average_instances,
+    build_speech2vec,
+    encode_words,
+    save_speech2vec,
+)
 from serenade.evaluation import list_versions
 from serenade.extraction import Clip
 from serenade.pretraining import Watch, gather_spoken_words, train_speech2vec
@@ -43,7 +48,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.corpora import WordInterval
-    from serenade.pretraining._spoken_words import Material
+    from serenade.pretraining import SpokenWords
 
     Encoder = Callable[[Sequence[NDArray[np.float32]]], NDArray[np.float32]]
     Part = tuple[list[NDArray[np.float32]], NDArray[np.str_], NDArray[np.str_]]
@@ -137,7 +142,7 @@ def same_different(
     }
 
 
-def part(material: Material, actor: Mapping[str, str], is_acted: bool) -> Part:
+def part(material: SpokenWords, actor: Mapping[str, str], is_acted: bool) -> Part:
     """Frames, words and actor (or recording) of RAVDESS' instances, or of the prompts'."""
     files = [material.files[number] for number in material.recordings]
     rows = [row for row, file in enumerate(files) if (file in actor) == is_acted]

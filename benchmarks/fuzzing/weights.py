@@ -71,7 +71,7 @@ def checkpoint(number: int, folder: Path) -> Case:
     if name == "folder":
         place = folder / "encoder"
         shutil.copytree(_encoder(), place)
-        file = place / pick(rng, [encoders.CONFIG, encoders.WEIGHTS])
+        file = place / pick(rng, [encoders.CONFIG, encoders.ENCODER_WEIGHTS])
         if file.name == encoders.CONFIG and rng.random() < 0.7:
             file.write_text(json.dumps(changed(json.loads(file.read_text("utf-8")), rng)), "utf-8")
         else:

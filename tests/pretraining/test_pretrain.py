@@ -11,18 +11,18 @@ import torch
 
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.errors import ModelError, SerenadeError
-from serenade.pretraining import About, Watch, gather_recordings, pretrain
+from serenade.pretraining import CardDetails, Watch, gather_recordings, pretrain
 from serenade.pretraining._pretrain import compute_loss
-from serenade.pretraining._recordings import Batch, Material
+from serenade.pretraining._recordings import Batch, Recordings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from serenade.encoders import EncoderSettings, Training
+    from serenade.encoders import EncoderSettings, PretrainingSettings
 
 
 @pytest.fixture
-def material(files: list[str], training: Training) -> Material:
+def material(files: list[str], training: PretrainingSettings) -> Recordings:
     return gather_recordings(files, [str(Path(files[0]).parents[1])], training, pytest.fail)
 
 
@@ -55,7 +55,7 @@ def test_the_loss_is_the_mean_error_of_what_was_chosen() -> None:
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(
-    tiny: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     whole = pretrain(tiny, training, material, tmp_path / "whole")
     for steps in (7, 3):  # killed twice; the checkpoint of the last step was not written yet
@@ -69,7 +69,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 
 
 def test_processes_that_read_change_nothing(
-    tiny_npc: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny_npc: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     training = dataclasses.replace(training, steps=4)
     pretrain(tiny_npc, training, material, tmp_path / "alone")
@@ -78,7 +78,7 @@ def test_processes_that_read_change_nothing(
 
 
 def test_it_learns(
-    tiny: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     training = dataclasses.replace(training, steps=120, interval=20, learning_rate=3e-3)
     points = pretrain(tiny, training, material, tmp_path / "out")["points"]
@@ -87,7 +87,7 @@ def test_it_learns(
 
 
 def test_half_precision_learns_too(
-    tiny_tera: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny_tera: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
@@ -100,13 +100,13 @@ def test_half_precision_learns_too(
 
 def test_what_is_written(
     tiny_tera: EncoderSettings,
-    training: Training,
-    material: Material,
+    training: PretrainingSettings,
+    material: Recordings,
     tmp_path: Path,
     tone: np.ndarray,
 ) -> None:
-    about = About(("CC0-1.0", "CC BY 4.0"), "serenade pretrain tera --audio recordings")
-    history = pretrain(tiny_tera, training, material, tmp_path / "out", about=about)
+    details = CardDetails(("CC0-1.0", "CC BY 4.0"), "serenade pretrain tera --audio recordings")
+    history = pretrain(tiny_tera, training, material, tmp_path / "out", details=details)
     found = {path.name for path in (tmp_path / "out").iterdir()}
     assert found >= {"config.json", "model.safetensors", "MODEL_CARD.md", "history.json"}
     if pytest.importorskip("matplotlib"):
@@ -115,7 +115,7 @@ def test_what_is_written(
     assert json.loads((tmp_path / "out" / "history.json").read_text("utf-8")) == history
     assert [point["step"] for point in history["points"]] == [5, 10, 12]
     card = (tmp_path / "out" / "MODEL_CARD.md").read_text("utf-8")
-    for part in ("TERA", material.folders[0], "12 steps", "CC0-1.0; CC BY 4.0", about.command):
+    for part in ("TERA", material.folders[0], "12 steps", "CC0-1.0; CC BY 4.0", details.command):
         assert part in card
     assert str(tmp_path) not in card
     feature = SelfSupervised(str(tmp_path / "out"))
@@ -123,7 +123,7 @@ def test_what_is_written(
 
 
 def test_minutes_end_a_run(
-    tiny_npc: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny_npc: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     training = dataclasses.replace(training, steps=0, minutes=0.02)
     history = pretrain(tiny_npc, training, material, tmp_path / "out")
@@ -132,29 +132,29 @@ def test_minutes_end_a_run(
 
 
 def test_what_is_refused(
-    tiny_npc: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny_npc: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    with pytest.raises(SerenadeError, match="without an end"):
+    with pytest.raises(SerenadeError, match="has no end"):
         pretrain(tiny_npc, dataclasses.replace(training, steps=0), material, out)
-    with pytest.raises(SerenadeError, match="--device nowhere"):
-        pretrain(tiny_npc, training, material, out, place="nowhere")
+    with pytest.raises(SerenadeError, match="device 'nowhere'"):
+        pretrain(tiny_npc, training, material, out, device="nowhere")
     with pytest.raises(Killed):
         pretrain(tiny_npc, training, material, out, every=0, watch=Kill(2))
     with pytest.raises(SerenadeError, match="a run with other recordings or settings"):
         pretrain(tiny_npc, dataclasses.replace(training, seed=4), material, out)
     whole = (out / "checkpoint.pt").read_bytes()
     (out / "checkpoint.pt").write_bytes(whole[:1000])
-    with pytest.raises(SerenadeError, match=r"not a checkpoint .* delete it"):
+    with pytest.raises(SerenadeError, match=r"cannot resume from this checkpoint .* delete it"):
         pretrain(tiny_npc, training, material, out)
     (out / "checkpoint.pt").write_bytes(whole)
     pretrain(tiny_npc, training, material, out)
-    with pytest.raises(ModelError, match="holds a trained encoder"):
+    with pytest.raises(ModelError, match="already holds an encoder"):
         pretrain(tiny_npc, training, material, out)
 
 
 def test_divergence_is_told(
-    tiny_tera: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny_tera: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     wild = dataclasses.replace(training, learning_rate=1e30, warmup=1e-9, clipping=1e30)
     with pytest.raises(SerenadeError, match="diverged before step"):
@@ -163,7 +163,7 @@ def test_divergence_is_told(
 
 
 def test_who_watches_is_told(
-    tiny_npc: EncoderSettings, training: Training, material: Material, tmp_path: Path
+    tiny_npc: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
 ) -> None:
     class Notes(Watch):
         def __init__(self) -> None:

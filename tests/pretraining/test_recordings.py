@@ -13,14 +13,14 @@ import torch
 from serenade import audio
 from serenade.errors import ModelError
 from serenade.pretraining import gather_recordings
-from serenade.pretraining._recordings import Batch, Crops, Material
+from serenade.pretraining._recordings import Batch, Crops, Recordings
 
 if TYPE_CHECKING:
-    from serenade.encoders import EncoderSettings, Training
+    from serenade.encoders import EncoderSettings, PretrainingSettings
 
 
 @pytest.fixture
-def material(files: list[str], training: Training) -> Material:
+def material(files: list[str], training: PretrainingSettings) -> Recordings:
     return gather_recordings(files, [str(Path(files[0]).parents[1])], training, pytest.fail)
 
 
@@ -29,7 +29,9 @@ def equal(one: Batch, other: Batch) -> bool:
     return all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
-def test_files_are_divided(material: Material, files: list[str], training: Training) -> None:
+def test_files_are_divided(
+    material: Recordings, files: list[str], training: PretrainingSettings
+) -> None:
     trained = {stretch.file for stretch in material.stretches}
     held_out = {stretch.file for stretch in material.held_out}
     assert trained | held_out == set(files)
@@ -45,7 +47,7 @@ def test_files_are_divided(material: Material, files: list[str], training: Train
 
 
 def test_a_batch_is_made_of_what_the_front_end_gives(
-    material: Material, tiny_tera: EncoderSettings, training: Training
+    material: Recordings, tiny_tera: EncoderSettings, training: PretrainingSettings
 ) -> None:
     batch = Crops(material, tiny_tera, training)[0]
     clips, frames, dims = batch.values.shape
@@ -75,7 +77,7 @@ def test_a_batch_is_made_of_what_the_front_end_gives(
 
 
 def test_batches_follow_from_seed_and_step(
-    material: Material, tiny_tera: EncoderSettings, training: Training
+    material: Recordings, tiny_tera: EncoderSettings, training: PretrainingSettings
 ) -> None:
     one, other = (Crops(material, tiny_tera, training) for _ in range(2))
     batches = [one[step] for step in range(6)]
@@ -87,7 +89,7 @@ def test_batches_follow_from_seed_and_step(
 
 
 def test_an_epoch_holds_every_stretch_as_often_as_it_has_room(
-    material: Material, tiny_tera: EncoderSettings, training: Training
+    material: Recordings, tiny_tera: EncoderSettings, training: PretrainingSettings
 ) -> None:
     crops = Crops(material, tiny_tera, training)
     for epoch in range(2):
@@ -99,7 +101,7 @@ def test_an_epoch_holds_every_stretch_as_often_as_it_has_room(
 
 
 def test_processes_share_an_epoch(
-    material: Material, tiny_tera: EncoderSettings, training: Training
+    material: Recordings, tiny_tera: EncoderSettings, training: PretrainingSettings
 ) -> None:
     alone = Crops(material, tiny_tera, dataclasses.replace(training, batch=8.0))
     two = [Crops(material, tiny_tera, training, rank=rank, world=2) for rank in range(2)]
@@ -111,7 +113,7 @@ def test_processes_share_an_epoch(
 
 
 def test_the_cache_changes_nothing(
-    material: Material, tiny_npc: EncoderSettings, training: Training, cache: Path
+    material: Recordings, tiny_npc: EncoderSettings, training: PretrainingSettings, cache: Path
 ) -> None:
     plain = Crops(material, tiny_npc, training, cached=False)
     kept = Crops(material, tiny_npc, training)
@@ -123,9 +125,9 @@ def test_the_cache_changes_nothing(
 
 
 def test_more_than_the_cache_holds_is_not_cached(
-    material: Material,
+    material: Recordings,
     tiny_npc: EncoderSettings,
-    training: Training,
+    training: PretrainingSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SERENADE_CACHE_GB", "0.0005")
@@ -133,7 +135,7 @@ def test_more_than_the_cache_holds_is_not_cached(
 
 
 def test_validation_is_always_the_same(
-    material: Material, tiny_tera: EncoderSettings, training: Training
+    material: Recordings, tiny_tera: EncoderSettings, training: PretrainingSettings
 ) -> None:
     crops = Crops(material, tiny_tera, training)
     first, problems = crops.validation()
@@ -143,7 +145,7 @@ def test_validation_is_always_the_same(
     assert all(equal(one, other) for one, other in zip(first, second, strict=True))
 
 
-def test_long_recordings_are_cut(tmp_path: Path, training: Training) -> None:
+def test_long_recordings_are_cut(tmp_path: Path, training: PretrainingSettings) -> None:
     noise = np.random.default_rng(0).standard_normal(16000 * 40) / 10
     for name in ("one", "two"):
         soundfile.write(tmp_path / f"{name}.wav", noise, 16000)
@@ -156,7 +158,7 @@ def test_long_recordings_are_cut(tmp_path: Path, training: Training) -> None:
 
 
 def test_files_that_cannot_be_used_are_told_and_replaced(
-    files: list[str], tmp_path: Path, tiny_tera: EncoderSettings, training: Training
+    files: list[str], tmp_path: Path, tiny_tera: EncoderSettings, training: PretrainingSettings
 ) -> None:
     for file in files:
         shutil.copy(file, tmp_path)
@@ -181,7 +183,9 @@ def test_files_that_cannot_be_used_are_told_and_replaced(
     assert all(len(batch.values) == 4 for batch in batches)
 
 
-def test_nothing_to_train_on(tmp_path: Path, files: list[str], training: Training) -> None:
+def test_nothing_to_train_on(
+    tmp_path: Path, files: list[str], training: PretrainingSettings
+) -> None:
     with pytest.raises(ModelError, match="here: 1 usable recordings"):
         gather_recordings(files[:1], ["here"], training, pytest.fail)
     copies = [shutil.copy(file, tmp_path) for file in files]

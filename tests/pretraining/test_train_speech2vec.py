@@ -13,8 +13,8 @@ from serenade.encoders import (  # noqa: E402
 )
 from serenade.errors import ModelError, SerenadeError  # noqa: E402
 from serenade.pretraining import Watch, train_speech2vec  # noqa: E402
-from serenade.pretraining._spoken_words import Material  # noqa: E402
-from serenade.pretraining._train_speech2vec import _Run  # noqa: E402
+from serenade.pretraining._spoken_words import SpokenWords  # noqa: E402
+from serenade.pretraining._train_speech2vec import Speech2VecRun  # noqa: E402
 
 SENTENCES = ["kids are talking", "dogs are sitting", "we go home", "you go out"]
 
@@ -41,7 +41,7 @@ def spoken(count=24, seed=0, ways=1):
             recordings.append(recording)
             spoken_ways.append(way)
     files = tuple(f"{number}.wav" for number in range(count))
-    material = Material(tuple(words), tuple(matrices), np.array(recordings), files)
+    material = SpokenWords(tuple(words), tuple(matrices), np.array(recordings), files)
     return (material, np.array(spoken_ways)) if ways > 1 else material
 
 
@@ -87,7 +87,7 @@ def test_a_vector_does_not_depend_on_its_batch_and_reads_both_ways():
 
 def test_the_loss_is_the_mean_squared_error_over_real_frames_of_neighbours():
     material = spoken(2)
-    run = _Run(settings(held_out=0.0), material, _cpu(), Watch())
+    run = Speech2VecRun(settings(held_out=0.0), material, _cpu(), Watch())
     wrong = []
     for centre in (0, 4):
         for near in run.contexts[centre]:
@@ -96,14 +96,14 @@ def test_the_loss_is_the_mean_squared_error_over_real_frames_of_neighbours():
                 words = check_readable([material.matrices[centre]])
                 written = run.network(*words, len(target))[0].numpy()
             wrong.append(np.square(written - target).mean(axis=1))
-    found = float(run._loss(np.array([0, 4])).detach())
+    found = float(run.compute_loss(run.network, np.array([0, 4])).detach())
     assert found == pytest.approx(np.concatenate(wrong).mean(), rel=1e-5)
 
 
 def _cpu():
-    from serenade.pretraining._device import Single
+    from serenade.training import Device
 
-    return Single("cpu", settings())
+    return Device("cpu")
 
 
 def test_what_sounds_unlike_comes_together_by_its_neighbours():
@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
 
 def test_held_out_recordings_are_never_trained_on():
     material = spoken()
-    run = _Run(settings(), material, _cpu(), Watch())
+    run = Speech2VecRun(settings(), material, _cpu(), Watch())
     sides = [set(material.recordings[rows]) for rows in (run.centres, run.held_out)]
     assert sides[0].isdisjoint(sides[1])
     assert len(sides[1]) == 4
@@ -176,7 +176,7 @@ def test_held_out_recordings_are_never_trained_on():
 
 def test_single_words_teach_nothing():
     material = spoken(3)
-    lonely = Material(material.words, material.matrices, np.arange(9), tuple("abcdefghi"))
+    lonely = SpokenWords(material.words, material.matrices, np.arange(9), tuple("abcdefghi"))
     with pytest.raises(ModelError, match="two words or more"):
         train_speech2vec(settings(), lonely)
 

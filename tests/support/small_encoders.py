@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serenade.encoders import EncoderSettings, Training, aalbert, npc, tera
+from serenade.encoders import EncoderSettings, PretrainingSettings, aalbert, npc, tera
 from serenade.encoders.selfsupervised._encoder_folder import save_untrained
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def untrained(tmp_path: Path, tiny_tera: EncoderSettings) -> Path:
 
 
 @pytest.fixture
-def training() -> Training:
+def training() -> PretrainingSettings:
     """A short run of batches of four seconds."""
-    return Training(steps=12, batch=4.0, crop=1.0, interval=5, validation=0.2, seed=3)
+    return PretrainingSettings(steps=12, batch=4.0, crop=1.0, interval=5, validation=0.2, seed=3)
 
 
 @pytest.fixture(scope="session")

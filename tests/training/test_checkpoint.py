@@ -93,7 +93,7 @@ def test_a_damaged_file_is_named(tmp_path, learner, clips_of):
     learner(checkpoints=tmp_path).fit(clips_of())
     (file,) = tmp_path.glob("*.pt")
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(SerenadeError, match=rf"{file.name}: not a checkpoint.*delete it"):
+    with pytest.raises(SerenadeError, match=rf"{file.name}: cannot resume.*delete it"):
         learner(checkpoints=tmp_path).fit(clips_of())
 
 
@@ -107,6 +107,6 @@ def test_nothing_in_a_file_is_executed(tmp_path, learner, clips_of, monkeypatch)
     learner(checkpoints=tmp_path).fit(clips_of())
     (file,) = tmp_path.glob("*.pt")
     torch.save({"format": 1, "module": Evil()}, file)
-    with pytest.raises(SerenadeError, match="not a checkpoint"):
+    with pytest.raises(SerenadeError, match="cannot resume from this checkpoint"):
         learner(checkpoints=tmp_path).fit(clips_of())
     assert not (tmp_path / "executed").exists()

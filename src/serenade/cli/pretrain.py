@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from serenade.cli import _options
-from serenade.pretraining import About, Watch
+from serenade.pretraining import CardDetails, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from serenade.encoders import EncoderSettings, Training
+    from serenade.encoders import EncoderSettings, PretrainingSettings
 
 ENCODERS = ("tera", "aalbert", "npc")
 
@@ -153,12 +153,12 @@ def command(
             training,
             material,
             Path(out),
-            place=device,
+            device=device,
             jobs=jobs,
             checkpoints=Path(checkpoints) if checkpoints else None,
             every=every,
             watch=shown,
-            about=About(tuple(licences), _format_command()),
+            details=CardDetails(tuple(licences), _format_command()),
         )
     if history["points"]:  # with several processes, only the first has them
         click.echo(
@@ -169,7 +169,7 @@ def command(
 
 def _settings(
     encoder: str, preset: str, changes: Sequence[str]
-) -> tuple[EncoderSettings, Training]:
+) -> tuple[EncoderSettings, PretrainingSettings]:
     """Return a preset with the changes from the command line."""
     import importlib
 

@@ -131,8 +131,7 @@ def _learn(
     from serenade.errors import MissingExtraError
 
     try:
-        from serenade.encoders import encode_words
-        from serenade.encoders.speech2vec import _vectors
+        from serenade.encoders import average_instances, encode_words, save_speech2vec
         from serenade.pretraining import gather_spoken_words, train_speech2vec
     except ImportError:
         raise MissingExtraError("Speech2Vec", "train") from None
@@ -143,11 +142,11 @@ def _learn(
         for line in problems:
             shown.problem(f"serenade: {line}")
         network, history = train_speech2vec(
-            settings, material, place=device, checkpoint=checkpoint, every=every, watch=shown
+            settings, material, device=device, checkpoint=checkpoint, every=every, watch=shown
         )
-    vectors = _vectors.average_instances(material.words, encode_words(network, material.matrices))
+    vectors = average_instances(material.words, encode_words(network, material.matrices))
     out.parent.mkdir(parents=True, exist_ok=True)
-    _vectors.save_speech2vec(network, settings, out.with_suffix(".safetensors"))
+    save_speech2vec(network, settings, out.with_suffix(".safetensors"))
     out.with_suffix(".json").write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     vectors.save(out)
     checkpoint.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from serenade.encoders.selfsupervised import (
     Alterations,
     EncoderSettings,
     FrontEnd,
+    PretrainingSettings,
     SelfSupervised,
-    Training,
     TransformerSettings,
 )
 
@@ -28,7 +28,7 @@ PRESETS = {
             TransformerSettings(shared=True),
             _TIME_ONLY,
         ),
-        Training(steps=1_000_000, batch=480.0, crop=15.0, learning_rate=2e-4),
+        PretrainingSettings(steps=1_000_000, batch=480.0, crop=15.0, learning_rate=2e-4),
     ),
     # For two processor cores and an hour.
     "small": (
@@ -40,7 +40,7 @@ PRESETS = {
             ),
             _TIME_ONLY,
         ),
-        Training(minutes=50.0, batch=24.0, learning_rate=4e-4, precision="bfloat16"),
+        PretrainingSettings(minutes=50.0, batch=24.0, learning_rate=4e-4, precision="bfloat16"),
     ),
 }
 """Settings by name: of the encoder, of its pre-training."""

@@ -13,8 +13,8 @@ from serenade.encoders.selfsupervised import (
     EncoderSettings,
     FrontEnd,
     NPCSettings,
+    PretrainingSettings,
     SelfSupervised,
-    Training,
 )
 
 PRESETS = {
@@ -22,14 +22,14 @@ PRESETS = {
     # batches of 32 are 325,000 steps.
     "paper": (
         EncoderSettings("npc", FrontEnd(window="hamming"), NPCSettings(), NO_ALTERATIONS),
-        Training(steps=325_000, batch=480.0, crop=15.0, learning_rate=1e-3, decay=0.0),
+        PretrainingSettings(steps=325_000, batch=480.0, crop=15.0, learning_rate=1e-3, decay=0.0),
     ),
     # For two processor cores and an hour.
     "small": (
         EncoderSettings(
             "npc", FrontEnd(window="hamming"), NPCSettings(width=320, dropout=0.0), NO_ALTERATIONS
         ),
-        Training(minutes=50.0, batch=24.0, decay=0.0, precision="bfloat16"),
+        PretrainingSettings(minutes=50.0, batch=24.0, decay=0.0, precision="bfloat16"),
     ),
 }
 """Settings by name: of the encoder, of its pre-training."""

@@ -12,8 +12,8 @@ from serenade.encoders.selfsupervised import (
     Alterations,
     EncoderSettings,
     FrontEnd,
+    PretrainingSettings,
     SelfSupervised,
-    Training,
     TransformerSettings,
 )
 
@@ -23,7 +23,7 @@ PRESETS = {
         EncoderSettings(
             "tera", FrontEnd(kind="mel", level=-25.0), TransformerSettings(), Alterations()
         ),
-        Training(steps=1_000_000, batch=480.0, crop=15.0, learning_rate=2e-4),
+        PretrainingSettings(steps=1_000_000, batch=480.0, crop=15.0, learning_rate=2e-4),
     ),
     # For two processor cores and an hour.
     "small": (
@@ -33,7 +33,7 @@ PRESETS = {
             TransformerSettings(320, 3, 5, 1280, dropout=0.0, offsets=(-6, -3, 3, 6)),
             Alterations(),
         ),
-        Training(minutes=50.0, batch=24.0, precision="bfloat16"),
+        PretrainingSettings(minutes=50.0, batch=24.0, precision="bfloat16"),
     ),
 }
 """Settings by name: of the encoder, of its pre-training."""

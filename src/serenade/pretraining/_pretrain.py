@@ -1,20 +1,21 @@
-"""Pre-training: recordings in, an encoder's folder out; killed at any moment, it goes on."""
+"""Pre-training of a speech encoder on recordings without labels."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from serenade.encoders import build_network
-from serenade.encoders.selfsupervised import _encoder_folder
+from serenade.encoders import ENCODER_WEIGHTS, build_network, save_encoder
 from serenade.errors import ModelError, SerenadeError
-from serenade.pretraining import _checkpoint, _device, _record
-from serenade.pretraining._recordings import Batch, Crops
+from serenade.pretraining._model_card import CardDetails, write_card
+from serenade.pretraining._recordings import Crops
+from serenade.pretraining._run import Run
+from serenade.pretraining._run_history import write_history
+from serenade.pretraining._watch import Watch
+from serenade.training import StateFile, choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,215 +23,177 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from serenade.encoders import EncoderSettings, Network, Training
-    from serenade.pretraining._recordings import Material
+    from serenade.encoders import EncoderSettings, Network, PretrainingSettings
+    from serenade.pretraining._recordings import Batch, Recordings
+    from serenade.training import Device
 
-_ENDLESS = 1 << 40  # steps, where only the minutes end a run
+_ENDLESS = 1 << 40  # steps of a run that ends after some minutes
 
 
 def pretrain(
     settings: EncoderSettings,
-    training: Training,
-    material: Material,
+    training: PretrainingSettings,
+    recordings: Recordings,
     out: Path,
     *,
-    place: str = "cpu",
+    device: str = "cpu",
     jobs: int = 0,
     checkpoints: Path | None = None,
     every: float = 5.0,
-    watch: _record.Watch | None = None,
-    about: _record.About | None = None,
+    watch: Watch | None = None,
+    details: CardDetails | None = None,
 ) -> dict[str, Any]:
-    """Train an encoder on recordings and write its folder.
+    """Pre-train an encoder on recordings and write its folder.
 
-    Beside `config.json`, `model.safetensors` and `MODEL_CARD.md` there are the loss curve
-    (`history.json`, `curve.png`, `curve.pdf`).
+    The folder holds `config.json`, `model.safetensors`, `MODEL_CARD.md` and the loss curve
+    (`history.json`, `curve.png`, `curve.pdf`). A run that is killed resumes to the same weights.
 
     Args:
-        settings: the encoder.
-        training: how it is trained.
-        material: what on, of `serenade.pretraining._recordings.gather_recordings`.
-        out: the folder to write.
-        place: device.
-        jobs: processes that prepare batches; 0 for none but this one.
-        checkpoints: folder of the checkpoint; `out` if None. It is removed once all is written.
+        settings: settings of the encoder.
+        training: settings of the run.
+        recordings: recordings, from `gather_recordings`.
+        out: folder to write.
+        device: PyTorch's name of the device.
+        jobs: number of processes that prepare batches; 0 prepares them in this process.
+        checkpoints: folder of the checkpoint, by default `out`. The checkpoint is deleted at the
+            end of the run.
         every: minutes between two checkpoints.
-        watch: who is told how it goes.
-        about: for the model card.
+        watch: observer of the run.
+        details: details for the model card.
 
     Returns:
-        The history as `history.json` holds it.
+        The content of `history.json`.
 
     Raises:
-        SerenadeError: no such device, a run without end, a checkpoint of another run, or training
-            that diverged.
+        SerenadeError: the device cannot be used, the run has no end, the checkpoint belongs to
+            another run, or the training diverged.
         ModelError: `out` holds a model already, or no recording can be read.
     """
     if not (training.steps or training.minutes):
-        raise SerenadeError("pre-training without an end; state steps or minutes")
-    if (out / _encoder_folder.WEIGHTS).exists():
-        raise ModelError(f"{out}: holds a trained encoder; choose another folder, or remove it")
-    hardware = _device.choose_device(place, training)
-    run = _Run(settings, training, material, hardware, watch or _record.Watch())
-    kept = _checkpoint.Checkpoint((checkpoints or out) / "checkpoint.pt", run.key(), every)
-    kept.restore(run)
-    for _ in run.steps(jobs):
-        if hardware.rank == 0:
-            kept.save_when_due(run)
-    history = run.history()
+        raise SerenadeError("pre-training has no end; set steps or minutes")
+    if (out / ENCODER_WEIGHTS).exists():
+        raise ModelError(f"{out}: already holds an encoder; choose another folder or delete it")
+    hardware = choose_device(device, training.precision)
+    run = PretrainingRun(settings, training, recordings, hardware, watch or Watch(), jobs)
+    checkpoint = StateFile((checkpoints or out) / "checkpoint.pt", run.describe_key())
+    run.train(checkpoint, every)
+    history = run.describe_history()
     if hardware.rank == 0:
-        _record.write_history(out, history)
-        card = _record.write_card(settings, training, material, history, about or _record.About())
-        _encoder_folder.save_encoder(out, settings, run.network, card)
-        kept.remove()
+        write_history(out, history)
+        card = write_card(settings, training, recordings, history, details or CardDetails())
+        save_encoder(out, settings, run.network, card)
+        checkpoint.remove()
     return history
 
 
 def compute_loss(network: Any, batch: Batch) -> Tensor:
-    """Mean absolute error over what was chosen of each batch."""
+    """Return the mean absolute error over the chosen cells of a batch."""
     restored = network(batch.altered, batch.mask)
     difference = (restored.float() - batch.values).abs() * batch.chosen
     loss: Tensor = difference.sum() / batch.chosen.sum().clamp(min=1)
     return loss
 
 
-class _Run:
-    """A run at some step: all that a checkpoint has to bring back is here."""
+class PretrainingRun(Run["Network", "Batch"]):
+    """Pre-training run of one encoder.
+
+    Args:
+        settings: settings of the encoder.
+        training: settings of the run.
+        recordings: recordings to train on.
+        device: the device.
+        watch: observer of the run.
+        jobs: number of processes that prepare batches; 0 prepares them in this process.
+    """
 
     def __init__(
         self,
         settings: EncoderSettings,
-        training: Training,
-        material: Material,
-        hardware: _device.Single,
-        watch: _record.Watch,
+        training: PretrainingSettings,
+        recordings: Recordings,
+        device: Device,
+        watch: Watch,
+        jobs: int = 0,
     ) -> None:
-        self.settings, self.training, self.material = settings, training, material
-        self.hardware, self.watch = hardware, watch
-        self.network: Network = build_network(settings, training.seed).to(hardware.device)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=0.0, weight_decay=training.decay
+        network: Network = build_network(settings, training.seed).to(device.torch)
+        self.settings, self.training, self.recordings = settings, training, recordings
+        self.jobs = jobs
+        self.crops = Crops(recordings, settings, training, rank=device.rank, world=device.world)
+        self._reported: set[str] = set()
+        super().__init__(
+            network,
+            torch.optim.AdamW(network.parameters(), lr=0.0, weight_decay=training.decay),
+            device,
+            watch,
+            seed=training.seed,
+            learning_rate=training.learning_rate,
+            clipping=training.clipping,
+            interval=training.interval,
+            steps_per_epoch=self.crops.steps,
         )
-        self.crops = Crops(material, settings, training, rank=hardware.rank, world=hardware.world)
-        self.step, self.seconds = 0, 0.0
-        self.points: list[dict[str, float]] = []
-        self.sum = torch.zeros((), dtype=torch.float64, device=hardware.device)
-        self._told: set[str] = set()
 
-    def key(self) -> str:
-        """All that decides the weights; the minutes do not, while they last."""
-        stated = {
+    def describe_key(self) -> str:
+        """Return everything that determines the weights; the minutes do not until they end."""
+        determining = {
             "settings": self.settings.to_json(),
             "training": dataclasses.asdict(self.training) | {"minutes": None},
-            "material": self.material.listing,
-            "processes": self.hardware.world,
+            "material": self.recordings.listing,
+            "processes": self.device.world,
         }
-        return json.dumps(stated, sort_keys=True)
+        return json.dumps(determining, sort_keys=True)
 
-    def steps(self, jobs: int) -> Iterator[int]:
-        """Train, yielding the number of each step that is over."""
-        training = self.training
-        validation, problems = self.crops.validation() if self.hardware.rank == 0 else ([], [])
-        self._tell(problems)
-        network = self.hardware.prepared(self.network)
-        started = time.monotonic() - self.seconds
-        batches = iter(self._loader(jobs))
-        while True:
-            self.seconds = time.monotonic() - started
-            share = self.hardware.agreed(training.progress(self.step, self.seconds / 60))
-            if share >= 1:
-                break
-            batch = next(batches)
-            self._tell(batch.problems)
-            loss = self._update(network, batch.to(self.hardware.device), share)
-            self.sum += loss.double()
-            self.step += 1
-            if self.step % training.interval == 0:
-                self._point(validation)
-            self.watch.step(share, float(loss))
-            self.seconds = time.monotonic() - started
-            yield self.step
-        if self.step % training.interval:
-            self._point(validation)
-
-    def _loader(self, jobs: int) -> Any:
-        """Batches from the step on that this run has reached."""
-        last = self.training.steps or _ENDLESS
-        return torch.utils.data.DataLoader(
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batch of each step, from the step that the run has reached."""
+        loader = torch.utils.data.DataLoader(
             self.crops,
             batch_size=None,
-            sampler=range(self.step, last),
-            num_workers=jobs,
-            pin_memory=self.hardware.device.type == "cuda",
-            multiprocessing_context="spawn" if jobs else None,
+            sampler=range(self.step, self.training.steps or _ENDLESS),
+            num_workers=self.jobs,
+            pin_memory=self.device.torch.type == "cuda",
+            multiprocessing_context="spawn" if self.jobs else None,
         )
+        for batch in loader:
+            self._report(batch.problems)
+            yield batch
 
-    def _update(self, network: Any, batch: Batch, share: float) -> Tensor:
-        """One step of the optimiser; whatever is random in it follows from seed and step."""
-        entropy = [self.training.seed, self.step, self.hardware.rank]
-        state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
-        torch.manual_seed(int(state[0] >> 1))
-        self.network.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.training.rate(share)
-        self.optimiser.zero_grad(set_to_none=True)
-        with self.hardware.precision():
-            loss = compute_loss(network, batch)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clipping)
-        self.optimiser.step()
-        return loss.detach()
+    def held_out_batches(self) -> list[Batch]:
+        """Return the batches of held-out recordings."""
+        batches, problems = self.crops.validation()
+        self._report(problems)
+        return batches
 
-    @torch.no_grad()
-    def _point(self, validation: list[Batch]) -> None:
-        """A point of the loss curve: since the last one, and on held-out recordings."""
-        since = self.step % self.training.interval or self.training.interval
-        point = {
-            "step": self.step,
-            "epoch": round(self.step / self.crops.steps, 4),
-            "train_loss": float(self.sum) / since,
-        }
-        self.sum.zero_()
-        if not np.isfinite(point["train_loss"]):
-            raise SerenadeError(
-                f"training diverged before step {self.step}; lower the learning rate of "
-                f"{self.training.learning_rate}"
-            )
-        if self.hardware.rank:
-            return
-        self.network.eval()
-        if validation:
-            with self.hardware.precision():
-                losses = [
-                    float(compute_loss(self.network, batch.to(self.hardware.device)))
-                    for batch in validation
-                ]
-            weights = [len(batch.values) for batch in validation]
-            point["valid_loss"] = float(np.average(losses, weights=weights))
-        self.points.append(point)
-        self.watch.point(point)
+    def count(self, batch: Batch) -> int:
+        """Return the number of crops in a batch."""
+        return len(batch.values)
 
-    def _tell(self, problems: Any) -> None:
-        for line in problems:
-            if line not in self._told:
-                self._told.add(line)
-                self.watch.problem(line)
+    def compute_loss(self, network: Any, batch: Batch) -> Tensor:
+        """Return the mean absolute error over the chosen cells of a batch."""
+        return compute_loss(network, batch.to(self.device.torch))
 
-    def history(self) -> dict[str, Any]:
-        """What became of it, as JSON data."""
-        weights = sum(weight.numel() for weight in self.network.parameters())
+    def progress(self) -> float:
+        """Return the share of the steps or minutes that is over."""
+        return self.training.progress(self.step, self.seconds / 60)
+
+    def schedule(self, share: float) -> float:
+        """Return the learning rate at a share of the run."""
+        return self.training.rate(share)
+
+    def describe_history(self) -> dict[str, Any]:
+        """Return the result of the run as JSON data."""
         return {
             "encoder": self.settings.name,
-            "parameters": weights,
-            "steps": self.step,
             "epochs": round(self.step / self.crops.steps, 3),
-            "seconds": round(self.seconds, 1),
-            "processes": self.hardware.world,
-            "device": self.hardware.device.type,
-            "torch": torch.__version__,
-            "hours": round(self.material.hours, 3),
-            "folders": list(self.material.folders),
+            "processes": self.device.world,
+            "hours": round(self.recordings.hours, 3),
+            "folders": list(self.recordings.folders),
             "settings": self.settings.to_json(),
             "training": dataclasses.asdict(self.training),
-            "points": self.points,
+            **self.summarise(),
         }
+
+    def _report(self, problems: Any) -> None:
+        """Pass each problem to the observer once."""
+        for line in problems:
+            if line not in self._reported:
+                self._reported.add(line)
+                self.watch.problem(line)

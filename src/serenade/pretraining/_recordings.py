@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from serenade.encoders import EncoderSettings, Training
+    from serenade.encoders import EncoderSettings, PretrainingSettings
 
 STRETCH = 15.0
 """Seconds of a recording that are read and standardised together, at most."""
@@ -73,7 +73,7 @@ class Batch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Material:
+class Recordings:
     """The stretches to train on, those held out, and the folders' names.
 
     Attributes:
@@ -99,9 +99,9 @@ class Material:
 def gather_recordings(
     files: Sequence[str],
     folders: Sequence[str],
-    training: Training,
+    training: PretrainingSettings,
     problem: Callable[[str], None],
-) -> Material:
+) -> Recordings:
     """Look at the headers of recordings and divide them into training and validation.
 
     Args:
@@ -129,7 +129,7 @@ def gather_recordings(
     count = min(max(1, round(len(usable) * training.validation)), len(usable) - 1)
     apart = set(rng.permutation(len(usable))[:count].tolist())
     listed = [f"{Path(file).parent.name}/{Path(file).name} {lengths[file]:.3f}" for file in usable]
-    return Material(
+    return Recordings(
         tuple(s for n, file in enumerate(usable) if n not in apart for s in _cut(file, lengths)),
         tuple(s for n, file in enumerate(usable) if n in apart for s in _cut(file, lengths)),
         tuple(Path(folder).resolve().name for folder in folders),
@@ -169,7 +169,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
     place; crops are in random order.
 
     Args:
-        material: recordings.
+        recordings: recordings.
         settings: input and alterations.
         training: sizes and seed.
         rank: which of the processes that train together this is.
@@ -180,9 +180,9 @@ class Crops(torch.utils.data.Dataset[Batch]):
 
     def __init__(
         self,
-        material: Material,
+        recordings: Recordings,
         settings: EncoderSettings,
-        training: Training,
+        training: PretrainingSettings,
         *,
         rank: int = 0,
         world: int = 1,
@@ -190,9 +190,9 @@ class Crops(torch.utils.data.Dataset[Batch]):
     ) -> None:
         self.settings, self.training = settings, training
         self.rank, self.world = rank, world
-        self.stretches, self.held_out = material.stretches, material.held_out
+        self.stretches, self.held_out = recordings.stretches, recordings.held_out
         self.places = np.repeat(np.arange(len(self.stretches)), _counts(self.stretches, training))
-        size = material.hours * 3600 * FRONT_END_RATE / FRONT_END_HOP * settings.front.dims * 4
+        size = recordings.hours * 3600 * FRONT_END_RATE / FRONT_END_HOP * settings.front.dims * 4
         wanted = size < get_size_limit() / 2 if cached is None else cached
         self.cache = Cache() if wanted else None
         self._order: tuple[int, NDArray[np.int64]] | None = None
@@ -301,6 +301,6 @@ class Crops(torch.utils.data.Dataset[Batch]):
         )
 
 
-def _counts(stretches: Sequence[Stretch], training: Training) -> list[int]:
+def _counts(stretches: Sequence[Stretch], training: PretrainingSettings) -> list[int]:
     """Crops of each stretch in an epoch."""
     return [max(1, round(stretch.seconds / training.crop)) for stretch in stretches]

@@ -1,4 +1,4 @@
-"""Spoken words: frames of recordings, cut where their words begin and end."""
+"""TimedWord words: frames of recordings, cut where their words begin and end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Spoken = tuple[str, float, float]
+    TimedWord = tuple[str, float, float]
     """A word, its start and its end in seconds."""
 
 _SHORTEST, _LONGEST = 3, 200  # frames
@@ -25,7 +25,7 @@ _LEAST = 1e-5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Material:
+class SpokenWords:
     """Words as they were spoken, in the order of recordings and time.
 
     Args:
@@ -59,8 +59,11 @@ class Material:
 
 
 def gather_spoken_words(
-    spoken: Mapping[str, Sequence[Spoken]], settings: Speech2VecSettings, *, jobs: int | None = None
-) -> tuple[Material, list[str]]:
+    spoken: Mapping[str, Sequence[TimedWord]],
+    settings: Speech2VecSettings,
+    *,
+    jobs: int | None = None,
+) -> tuple[SpokenWords, list[str]]:
     """Cut recordings into their words.
 
     Args:
@@ -102,6 +105,6 @@ def gather_spoken_words(
         raise ModelError(f"no spoken words in {len(files)} recordings ({reason})")
     total = sum(len(spoken[file]) for file in used)
     numbers = np.array(recordings, dtype=np.int64)
-    return Material(
+    return SpokenWords(
         tuple(words), tuple(matrices), numbers, tuple(used), total - len(words)
     ), problems

@@ -1,24 +1,24 @@
-"""Training: spoken words in, a network out; killed at any moment, it goes on to the same weights.
+"""Training of Speech2Vec on spoken words.
 
-Loss: mean squared error between what is foretold of a word and each of its neighbours, frame by
-frame, over the neighbours' real frames.
+Loss: mean squared error between the frames that are predicted from a word and the real frames of
+each of its neighbours.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from serenade.encoders import build_speech2vec, check_readable, pad_words
-from serenade.errors import ModelError, SerenadeError
-from serenade.pretraining._checkpoint import Checkpoint
-from serenade.pretraining._device import Single
-from serenade.pretraining._record import Watch
+from serenade.errors import ModelError
+from serenade.pretraining._run import Run
+from serenade.pretraining._watch import Watch
+from serenade.training import Device, StateFile, cut_by_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,180 +28,157 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from serenade.encoders import Speech2Vec, Speech2VecSettings
-    from serenade.pretraining._spoken_words import Material
-
-_POOL = 32  # batches that are sorted by length together
+    from serenade.pretraining._spoken_words import SpokenWords
 
 
 def train_speech2vec(
     settings: Speech2VecSettings,
-    material: Material,
+    words: SpokenWords,
     *,
-    place: str = "cpu",
+    device: str = "cpu",
     checkpoint: Path | None = None,
     every: float = 1.0,
     watch: Watch | None = None,
 ) -> tuple[Speech2Vec, dict[str, Any]]:
-    """Train on spoken words.
+    """Train Speech2Vec on spoken words; a run that is killed resumes to the same weights.
 
     Args:
-        settings: of the run.
-        material: what on.
-        place: device.
-        checkpoint: file the run is kept in, so that it can go on after a kill; removed by whoever
-            has written the result. None keeps nothing.
-        every: minutes between two writings of it.
-        watch: who is told how it goes.
+        settings: settings of the network and of the run.
+        words: words to train on.
+        device: PyTorch's name of the device.
+        checkpoint: path of the checkpoint; the caller deletes it after it has written the result.
+            None saves no checkpoint.
+        every: minutes between two checkpoints.
+        watch: observer of the run.
 
     Returns:
-        The network, and the history as JSON data: a point per epoch with `train_loss`, and
-        `valid_loss` where recordings are held out.
+        The network, and the history as JSON data: a point per epoch with `train_loss`, and with
+        `valid_loss` if recordings are held out.
 
     Raises:
-        ModelError: no recording of two words to train on.
-        SerenadeError: no such device, a checkpoint of another run, or training that diverged.
+        ModelError: no recording has two words to train on.
+        SerenadeError: the device cannot be used, the checkpoint belongs to another run, or the
+            training diverged.
     """
-    run = _Run(settings, material, Single(place, cast("Any", settings)), watch or Watch())
-    kept = None if checkpoint is None else Checkpoint(checkpoint, run.key(), every)
-    if kept is not None:
-        kept.restore(run)
-    for _ in run.steps():
-        if kept is not None:
-            kept.save_when_due(run)
-    return run.network.eval(), run.history()
+    run = Speech2VecRun(settings, words, Device(device, settings.precision), watch or Watch())
+    run.train(StateFile(checkpoint, run.describe_key()), every)
+    return run.network.eval(), run.describe_history()
 
 
-class _Run:
-    """A run at some step: all that a checkpoint has to bring back is here."""
+class Speech2VecRun(Run["Speech2Vec", "NDArray[np.int64]"]):
+    """Training run of Speech2Vec; a batch holds the numbers of its centre words.
+
+    Args:
+        settings: settings of the network and of the run.
+        words: words to train on.
+        device: the device.
+        watch: observer of the run.
+
+    Attributes:
+        contexts: numbers of the neighbours of each word.
+        centres: numbers of the words to train on.
+        held_out: numbers of the words in held-out recordings.
+
+    Raises:
+        ModelError: no recording has two words to train on.
+    """
 
     def __init__(
-        self, settings: Speech2VecSettings, material: Material, hardware: Single, watch: Watch
+        self, settings: Speech2VecSettings, words: SpokenWords, device: Device, watch: Watch
     ) -> None:
-        self.settings, self.material = settings, material
-        self.hardware, self.watch = hardware, watch
-        self.network = build_speech2vec(settings).to(hardware.device)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
-        self.contexts = material.contexts(settings.window)
-        self.centres, self.held_out = self._divided()
-        self.step, self.seconds = 0, 0.0
-        self.sum = torch.zeros((), dtype=torch.float64, device=hardware.device)
-        self.points: list[dict[str, float]] = []
+        self.settings, self.words = settings, words
+        self.contexts = words.contexts(settings.window)
+        self.centres, self.held_out = self._divide()
+        self.lengths = np.array([len(matrix) for matrix in words.matrices])
+        steps = len(self._cut_epoch(1))
+        network = build_speech2vec(settings).to(device.torch)
+        super().__init__(
+            network,
+            torch.optim.Adam(network.parameters(), settings.learning_rate),
+            device,
+            watch,
+            seed=settings.seed,
+            learning_rate=settings.learning_rate,
+            clipping=settings.clipping,
+            interval=steps,
+            steps_per_epoch=steps,
+        )
 
-    def _divided(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Words with neighbours: those trained on, and those of held-out recordings."""
-        count = len(self.material.files)
-        rng = np.random.default_rng([self.settings.seed, 0])
-        aside = rng.permutation(count)[: int(self.settings.held_out * count)]
-        near = np.array([len(context) > 0 for context in self.contexts])
-        watched = np.isin(self.material.recordings, aside)
-        if not (near & ~watched).any():
-            raise ModelError(
-                "no recording of two words or more: a word is learnt from those beside it; give "
-                "recordings of sentences"
-            )
-        return np.flatnonzero(near & ~watched), np.flatnonzero(near & watched)
-
-    def key(self) -> str:
-        """All that decides the weights."""
+    def describe_key(self) -> str:
+        """Return everything that determines the weights."""
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(self.material.recordings.tobytes())
-        for matrix in self.material.matrices:
+        digest.update(self.words.recordings.tobytes())
+        for matrix in self.words.matrices:
             digest.update(repr(matrix.shape).encode() + np.ascontiguousarray(matrix).tobytes())
-        stated = {"settings": self.settings.to_json(), "material": digest.hexdigest()}
-        return json.dumps(stated, sort_keys=True)
+        determining = {"settings": self.settings.to_json(), "material": digest.hexdigest()}
+        return json.dumps(determining, sort_keys=True)
 
-    def steps(self) -> Iterator[int]:
-        """Train, yielding the number of each step that is over."""
-        per_epoch = len(self._batches(1))
-        total = per_epoch * self.settings.epochs
-        started = time.monotonic() - self.seconds
+    def batches(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the centres of each step, from the step that the run has reached."""
         batches: list[NDArray[np.int64]] = []
-        while self.step < total:
-            epoch, place = divmod(self.step, per_epoch)
+        for step in itertools.count(self.step):
+            epoch, place = divmod(step, self.interval)
             if not batches or place == 0:
-                batches = self._batches(1 + epoch)
-            loss = self._update(batches[place])
-            self.step += 1
-            if self.step % per_epoch == 0:
-                self._point(per_epoch)
-            self.seconds = time.monotonic() - started
-            self.watch.step(self.step / total, loss)
-            yield self.step
+                batches = self._cut_epoch(1 + epoch)
+            yield batches[place]
 
-    def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """Centres of each step: shuffled by seed and epoch, of like length within a batch."""
-        rng = np.random.default_rng([self.settings.seed, epoch])
-        order, size = rng.permutation(self.centres), self.settings.batch
-        lengths = np.array([len(self.material.matrices[row]) for row in order])
-        cut: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), _POOL * size):
-            pool = slice(start, start + _POOL * size)
-            stretch = order[pool][np.argsort(lengths[pool], kind="stable")]
-            cut += [stretch[first : first + size] for first in range(0, len(stretch), size)]
-        return [cut[place] for place in rng.permutation(len(cut))]
+    def held_out_batches(self) -> list[NDArray[np.int64]]:
+        """Return the centres of held-out recordings in batches."""
+        size = self.settings.batch
+        return [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
 
-    def _update(self, centres: NDArray[np.int64]) -> float:
-        """One step of the optimiser; nothing in it is random."""
-        self.network.train()
-        self.optimiser.zero_grad(set_to_none=True)
-        with self.hardware.precision():
-            loss = self._loss(centres)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clipping)
-        self.optimiser.step()
-        self.sum += loss.detach().double()
-        return float(loss.detach())
+    def count(self, batch: NDArray[np.int64]) -> int:
+        """Return the number of centres in a batch."""
+        return len(batch)
 
-    def _loss(self, centres: NDArray[np.int64]) -> Tensor:
-        """Mean squared error over the neighbours of words."""
-        matrices = self.material.matrices
-        owners = np.repeat(np.arange(len(centres)), [len(self.contexts[c]) for c in centres])
-        near = [matrices[row] for centre in centres for row in self.contexts[centre]]
-        target = pad_words(near).to(self.hardware.device)
+    def compute_loss(self, network: Any, batch: NDArray[np.int64]) -> Tensor:
+        """Return the mean squared error over the real frames of the neighbours of the centres."""
+        matrices = self.words.matrices
+        owners = np.repeat(np.arange(len(batch)), [len(self.contexts[row]) for row in batch])
+        near = [matrices[row] for centre in batch for row in self.contexts[centre]]
+        target = pad_words(near).to(self.device.torch)
         lengths = torch.tensor([len(matrix) for matrix in near], device=target.device)
         real = torch.arange(target.shape[1], device=target.device) < lengths[:, None]
-        words = (
-            part.to(target.device) for part in check_readable([matrices[row] for row in centres])
+        centres = (
+            part.to(target.device) for part in check_readable([matrices[row] for row in batch])
         )
-        written = self.network(*words, target.shape[1]).float()
-        wrong = (written[torch.from_numpy(owners)] - target).square().mean(dim=2)
-        loss: Tensor = (wrong * real).sum() / real.sum()
+        predicted = network(*centres, target.shape[1]).float()
+        errors = (predicted[torch.from_numpy(owners)] - target).square().mean(dim=2)
+        loss: Tensor = (errors * real).sum() / real.sum()
         return loss
 
-    @torch.no_grad()
-    def _point(self, per_epoch: int) -> None:
-        """A point of the loss curve, an epoch being over."""
-        point = {
-            "step": self.step,
-            "epoch": self.step / per_epoch,
-            "train_loss": float(self.sum) / per_epoch,
-        }
-        self.sum.zero_()
-        if not np.isfinite(point["train_loss"]):
-            raise SerenadeError(
-                f"training diverged before step {self.step}; lower the learning rate of "
-                f"{self.settings.learning_rate}"
-            )
-        if len(self.held_out):
-            size = self.settings.batch
-            parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
-            losses = [float(self._loss(part)) for part in parts]
-            point["valid_loss"] = float(np.average(losses, weights=[len(p) for p in parts]))
-        self.points.append(point)
-        self.watch.point(point)
+    def progress(self) -> float:
+        """Return the share of the steps that is over."""
+        return self.step / (self.interval * self.settings.epochs)
 
-    def history(self) -> dict[str, Any]:
-        """What became of it, as JSON data."""
+    def describe_history(self) -> dict[str, Any]:
+        """Return the result of the run as JSON data."""
         return {
             "settings": self.settings.to_json(),
-            "instances": len(self.material),
-            "words": len(set(self.material.words)),
-            "recordings": len(self.material.files),
+            "instances": len(self.words),
+            "words": len(set(self.words.words)),
+            "recordings": len(self.words.files),
             "centres": len(self.centres),
-            "parameters": sum(weight.numel() for weight in self.network.parameters()),
-            "steps": self.step,
-            "seconds": round(self.seconds, 1),
-            "device": self.hardware.device.type,
-            "torch": torch.__version__,
-            "points": self.points,
+            **self.summarise(),
         }
+
+    def _divide(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Divide the words that have neighbours into training and held-out recordings."""
+        count = len(self.words.files)
+        rng = np.random.default_rng([self.settings.seed, 0])
+        chosen = rng.permutation(count)[: int(self.settings.held_out * count)]
+        near = np.array([len(context) > 0 for context in self.contexts])
+        held_out = np.isin(self.words.recordings, chosen)
+        if not (near & ~held_out).any():
+            raise ModelError(
+                "no recording has two words or more: a word is learnt from its neighbours; give "
+                "recordings of sentences"
+            )
+        return np.flatnonzero(near & ~held_out), np.flatnonzero(near & held_out)
+
+    def _cut_epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the batches of an epoch in random order."""
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        order = rng.permutation(self.centres)
+        batches = cut_by_length(order, self.lengths, self.settings.batch)
+        return [batches[place] for place in rng.permutation(len(batches))]

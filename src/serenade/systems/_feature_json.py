@@ -28,8 +28,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "segments": ("serenade.features._segments", "Segments"),
     "short-term-34": ("serenade.features.sets._short_term", "ShortTerm34"),
     "spectral-means": ("serenade.features.sets._standard", "SpectralMeans"),
-    "whisper-pooled": ("serenade.encoders.whisper", "WhisperPooled"),
-    "whisper-states": ("serenade.encoders.whisper", "WhisperStates"),
+    "whisper-pooled": ("serenade.encoders", "WhisperPooled"),
+    "whisper-states": ("serenade.encoders", "WhisperStates"),
 }
 """What a model folder may name: module and class of features that need no PyTorch."""
 

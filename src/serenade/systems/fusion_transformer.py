@@ -20,8 +20,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from serenade.audio import Augmentation
-from serenade.encoders.selfsupervised import SelfSupervised
-from serenade.encoders.whisper import WhisperStates
+from serenade.encoders import SelfSupervised, WhisperStates
 from serenade.features import AcousticSet, OpenSmile, Pooled, Segments
 from serenade.systems._system import NetworkRecipe, Scaling, System
 

@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from serenade.audio import Augmentation
-from serenade.encoders.whisper import WhisperPooled
+from serenade.encoders import WhisperPooled
 from serenade.systems._system import System
 
 if TYPE_CHECKING:

@@ -97,11 +97,7 @@ class Batches:
         if not self.shuffle:
             return _cut(order, self.batch_size)
         order = torch.randperm(count).numpy()
-        batches = []
-        for start in range(0, count, _POOL * self.batch_size):
-            stretch = order[start : start + _POOL * self.batch_size]
-            stretch = stretch[np.argsort(self.clips.lengths[stretch], kind="stable")]
-            batches += _cut(stretch, self.batch_size)
+        batches = cut_by_length(order, self.clips.lengths, self.batch_size)
         if len(batches) > 1 and len(batches[-1]) == 1:
             alone = batches.pop()
             batches[-1] = np.concatenate([batches[-1], alone])
@@ -110,3 +106,25 @@ class Batches:
 
 def _cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def cut_by_length(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], size: int
+) -> list[NDArray[np.int64]]:
+    """Cut shuffled rows into batches of rows with similar lengths, which need little padding.
+
+    Rows are sorted by length within pools of 32 batches, so that batches stay random.
+
+    Args:
+        order: row numbers in random order.
+        lengths: length of each row, by row number.
+        size: rows per batch; the last batch of a pool may have fewer.
+
+    >>> [rows.tolist() for rows in cut_by_length(np.array([2, 0, 3, 1]), np.array([5, 9, 1, 7]), 2)]
+    [[2, 0], [3, 1]]
+    """
+    batches = []
+    for start in range(0, len(order), _POOL * size):
+        pool = order[start : start + _POOL * size]
+        batches += _cut(pool[np.argsort(lengths[pool], kind="stable")], size)
+    return batches

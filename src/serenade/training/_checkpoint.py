@@ -11,15 +11,13 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.history import History
 
-from serenade.training._state_files import describe_unusable, save_state
+from serenade.training._state_files import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from serenade.training._clips import Clips
-
-_FORMAT = 1
 
 
 class Seeds(Callback):  # type: ignore[misc]
@@ -80,13 +78,11 @@ class Best(EarlyStopping):  # type: ignore[misc]
 
 
 class Checkpoint(Callback):  # type: ignore[misc]
-    """Writes everything a run needs to go on after each epoch, whole or not at all.
-
-    The file is PyTorch's, read with `weights_only`: nothing in it is executed.
+    """Callback of skorch that saves the state of a run after each epoch.
 
     Args:
-        path: of the file; None keeps nothing.
-        best: the callback whose state is kept too; None where nothing is validated.
+        path: path of the file; None saves nothing.
+        best: the callback whose state is saved too; None if there are no validation clips.
     """
 
     def __init__(self, path: Path | None, best: Best | None) -> None:
@@ -94,56 +90,51 @@ class Checkpoint(Callback):  # type: ignore[misc]
         self.best = best
         self.finished = False
         self.complete = 0
-        self._found: dict[str, Any] | None = None
+        self._file = StateFile(path)
+        self._saved_best: dict[str, Any] | None = None
 
     def load(self, net: Any) -> None:
-        """Put an initialised net where the file left off, if there is one.
+        """Restore an initialised net from the file, if there is one.
 
         Raises:
-            SerenadeError: the file is damaged or of another version.
+            SerenadeError: the file is damaged or has another version.
         """
-        if self.path is None or not self.path.is_file():
-            return
-        try:
-            found = torch.load(self.path, map_location=net.device, weights_only=True)
-            if found["format"] != _FORMAT:
-                raise ValueError(f"format {found['format']}")
-            net.module_.load_state_dict(found["module"])
-            net.optimizer_.load_state_dict(found["optimiser"])
-            net.history = History(json.loads(found["history"]))
-            self.finished, self.complete = found["finished"], len(net.history)
-            self._found = found["best"]
-        except Exception as error:  # noqa: BLE001 - a damaged file leads anywhere
-            raise describe_unusable(self.path, error) from None
+
+        def restore(state: dict[str, Any]) -> None:
+            net.module_.load_state_dict(state["module"])
+            net.optimizer_.load_state_dict(state["optimiser"])
+            net.history = History(json.loads(state["history"]))
+            self.finished, self.complete = state["finished"], len(net.history)
+            self._saved_best = state["best"]
+
+        self._file.restore(net.device, restore)
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's
-        """Restore the state that other callbacks have just reset."""
-        if self.best is not None and self._found is not None:
-            self.best.restore(self._found)
+        """Restore the callback `best`, which skorch has just reset."""
+        if self.best is not None and self._saved_best is not None:
+            self.best.restore(self._saved_best)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's
-        """Keep the epoch; its batches are forgotten, whose losses grow without end."""
+        """Save the epoch, without the losses of its batches: the file would grow."""
         net.history[-1]["batches"] = []
         self.complete = len(net.history)
-        self._write(net)
+        self._save(net)
 
     def close(self, net: Any) -> None:
-        """Keep the final weights: whoever comes again need not train at all."""
+        """Save the final weights, so that the same run is not trained a second time."""
         self.finished = True
-        self._write(net)
+        self._save(net)
 
-    def _write(self, net: Any) -> None:
-        if self.path is None:
-            return
-        state = {
-            "format": _FORMAT,
-            "module": net.module_.state_dict(),
-            "optimiser": net.optimizer_.state_dict(),
-            "history": json.dumps(net.history.to_list(), default=float),
-            "best": None if self.best is None else self.best.state(),
-            "finished": self.finished,
-        }
-        save_state(state, self.path)
+    def _save(self, net: Any) -> None:
+        self._file.write(
+            {
+                "module": net.module_.state_dict(),
+                "optimiser": net.optimizer_.state_dict(),
+                "history": json.dumps(net.history.to_list(), default=float),
+                "best": None if self.best is None else self.best.state(),
+                "finished": self.finished,
+            }
+        )
 
 
 def make_run_key(stated: Mapping[str, Any], *parts: Clips | None) -> str:

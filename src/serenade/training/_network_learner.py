@@ -12,13 +12,13 @@ import torch
 from skorch.callbacks import EpochScoring, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 
-from serenade.errors import SerenadeError
 from serenade.systems import TrainingSet
 from serenade.training._batches import Batches, ClipSet
 from serenade.training._callbacks import Bar, make_logger
 from serenade.training._checkpoint import Best, Checkpoint, Seeds, derive_epoch_seed, make_run_key
 from serenade.training._clip_net import ClipNet, get_optimiser, make_schedule, score_recall
 from serenade.training._clips import list_examples, pick_clips
+from serenade.training._device import Device
 from serenade.training._keep_memory import keep_memory
 from serenade.training._scaling import Scaler
 
@@ -66,7 +66,8 @@ class NetworkLearner:
         self.system = system
         self.recipe = recipe
         self.seed = seed
-        self.device = check_device(device)
+        self.device = device
+        self._device = Device(device, recipe.precision)
         self.checkpoints = checkpoints
         self.tracking = tracking
 
@@ -95,7 +96,7 @@ class NetworkLearner:
         )
         key = make_run_key(self._stated(), clips, validation)
         # PyTorch's global generator is given back as it was found.
-        with torch.random.fork_rng(devices=_indices(self.device)):
+        with self._device.keep_generators():
             self.classifier = self._net(training, self._validation(validation), key)
             self._train(training)
         return self
@@ -202,24 +203,3 @@ class NetworkLearner:
         versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
         recipe = dataclasses.asdict(self.recipe)
         return {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
-
-
-def check_device(device: str) -> str:
-    """A device, refused where this machine has none such.
-
-    Raises:
-        SerenadeError: PyTorch does not know it, or cannot use it here.
-    """
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise SerenadeError(
-            f"device {device!r}: PyTorch cannot use it on this machine; give cpu"
-        ) from None
-    return device
-
-
-def _indices(device: str) -> list[int]:
-    """CUDA devices whose generators are used."""
-    parsed = torch.device(device)
-    return [parsed.index or 0] if parsed.type == "cuda" else []

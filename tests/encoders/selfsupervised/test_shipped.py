@@ -22,7 +22,7 @@ def test_which_come_with_it():
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_small_and_says_what_it_is(name):
     folder = _weights_location.locate_weights(name)
-    assert (folder / _weights_location.WEIGHTS).stat().st_size < 15e6
+    assert (folder / _weights_location.ENCODER_WEIGHTS).stat().st_size < 15e6
     card = (folder / "MODEL_CARD.md").read_text("utf-8")
     history = json.loads((folder / "history.json").read_text("utf-8"))
     assert "CC BY-NC-SA 4.0" in card

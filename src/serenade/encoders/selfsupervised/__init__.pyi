@@ -1,8 +1,16 @@
+from ._build import Network as Network
+from ._build import build_network as build_network
+from ._encoder_folder import ENCODER_WEIGHTS as ENCODER_WEIGHTS
+from ._encoder_folder import read_encoder_settings as read_encoder_settings
+from ._encoder_folder import save_encoder as save_encoder
+from ._encoder_folder import save_untrained as save_untrained
 from ._encoder_settings import NO_ALTERATIONS as NO_ALTERATIONS
 from ._encoder_settings import Alterations as Alterations
 from ._encoder_settings import EncoderSettings as EncoderSettings
 from ._encoder_settings import NPCSettings as NPCSettings
-from ._encoder_settings import Training as Training
+from ._encoder_settings import PretrainingSettings as PretrainingSettings
 from ._encoder_settings import TransformerSettings as TransformerSettings
+from ._front_end import FRONT_END_HOP as FRONT_END_HOP
+from ._front_end import FRONT_END_RATE as FRONT_END_RATE
 from ._front_end import FrontEnd as FrontEnd
 from ._self_supervised import SelfSupervised as SelfSupervised

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from serenade.encoders.selfsupervised._build import Network
 
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "MODEL_CARD.md"
+CONFIG, ENCODER_WEIGHTS, CARD = "config.json", "model.safetensors", "MODEL_CARD.md"
 
 
 def save_encoder(folder: Path, settings: EncoderSettings, network: Network, card: str) -> None:
@@ -40,7 +40,7 @@ def save_encoder(folder: Path, settings: EncoderSettings, network: Network, card
         weights[name] = kept
     (folder / CARD).write_text(card, "utf-8")
     (folder / CONFIG).write_text(json.dumps(settings.to_json(), indent=2) + "\n", "utf-8")
-    write_atomically(folder / WEIGHTS, to_bytes(weights))
+    write_atomically(folder / ENCODER_WEIGHTS, to_bytes(weights))
 
 
 def read_encoder_settings(folder: Path) -> EncoderSettings:
@@ -74,13 +74,13 @@ def load_encoder(folder: Path) -> tuple[EncoderSettings, Network]:
         raise MissingExtraError("running a self-supervised encoder", "train") from None
     network = build_network(settings)
     try:
-        weights = load_file(folder / WEIGHTS)
+        weights = load_file(folder / ENCODER_WEIGHTS)
         network.load_state_dict(weights)  # widens half precision
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"{folder / WEIGHTS}: not the weights of its config.json ({reason}); copy the whole "
-            "folder again"
+            f"{folder / ENCODER_WEIGHTS}: not the weights of its config.json ({reason}); copy "
+            "the whole folder again"
         ) from None
     return settings, network.eval()
 

@@ -168,7 +168,7 @@ class EncoderSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class PretrainingSettings:
     """How an encoder is pre-trained.
 
     Attributes:
@@ -212,7 +212,7 @@ class Training:
     def progress(self, step: int, minutes: float) -> float:
         """Share of the run that is over after so many steps and minutes.
 
-        >>> Training(steps=100, minutes=10).progress(20, 5)
+        >>> PretrainingSettings(steps=100, minutes=10).progress(20, 5)
         0.5
         """
         shares = [step / self.steps] if self.steps else []
@@ -222,7 +222,8 @@ class Training:
     def rate(self, progress: float) -> float:
         """Learning rate at a share of the run.
 
-        >>> [round(Training(warmup=0.1).rate(share), 6) for share in (0.05, 0.1, 0.55, 1.0)]
+        >>> settings = PretrainingSettings(warmup=0.1)
+        >>> [round(settings.rate(share), 6) for share in (0.05, 0.1, 0.55, 1.0)]
         [0.0005, 0.001, 0.0005, 0.0]
         """
         if progress < self.warmup:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._hub import download_model, is_hub_id
-from serenade.encoders.selfsupervised._encoder_folder import CONFIG, WEIGHTS
+from serenade.encoders.selfsupervised._encoder_folder import CONFIG, ENCODER_WEIGHTS
 from serenade.errors import MissingExtraError, ModelError
 from serenade.extraction import hash_content
 
@@ -37,17 +37,17 @@ def locate_weights(encoder: str) -> Path:
     path = Path(encoder)
     shipped = SHIPPED / encoder if re.fullmatch(r"[\w-]+", encoder) else path
     for folder in (path, shipped):
-        if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+        if (folder / CONFIG).is_file() and (folder / ENCODER_WEIGHTS).is_file():
             return folder
     if path.suffix in _CHECKPOINTS and path.is_file():
         return path
     if is_hub_id(encoder):
         weights, _ = download_model(encoder)
         return weights.parent
-    here = sorted(folder.parent.name for folder in SHIPPED.glob(f"*/{WEIGHTS}"))
+    here = sorted(folder.parent.name for folder in SHIPPED.glob(f"*/{ENCODER_WEIGHTS}"))
     names = f"one of {', '.join(here)}, " if here else ""
     raise ModelError(
-        f"{encoder}: no such encoder; give {names}a folder with {CONFIG} and {WEIGHTS} (as "
+        f"{encoder}: no such encoder; give {names}a folder with {CONFIG} and {ENCODER_WEIGHTS} (as "
         "`serenade pretrain` writes it), an s3prl checkpoint (.ckpt, .pth) or a hub id"
     )
 
@@ -96,4 +96,4 @@ def _load(path: Path, changed: tuple[int, ...]) -> tuple[EncoderSettings, Networ
 
 
 def _files(path: Path) -> list[Path]:
-    return [path / CONFIG, path / WEIGHTS] if path.is_dir() else [path]
+    return [path / CONFIG, path / ENCODER_WEIGHTS] if path.is_dir() else [path]

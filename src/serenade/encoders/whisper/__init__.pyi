@@ -1,2 +1,9 @@
+from ._whisper_features import WHISPER_PEAK as WHISPER_PEAK
+from ._whisper_features import WHISPER_RATE as WHISPER_RATE
+from ._whisper_features import WHISPER_SHORTEST as WHISPER_SHORTEST
 from ._whisper_features import WhisperPooled as WhisperPooled
 from ._whisper_features import WhisperStates as WhisperStates
+from ._whisper_features import count_layers as count_layers
+from ._whisper_features import get_encoder_properties as get_encoder_properties
+from ._whisper_weights import fingerprint_whisper as fingerprint_whisper
+from ._whisper_weights import locate_whisper as locate_whisper
