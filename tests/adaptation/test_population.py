@@ -1,4 +1,4 @@
-"""The estimate of a speaker's mean, on speakers made to measure."""
+"""`Population` on simulated speakers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def known() -> Population:
     return Population.learn(*drawn(np.random.default_rng(0), 400, 60))
 
 
-def test_statistics_are_those_the_speakers_were_made_with(known: Population) -> None:
+def test_population_learn_finds_the_statistics_of_simulated_speakers(known: Population) -> None:
     spread = OFFSET**2 / 2  # neutral and other rows lie apart, which counts as within
     np.testing.assert_allclose(known.mean, 0, atol=0.3)
     np.testing.assert_allclose(known.within, WITHIN + spread, rtol=0.05)
@@ -43,7 +43,9 @@ def test_statistics_are_those_the_speakers_were_made_with(known: Population) -> 
 
 
 @pytest.mark.parametrize("neutral", [True, False])
-def test_the_estimate_beats_none_and_the_plain_mean(known: Population, neutral: bool) -> None:
+def test_population_shift_beats_no_shift_and_the_plain_mean(
+    known: Population, neutral: bool
+) -> None:
     rng = np.random.default_rng(1)
     rows, people, labels = drawn(rng, 500, 90)
     for count in (1, 3, 10):
@@ -63,7 +65,7 @@ def test_the_estimate_beats_none_and_the_plain_mean(known: Population, neutral: 
 
 
 @given(st.integers(0, 10**6), st.booleans())
-def test_the_estimate_lies_between_nothing_and_what_was_seen(count: int, neutral: bool) -> None:
+def test_population_shift_lies_between_zero_and_the_mean(count: int, neutral: bool) -> None:
     known = Population(
         *(
             np.array(v)
@@ -81,14 +83,14 @@ def test_the_estimate_lies_between_nothing_and_what_was_seen(count: int, neutral
         assert shift[0] == pytest.approx(3.0, rel=1e-4)
 
 
-def test_without_neutral_speech_it_says_so() -> None:
+def test_population_learn_works_without_neutral_speech() -> None:
     rows, people, _ = drawn(np.random.default_rng(0), 5, 10)
     known = Population.learn(rows, people, np.full(len(rows), "sad"))
     assert not known.neutral
     assert not known.neutral_offset.any()
 
 
-def test_it_is_read_as_it_was_written(known: Population) -> None:
+def test_population_load_reads_saved_statistics(known: Population) -> None:
     file = io.BytesIO()
     known.save(file)
     file.seek(0)
@@ -97,7 +99,7 @@ def test_it_is_read_as_it_was_written(known: Population) -> None:
         np.testing.assert_allclose(getattr(again, field.name), getattr(known, field.name), 1e-6)
 
 
-def test_what_is_not_finite_is_refused(known: Population) -> None:
+def test_population_load_refuses_values_that_are_not_finite(known: Population) -> None:
     file = io.BytesIO()
     dataclasses.replace(known, mean=np.full(3, np.nan)).save(file)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""Real files to predict: the committed example, and what it can be turned into."""
+"""Recordings to predict, made from the committed example."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ def talk(example):
 
 @pytest.fixture
 def folder(tmp_path, example):
-    """Ten files in folders of two levels, one of them not audio, and things to pass over."""
+    """Ten files in folders of two levels, one of them not audio, and other files."""
     root = tmp_path / "recordings"
     (root / "inner").mkdir(parents=True)
     for number in range(9):
@@ -37,9 +37,9 @@ def folder(tmp_path, example):
 
 @pytest.fixture
 def peak_memory():
-    """Run code in a process of its own, in which `peak()` is the most memory it has had, in MB.
+    """Run code in a child process, in which `peak()` returns its largest memory so far in MB.
 
-    Not `ru_maxrss`, which a process inherits from the one that started it.
+    `ru_maxrss` is of no use, because a process inherits it from its parent.
     """
     peak = (
         "peak = lambda: next(int(line.split()[1]) / 1024 for line in open('/proc/self/status')"

@@ -1,4 +1,4 @@
-"""Folders of recordings."""
+"""`find_recordings`, `predict_file` and `predict_files`."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from serenade.errors import AudioError, MissingFileError, NotAudioError
 from serenade.inference import Prediction, Source, find_recordings, predict_file, predict_files
 
 
-def test_folders_are_searched_and_files_taken_as_they_are(folder):
+def test_find_recordings_searches_folders_and_keeps_files(folder):
     found = find_recordings([folder, folder / "notes.txt", folder / "0.flac"])
     names = [os.path.relpath(file, folder) for file in found]
     assert names == [*sorted(names[:-1]), "notes.txt"]
@@ -21,7 +21,7 @@ def test_folders_are_searched_and_files_taken_as_they_are(folder):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_one_bad_file_among_ten(model, folder, jobs):
+def test_predict_files_reports_a_bad_file_and_continues(model, folder, jobs):
     files = find_recordings([folder])
     results = list(predict_files(model, files, jobs=jobs))
     assert len(results) == 10
@@ -34,19 +34,19 @@ def test_one_bad_file_among_ten(model, folder, jobs):
             assert result[0].file == file
 
 
-def test_a_missing_file_is_an_answer_too(model, example, tmp_path):
+def test_predict_files_reports_a_missing_file(model, example, tmp_path):
     results = list(predict_files(model, [str(tmp_path / "absent.wav"), str(example)]))
     assert isinstance(results[0], MissingFileError)
     assert isinstance(results[1][0], Prediction)
 
 
-def test_timelines_on_request(model, example):
+def test_predict_files_gives_timelines(model, example):
     ((prediction, timeline),) = predict_files(model, [str(example)], windows=(3.0, 1.0))
     assert timeline == model.timeline(str(example), window=3.0, hop=1.0)
     assert prediction == timeline.overall()  # of 14 s: a short recording is looked at as a whole
 
 
-def test_a_short_recording_with_a_timeline_is_still_one_utterance(model, talk, tmp_path):
+def test_predict_files_predicts_a_short_recording_in_one_piece(model, talk, tmp_path):
     path = tmp_path / "short.wav"
     soundfile.write(path, talk, 16000)
     ((prediction, timeline),) = predict_files(model, [str(path)], windows=(2.0, 1.0))
@@ -64,7 +64,7 @@ def test_predict_file_reads_a_recording_once(model, talk, seconds):
     assert prediction.probabilities == model.predict(samples, 16000).probabilities
 
 
-def test_recordings_enrol_themselves_or_say_why_not(model, talk, tmp_path):
+def test_predict_files_enrols_each_recording_or_says_why_not(model, talk, tmp_path):
     soundfile.write(tmp_path / "long.wav", np.tile(talk, 7), 16000)
     soundfile.write(tmp_path / "short.wav", talk, 16000)
     files = [str(tmp_path / name) for name in ("long.wav", "short.wav")]

@@ -1,4 +1,4 @@
-"""Enrolment: a speaker's mean taken away, as far as it is known."""
+"""`Model.enrol` and `Model.enrol_itself`: subtract the estimated mean of a speaker."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def voice(talk, tmp_path):
     return names
 
 
-def test_the_shift_is_the_populations_estimate(model, voice):
+def test_enrol_uses_the_estimate_of_the_population(model, voice):
     population = model.folder.population()
     features = np.concatenate([model.features(read(file).signal) for file in voice])
     for speech in ("neutral", "mixed"):
@@ -35,7 +35,7 @@ def test_the_shift_is_the_populations_estimate(model, voice):
         assert enrolled.enrolment == f"{speech} speech, 4 utterances"
 
 
-def test_predictions_say_so_and_the_model_stays(model, voice, example):
+def test_enrol_returns_a_new_model_whose_predictions_state_the_enrolment(model, voice, example):
     before = model.predict(example)
     enrolled = model.enrol(voice[:1])
     after = enrolled.predict(example)
@@ -47,18 +47,18 @@ def test_predictions_say_so_and_the_model_stays(model, voice, example):
     assert before.enrolment == model.enrolment == ""
 
 
-def test_more_speech_counts_more(model, voice):
+def test_enrol_shifts_more_with_more_speech(model, voice):
     sizes = [float(np.abs(model.enrol(voice[:1] * n)._shift).sum()) for n in (1, 5, 50)]
     assert sizes[0] < sizes[1] < sizes[2]
 
 
-def test_a_long_recording_counts_as_many(model, talk, tmp_path):
+def test_enrol_counts_a_long_recording_as_several_utterances(model, talk, tmp_path):
     soundfile.write(tmp_path / "long.wav", np.tile(talk, 3), 16000)
     enrolled = model.enrol([tmp_path / "long.wav"], speech="mixed")
     assert enrolled.enrolment == "mixed speech, 6 utterances"
 
 
-def test_a_recording_enrols_itself_where_it_is_long_enough(model, talk, tmp_path):
+def test_enrol_itself_adapts_to_long_recordings_only(model, talk, tmp_path):
     soundfile.write(tmp_path / "long.wav", np.tile(talk, 6), 16000)
     own = model.enrol_itself(tmp_path / "long.wav")
     by_hand = model.enrol([tmp_path / "long.wav"], speech="mixed")
@@ -69,7 +69,7 @@ def test_a_recording_enrols_itself_where_it_is_long_enough(model, talk, tmp_path
     assert short._shift is None
 
 
-def test_what_cannot_enrol(model, voice, tmp_path):
+def test_enrol_refuses_too_little_and_damaged_speech(model, voice, tmp_path):
     with pytest.raises(ValueError, match="nothing to enrol from"):
         model.enrol([])
     with pytest.raises(ValueError, match="'neutral' or 'mixed', not 'sad'"):
@@ -90,7 +90,7 @@ def without(description, *names):
     return {k: v for k, v in description.items() if k not in names}
 
 
-def test_folders_without_speakers_predict_but_do_not_enrol(copied, voice, example, model):
+def test_enrol_refuses_models_without_speakers(copied, voice, example, model):
     (copied / "speakers.npz").unlink()
     (copied / "enrolled.onnx").unlink()
     path = copied / "model.json"
@@ -102,13 +102,13 @@ def test_folders_without_speakers_predict_but_do_not_enrol(copied, voice, exampl
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
-def test_damaged_statistics_are_named(copied, voice, content):
+def test_enrol_names_damaged_statistics(copied, voice, content):
     (copied / "speakers.npz").write_bytes(content)
     with pytest.raises(ModelError, match=r"speakers\.npz: damaged"):
         serenade.load(copied).enrol(voice)
 
 
-def test_statistics_of_another_model_are_named(copied, voice):
+def test_enrol_names_statistics_of_another_model(copied, voice):
     with np.load(copied / "speakers.npz") as file:
         arrays = {k: v[:7] if v.ndim else v for k, v in file.items()}
     np.savez(copied / "speakers.npz", **arrays)
@@ -116,7 +116,7 @@ def test_statistics_of_another_model_are_named(copied, voice):
         serenade.load(copied).enrol(voice)
 
 
-def test_without_neutral_speech_only_mixed_enrols(copied, voice):
+def test_enrol_needs_neutral_training_speech_for_neutral_speech(copied, voice):
     with np.load(copied / "speakers.npz") as file:
         arrays = dict(file) | {"neutral": np.array(False)}
     np.savez(copied / "speakers.npz", **arrays)
@@ -126,7 +126,7 @@ def test_without_neutral_speech_only_mixed_enrols(copied, voice):
     assert loaded.enrol(voice, speech="mixed").enrolment
 
 
-def test_nothing_in_the_archive_is_unpickled(copied, voice):
+def test_enrol_does_not_unpickle_statistics(copied, voice):
     np.savez(copied / "speakers.npz", mean=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ModelError, match="damaged"):
         serenade.load(copied).enrol(voice)

@@ -1,4 +1,4 @@
-"""The bundled model, and folders that are not models."""
+"""`Model`: the bundled model, and damaged model folders."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def speech(example):
     return soundfile.read(example, dtype="float32")
 
 
-def test_labels_and_licence(model):
+def test_bundled_model_states_labels_and_licence(model):
     assert set(model.labels) == {
         *("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
     }
@@ -32,13 +32,13 @@ def test_labels_and_licence(model):
         assert stated in card
 
 
-def test_the_model_and_its_encoders_stay_small():
+def test_bundled_model_and_encoders_have_at_most_20_megabytes():
     encoders = Path(module.__file__).parents[1] / "encoders"
     size = sum(file.stat().st_size for file in [*encoders.rglob("*.onnx"), *BUNDLED.iterdir()])
     assert size <= 20e6
 
 
-def test_a_file_and_its_samples_agree(model, example, speech):
+def test_predict_gives_the_same_for_a_file_and_its_samples(model, example, speech):
     signal, rate = speech
     by_file, by_samples = model.predict(example), model.predict(signal, rate)
     assert by_file.probabilities == by_samples.probabilities
@@ -47,7 +47,7 @@ def test_a_file_and_its_samples_agree(model, example, speech):
     assert by_file.probability == max(by_file.probabilities.values())
 
 
-def test_level_and_surrounding_silence_do_not_matter(model, speech):
+def test_predict_is_robust_to_level_and_silence(model, speech):
     signal, rate = speech
     part = signal[: 4 * rate]
     plain = model.predict(part, rate).probabilities
@@ -58,7 +58,7 @@ def test_level_and_surrounding_silence_do_not_matter(model, speech):
         assert padded[label] == pytest.approx(plain[label], abs=0.05)
 
 
-def test_a_timeline_says_where_speech_is(model, talk):
+def test_timeline_finds_speech(model, talk):
     timeline = model.timeline(talk, 16000)
     assert timeline.duration == talk.size / 16000
     spans = [(segment.start, segment.end) for segment in timeline.segments]
@@ -73,17 +73,17 @@ def test_a_timeline_says_where_speech_is(model, talk):
     assert last.probabilities == pytest.approx(model.predict(part, 16000).probabilities, abs=1e-5)
 
 
-def test_threads_do_not_matter(model, example):
+def test_timeline_does_not_depend_on_threads(model, example):
     assert model.timeline(example, jobs=1) == model.timeline(example, jobs=3)
 
 
-def test_a_long_recording_is_the_mean_of_its_timeline(model, talk):
+def test_predict_averages_the_timeline_of_a_long_recording(model, talk):
     long = np.tile(talk, 2)
     assert long.size > 12 * 16000
     assert model.predict(long, 16000) == model.timeline(long, 16000).overall()
 
 
-def test_a_long_recording_without_speech_is_refused(model, tmp_path):
+def test_predict_refuses_a_long_recording_without_speech(model, tmp_path):
     noise = (0.01 * np.random.default_rng(0).standard_normal(14 * 16000)).astype(np.float32)
     soundfile.write(tmp_path / "wind.wav", noise, 16000)
     assert model.timeline(tmp_path / "wind.wav").segments == ()
@@ -92,8 +92,8 @@ def test_a_long_recording_without_speech_is_refused(model, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")
-def test_a_long_file_takes_little_memory(example, tmp_path, peak_memory):
-    """Twelve minutes at 48 kHz in stereo are 276 MB as floats, beside the 130 of a short one."""
+def test_predict_of_a_long_file_takes_little_memory(example, tmp_path, peak_memory):
+    """Twelve minutes at 48 kHz in stereo are 276 MB as floats; a short file takes 130 MB."""
     signal, _ = soundfile.read(example, dtype="float32")
     with soundfile.SoundFile(tmp_path / "long.flac", "w", 48000, 2) as file:
         turn = np.zeros((48000 * 60, 2), np.float32)
@@ -109,7 +109,7 @@ def test_a_long_file_takes_little_memory(example, tmp_path, peak_memory):
     assert float(done) < 300
 
 
-def test_errors_of_use(model, example, speech):
+def test_predict_and_timeline_explain_wrong_arguments(model, example, speech):
     signal, rate = speech
     with pytest.raises(TypeError, match="sampling_rate"):
         model.predict(signal)
@@ -129,11 +129,11 @@ def copied(tmp_path):
     return Path(shutil.copytree(BUNDLED, tmp_path / "model"))
 
 
-def test_a_copy_of_the_folder_is_the_same_model(model, copied, example):
+def test_load_takes_a_copy_of_the_folder(model, copied, example):
     assert serenade.load(copied).predict(example) == model.predict(example)
 
 
-def test_a_folder_that_is_no_model(tmp_path):
+def test_load_refuses_other_folders(tmp_path):
     with pytest.raises(ModelError, match=r"no model\.json"):
         serenade.load(tmp_path)
     with pytest.raises(ModelError, match=r"no model\.json"):
@@ -153,7 +153,7 @@ def test_a_folder_that_is_no_model(tmp_path):
         ({"sampling_rate": 8000}, "damaged"),
     ],
 )
-def test_a_damaged_description_is_named(copied, change, message):
+def test_load_names_a_damaged_description(copied, change, message):
     path = copied / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | change))
     with pytest.raises(ModelError, match=message) as error:
@@ -161,7 +161,7 @@ def test_a_damaged_description_is_named(copied, change, message):
     assert str(copied) in str(error.value)
 
 
-def test_another_encoder_is_refused(copied):
+def test_load_refuses_another_encoder(copied):
     path = copied / "model.json"
     stated = json.loads(path.read_text("utf-8"))
     stated["feature"]["encoder"] = "0" * 32
@@ -171,7 +171,7 @@ def test_another_encoder_is_refused(copied):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x07\x12"])
-def test_a_damaged_head_is_named(copied, content):
+def test_load_names_a_damaged_head(copied, content):
     (copied / "head.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=r"head\.onnx"):
         serenade.load(copied)
@@ -180,7 +180,7 @@ def test_a_damaged_head_is_named(copied, content):
         serenade.load(copied)
 
 
-def test_predicting_imports_nothing_heavy(example):
+def test_predict_imports_no_heavy_package(example):
     code = (
         "import sys, serenade; "
         f"m = serenade.load(); t = m.timeline({str(example)!r}); m.enrol([{str(example)!r}]); "

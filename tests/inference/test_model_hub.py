@@ -1,4 +1,4 @@
-"""Model folders to a hub of the test's own, and back."""
+"""`push_model` and `fetch_model` with a small hub on this machine."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ NAME = "someone/emotions"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as a commit of small files and their download take."""
+    """The part of the hub's protocol for a commit of small files and their download."""
 
     files: dict[str, bytes]
     token = "Bearer hf_right"
@@ -83,7 +83,7 @@ def files(monkeypatch, tmp_path):
     server.server_close()
 
 
-def test_what_was_pushed_is_what_is_loaded(files, example):
+def test_load_reads_a_pushed_model(files, example):
     address = _model_hub.push_model(BUNDLED, NAME)
     assert address.endswith(NAME)
     assert files["head.onnx"] == (BUNDLED / "head.onnx").read_bytes()
@@ -98,7 +98,7 @@ def test_what_was_pushed_is_what_is_loaded(files, example):
     assert serenade.load(NAME).labels == model.labels
 
 
-def test_another_content_is_refused_and_not_kept(files, tmp_path):
+def test_load_refuses_and_deletes_a_changed_file(files, tmp_path):
     _model_hub.push_model(BUNDLED, NAME)
     right = files["head.onnx"]
     files["head.onnx"] = right[:-1] + bytes([right[-1] ^ 1])
@@ -110,7 +110,7 @@ def test_another_content_is_refused_and_not_kept(files, tmp_path):
     assert serenade.load(NAME).labels
 
 
-def test_a_stranger_is_told(files, monkeypatch):
+def test_push_model_explains_a_refused_upload(files, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     with pytest.raises(SerenadeError, match=r"the hub refused the upload .*HF_TOKEN"):
         _model_hub.push_model(BUNDLED, NAME)
@@ -119,7 +119,7 @@ def test_a_stranger_is_told(files, monkeypatch):
     assert not files
 
 
-def test_only_models_are_pushed(files, tmp_path):
+def test_push_model_refuses_other_folders(files, tmp_path):
     with pytest.raises(ModelError, match=r"no model\.json"):
         _model_hub.push_model(tmp_path, NAME)
     damaged = tmp_path / "damaged"
@@ -130,7 +130,7 @@ def test_only_models_are_pushed(files, tmp_path):
     assert not files
 
 
-def test_a_repository_of_something_else(files):
+def test_load_names_a_repository_that_is_not_a_model(files):
     with pytest.raises(ModelError, match=r"could not be downloaded .*404"):
         serenade.load(NAME)
     files["checksums.json"] = b"[]"

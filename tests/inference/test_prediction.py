@@ -1,4 +1,4 @@
-"""What predictions look like as data."""
+"""`Prediction`, `Segment` and `Timeline` as data, text and figures."""
 
 from xml.etree import ElementTree as ET
 
@@ -13,7 +13,7 @@ SEGMENTS = (
 )
 
 
-def test_a_prediction_as_json():
+def test_prediction_to_dict_is_json_data():
     made = Prediction("a.wav", 1.23456, {"angry": 0.25, "sad": 0.75})
     assert made.to_dict() == {
         "file": "a.wav",
@@ -24,12 +24,12 @@ def test_a_prediction_as_json():
     }
 
 
-def test_enrolment_is_said_where_there_is_one():
+def test_prediction_to_dict_states_the_enrolment():
     made = Prediction("a.wav", 1.0, {"sad": 1.0}, "by itself, 12 utterances")
     assert made.to_dict()["enrolment"] == "by itself, 12 utterances"
 
 
-def test_a_timeline_as_json():
+def test_timeline_to_dict_is_json_data():
     made = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS)
     assert made.to_dict() == {
         "file": "a.wav",
@@ -53,18 +53,18 @@ def test_a_timeline_as_json():
     }
 
 
-def test_the_whole_is_the_mean_over_speech():
+def test_timeline_overall_averages_speech():
     overall = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS, "e").overall()
     assert overall.probabilities == pytest.approx({"angry": 0.4, "sad": 0.6})
     assert (overall.file, overall.duration, overall.enrolment) == ("a.wav", 7.0, "e")
 
 
-def test_no_speech_is_an_error_that_names_the_file():
+def test_timeline_overall_names_a_file_without_speech():
     with pytest.raises(NoSpeechError, match=r"a\.wav: contains no speech"):
         Timeline("a.wav", 7.0, ("angry",), ()).overall()
 
 
-def test_reprs_are_short():
+def test_prediction_reprs_are_short():
     assert repr(Prediction("a.wav", 1.5, {"sad": 1.0})) == "Prediction('a.wav', 1.50 s: sad 1.00)"
     assert repr(SEGMENTS[1]) == "Segment(3.00-6.00 s: sad 0.80)"
     timeline = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS)
@@ -73,7 +73,7 @@ def test_reprs_are_short():
     assert "1 segment," in repr(alone)
 
 
-def test_predictions_and_timelines_draw_themselves_in_notebooks():
+def test_prediction_and_timeline_draw_figures_for_notebooks():
     prediction = Prediction("a<b>.wav", 1.0, {"angry": 0.25, "sad & <low>": 0.75})
     timeline = Timeline("a<b>.wav", 7.0, ("angry", "sad"), SEGMENTS)
     for shown, bars in ((prediction, 2), (timeline, 2)):

@@ -1,4 +1,4 @@
-"""Overlapping windows to segments, beside a plain sum over samples."""
+"""`SegmentJoiner`, compared with a plain sum over samples."""
 
 import itertools
 
@@ -41,7 +41,7 @@ UTTERANCES = st.lists(st.tuples(st.integers(1, 50), st.integers(5, 120)), min_si
 
 @settings(max_examples=80, deadline=None)
 @given(UTTERANCES, st.integers(4, 60), st.floats(0.1, 1), st.integers(1, 4), st.integers(0, 99))
-def test_segments_are_means_of_the_windows_over_them(gaps, window, share, classes, seed):
+def test_segment_joiner_averages_the_windows_of_a_segment(gaps, window, share, classes, seed):
     hop = max(1, round(share * window))
     utterances, place = [], 0
     for gap, size in gaps:
@@ -77,14 +77,14 @@ def test_segments_are_means_of_the_windows_over_them(gaps, window, share, classe
         np.testing.assert_allclose(probabilities.sum(), 1)
 
 
-def test_neighbours_in_an_utterance_differ():
+def test_segment_joiner_merges_neighbours_of_one_emotion():
     found, _ = joined([(0, 100), (150, 100)], 20, 10, 3, 1)
     for one, other in itertools.pairwise(found):
         if one[1] == other[0]:
             assert one[2].argmax() != other[2].argmax()
 
 
-def test_a_segment_is_given_as_soon_as_nothing_can_change_it():
+def test_segment_joiner_gives_segments_as_soon_as_they_are_final():
     segments, angry, sad = SegmentJoiner(10), np.array([0.9, 0.1]), np.array([0.1, 0.9])
 
     def look(start, last=False):

@@ -1,4 +1,4 @@
-"""Features as nodes of a graph give what NumPy gives; whole models do as their parts do."""
+"""Graphs of features and of whole models, compared with NumPy and with the model."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def graph_of(feature):
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_a_graph_gives_the_feature(name, talk):
+def test_feature_graph_computes_the_feature(name, talk):
     feature, tolerance = FEATURES[name]
     run = graph_of(feature)
     rng = np.random.default_rng(0)
@@ -57,12 +57,12 @@ def test_a_graph_gives_the_feature(name, talk):
         np.testing.assert_allclose(found, wanted, atol=tolerance * max(1, np.abs(wanted).max()))
 
 
-def test_what_has_no_form_as_a_graph_is_refused():
+def test_feature_graph_refuses_other_features():
     with pytest.raises(SerenadeError, match="AcousticSet: cannot be part of an ONNX graph"):
         _FeatureGraph(16000, {}).frames(AcousticSet())
 
 
-def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):
+def test_convert_precision_joins_the_bundled_model_to_one_graph(talk, example, model, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "whole" / "speakers.npz").write_bytes(b"of a model that was here before")
     _precision.convert_precision(None, tmp_path / "whole", "fp16", features_inside=True)
@@ -88,7 +88,7 @@ def test_the_bundled_model_as_one_graph(talk, example, model, tmp_path):
     assert stated["sampling_rate"] == "16000"
 
 
-def test_a_whole_graph_is_not_exported_again(tmp_path):
+def test_convert_precision_refuses_a_joined_graph(tmp_path):
     _precision.convert_precision(None, tmp_path / "whole", "fp16", features_inside=True)
     with pytest.raises(SerenadeError, match="has its features inside"):
         _precision.convert_precision(tmp_path / "whole", tmp_path / "again", "int8")

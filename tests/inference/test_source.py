@@ -176,7 +176,7 @@ def test_open_source_names_the_call_for_other_mistakes(wave):
         open_source(read(path), None, 8000)
 
 
-def test_input_errors_are_caught_as_a_user_expects():
+def test_input_error_is_a_type_error_and_not_an_audio_error():
     for kind in (TypeError, Exception):
         with pytest.raises(kind, match="several"):
             open_source(["a.wav"], None, RATE)

@@ -1,4 +1,4 @@
-"""Streams: what a file gives, however the samples come."""
+"""`Stream`, compared with the timeline of the whole signal."""
 
 from pathlib import Path
 
@@ -13,8 +13,7 @@ from serenade.errors import AudioError, NonFiniteAudioError, SignalFormatError
 from serenade.inference import Stream
 
 TOLERANCE = 1e-5
-"""Of probabilities; times are equal. The same windows are judged, so only the encoder's rounding
-may differ."""
+"""Tolerance of probabilities, for rounding in the encoder; times and windows are equal."""
 
 
 def streamed(model, samples, rate, cuts=(), **options):
@@ -35,7 +34,7 @@ def same(found, expected):
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 139_200), max_size=25), st.booleans())
-def test_a_stream_is_the_file_however_it_is_cut(model, talk, cuts, integers):
+def test_stream_gives_the_segments_of_the_file_for_any_chunks(model, talk, cuts, integers):
     samples = np.round(talk * 32767).astype(np.int16)
     given_ = samples if integers else samples / np.float32(32768)
     same(segments(streamed(model, given_, 16000, cuts)), model.timeline(samples, 16000).segments)
@@ -43,15 +42,15 @@ def test_a_stream_is_the_file_however_it_is_cut(model, talk, cuts, integers):
 
 @pytest.mark.parametrize("rate", [8000, 44100])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_any_rate_and_channels(model, talk, rate, channels):
+def test_stream_takes_any_rate_and_channels(model, talk, rate, channels):
     other = soxr.resample(talk, 16000, rate)
     given_ = other if channels == 1 else np.stack([other, other], axis=1)
     updates = streamed(model, given_, rate, range(0, len(other), 4001))
     same(segments(updates), model.timeline(given_, rate).segments)
 
 
-def test_updates_come_within_the_stated_latency(model, talk):
-    """Whatever is said is in an update before `latency` has passed."""
+def test_stream_updates_within_its_latency(model, talk):
+    """Speech is in an update before `latency` has passed."""
     stream = model.stream(16000, hop=0.5)
     assert stream.latency == pytest.approx(0.5 + 15 * 0.032)
     said = [(s.start, s.end) for s in model.timeline(talk, 16000, hop=0.5).segments]
@@ -67,7 +66,7 @@ def test_updates_come_within_the_stated_latency(model, talk):
     assert said
 
 
-def test_live_updates(model, talk):
+def test_stream_updates_while_someone_speaks(model, talk):
     updates = streamed(model, talk, 16000, range(0, talk.size, 1600))
     assert [update.speaking for update in updates if not update.speaking] == [False, False]
     for update in updates:
@@ -79,7 +78,7 @@ def test_live_updates(model, talk):
     assert entry["segments"][0]["emotion"] in model.labels
 
 
-def test_odd_chunks(model, talk):
+def test_stream_refuses_bad_chunks_and_continues(model, talk):
     stream = model.stream(16000)
     assert stream.push(np.zeros(0, np.float32)) == []
     assert stream.push(np.zeros(32_000, np.int16)) == []
@@ -87,7 +86,7 @@ def test_odd_chunks(model, talk):
     bad[100] = np.nan
     with pytest.raises(NonFiniteAudioError, match="stream"):
         stream.push(bad)
-    assert stream.time == 2.0  # as if it had never come
+    assert stream.time == 2.0  # the chunk was not taken
     with pytest.raises(SignalFormatError, match=r"shape \(1, 2, 3\)"):
         stream.push(np.zeros((1, 2, 3), np.float32))
     found = [*stream.push(talk), *stream.close()]
@@ -98,13 +97,13 @@ def test_odd_chunks(model, talk):
         stream.push(talk)
 
 
-def test_a_stream_of_silence_ends_without_a_word(model):
+def test_stream_of_silence_has_no_update(model):
     stream = model.stream(8000)
     assert stream.push(np.zeros(80_000)) == []
     assert stream.close() == []
 
 
-def test_the_bundled_model_is_the_default(talk):
+def test_stream_uses_the_bundled_model_by_default(talk):
     stream = serenade.stream(sampling_rate=16000, window=1.0, hop=0.5)
     assert isinstance(stream, Stream)
     assert stream.model.description["trained_on"] == ["ravdess", "emodb", "nemo"]
@@ -112,13 +111,13 @@ def test_the_bundled_model_is_the_default(talk):
 
 
 @pytest.mark.parametrize("rate", [0, 7.5, 10**7])
-def test_rates_that_are_none(model, rate):
+def test_stream_refuses_wrong_rates(model, rate):
     with pytest.raises(AudioError, match="sampling rate"):
         model.stream(rate)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")
-def test_endless_streams_take_no_more_memory(example, peak_memory):
+def test_stream_memory_does_not_grow(example, peak_memory):
     """In six minutes after the first two, the process grows by less than 15 MB."""
     done = peak_memory(
         "import sys, numpy as np, serenade; from serenade.audio import read;"

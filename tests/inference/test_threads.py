@@ -1,4 +1,4 @@
-"""Work side by side."""
+"""`map_in_threads`."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from serenade.inference._threads import map_in_threads
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_order_is_kept_and_few_are_under_way(threads):
+def test_map_in_threads_keeps_the_order_and_holds_few_items(threads):
     begun, most = 0, 0
 
     def items():
@@ -29,7 +29,7 @@ def test_order_is_kept_and_few_are_under_way(threads):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_errors_arrive_and_nothing_is_left_running(threads):
+def test_map_in_threads_raises_errors_and_ends_its_threads(threads):
     def work(number):
         if number == 5:
             raise ValueError("five")

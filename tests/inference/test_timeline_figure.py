@@ -1,4 +1,4 @@
-"""The drawn timeline."""
+"""`draw_timeline` and `plot_timeline`."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def drawn(talk, model):
     return Timeline("talk", talk.size / 16000, model.labels, parts)
 
 
-def test_segments_lie_where_they_are_and_are_named(drawn, talk, model):
+def test_draw_timeline_places_and_names_segments(drawn, talk, model):
     (axes,) = draw_timeline(drawn, talk, model, 16000).axes
     within = axes.transData.inverted()
     spans = [patch for patch in axes.patches if patch.get_extents().width > 1]
@@ -36,18 +36,18 @@ def test_segments_lie_where_they_are_and_are_named(drawn, talk, model):
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_it_is_written(drawn, talk, model, tmp_path, suffix):
+def test_plot_timeline_writes_a_file(drawn, talk, model, tmp_path, suffix):
     plot_timeline(drawn, talk, model, tmp_path / f"a.{suffix}", 16000)
     assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
 
 
-def test_what_cannot_be_written_is_said(drawn, talk, model, tmp_path):
+def test_plot_timeline_explains_failed_writes(drawn, talk, model, tmp_path):
     for wrong in (tmp_path / "a.xyz", tmp_path / "absent" / "a.png"):
         with pytest.raises(SerenadeError, match="figure cannot be written"):
             plot_timeline(drawn, talk, model, wrong, 16000)
 
 
-def test_without_matplotlib_the_extra_is_named(example):
+def test_plot_timeline_names_the_missing_extra(example):
     code = (
         "import sys; sys.modules['matplotlib'] = None; sys.modules['matplotlib.figure'] = None;"
         "import serenade; from serenade.inference import plot_timeline;"

@@ -1,4 +1,4 @@
-"""Which stretches are looked at."""
+"""`Windower`: utterances and the windows over them."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def looks(signal, cuts=(), window=2.0, hop=1.0, live=False):
     return [*found, *windows.finish()]
 
 
-def test_utterances_are_found_and_covered(talk):
+def test_windower_finds_and_covers_utterances(talk):
     found = looks(talk)
     ends = [look for look in found if look.last]
     assert len(ends) == 2
@@ -33,7 +33,7 @@ def test_utterances_are_found_and_covered(talk):
         np.testing.assert_array_equal(look.signal, talk[look.start : look.end])
 
 
-def test_live_windows_grow_and_the_others_stay(talk):
+def test_windower_adds_growing_windows_if_live(talk):
     live = looks(talk, live=True)
     assert [look.signal.size for look in live[:2]] == [RATE, 2 * RATE]
     kept = [(look.start, look.end, look.last) for look in live if look.full]
@@ -47,7 +47,7 @@ def test_live_windows_grow_and_the_others_stay(talk):
     st.floats(0.1, 1),
     st.booleans(),
 )
-def test_cutting_does_not_matter(talk, cuts, window, share, live):
+def test_windower_does_not_depend_on_the_pieces(talk, cuts, window, share, live):
     whole = looks(talk, (), window, share * window, live)
     cut = looks(talk, cuts, window, share * window, live)
     assert len(whole) == len(cut) > 0
@@ -59,7 +59,7 @@ def test_cutting_does_not_matter(talk, cuts, window, share, live):
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0.5, 4), st.floats(0.1, 1))
-def test_every_sample_of_an_utterance_is_in_a_window(talk, window, share):
+def test_windower_covers_every_sample_of_an_utterance(talk, window, share):
     found = looks(talk, (), window, share * window)
     for last in (look for look in found if look.last):
         covered = np.zeros(last.end - last.origin, bool)
@@ -70,7 +70,7 @@ def test_every_sample_of_an_utterance_is_in_a_window(talk, window, share):
         assert covered[round(share * window * RATE) :].all()
 
 
-def test_speech_until_the_end_ends_there(talk):
+def test_windower_ends_the_last_window_with_the_signal(talk):
     cut = talk[: round(4.333 * RATE)]
     last = looks(cut)[-1]
     assert last.last
@@ -79,15 +79,15 @@ def test_speech_until_the_end_ends_there(talk):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(3 * RATE, 5 * RATE), st.sampled_from([0.25, 0.5, 1.0]), st.booleans())
-def test_looks_are_of_the_signal_wherever_it_ends(talk, size, hop, live):
+def test_windower_cuts_windows_from_signals_of_any_length(talk, size, hop, live):
     cut = talk[:size]
     for look in looks(cut, (size // 2,), 2.0, hop, live):
         assert look.signal.size >= min(hop, 0.2) * RATE
         np.testing.assert_array_equal(look.signal, cut[look.start : look.end])
 
 
-def test_a_window_that_ends_in_the_last_frame(talk):
-    """The frame was never whole: what it completes is judged all the same."""
+def test_windower_cuts_a_window_that_ends_in_the_last_frame(talk):
+    """The last frame is incomplete, and the window that it completes is still cut."""
     speech = talk[round(2.2 * RATE) : round(4.8 * RATE)]
     for origin_to_end in range(2 * RATE, 2 * RATE + 512, 37):
         cut = speech[:origin_to_end]
@@ -96,12 +96,12 @@ def test_a_window_that_ends_in_the_last_frame(talk):
             assert look.signal.size
 
 
-def test_silence_and_nothing_have_no_window():
+def test_windower_gives_no_window_for_silence():
     assert looks(np.zeros(5 * RATE, np.float32)) == []
     assert looks(np.zeros(0, np.float32)) == []
 
 
-def test_memory_is_that_of_a_window(talk):
+def test_windower_keeps_samples_of_one_window(talk):
     windows = Windower(2 * RATE, RATE)
     for _ in range(6):
         list(windows.push(talk))
@@ -114,6 +114,6 @@ def test_memory_is_that_of_a_window(talk):
 @pytest.mark.parametrize(
     ("window", "hop"), [(0.1, 0.1), (2, 0), (2, 3), (2, float("nan")), (float("nan"), 1)]
 )
-def test_windows_that_cannot_be(window, hop):
+def test_check_windows_refuses_wrong_lengths(window, hop):
     with pytest.raises(ValueError, match=r"need window >= 0\.5"):
         check_windows(window, hop)

@@ -1,4 +1,4 @@
-"""The speech detector: known answers, and the same answer however a signal is cut."""
+"""`VoiceActivity`: known signals, and signals in pieces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_voice_activity_does_not_depend_on_the_pieces(example: Path, cuts: list[
     np.testing.assert_allclose(together, probabilities(signal), atol=1e-5)
 
 
-def test_what_is_no_speech() -> None:
+def test_voice_activity_rejects_silence_noise_and_music() -> None:
     rng = np.random.default_rng(0)
     time = np.arange(5 * DETECTOR_RATE) / DETECTOR_RATE
     chord = sum(np.sin(2 * np.pi * f * time) for f in (220, 277, 330)) / 6
@@ -39,7 +39,7 @@ def test_what_is_no_speech() -> None:
         assert probabilities(signal.astype(np.float32))[5:].max() < 0.5
 
 
-def test_real_speech_between_pauses(corpora_root) -> None:
+def test_voice_activity_finds_real_speech_between_pauses(corpora_root) -> None:
     """Clips joined with silences of known length: F1 over frames."""
     rng = np.random.default_rng(0)
     parts, truth = [], []

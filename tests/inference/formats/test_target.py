@@ -1,4 +1,4 @@
-"""Where timelines are written."""
+"""`Target`: files and folders of timelines."""
 
 import json
 
@@ -24,14 +24,16 @@ def result(model, example):
         ("a.txt", "webvtt", "webvtt", "WEBVTT"),
     ],
 )
-def test_the_suffix_says_the_format(model, result, tmp_path, name, format_, chosen, start):
+def test_target_takes_the_format_of_the_suffix(
+    model, result, tmp_path, name, format_, chosen, start
+):
     target = Target.of(tmp_path / "new" / name, format_)
     assert target.format == chosen
     (path,) = target.write([result], model)
     assert path.read_text("utf-8").startswith(start)
 
 
-def test_several_recordings_are_a_file_each(model, result, tmp_path):
+def test_target_writes_a_file_for_each_recording(model, result, tmp_path):
     written = Target.of(tmp_path / "grids", "textgrid").write([result, result], model)
     assert [path.name for path in written] == ["example.TextGrid", "example-2.TextGrid"]
     assert all(path.parent == tmp_path / "grids" for path in written)
@@ -39,18 +41,18 @@ def test_several_recordings_are_a_file_each(model, result, tmp_path):
     assert len(json.loads(path.read_text("utf-8"))) == 2
 
 
-def test_one_recording_into_a_folder(model, result, tmp_path):
+def test_target_writes_one_recording_into_a_folder(model, result, tmp_path):
     (path,) = Target.of(tmp_path, "webvtt").write([result], model)
     assert path == tmp_path / "example.vtt"
 
 
-def test_audformat_is_a_folder(model, result, tmp_path):
+def test_target_writes_audformat_as_a_folder(model, result, tmp_path):
     written = Target.of(tmp_path / "db", "audformat").write([result], model)
     assert [path.name for path in written] == ["db.yaml", "db.segments.csv"]
     assert all(path.is_file() for path in written)
 
 
-def test_what_cannot_be_written_is_said(model, result, tmp_path):
+def test_target_explains_unknown_suffixes_and_failed_writes(model, result, tmp_path):
     with pytest.raises(SerenadeError, match=r"a\.xyz: no format has that suffix; use \.json"):
         Target.of("a.xyz")
     (tmp_path / "file").touch()

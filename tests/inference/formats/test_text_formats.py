@@ -1,4 +1,4 @@
-"""Timelines as files, read back by the readers people have."""
+"""Text formats, read back by the libraries that users have."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def of(timeline):
     return Prediction(timeline.file, timeline.duration, shares), timeline
 
 
-def test_json(timeline):
+def test_to_json_is_read_back(timeline):
     ((entry,), (bare,)) = (
         json.loads(to_json([r])) for r in (of(timeline), (of(timeline)[0], None))
     )
@@ -59,7 +59,7 @@ def test_json(timeline):
         assert found["probabilities"] == pytest.approx(segment.probabilities, abs=5e-5)
 
 
-def test_csv(timeline):
+def test_to_csv_is_read_back(timeline):
     file = io.StringIO(newline="")
     to_csv([of(timeline), of(timeline)], LABELS, file, timeline=True)
     rows = list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
@@ -71,7 +71,7 @@ def test_csv(timeline):
             assert float(row[label]) == pytest.approx(segment.probabilities[label], abs=5e-5)
 
 
-def test_textgrid(timeline, tmp_path):
+def test_to_textgrid_is_read_by_praat(timeline, tmp_path):
     parselmouth = pytest.importorskip("parselmouth")
     path = tmp_path / "a.TextGrid"
     path.write_text(to_textgrid(timeline), "utf-8")
@@ -100,7 +100,7 @@ def test_textgrid(timeline, tmp_path):
                 assert float(text) == pytest.approx(segment.probabilities[name], abs=5e-5)
 
 
-def test_webvtt(timeline):
+def test_to_webvtt_is_read_by_webvtt(timeline):
     webvtt = pytest.importorskip("webvtt")
     captions = list(webvtt.from_string(to_webvtt(timeline)))
     for caption, segment in zip(captions, timeline.segments, strict=True):
@@ -114,7 +114,7 @@ def test_webvtt(timeline):
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # audformat beside the newest pandas
-def test_audformat(timeline, tmp_path):
+def test_write_audformat_is_read_by_audformat(timeline, tmp_path):
     audformat = pytest.importorskip("audformat")
     write_audformat([timeline], LABELS, tmp_path / "db", licence="CC-BY-NC-SA-4.0")
     database = audformat.Database.load(tmp_path / "db")
