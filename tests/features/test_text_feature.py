@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from serenade.extraction import Cache, extract_texts, make_text_key
+from serenade.extraction import Cache, extract_texts
+from serenade.extraction._cache import make_text_key
 from serenade.features import TextFeature, to_text
 
 SEEN: list[str] = []
@@ -54,7 +55,7 @@ def test_another_parameter_is_another_entry(cache):
 
 
 def test_more_texts_than_are_computed_at_once(cache, monkeypatch):
-    monkeypatch.setattr("serenade.features._text_feature._AT_ONCE", 2)
+    monkeypatch.setattr("serenade.extraction._extract_texts._AT_ONCE", 2)
     texts = list("abcde")
     found = extract_texts(texts, Letters(), cache=cache)
     assert [chr(int(matrix[0, 0])) for matrix in found] == texts

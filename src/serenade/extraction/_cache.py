@@ -1,8 +1,9 @@
-"""Extracted features kept on disk under what they were made of, so that none can be stale.
+"""Keep extracted features on disk under a hash of their input, so that none can be stale.
 
-An entry's name is a hash of the audio's bytes and the part of it that was read, or of a text, and
-the feature's class, version and parameters. Entries are written whole or not at all, by any number
-of processes at once; the least recently used go when the cache outgrows its bound.
+The key of an entry is a hash of the audio's bytes and the part that was read (or of a text), and of
+the feature's class, version and parameters. Any number of processes can write entries at once;
+each is written atomically. The least recently used entries are removed when the cache exceeds its
+limit.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 SIZE_VARIABLE = "SERENADE_CACHE_GB"
 
-_READER = 1  # raise when `serenade.audio._read` changes samples
+_READER = 1  # increase when `serenade.audio` returns other samples
 _DEFAULT_GB = 10.0
 _ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a dead process
 
 
 def get_size_limit() -> int:
-    """Bound of the cache in bytes: `SERENADE_CACHE_GB` gigabytes, or ten.
+    """Return the limit of the cache in bytes: `SERENADE_CACHE_GB` gigabytes, or ten.
 
     Raises:
         SerenadeError: the variable is not a positive number.
@@ -48,7 +49,9 @@ def get_size_limit() -> int:
     except ValueError:
         gigabytes = -1.0
     if not 0 < gigabytes < 1e6:
-        raise SerenadeError(f"{SIZE_VARIABLE}={stated}: not a size; give gigabytes, such as 10")
+        raise SerenadeError(
+            f"{SIZE_VARIABLE}={stated}: not a size; give a number of gigabytes, such as 10"
+        )
     return round(gigabytes * 1e9)
 
 
@@ -59,24 +62,24 @@ def make_entry_key(
     sampling_rate: int,
     identity: Mapping[str, object],
 ) -> str:
-    """Name of the entry that holds a feature of a part of a recording.
+    """Make the key of a feature of a clip.
 
     Args:
-        content: hash of the file, of `hash_content`.
-        start: in seconds.
-        end: in seconds; None for the file's end.
-        sampling_rate: the file is read at, in Hz.
-        identity: of the feature, its `identity()`.
+        content: hash of the file from `hash_content`.
+        start: start in seconds.
+        end: end in seconds; None for the end of the file.
+        sampling_rate: rate in Hz at which the file is read.
+        identity: `identity()` of the feature.
     """
     return _hash([_READER, content, float(start), end, sampling_rate, identity])
 
 
 def make_text_key(text: str, identity: Mapping[str, object]) -> str:
-    """Name of the entry that holds a feature of a text.
+    """Make the key of a feature of a text.
 
     Args:
-        text: what the feature is of.
-        identity: of the feature, its `identity()`.
+        text: text that the feature is extracted from.
+        identity: `identity()` of the feature.
     """
     return _hash(["text", text, identity])
 
@@ -87,42 +90,42 @@ def _hash(stated: list[object]) -> str:
 
 
 def hash_content(file: str | os.PathLike[str]) -> str:
-    """Hash of a file's bytes; a file that did not change since is not read twice.
+    """Hash the bytes of a file; an unchanged file is read only once per process.
 
     Raises:
         OSError: the file cannot be read.
     """
     stated = Path(file).stat()
-    return _content_hash(os.fspath(file), stated.st_size, stated.st_mtime_ns)
+    return _hash_file(os.fspath(file), stated.st_size, stated.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _content_hash(file: str, size: int, changed: int) -> str:  # noqa: ARG001 - the memory's key
+def _hash_file(file: str, size: int, changed: int) -> str:  # noqa: ARG001 - size and time are part of the memory's key
     with Path(file).open("rb") as opened:
         return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
 
 
 class CacheWarning(UserWarning):
-    """Something could not be kept: results are right, and computed anew each time."""
+    """Warning that results cannot be cached and are computed each time."""
 
 
 @functools.cache
 def _warn(folder: Path, problem: str) -> None:
-    """Warn of a folder and a problem once."""
+    """Warn once about a problem of a folder."""
     message = (
-        f"{folder}: {problem}; nothing is kept there, so features are computed each time: free "
-        f"some space, or set {FOLDER_VARIABLE} to a folder that can be written"
+        f"{folder}: {problem}; features cannot be cached and are computed each time; free some "
+        f"space, or set {FOLDER_VARIABLE} to a writable folder"
     )
     warnings.warn(message, CacheWarning, stacklevel=4)
 
 
 @dataclasses.dataclass
 class Cache:
-    """A folder of feature matrices.
+    """Folder of feature matrices.
 
     Args:
-        folder: of the entries; made when the first is written.
-        limit: in bytes; None for `size_limit()`.
+        folder: folder of the entries; created with the first one.
+        limit: limit in bytes; None for `get_size_limit()`.
 
     >>> import tempfile
     >>> cache = Cache(Path(tempfile.mkdtemp()))
@@ -136,7 +139,7 @@ class Cache:
     _unchecked: int = dataclasses.field(default=0, init=False, repr=False)
 
     def get(self, key: str) -> NDArray[np.float32] | None:
-        """The entry of this name, `(frames, dims)`, or None. A damaged entry is removed."""
+        """Return the entry of a key, `(frames, dims)`, or None; remove a damaged entry."""
         path = self._path(key)
         try:
             matrix: NDArray[np.float32] = np.load(path, allow_pickle=False)
@@ -144,17 +147,17 @@ class Cache:
             return None
         except (OSError, ValueError, EOFError):
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)  # half a file after a power cut: made again
+                path.unlink(missing_ok=True)  # for example a partial file after a power cut
             return None
-        with contextlib.suppress(OSError):  # a cache that may only be read still serves
+        with contextlib.suppress(OSError):  # a read-only cache can be used
             os.utime(path)
         return matrix
 
     def put(self, key: str, matrix: NDArray[np.float32]) -> None:
-        """Keep a matrix under a name, whole or not at all.
+        """Write a matrix atomically.
 
-        Where the folder cannot be written, or the disk is full, it is not kept: a CacheWarning
-        says so once per process and folder.
+        If the folder is not writable or the disk is full, nothing is written, and a `CacheWarning`
+        is given once per process and folder.
         """
         try:
             self._put(key, matrix)
@@ -171,10 +174,10 @@ class Cache:
             self.trim()
 
     def trim(self, limit: int | None = None) -> int:
-        """Remove the least recently used entries beyond the bound; tell how many went.
+        """Remove the least recently used entries above a limit; return their number.
 
         Args:
-            limit: in bytes; None for the cache's own.
+            limit: limit in bytes; None for the limit of the cache.
         """
         bound = self._bound() if limit is None else limit
         self._unchecked = 0
@@ -188,11 +191,11 @@ class Cache:
         return removed
 
     def clear(self) -> int:
-        """Remove every entry; tell how many went."""
+        """Remove every entry; return their number."""
         return self.trim(limit=0)
 
     def usage(self) -> tuple[int, int]:
-        """Number of entries, and their bytes."""
+        """Return the number of entries and their size in bytes."""
         sizes = [size for _, _, size in self._entries()]
         return len(sizes), sum(sizes)
 
@@ -203,7 +206,7 @@ class Cache:
         return get_size_limit() if self.limit is None else self.limit
 
     def _entries(self) -> Iterator[tuple[Path, float, int]]:
-        """Path, time of last use and size of each entry; what dead processes left is removed."""
+        """Iterate over path, time of last use and size of entries; remove abandoned files."""
         for path in self.folder.glob("??/*"):
             try:
                 stated = path.stat()

@@ -1,4 +1,4 @@
-"""Features of many recordings: from the cache where they are, on all cores where they are not."""
+"""Extract features of many recordings: from the cache, or else on all cores."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
     Result = NDArray[np.float32] | AudioError
 
-_TOGETHER = 16  # segments that are sent to a cluster at once
-_WORTH_A_POOL = 1.0  # seconds of work before processes are started, which takes about as long
+_TOGETHER = 16  # clips sent to a cluster in one task
+_WORTH_A_POOL = 1.0  # seconds of work before processes are started; starting takes about as long
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A part of a recording.
+    """Recording or a part of it.
 
     Args:
-        file: its path.
-        start: in seconds.
-        end: in seconds; None for the file's end.
+        file: path of the recording.
+        start: start in seconds.
+        end: end in seconds; None for the end of the file.
     """
 
     file: str
@@ -44,46 +44,46 @@ class Clip:
 
 
 def list_clips(index: Iterable[tuple[str, Any, Any]]) -> list[Clip]:
-    """The rows of a corpus' table as segments.
+    """Convert the index of a corpus table to clips.
 
     Args:
-        index: path, start and end of each row; times as time differences, NaT for a file's end.
+        index: path, start and end of each row; times are time differences, NaT for the file's end.
 
     >>> from datetime import timedelta
     >>> list_clips([("a.wav", timedelta(0), timedelta(seconds=1.5))])
     [Clip(file='a.wav', start=0.0, end=1.5)]
     """
     return [
-        # NaT is no more equal to itself than NaN is.
+        # NaT is not equal to itself.
         Clip(file, start.total_seconds(), end.total_seconds() if end == end else None)  # noqa: PLR0124
         for file, start, end in index
     ]
 
 
 def extract(
-    segments: Sequence[Clip],
+    clips: Sequence[Clip],
     feature: Feature,
     *,
     sampling_rate: int = 16000,
     jobs: int | None = None,
     cache: Cache | None = None,
 ) -> list[NDArray[np.float32]]:
-    """A feature of each segment, in their order.
+    """Extract a feature from each clip, in order.
 
     Args:
-        segments: what to extract from.
-        feature: what to extract.
-        sampling_rate: to read at, in Hz.
-        jobs: processes; None for one per core.
-        cache: where results are kept; None for the user's own.
+        clips: clips to extract from.
+        feature: feature to extract.
+        sampling_rate: rate to read at, in Hz.
+        jobs: number of processes; None for one per core.
+        cache: cache of the results; None for the user's cache.
 
     Returns:
         Matrices `(frames, dims)`, float32.
 
     Raises:
-        AudioError: a recording cannot be used. The others are finished first, and kept.
+        AudioError: a recording cannot be used; the others are finished first and cached.
     """
-    found = extract_usable(segments, feature, sampling_rate=sampling_rate, jobs=jobs, cache=cache)
+    found = extract_usable(clips, feature, sampling_rate=sampling_rate, jobs=jobs, cache=cache)
     matrices = []
     for result in found:
         if isinstance(result, AudioError):
@@ -93,30 +93,30 @@ def extract(
 
 
 def extract_usable(
-    segments: Sequence[Clip],
+    clips: Sequence[Clip],
     feature: Feature,
     *,
     sampling_rate: int = 16000,
     jobs: int | None = None,
     cache: Cache | None = None,
 ) -> list[Result]:
-    """As `extract`, with the error of a recording that cannot be used in its place.
+    """Extract as `extract` does; return an `AudioError` for a recording that cannot be used.
 
-    Each result enters the cache as soon as it is there: a run that was stopped goes on where it
-    was. Inside `serenade._parallel.use_dask` the cluster's machines compute what their caches lack;
-    recordings must be at the same paths for all of them.
+    Each result is cached at once, so that an interrupted run resumes. Inside
+    `serenade._parallel.use_dask` the machines of the cluster compute missing results; recordings
+    must have the same paths on all of them.
     """
     cache = Cache() if cache is None else cache
     if _parallel.has_cluster():
-        parts = _parts(segments, feature, sampling_rate, cache)
+        parts = _parts(clips, feature, sampling_rate, cache)
         spread = _parallel.run_parallel(_Part.results, parts)
         shown = show_progress(spread, len(parts), f"extracting {type(feature).__name__}")
         return [result for part in shown for result in part]
-    keys = _keys(segments, feature, sampling_rate, jobs)
+    keys = _keys(clips, feature, sampling_rate, jobs)
     results: list[Result | None] = [None if key is None else cache.get(key) for key in keys]
     tasks = [
-        _Task(segment, feature, sampling_rate, cache, key)
-        for segment, key in zip(segments, keys, strict=True)
+        _Task(clip, feature, sampling_rate, cache, key)
+        for clip, key in zip(clips, keys, strict=True)
     ]
     missing = [index for index, result in enumerate(results) if result is None]
     found = _run([tasks[index] for index in missing], jobs)
@@ -129,18 +129,18 @@ def extract_usable(
     return [result for result in results if result is not None]
 
 
-def prefetch(segments: Sequence[Clip], feature: Feature, *, sampling_rate: int = 16000) -> None:
-    """Have a cluster's machines compute what the cache lacks; nothing comes back.
+def prefetch(clips: Sequence[Clip], feature: Feature, *, sampling_rate: int = 16000) -> None:
+    """Compute missing cache entries on a cluster, without returning values.
 
-    It is worth it where they share the cache's folder, and does nothing where there is no cluster.
+    This helps if the machines share the cache folder. Without a cluster, it does nothing.
 
     Args:
-        segments: what to extract from.
-        feature: what to extract.
-        sampling_rate: to read at, in Hz.
+        clips: clips to extract from.
+        feature: feature to extract.
+        sampling_rate: rate to read at, in Hz.
     """
     if _parallel.has_cluster():
-        parts = _parts(segments, feature, sampling_rate, Cache())
+        parts = _parts(clips, feature, sampling_rate, Cache())
         kept = _parallel.run_parallel(_Part.keep, parts)
         for _ in show_progress(kept, len(parts), f"extracting {type(feature).__name__}"):
             pass
@@ -148,16 +148,16 @@ def prefetch(segments: Sequence[Clip], feature: Feature, *, sampling_rate: int =
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """Some segments' extraction, their cache looked into; what a cluster is sent."""
+    """Extraction of some clips through the cache; the unit of work sent to a cluster."""
 
-    segments: tuple[Clip, ...]
+    clips: tuple[Clip, ...]
     feature: Feature
     sampling_rate: int
     cache: Cache
 
     def results(self) -> list[Result]:
         return extract_usable(
-            self.segments,
+            self.clips,
             self.feature,
             sampling_rate=self.sampling_rate,
             jobs=1,
@@ -169,27 +169,27 @@ class _Part:
 
 
 def _parts(
-    segments: Sequence[Clip], feature: Feature, sampling_rate: int, cache: Cache
+    clips: Sequence[Clip], feature: Feature, sampling_rate: int, cache: Cache
 ) -> list[_Part]:
-    starts = range(0, len(segments), _TOGETHER)
+    starts = range(0, len(clips), _TOGETHER)
     return [
-        _Part(tuple(segments[first : first + _TOGETHER]), feature, sampling_rate, cache)
+        _Part(tuple(clips[first : first + _TOGETHER]), feature, sampling_rate, cache)
         for first in starts
     ]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """One segment's extraction; what a worker process is sent."""
+    """Extraction of one clip; the unit of work sent to a worker process."""
 
-    segment: Clip
+    clip: Clip
     feature: Feature
     sampling_rate: int
     cache: Cache
-    key: str | None  # of the cache's entry; None where the file could not be read
+    key: str | None  # cache key; None if the file could not be read
 
     def __call__(self) -> Result:
-        part = self.segment
+        part = self.clip
         try:
             audio = read(
                 part.file, sampling_rate=self.sampling_rate, start=part.start, end=part.end
@@ -203,9 +203,9 @@ class _Task:
 
 
 def _keys(
-    segments: Sequence[Clip], feature: Feature, sampling_rate: int, jobs: int | None
+    clips: Sequence[Clip], feature: Feature, sampling_rate: int, jobs: int | None
 ) -> list[str | None]:
-    """Names of the cache's entries."""
+    """Compute the cache keys of clips."""
     identity = feature.identity()
 
     def key(part: Clip) -> str | None:
@@ -215,13 +215,13 @@ def _keys(
             return None
         return make_entry_key(content, part.start, part.end, sampling_rate, identity)
 
-    # Hashing releases the interpreter lock, and waits for the disk.
+    # Threads help: hashing releases the interpreter lock and waits for the disk.
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        return list(pool.map(key, segments))
+        return list(pool.map(key, clips))
 
 
 def _run(tasks: Sequence[_Task], jobs: int | None) -> Iterator[Result]:
-    """Results in order: here for the first second, then on all cores."""
+    """Iterate over results in order: in this process for the first second, then on all cores."""
     begun = time.monotonic()
     for done, task in enumerate(tasks):
         if jobs != 1 and time.monotonic() - begun > _WORTH_A_POOL:

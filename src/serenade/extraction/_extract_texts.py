@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from serenade.features import TextFeature
 
-_AT_ONCE = 512  # texts between two visits to the cache
+_AT_ONCE = 512  # texts computed between two writes to the cache
 
 
 def extract_texts(
     texts: Sequence[object], feature: TextFeature, *, cache: Cache | None = None
 ) -> list[NDArray[np.float32]]:
-    """A feature of each text, in their order; equal texts are computed once.
+    """Extract a feature from each text in order; equal texts are computed once.
 
     Args:
-        texts: as a table's column holds them; missing ones count as empty.
-        feature: what to extract.
-        cache: where results are kept; None for the user's own.
+        texts: cells of a table; missing cells count as empty texts.
+        feature: feature to extract.
+        cache: cache of the results; None for the user's cache.
 
     Returns:
         Matrices `(tokens, dims)`, float32.

@@ -1,9 +1,10 @@
-"""Features of a corpus beyond memory: a folder of Parquet files, written by whoever computes them.
+"""Write features of a large corpus to a folder of Parquet files (shards), and read them.
 
-A shard holds the features of some hundred segments, a row each: `file`, `start`, `end`, `frames`,
-`values` (all frames one after the other, float32) and `error`, which is empty where there are
-values. What it was made of is in its metadata: one that fits is left as it is, so that a run that
-was stopped goes on; another one is made again. Nothing but names and counts goes over a network.
+A shard holds the features of some hundred clips, one row each: `file`, `start`, `end`, `frames`,
+`values` (all frames in sequence, float32) and `error`, which is empty if there are values. The
+metadata identifies the input: a shard that fits is kept, so that an interrupted run resumes, and
+another one is written again. Each worker writes its own shards, so that no values are sent over a
+network.
 """
 
 from __future__ import annotations
@@ -33,23 +34,23 @@ if TYPE_CHECKING:
     from serenade.features import Feature
 
 EACH = 256
-"""Segments of a shard, unless told otherwise."""
+"""Default number of clips in a shard."""
 
-_BUFFER = 16_000_000  # bytes of values that are held before they are written
+_BUFFER = 16_000_000  # bytes of values kept in memory before they are written
 _FORMAT = 1
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """What a shard holds.
+    """Summary of a shard.
 
     Args:
-        path: of the file.
-        rows: how many segments.
-        failed: how many of them have an error and no values.
-        seconds: of sound that was read for it; 0 where it was there already.
-        made: whether it was made now.
+        path: path of the file.
+        rows: number of clips.
+        failed: number of clips with an error and no values.
+        seconds: seconds of audio read for it; 0 if it existed already.
+        made: whether it was written now.
     """
 
     path: Path
@@ -60,7 +61,7 @@ class Shard:
 
 
 def write_shards(
-    segments: Sequence[Clip],
+    clips: Sequence[Clip],
     feature: Feature,
     folder: str | os.PathLike[str],
     *,
@@ -71,32 +72,32 @@ def write_shards(
 ) -> Iterator[Shard]:
     """Extract a feature into Parquet files `part-00000.parquet` and so on.
 
-    Inside `serenade._parallel.use_dask` workers write them: folder and recordings must then be at
-    the same paths for all. One shard is in a worker's memory at most in part.
+    Inside `serenade._parallel.use_dask`, workers write the files; folder and recordings must then
+    have the same paths on all machines. A worker holds only a part of one shard in memory.
 
     Args:
-        segments: what to extract from.
-        feature: what to extract.
-        folder: made where it is missing.
-        names: of the segments' files as shards shall have them; None for their paths.
-        sampling_rate: to read at, in Hz.
-        each: segments of a shard.
-        jobs: processes; None for one per core.
+        clips: clips to extract from.
+        feature: feature to extract.
+        folder: folder for the files; created if missing.
+        names: names of the files in the shards; None for their paths.
+        sampling_rate: rate to read at, in Hz.
+        each: clips in each shard.
+        jobs: number of processes; None for one per core.
 
     Returns:
-        The shards in order, each once it is written.
+        The shards in order, each after it was written.
 
     Raises:
         SerenadeError: a shard cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
-    _arrow()
-    names = [segment.file for segment in segments] if names is None else names
-    starts = range(0, len(segments), each)
+    _import_arrow()
+    names = [clip.file for clip in clips] if names is None else names
+    starts = range(0, len(clips), each)
     paths = [Path(folder) / f"part-{number:05d}.parquet" for number in range(len(starts))]
     tasks = [
         _Task(
-            tuple(segments[first : first + each]),
+            tuple(clips[first : first + each]),
             tuple(names[first : first + each]),
             feature,
             sampling_rate,
@@ -110,39 +111,38 @@ def write_shards(
 def read_shards(
     folder: str | os.PathLike[str],
 ) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
-    """The features of a folder of shards one by one, in the order they were written in.
+    """Iterate over the features of a folder of shards, in the order of writing.
 
-    Segments with errors are left out. Memory holds some rows of one shard at a time.
+    Clips with errors are left out. Memory holds some rows of one shard at a time.
 
     Args:
-        folder: of `write_shards`.
+        folder: folder of `write_shards`.
 
     Raises:
-        SerenadeError: no shards there, or one is damaged or of another version.
+        SerenadeError: the folder has no shards, or one is damaged or from another version.
         MissingExtraError: pyarrow is not installed.
     """
-    arrow, parquet = _arrow()
+    arrow, parquet = _import_arrow()
     paths = sorted(Path(folder).glob("part-*.parquet"))
     if not paths:
-        raise SerenadeError(f"{folder}: holds no shards; write some with serenade extract")
+        raise SerenadeError(f"{folder}: contains no shards; write some with serenade extract")
     for path in paths:
         try:
             with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-                stated = _stated(file)
+                stated = _read_metadata(file)
                 if stated is None:
-                    raise ValueError("of another program or version")
+                    raise ValueError("written by another program or version")
                 for batch in file.iter_batches(64):
-                    yield from _rows(batch, stated["dims"])
+                    yield from _iterate_rows(batch, stated["dims"])
         except (*_DAMAGE, arrow.ArrowException) as error:
             reason = first_line(error)
             raise SerenadeError(
-                f"{path}: not a shard that can be read ({reason}); delete it and repeat the "
-                "extraction"
+                f"{path}: not a readable shard ({reason}); delete it and repeat the extraction"
             ) from None
 
 
-def _rows(batch: Any, dims: int) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
-    """Segments and matrices of some rows."""
+def _iterate_rows(batch: Any, dims: int) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
+    """Iterate over the clips and matrices of some rows."""
     columns = [batch.column(name).to_pylist() for name in ("file", "start", "end", "frames")]
     values = batch.column("values")
     for row, (file, start, end, frames) in enumerate(zip(*columns, strict=True)):
@@ -153,18 +153,18 @@ def _rows(batch: Any, dims: int) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """A shard's extraction; what a worker is sent."""
+    """Extraction of one shard; the unit of work sent to a worker."""
 
-    segments: tuple[Clip, ...]
+    clips: tuple[Clip, ...]
     names: tuple[str, ...]
     feature: Feature
     sampling_rate: int
 
     def write(self, path: Path) -> Shard:
-        """Write the shard, whole or not at all, or find that it is there."""
-        arrow, parquet = _arrow()
-        key = self._key()
-        if (kept := _kept(path, key)) is not None:
+        """Write the shard atomically, or return the existing one."""
+        arrow, parquet = _import_arrow()
+        key = self._make_key()
+        if (kept := _find_existing(path, key)) is not None:
             return kept
         stated = {"format": _FORMAT, "key": key, "dims": len(self.feature.names)}
         stated |= {"sampling_rate": self.sampling_rate, "feature": self.feature.identity()}
@@ -179,7 +179,7 @@ class _Task:
         failed, seconds = 0, 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Without a dictionary: values of floats hardly ever repeat.
+            # No dictionary: floats hardly ever repeat.
             with (
                 replace_atomically(path) as unfinished,
                 parquet.ParquetWriter(
@@ -196,16 +196,16 @@ class _Task:
                     failed += errors
         except OSError as error:
             raise SerenadeError(
-                f"{path}: cannot be written ({error.strerror or error}); free some space or name "
-                "another folder, and repeat the command: whole shards are kept"
+                f"{path}: cannot be written ({error.strerror or error}); free some space or choose "
+                "another folder, and repeat the command; complete shards are kept"
             ) from None
-        return Shard(path, len(self.segments), failed, seconds, made=True)
+        return Shard(path, len(self.clips), failed, seconds, made=True)
 
     def _blocks(self) -> Iterator[tuple[list[Any], float, int]]:
-        """Columns of some rows, how long their sound is, and how many failed."""
+        """Iterate over columns of some rows, their seconds of audio, and the number of errors."""
         rows: list[tuple[Any, ...]] = []
         held, seconds = 0, 0.0
-        for name, part in zip(self.names, self.segments, strict=True):
+        for name, part in zip(self.names, self.clips, strict=True):
             try:
                 audio = read(
                     part.file, sampling_rate=self.sampling_rate, start=part.start, end=part.end
@@ -218,16 +218,16 @@ class _Task:
                 found = None, None, str(error)
             rows.append((name, part.start, part.end, *found))
             if held > _BUFFER:
-                yield _columns(rows), seconds, sum(row[3] is None for row in rows)
+                yield _to_columns(rows), seconds, sum(row[3] is None for row in rows)
                 rows, held, seconds = [], 0, 0.0
         if rows:
-            yield _columns(rows), seconds, sum(row[3] is None for row in rows)
+            yield _to_columns(rows), seconds, sum(row[3] is None for row in rows)
 
-    def _key(self) -> str:
-        """A hash of everything that decides the shard: audio, segments, names, feature."""
+    def _make_key(self) -> str:
+        """Hash everything that determines the shard: audio, clips, names, feature."""
         identity = self.feature.identity()
         digest = hashlib.blake2b(str(_FORMAT).encode(), digest_size=20)
-        for name, part in zip(self.names, self.segments, strict=True):
+        for name, part in zip(self.names, self.clips, strict=True):
             try:
                 content = hash_content(part.file)
             except (OSError, ValueError):
@@ -237,16 +237,16 @@ class _Task:
         return digest.hexdigest()
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _to_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _kept(path: Path, key: str) -> Shard | None:
-    """The shard that is there, if it is whole and of this key."""
-    arrow, parquet = _arrow()
+def _find_existing(path: Path, key: str) -> Shard | None:
+    """Return the existing shard if it is complete and has this key."""
+    arrow, parquet = _import_arrow()
     try:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            stated = _stated(file)
+            stated = _read_metadata(file)
             if stated is None or stated["key"] != key:
                 return None
             errors = file.read(["error"]).column("error")
@@ -256,14 +256,14 @@ def _kept(path: Path, key: str) -> Shard | None:
         return None
 
 
-def _stated(file: Any) -> dict[str, Any] | None:
-    """What a shard says of itself; None of another program's file or another version."""
+def _read_metadata(file: Any) -> dict[str, Any] | None:
+    """Return the metadata of a shard; None if another program or version wrote it."""
     found = (file.schema_arrow.metadata or {}).get(b"serenade")
     stated = json.loads(found) if found else {}
     return stated if stated.get("format") == _FORMAT else None
 
 
-def _arrow() -> tuple[Any, Any]:
+def _import_arrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa
         from pyarrow import parquet

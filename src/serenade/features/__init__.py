@@ -1,8 +1,8 @@
-"""Features: pure functions and parameterised sets over a signal, NumPy and SciPy only.
+"""Extract features from signals with NumPy and SciPy.
 
-Functions (`mel_spectrogram`, `spectral_centroid`, …) take a signal or a spectrum and return
-arrays with time first; sets (`ShortTerm34`, `AcousticSet`, …) are frozen dataclasses, called as
-`set(signal, sampling_rate)`, that the cache can name.
+Functions (`mel_spectrogram`, `spectral_centroid`, …) take a signal or a spectrum and return arrays
+with time as the first axis. Sets (`ShortTerm34`, `AcousticSet`, …) are frozen dataclasses that are
+called as `feature(signal, sampling_rate)` and identified in the cache.
 
 >>> import numpy as np
 >>> noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10

@@ -1,4 +1,4 @@
-"""A feature of a changed copy of the signal, for training."""
+"""Extract a feature from an augmented copy of the signal, for training."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Augmented(Feature):
     the same copy, whichever process asks, and the cache holds for copies as for originals.
 
     Args:
-        feature: what to extract.
-        augmentation: how the signal is changed.
-        copy: the number of the copy; another number is another copy.
+        feature: feature to extract.
+        augmentation: change of the signal.
+        copy: number of the copy; each number gives another copy.
     """
 
     feature: Feature
@@ -36,17 +36,17 @@ class Augmented(Feature):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """As of the feature itself."""
+        """Names of the feature's columns."""
         return self.feature.names
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Change the signal, then extract."""
+        """Augment the signal and extract the feature."""
         content = hashlib.blake2b(signal.tobytes(), digest_size=8).digest()
         rng = np.random.default_rng([int.from_bytes(content, "little"), self.copy])
         return self.feature(self.augmentation(signal, sampling_rate, rng), sampling_rate)
 
     def identity(self) -> dict[str, object]:
-        """The feature's identity with that of the change."""
+        """Return the identity of the feature and of the augmentation."""
         return {
             "feature": "augmented",
             "version": self.version,
@@ -56,7 +56,10 @@ class Augmented(Feature):
         }
 
     def _augmentation(self) -> dict[str, object]:
-        """Its numbers, and its name but for the two that are told apart by theirs."""
+        """Return the parameters of the augmentation, and its class name if needed.
+
+        `Augmentation` and `WhiteNoise` have different fields, so their names can be left out.
+        """
         numbers = dataclasses.asdict(self.augmentation)
         if isinstance(self.augmentation, Augmentation | WhiteNoise):
             return numbers

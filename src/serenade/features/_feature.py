@@ -1,4 +1,4 @@
-"""What every feature is: a frozen dataclass that turns a signal into a matrix."""
+"""Define the base class of features: frozen dataclasses that turn a signal into a matrix."""
 
 from __future__ import annotations
 
@@ -16,40 +16,42 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Identified:
-    """What is computed, told by class, `version` and fields: half of the cache's key.
+    """Computation that is identified by class, `version` and fields; half of a cache key.
 
-    Subclasses are frozen dataclasses whose fields are plain JSON values, in SI units or the
-    field's own (`n_mels`, `hop_length`). Raise `version` whenever values change.
+    Subclasses are frozen dataclasses. Their fields are plain JSON values, in SI units or in the
+    units usual in the field (`n_mels`, `hop_length`). Increase `version` when values change.
     """
 
     version: ClassVar[int] = 1
     scalable: ClassVar[bool] = True
-    """Whether values are quantities; those that name something by number are never scaled."""
+    """Whether values are quantities. Numbers that name something are never scaled."""
     located: ClassVar[tuple[str, ...]] = ()
-    """Fields that are paths: where a file lies decides nothing, and what is in it is stated by
-    who reads it."""
+    """Fields that are paths. Only the file name enters the identity; subclasses add the hash of
+    the content."""
 
     def identity(self) -> dict[str, object]:
-        """Everything that decides the values, as JSON-ready data; features in fields by theirs.
+        """Return everything that determines the values, as JSON data.
 
-        Of a class outside this package, also a hash of its file: who tries things out does not
-        count versions.
+        Features in fields contribute their own identity. Classes of this package are named
+        without their module, so that moving a file keeps the cache. For other classes, the
+        identity also includes a hash of the source file, because users rarely change `version`.
         """
         cls = type(self)
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         inner = {name: v.identity() for name, v in fields.items() if isinstance(v, Identified)}
         files = {name: Path(fields[name]).name for name in self.located}
+        own = not cls.__module__.startswith("serenade.")
         stated = {
-            "feature": f"{cls.__module__}.{cls.__qualname__}",
+            "feature": f"{cls.__module__ if own else 'serenade'}.{cls.__qualname__}",
             "version": self.version,
             "parameters": dataclasses.asdict(self) | inner | files,
         }
-        source = None if cls.__module__.startswith("serenade.") else _source(cls.__module__)
+        source = _hash_source(cls.__module__) if own else None
         return stated if source is None else {**stated, "source": source}
 
 
-def _source(module: str) -> str | None:
-    """A hash of a module's file; None of one that has none, as in a notebook."""
+def _hash_source(module: str) -> str | None:
+    """Return the hash of a module's file; None if it has no file, as in a notebook."""
     file = getattr(sys.modules.get(module), "__file__", None)
     try:
         return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None

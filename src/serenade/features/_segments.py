@@ -1,4 +1,4 @@
-"""An utterance-level feature over consecutive segments."""
+"""Extract an utterance-level feature from consecutive segments."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Segments(Feature):
-    """A feature of one row, taken of each segment.
+    """Utterance-level feature of each segment.
 
     Attributes:
-        feature: gives one row per signal.
-        seconds: length of a segment. A rest of half a segment or more is one of its own, shorter
-            ones belong to the segment before.
+        feature: feature with one frame per signal.
+        seconds: length of a segment. A rest of at least half a segment is another segment; a
+            shorter rest belongs to the segment before it.
 
     >>> from serenade.features import AcousticSet
     >>> noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
@@ -35,22 +35,22 @@ class Segments(Feature):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """As of the feature itself."""
+        """Names of the feature's columns."""
         return self.feature.names
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Rows of the segments, shape `(segments, dims)`."""
+        """Extract one row for each segment, shape `(segments, dims)`."""
         samples = as_signal(signal)
-        parts = itertools.pairwise(edges(samples.size, round(self.seconds * sampling_rate)))
+        parts = itertools.pairwise(find_edges(samples.size, round(self.seconds * sampling_rate)))
         return np.concatenate(
             [self.feature(samples[start:stop], sampling_rate) for start, stop in parts]
         )
 
 
-def edges(samples: int, length: int) -> list[int]:
-    """Where segments begin, and the end of the last.
+def find_edges(samples: int, length: int) -> list[int]:
+    """Return the first sample of each segment, and the end of the last.
 
-    >>> edges(1000, 300), edges(1100, 300), edges(100, 300)
+    >>> find_edges(1000, 300), find_edges(1100, 300), find_edges(100, 300)
     ([0, 300, 600, 1000], [0, 300, 600, 900, 1100], [0, 100])
     """
     count = max(1, round(samples / length))

@@ -1,4 +1,4 @@
-"""Features of texts: what they are, and extraction of many through the cache."""
+"""Define the base class of features of texts."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class TextFeature(Identified, ABC):
         """Extract the feature of several texts.
 
         Args:
-            texts: as a table holds them; what `to_text` calls missing counts as empty.
+            texts: cells of a table; missing cells count as empty texts.
 
         Returns:
-            Arrays `(tokens, dims)`, one row for features of the whole text. A text's values do
-            not depend on what else is in the batch.
+            Arrays `(tokens, dims)`, one row for features of the whole text. The values
+            of a text do not depend on the other texts of the batch.
         """
 
     def __call__(self, text: object) -> NDArray[np.float32]:
@@ -42,7 +42,7 @@ class TextFeature(Identified, ABC):
 
 
 def to_text(text: object) -> str:
-    """A cell of a table as text: empty where it is missing (None, NaN, NA).
+    """Convert a cell of a table to text; a missing cell (None, NaN, NA) gives "".
 
     >>> to_text("Oh."), to_text(None), to_text(float("nan"))
     ('Oh.', '', '')

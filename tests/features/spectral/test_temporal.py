@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenade.features import energy, energy_entropy, rms, zero_crossing_rate
-from serenade.features.spectral._temporal import entropy_of_stretches, stretch_sums
+from serenade.features.spectral._temporal import entropy_of_stretches, sum_stretches
 
 SHAPES = [(2048, 512), (400, 160), (301, 100), (256, 256), (100, 333)]
 
@@ -60,6 +60,6 @@ def test_entropy_of_energy_at_its_extremes() -> None:
 
 
 def test_left_over_values_count_towards_the_whole() -> None:
-    sums = stretch_sums(np.ones((1, 11)), 10)
+    sums = sum_stretches(np.ones((1, 11)), 10)
     assert sums.sum() == 11
     assert entropy_of_stretches(sums)[0] == pytest.approx(-10 / 11 * np.log2(1 / 11))

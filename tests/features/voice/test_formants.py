@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from serenade.errors import SignalFormatError
 from serenade.features import Formants, power_spectrogram
-from serenade.features.voice._formants import formants_of, selection, speech_framing
-from serenade.features.voice._lpc import levinson, prediction_roots
+from serenade.features.voice._formants import find_formants, make_selection, make_speech_framing
+from serenade.features.voice._lpc import find_prediction_roots, levinson
 
 RATE = 16000
 VOWELS = {
@@ -56,12 +56,12 @@ def test_resonances_of_noise_have_their_frequency_and_bandwidth(name):
     frequencies, bandwidths = VOWELS[name]
     denominator = all_pole(frequencies, bandwidths, 2 * round(band))
     n_fft = 1024
-    matrix, width = selection(2 * round(band), n_fft, band, 10)
+    matrix, width = make_selection(2 * round(band), n_fft, band, 10)
     assert width == band
     unit = np.exp(1j * np.pi * np.arange(n_fft // 2 + 1) / (n_fft // 2))
     power = 1 / np.abs(np.polyval(denominator, unit)) ** 2
     emphasis = np.abs(1 - np.exp(-100 * np.pi / (2 * band)) * np.conj(unit)) ** 2
-    found, widths = formants_of((power / emphasis @ matrix)[None].astype(np.float32), width, 5)
+    found, widths = find_formants((power / emphasis @ matrix)[None].astype(np.float32), width, 5)
     np.testing.assert_allclose(found[0], frequencies, rtol=0.01)
     np.testing.assert_allclose(widths[0], bandwidths, rtol=0.08)
 
@@ -88,7 +88,7 @@ def test_a_root_on_the_grid_itself_is_found():
         pair = _RADIUS * np.exp(1j * np.linspace(0, np.pi, _GRID)[point])
         other = 0.97 * np.exp(1j * (np.angle(pair) + 0.4))
         polynomial = np.poly([pair, pair.conj(), other, other.conj()]).real
-        _, roots = prediction_roots(polynomial[None].astype(np.float32))
+        _, roots = find_prediction_roots(polynomial[None].astype(np.float32))
         np.testing.assert_allclose(roots, [pair, other], atol=1e-4)
 
 
@@ -99,12 +99,12 @@ def test_roots_are_numpys_on_speech(corpora_root):
 
     path = sorted((corpora_root / "emodb" / "wav").glob("*.flac"))[40]
     signal = audio.read(path).signal
-    framing = speech_framing(RATE)
-    matrix, band = selection(RATE, framing.n_fft)
+    framing = make_speech_framing(RATE)
+    matrix, band = make_selection(RATE, framing.n_fft)
     voiced = Pitch().track(signal, RATE).voiced
     lags = (power_spectrogram(signal, framing)[voiced, : len(matrix)] @ matrix).astype(float)
     filters = levinson(lags / lags[:, :1] * ([1 + 1e-9] + 10 * [1]))[0].astype(np.float32)
-    frame, root = prediction_roots(filters)
+    frame, root = find_prediction_roots(filters)
     assert np.all(np.diff(frame) >= 0)
     found = wanted = 0
     distances = []
@@ -171,7 +171,7 @@ def test_any_signal_gives_ascending_finite_formants(signal, rate):
 
 def test_frames_are_even_and_counted_alike_at_every_rate():
     for rate in (8000, 11025, 16000, 22050, 32000, 44100, 48000):
-        framing = speech_framing(rate, 0.020)
+        framing = make_speech_framing(rate, 0.020)
         assert framing.length % 2 == 0
         assert framing.n_fft % 2 == 0
         assert framing.count(rate) == 1 + rate // framing.hop_length

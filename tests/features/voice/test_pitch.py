@@ -12,7 +12,7 @@ from serenade.errors import NoSamplesError, SignalFormatError
 from serenade.features import Pitch
 from serenade.features.voice._autocorrelation import parabola
 from serenade.features.voice._decimate import decimate
-from serenade.features.voice._viterbi import best_path
+from serenade.features.voice._viterbi import find_best_path
 
 RATE = 16000
 
@@ -221,7 +221,7 @@ def test_best_path_is_viterbis(frames, states, seed):
     path = [int(score.argmax())]
     for step in reversed(back):
         path.append(int(step[path[-1]]))
-    found = best_path(local.T, transition.transpose(1, 2, 0))
+    found = find_best_path(local.T, transition.transpose(1, 2, 0))
     np.testing.assert_array_equal(found, path[::-1])
 
 

@@ -1,4 +1,4 @@
-"""One acoustic feature set of our own: statistics of a voice's descriptors over an utterance.
+"""Extract our own acoustic feature set: statistics of voice descriptors over an utterance.
 
 It serves what openSMILE's ComParE set (Schuller et al. 2013) serves, under this project's licence:
 a vector per utterance for a linear classifier. `benchmarks/acoustic_set.py` compares the two.
@@ -109,7 +109,7 @@ def _names() -> tuple[str, ...]:
 
 
 def _rhythm(track: PitchTrack, loudness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values named in `_RHYTHM`."""
+    """Compute the values named in `_RHYTHM`."""
     voiced = track.voiced
     seconds = len(voiced) * track.hop_seconds
     turns = np.flatnonzero(voiced[1:] != voiced[:-1]) + 1

@@ -84,14 +84,14 @@ class Contours:
 
 
 def _divide(above: NDArray[Any], below: NDArray[Any]) -> NDArray[Any]:
-    """The quotient, 0 where the divisor is."""
+    """Divide; the quotient is 0 where the divisor is 0."""
     nothing = below == 0
     result: NDArray[Any] = np.where(nothing, 0, above / np.where(nothing, 1, below))
     return result
 
 
 def _count(mask: NDArray[np.bool_]) -> Rows:
-    """How many of each row are True; as a product, which beats summing truth values."""
+    """Count the True values of each row by a matrix product, which is faster than a sum."""
     return mask.astype(np.float32) @ np.ones(mask.shape[1], dtype=np.float32)
 
 
@@ -101,7 +101,7 @@ def _moments(contours: Contours) -> list[Rows]:
 
 
 def _higher_moments(centred: Rows, spread: Rows) -> tuple[Rows, Rows]:
-    """Means of the third and fourth power of each row over its spread."""
+    """Compute the mean third and fourth power of each standardised row."""
     score = centred / spread[:, None]
     square = score * score
     frames = np.float32(centred.shape[1])
@@ -124,7 +124,7 @@ def _extremes(contours: Contours) -> list[Rows]:
 
 @functools.lru_cache(maxsize=256)
 def _places(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Rows]:
-    """Where percentiles lie in sorted contours: the frame below, the one above, the way there."""
+    """Find the frames around each percentile of sorted contours, and the weight between."""
     place = np.array(_PERCENTILES) / 100 * (count - 1)
     below = place.astype(np.intp)
     return below, np.minimum(below + 1, count - 1), (place - below).astype(np.float32)
@@ -140,7 +140,7 @@ def _percentiles(contours: Contours) -> list[Rows]:
 
 @functools.lru_cache(maxsize=256)
 def _polynomials(count: int) -> tuple[Rows, Rows]:
-    """Orthogonal polynomials of degree 1 and 2 over time: projections and mean squares.
+    """Compute orthogonal polynomials of degree 1 and 2 over time: projections and mean squares.
 
     Multiplied by the first, shape `(count, 2)`, contours give the coefficients; a coefficient's
     square times the second, shape `(2,)`, is the variance it explains.

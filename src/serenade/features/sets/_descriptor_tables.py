@@ -1,4 +1,4 @@
-"""Constants of the descriptors: what spectra are multiplied by."""
+"""Compute the constant matrices that spectra are multiplied by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serenade.features.spectral import (
     triangles,
     window_function,
 )
-from serenade.features.voice import selection, speech_framing
+from serenade.features.voice import make_selection, make_speech_framing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,8 +41,8 @@ class Tables:
 
 
 @functools.lru_cache(maxsize=8)
-def tables_of(sampling_rate: int) -> Tables:
-    """The constants at a sampling rate in Hz.
+def make_tables(sampling_rate: int) -> Tables:
+    """Compute the constants for a sampling rate in Hz.
 
     Raises:
         SignalFormatError: a rate below 8000 Hz, which the bands do not fit.
@@ -51,7 +51,7 @@ def tables_of(sampling_rate: int) -> Tables:
         raise SignalFormatError(
             f"signal at {sampling_rate} Hz", "too low a rate for speech", "resample it to 16000 Hz"
         )
-    framing = dataclasses.replace(speech_framing(sampling_rate, _WINDOW_SECONDS), center=False)
+    framing = dataclasses.replace(make_speech_framing(sampling_rate, _WINDOW_SECONDS), center=False)
     nyquist = sampling_rate / 2
     hertz = np.arange(framing.bins, dtype=np.float64) * (sampling_rate / framing.n_fft)
     # Divided by the window's energy, power is the variance of white noise of that density.
@@ -60,7 +60,7 @@ def tables_of(sampling_rate: int) -> Tables:
     corners = mel_to_hz(np.linspace(ends[0], ends[1], N_MELS + 2), "htk")
     centres = corners[1:-1]
     mel = triangles(hertz, corners).T
-    lags, formant_band = selection(sampling_rate, framing.n_fft)
+    lags, formant_band = make_selection(sampling_rate, framing.n_fft)
     columns = {
         "mel": mel / np.maximum(mel.sum(axis=0), 1e-9),
         "power": np.stack(
@@ -92,14 +92,14 @@ def tables_of(sampling_rate: int) -> Tables:
 
 
 def _slope(hertz: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Weights that find the slope, per kHz, of values at these frequencies within a band."""
+    """Compute weights that give the slope per kHz of values at these frequencies within a band."""
     used = (hertz >= low) & (hertz <= high)
     offset = np.where(used, (hertz - hertz[used].mean()) / 1000, 0)
     return np.asarray(offset / np.sum(offset**2))
 
 
 def _equal_loudness(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hermansky's (1990) equal-loudness curve, equation 4, to the power 1/3 as loudness is."""
+    """Compute Hermansky's (1990) equal-loudness curve, equation 4, to the power 1/3."""
     square = (2 * np.pi * hertz) ** 2
     curve = (square + 56.8e6) * square**2 / ((square + 6.3e6) ** 2 * (square + 0.38e9))
     return np.asarray(np.cbrt(curve))

@@ -1,7 +1,7 @@
 """Low-level descriptors of a voice, all from one short-time spectrum and one pitch track.
 
 They are the usual ones of paralinguistics (Schuller et al. 2013, the ComParE set; Eyben et al.
-2016, the Geneva minimalistic set), in definitions of our own choosing where those differ; each is
+2016, the Geneva minimalistic set), with our own definitions where those differ; each is
 given at `SPECTRAL` and `VOICED`.
 """
 
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade._malloc import keep_scratch
-from serenade.features.sets._descriptor_tables import N_MELS, N_MFCC, Tables, tables_of
+from serenade.features.sets._descriptor_tables import N_MELS, N_MFCC, Tables, make_tables
 from serenade.features.spectral import (
     as_signal,
     framed_spectra,
     pad_ends,
-    squared,
+    square,
     zero_crossing_rate,
 )
-from serenade.features.voice import find_cycles, formants_of
+from serenade.features.voice import find_cycles, find_formants
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ _DECIBEL = 10 / math.log(10)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Descriptors:
-    """What is known of a signal's frames.
+    """Descriptors of a signal's frames.
 
     Attributes:
         spectral: columns `SPECTRAL` of every frame, shape `(frames, len(SPECTRAL))`.
@@ -114,7 +114,7 @@ def describe(signal: NDArray[Any], sampling_rate: int, voice: Voice) -> Descript
     """
     given = as_signal(signal)
     keep_scratch()
-    tables = tables_of(sampling_rate)
+    tables = make_tables(sampling_rate)
     framing = tables.framing
     margin = framing.n_fft // 2
     padded = pad_ends(given, margin)  # once for all that look at frames
@@ -134,7 +134,7 @@ def describe(signal: NDArray[Any], sampling_rate: int, voice: Voice) -> Descript
         axis=1,
     )
     lags = parts["lags"][voiced]
-    formants = formants_of(lags[::2], tables.formant_band)
+    formants = find_formants(lags[::2], tables.formant_band)
     of_voice = np.concatenate(
         [
             _melody(track),
@@ -147,7 +147,7 @@ def describe(signal: NDArray[Any], sampling_rate: int, voice: Voice) -> Descript
 
 
 def _melody(track: PitchTrack) -> NDArray[np.float32]:
-    """`f0_semitones` and `f0_slope` of voiced frames, shape `(voiced frames, 2)`."""
+    """Compute `f0_semitones` and `f0_slope` of voiced frames, shape `(voiced frames, 2)`."""
     frame = np.flatnonzero(track.voiced)
     result = np.zeros((len(frame), 2), dtype=np.float32)
     result[:, 0] = 12 * np.log2(track.frequency[frame] / np.float32(27.5))
@@ -157,33 +157,33 @@ def _melody(track: PitchTrack) -> NDArray[np.float32]:
 
 
 def _crossings(padded: NDArray[np.float32], framing: Framing) -> NDArray[np.float32]:
-    """`zcr` of the middles of frames that a transform fills up with zeros."""
+    """Compute `zcr` of the middle of frames that are zero-padded to the transform."""
     beside = (framing.n_fft - framing.length) // 2
     inner = padded[beside : padded.size - beside]
     return zero_crossing_rate(inner, framing.length, framing.hop_length, center=False)
 
 
 def _of_power(padded: NDArray[np.float32], tables: Tables) -> NDArray[np.float32]:
-    """Weighted sums of the power spectrum, shape `(frames, columns of of_power)`."""
+    """Compute weighted sums of the power spectrum, shape `(frames, columns of of_power)`."""
     framing = tables.framing
     sums = np.empty((framing.count(padded.size), tables.of_power.shape[1]), dtype=np.float32)
     power = np.empty((0, framing.bins), dtype=np.float32)
     for block, spectrum in framed_spectra(padded, framing):
         if not power.size:
             power = np.empty(spectrum.shape, dtype=np.float32)
-        np.matmul(squared(spectrum, power[: len(spectrum)]), tables.of_power, out=sums[block])
+        np.matmul(square(spectrum, power[: len(spectrum)]), tables.of_power, out=sums[block])
     return sums
 
 
 def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """10 log10, the floor added."""
+    """Convert power to decibels above the floor."""
     level: NDArray[np.float32] = np.log(power + np.float32(_FLOOR))
     level *= np.float32(_DECIBEL)
     return level
 
 
 def _of_mel(power: NDArray[np.float32], tables: Tables) -> list[NDArray[np.float32]]:
-    """From `mel01_db` to `flux_db`."""
+    """Compute the columns from `mel01_db` to `flux_db`."""
     floored = power + np.float32(_FLOOR)
     level: NDArray[np.float32] = np.log(floored)
     level *= np.float32(_DECIBEL)
@@ -210,7 +210,7 @@ def _of_mel(power: NDArray[np.float32], tables: Tables) -> list[NDArray[np.float
 
 
 def _of_sums(parts: dict[str, NDArray[np.float32]], nyquist: float) -> list[NDArray[np.float32]]:
-    """From `energy_db` to `spread_hz`."""
+    """Compute the columns from `energy_db` to `spread_hz`."""
     power = parts["power"]
     levels = _decibels(power)
     moments = parts["moments"] / np.maximum(power[:, :1], np.float32(_FLOOR))

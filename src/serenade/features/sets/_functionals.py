@@ -1,4 +1,4 @@
-"""Functionals: what a contour does over an utterance, as numbers, for all contours at once."""
+"""Compute functionals: statistics of contours over an utterance, for all contours at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Functionals:
     - peaks: local maxima above the mean: their number and their mean distance, both over the
       number of frames, and their mean height above the mean.
 
-    What is undefined (skewness of a constant, anything of no frames) is 0; no value is NaN.
+    Undefined values (the skewness of a constant, statistics of no frames) are 0, never NaN.
 
     Attributes:
         groups: which statistics, of `GROUPS`.
@@ -65,7 +65,7 @@ class Functionals:
         return tuple(name for group in self.groups for name in STATISTICS[group][1])
 
     def column_names(self, descriptors: Sequence[str]) -> tuple[str, ...]:
-        """Names of the result's values once flattened: `<descriptor>.<statistic>`.
+        """Return the names of the flattened result: `<descriptor>.<statistic>`.
 
         >>> Functionals(("peaks",)).column_names(["f0"])
         ('f0.peaks', 'f0.peak_distance', 'f0.peak_height')
@@ -73,18 +73,18 @@ class Functionals:
         return tuple(f"{d}.{name}" for name in self.names for d in descriptors)
 
     def __call__(self, descriptors: NDArray[Any]) -> NDArray[np.float32]:
-        """Statistics of each column.
+        """Compute the statistics of each column.
 
         Args:
             descriptors: finite values, shape `(frames, dims)`; any number of frames.
 
         Returns:
-            Shape `(len(names), dims)`, float32; all 0 where there are no frames.
+            Shape `(len(names), dims)`, float32; all 0 if there are no frames.
         """
         return self.of_rows(np.ascontiguousarray(np.asarray(descriptors).T, dtype=np.float32))
 
     def of_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same of contours that lie in rows, shape `(dims, frames)`, contiguous."""
+        """Compute the statistics of contours in rows, shape `(dims, frames)`, contiguous."""
         dims, count = rows.shape
         lines = sum(len(STATISTICS[group][1]) for group in self.groups)
         result = np.zeros((lines, dims), dtype=np.float32)

@@ -23,7 +23,7 @@ from serenade.features.spectral import (
     power_to_db,
     zero_crossing_rate,
 )
-from serenade.features.voice import Pitch, formants_of, selection
+from serenade.features.voice import Pitch, find_formants, make_selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,8 +91,8 @@ class HeLLD(Feature):
         framing = self._framing(sampling_rate)
         length, hop = framing.length, framing.hop_length
         power = power_spectrogram(samples, framing)
-        lags, band = selection(sampling_rate, _N_FFT)
-        formants, _ = formants_of(power[:, : len(lags)] @ lags, band, _N_FORMANTS)
+        lags, band = make_selection(sampling_rate, _N_FFT)
+        formants, _ = find_formants(power[:, : len(lags)] @ lags, band, _N_FORMANTS)
         mel = power_to_db(mel_bank(sampling_rate, _N_FFT, _N_MELS, scale="htk")(power), top_db=None)
         track = Pitch(hop_seconds=self.hop_seconds).track(samples, sampling_rate)
         return np.concatenate(
@@ -108,7 +108,7 @@ class HeLLD(Feature):
         )
 
     def _framing(self, sampling_rate: int) -> Framing:
-        """Windows of an even number of samples, so that every descriptor has as many frames."""
+        """Return windows of even length, so that all descriptors have equally many frames."""
         length = 2 * round(sampling_rate * self.window_seconds / 2)
         if not 0 < length <= _N_FFT:
             raise SignalFormatError(

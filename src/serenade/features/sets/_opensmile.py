@@ -70,7 +70,7 @@ _LLD_HOP = 0.01  # seconds between the descriptors of every set
 
 
 class LicenceWarning(UserWarning):
-    """What is used may not be used for every purpose."""
+    """Warning about a licence that excludes some uses."""
 
 
 class OpenSmileError(SerenadeError, ValueError):
@@ -138,7 +138,7 @@ class OpenSmile(Feature):
         return _names(self.set)
 
     def identity(self) -> dict[str, object]:
-        """As of every feature, and openSMILE's version.
+        """Return the identity with openSMILE's version.
 
         Raises:
             MissingExtraError: openSMILE is not installed.
@@ -163,7 +163,7 @@ class OpenSmile(Feature):
         Returns:
             Shape `(segments, dims)`, float32. Whole segments only, by openSMILE's count: one that
             ends less than about 0.1 s before the signal does has too few descriptors. One row over
-            everything where there is no whole segment.
+            everything if there is no complete segment.
 
         Raises:
             SignalFormatError: the signal is not one-dimensional and real.
@@ -180,7 +180,7 @@ class OpenSmile(Feature):
 
 
 def _pcm(signal: NDArray[Any], sampling_rate: int) -> bytes:
-    """Samples as 16-bit integers, cut off towards zero."""
+    """Convert samples to 16-bit integers, truncated towards zero."""
     samples = as_signal(signal)
     if samples.size < _SHORTEST * sampling_rate:
         raise TooShortError(
@@ -202,7 +202,7 @@ def _missing() -> MissingExtraError:
 
 @functools.cache
 def _library() -> tuple[Any, Path]:
-    """The class, and the folder of its configurations; warns of the licence once."""
+    """Return the class and the folder of its configurations; warn about the licence once."""
     try:
         import opensmile
         from opensmile.core.config import config
@@ -232,7 +232,7 @@ def _names(name: str) -> tuple[str, ...]:
 def _run(
     name: str, segment: float | None, pcm: bytes, sampling_rate: int
 ) -> list[NDArray[np.float32]]:
-    """Rows of shape `(1, dims)`; none where the signal has no whole segment."""
+    """Run openSMILE; return rows of shape `(1, dims)`, none if there is no complete segment."""
     rows: list[NDArray[np.float32]] = []
     # Files and objects live for one call: nothing to share between threads or processes, nothing
     # to find removed or left behind, at a hundredth of what reading the configuration costs.
@@ -249,7 +249,7 @@ def _run(
 
 
 def _smile(name: str, segment: float | None, sampling_rate: int, folder: Path) -> Any:
-    """An openSMILE that has read its configuration; what it wants of files goes to `folder`."""
+    """Make an openSMILE object; the files that it needs are written to `folder`."""
     create, root = _library()
     frames = folder / "frames.conf.inc"
     size = 0 if segment is None else segment

@@ -3,7 +3,7 @@
 Definitions, order and names are that package's, its own mel filters and chroma included, so that
 results published with it can be repeated; its loop over frames is not. Transforms run in float64:
 digital silence in a signal with an offset has all its energy at 0 Hz, and float32's rounding
-would fill a spectrum that must be empty above. What follows them runs in float32.
+would fill a spectrum that must be empty above. Later steps run in float32.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import scipy.fft
 
 from serenade._malloc import keep_scratch
 from serenade.features._feature import Feature
-from serenade.features.sets._short_term_sums import FrameSums, magnitudes, sample_sums, widened
-from serenade.features.sets._short_term_tables import N_CHROMA, N_MFCC, tables_of
+from serenade.features.sets._short_term_sums import FrameSums, magnitudes, sum_samples, widen
+from serenade.features.sets._short_term_tables import N_CHROMA, N_MFCC, make_tables
 from serenade.features.spectral import as_signal, frames
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _BLOCK = 131072  # samples per block of frames, about: 1 MB of float64
 def short_term_features(
     signal: NDArray[Any], sampling_rate: int, window: int, hop: int
 ) -> NDArray[np.float32]:
-    """The 34 features of every whole window of a signal.
+    """Compute the 34 features of every complete window of a signal.
 
     The signal's mean is removed and its peak set to one first, so that gain does not matter.
 
@@ -52,15 +52,15 @@ def short_term_features(
     samples = as_signal(signal)
     keep_scratch()
     # In float64: a quiet stretch has many samples whose side of the mean hangs on its last digits.
-    wide, mean = widened(samples)
+    wide, mean = widen(samples)
     peak = max(float(samples.max()) - mean, mean - float(samples.min())) + 1e-10
     if samples.size < window:
         wide = np.append(wide, np.full(window - samples.size, mean))
         samples = wide.astype(np.float32)
     bins = window // 2
     count = 1 + (samples.size - window) // hop
-    sums = FrameSums(count, tables_of(sampling_rate, bins))
-    sums.crossings, squares = sample_sums(samples, mean, window, hop)
+    sums = FrameSums(count, make_tables(sampling_rate, bins))
+    sums.crossings, squares = sum_samples(samples, mean, window, hop)
     np.divide(squares, peak**2, out=sums.stretches[0])
     # Blocks of about equal size, of even numbers of frames because transforms run two by two.
     blocks = max(1, round(count * window / _BLOCK))
@@ -105,6 +105,6 @@ class ShortTerm34(Feature):
         )
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """The 34 features, shape `(frames, 34)`; see `short_term_features`."""
+        """Extract the 34 features, shape `(frames, 34)`; see `short_term_features`."""
         window, hop = round(self.window * sampling_rate), round(self.hop * sampling_rate)
         return short_term_features(signal, sampling_rate, window, hop)

@@ -1,4 +1,4 @@
-"""What the 34 short-term features sum over the samples and bins of each frame."""
+"""Compute the sums over samples and bins behind the 34 short-term features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.features.sets._short_term_tables import N_CHROMA
-from serenade.features.spectral import EPSILON, entropy_of_stretches, frames, stretch_sums
+from serenade.features.spectral import EPSILON, entropy_of_stretches, frames, sum_stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,9 +20,9 @@ _TINY = float(np.finfo(np.float64).tiny)
 def _crossings(
     signal: NDArray[np.float32], mean: float, window: int, hop: int
 ) -> NDArray[np.float64]:
-    """Half the sum of |sign steps| about the mean within each frame, exact in float32."""
+    """Compute half the sum of |sign steps| about the mean of each frame, exact in float32."""
     nearest = np.float32(mean)
-    # x > mean is x > the float32 at or below it; x < mean likewise from above.
+    # x > mean is x > the float32 at or below it; x < mean works the same from above.
     below = nearest if float(nearest) <= mean else np.nextafter(nearest, np.float32(-np.inf))
     positive = signal > below
     steps = np.zeros(signal.shape, dtype=np.uint8)
@@ -38,19 +38,19 @@ def _crossings(
     return np.asarray((rows.sum(axis=1, dtype=counter) - rows[:, 0]) * share)
 
 
-def widened(samples: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """The samples in float64, and their mean."""
+def widen(samples: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+    """Return the samples in float64, and their mean."""
     wide = samples.astype(np.float64)
     return wide, float(np.add.reduce(wide)) / wide.size
 
 
-def sample_sums(
+def sum_samples(
     samples: NDArray[np.float32], mean: float, window: int, hop: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each frame: zero crossings about the mean; `stretch_sums` of squares about it."""
+    """Count zero crossings about the mean of each frame, and sum squares about it."""
     squares = samples - np.float32(mean)
     squares *= squares
-    return _crossings(samples, mean, window, hop), stretch_sums(frames(squares, window, hop))
+    return _crossings(samples, mean, window, hop), sum_stretches(frames(squares, window, hop))
 
 
 def magnitudes(spectrum: NDArray[np.complex128], scale: float, out: NDArray[np.float32]) -> None:
@@ -61,17 +61,17 @@ def magnitudes(spectrum: NDArray[np.complex128], scale: float, out: NDArray[np.f
     out *= np.float32(scale)
 
 
-def bin_sums(
+def sum_bins(
     magnitude: NDArray[np.float32], powers: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Sums over each frame's bins.
+    """Sum over the bins of each frame.
 
     Args:
         magnitude: shape `(frames, bins)`.
         powers: of the bins' frequencies, shape `(3, bins)`.
 
     Returns:
-        Moments of the magnitude, `(frames, 3)`; `stretch_sums` of the power; the share of the bins
+        Moments of the magnitude, `(frames, 3)`; `sum_stretches` of the power; the share of the bins
         below the one where 90% of the power are reached.
     """
     moments = np.empty((len(magnitude), 3))
@@ -80,12 +80,12 @@ def bin_sums(
     for order, weights in enumerate(powers):  # faster one by one than as a matrix
         moments[:, order] = precise @ weights
     power = np.square(magnitude)
-    stretches = stretch_sums(power)
+    stretches = sum_stretches(power)
     return moments, stretches, _rolloff(power, stretches)
 
 
 def _rolloff(power: NDArray[np.float32], stretches: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Found among sums of stretches first, lest running sums be taken over every bin."""
+    """Find the roll-off; sums of stretches first avoid running sums over every bin."""
     count, bins = power.shape
     length, row = bins // 10, np.arange(count)
     reached = np.cumsum(stretches, axis=1)
@@ -100,7 +100,7 @@ def _rolloff(power: NDArray[np.float32], stretches: NDArray[np.float64]) -> NDAr
     if late.any():
         rising[late, : bins % 10] = power[late, 10 * length :]
     above = np.cumsum(rising, axis=1, dtype=np.float64) > missing[:, None]
-    # It is reached in this stretch, whatever rounding says.
+    # Rounding must not move the roll-off out of this stretch.
     above[row, np.where(late, bins % 10, length) - 1] = True
     return np.asarray((which * length + above.argmax(axis=1)) / bins)
 
@@ -108,7 +108,7 @@ def _rolloff(power: NDArray[np.float32], stretches: NDArray[np.float64]) -> NDAr
 def flux(
     magnitude: NDArray[np.float32], totals: NDArray[np.float64], last: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Squared distance of each frame's magnitude, made to sum to one, from the last frame's.
+    """Compute the squared distance of normalised magnitudes of neighbouring frames.
 
     Args:
         magnitude: shape `(frames, bins)`; lost.
@@ -127,7 +127,7 @@ def flux(
 
 
 class FrameSums:
-    """What is summed over the samples and bins of each frame, before any logarithm.
+    """Sums over the samples and bins of each frame, before any logarithm.
 
     Blocks of frames fill it, so that the long arrays stay in the cache and the short ones are
     worked on once.
@@ -150,7 +150,7 @@ class FrameSums:
         tables = self.tables
         self.mel[block] = tables.mel(magnitude)
         self.chroma[block] = np.square(magnitude.take(tables.chroma_bins, axis=1)) @ tables.chroma
-        moments, stretches, rolloff = bin_sums(magnitude, tables.powers)
+        moments, stretches, rolloff = sum_bins(magnitude, tables.powers)
         self.moments[block], self.rolloff[block] = moments, rolloff
         self.stretches[1, block] = stretches
         if block.start == 0:
@@ -158,7 +158,7 @@ class FrameSums:
         self.flux[block] = flux(magnitude, moments[:, 0], self.last)
 
     def features(self, window: int) -> NDArray[np.float32]:
-        """The 34 features, shape `(frames, 34)`."""
+        """Compute the 34 features, shape `(frames, 34)`."""
         result = np.empty((len(self.mel), 34), dtype=np.float32)
         totals = self.stretches.sum(axis=2)
         moments = self.moments / (self.moments[:, :1] + self.tables.powers.shape[1] * EPSILON)

@@ -29,7 +29,7 @@ class Tables:
 
 
 def mel_filters(sampling_rate: int, bins: int) -> NDArray[np.float64]:
-    """Slaney's 13 linear and 27 logarithmic triangles as pyAudioAnalysis samples them.
+    """Compute Slaney's 13 linear and 27 logarithmic triangles as pyAudioAnalysis samples them.
 
     Its bins are spaced as if they spanned the whole sampling rate, not half of it, so filters sit
     an octave above where their names say.
@@ -48,7 +48,7 @@ def mel_filters(sampling_rate: int, bins: int) -> NDArray[np.float64]:
 
 
 def chroma_map(sampling_rate: int, bins: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Which bins count towards chroma, and with what weight towards which of the 12.
+    """Return the bins that count towards chroma, and their weights for the 12 classes.
 
     pyAudioAnalysis writes each bin's power into the cell of its semitone above 27.5 Hz, so of a
     semitone's bins only the last remains; it then divides cell `i` by the number of bins that
@@ -70,8 +70,8 @@ def chroma_map(sampling_rate: int, bins: int) -> tuple[NDArray[np.intp], NDArray
 
 
 @functools.lru_cache(maxsize=16)
-def tables_of(sampling_rate: int, bins: int) -> Tables:
-    """The constants for spectra of so many bins."""
+def make_tables(sampling_rate: int, bins: int) -> Tables:
+    """Compute the constants for spectra with a number of bins."""
     mel = mel_filters(sampling_rate, bins).astype(np.float32)
     chroma_bins, chroma = chroma_map(sampling_rate, bins)
     frequency = np.arange(1, bins + 1) / bins

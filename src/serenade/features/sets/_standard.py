@@ -1,4 +1,4 @@
-"""Spectral features as objects: what systems ask for by name and parameters."""
+"""Define spectral features as objects with parameters, for systems."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def _stretch(
     signal: NDArray[np.float32], sampling_rate: int, offset: float, duration: float | None
 ) -> NDArray[np.float32]:
-    """What lies between two times of a signal, with zeros after its end."""
+    """Return the part of a signal between two times, zero-padded after its end."""
     stretch = as_signal(signal)[round(offset * sampling_rate) :]
     if duration is None:
         return stretch
@@ -55,7 +55,7 @@ class LogMel(Feature):
         fmax: upper edge in Hz; half the sampling rate if None.
         scale: mel scale.
         top_db: levels are raised to this much below the loudest; None leaves them.
-        offset: where the stretch that is looked at starts, in seconds.
+        offset: start of the used part, in seconds.
         duration: its length in seconds, with zeros where the clip is over; None is all there is.
 
     >>> LogMel()(np.zeros(16000, np.float32), 16000).shape
@@ -79,7 +79,7 @@ class LogMel(Feature):
         return tuple(f"mel_{index}" for index in range(1, self.n_mels + 1))
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Decibels, shape `(1 + samples // hop, n_mels)`."""
+        """Extract the log-mel spectrogram in decibels, shape `(1 + samples // hop, n_mels)`."""
         signal = _stretch(signal, sampling_rate, self.offset, self.duration)
         framing = Framing(round(self.window * sampling_rate), round(self.hop * sampling_rate))
         bank = mel_bank(
@@ -127,7 +127,7 @@ class MFCC40(Feature):
         return tuple(f"mfcc_{index}" for index in range(self.n_mfcc))
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Coefficients, shape `(1 + samples // hop_length, n_mfcc)`."""
+        """Extract the coefficients, shape `(1 + samples // hop_length, n_mfcc)`."""
         stretch = _stretch(signal, sampling_rate, self.offset, self.duration)
         framing = Framing(self.n_fft, self.hop_length, self.win_length, self.window_shape)
         return mfcc(stretch, framing, mel_bank(sampling_rate, self.n_fft, self.n_mels), self.n_mfcc)
@@ -161,7 +161,7 @@ class KaldiFbank(Feature):
         return tuple(name + suffix for suffix in suffixes for name in base)
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Energies and deltas, shape `(frames, n_mels * (1 + delta_order))`."""
+        """Extract energies and deltas, shape `(frames, n_mels * (1 + delta_order))`."""
         parts = [kaldi_fbank(signal, sampling_rate, self.n_mels, self.window, self.hop)]
         for _ in range(self.delta_order):
             parts.append(regression_deltas(parts[-1]))
@@ -202,7 +202,7 @@ class SpectralMeans(Feature):
         )
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Means, shape `(1, n_mfcc + 12 + n_mels + 7 + 6)`.
+        """Extract the means, shape `(1, n_mfcc + 12 + n_mels + 7 + 6)`.
 
         Raises:
             SignalFormatError: at a rate below 12.9 kHz, which has no room for the contrast's bands.

@@ -30,7 +30,7 @@ from ._stft import framed_spectra as framed_spectra
 from ._stft import frames as frames
 from ._stft import pad_ends as pad_ends
 from ._stft import power_spectrogram as power_spectrogram
-from ._stft import squared as squared
+from ._stft import square as square
 from ._stft import stft as stft
 from ._stft import window_function as window_function
 from ._stft import windowed_spectra as windowed_spectra
@@ -39,5 +39,5 @@ from ._temporal import energy as energy
 from ._temporal import energy_entropy as energy_entropy
 from ._temporal import entropy_of_stretches as entropy_of_stretches
 from ._temporal import rms as rms
-from ._temporal import stretch_sums as stretch_sums
+from ._temporal import sum_stretches as sum_stretches
 from ._temporal import zero_crossing_rate as zero_crossing_rate

@@ -20,7 +20,7 @@ _CENTRE, _WIDTH = 5.0, 2.0  # octaves: the Gaussian that favours the middle of t
 
 @functools.lru_cache(maxsize=16)
 def chroma_bank(sampling_rate: int, n_fft: int, n_chroma: int = 12) -> FilterBank:
-    """Gaussian bumps on the pitch-class circle (Ellis 2007), C first, tuned to A4 = 440 Hz.
+    """Compute Gaussian weights on the pitch-class circle (Ellis 2007), C first, A4 = 440 Hz.
 
     Args:
         sampling_rate: in Hz.
@@ -45,14 +45,14 @@ def chroma_bank(sampling_rate: int, n_fft: int, n_chroma: int = 12) -> FilterBan
     return FilterBank(weights[:, : n_fft // 2 + 1].astype(np.float32))
 
 
-def _divided(values: NDArray[np.float32], size: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows divided by their size, those of no size left as they are."""
+def _normalise(values: NDArray[np.float32], size: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divide rows by their size; rows of size 0 stay unchanged."""
     divisor = np.where(size < np.finfo(np.float32).tiny, np.float32(1), size)
     return np.asarray(values / divisor[:, None])
 
 
 def chroma(spectrum: Spectrum, n_chroma: int = 12) -> NDArray[np.float32]:
-    """Chromagram of power, each frame divided by its largest value.
+    """Compute the chromagram of power, each frame divided by its largest value.
 
     librosa's `chroma_stft` with `tuning=0`.
 
@@ -64,11 +64,11 @@ def chroma(spectrum: Spectrum, n_chroma: int = 12) -> NDArray[np.float32]:
         Shape `(frames, n_chroma)`, between 0 and 1; all 0 where silent.
     """
     values = chroma_bank(spectrum.sampling_rate, spectrum.n_fft, n_chroma)(spectrum.power)
-    return _divided(values, values.max(axis=1))
+    return _normalise(values, values.max(axis=1))
 
 
 def tonnetz(chromagram: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Tonal centroids (Harte, Sandler & Gasser 2006) of a chromagram.
+    """Compute the tonal centroids (Harte, Sandler & Gasser 2006) of a chromagram.
 
     Args:
         chromagram: shape `(frames, n_chroma)`.
@@ -84,4 +84,4 @@ def tonnetz(chromagram: NDArray[np.float32]) -> NDArray[np.float32]:
     angles[::2] -= 0.5  # cosine becomes sine
     radii = np.array([1, 1, 1, 1, 0.5, 0.5])[:, None]
     circles = (radii * np.cos(np.pi * angles)).astype(np.float32)
-    return np.asarray(_divided(chromagram, np.abs(chromagram).sum(axis=1)) @ circles.T)
+    return np.asarray(_normalise(chromagram, np.abs(chromagram).sum(axis=1)) @ circles.T)

@@ -23,7 +23,7 @@ def _slide(padded: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[
 
 
 def deltas(features: NDArray[np.float32], width: int = 9, order: int = 1) -> NDArray[np.float32]:
-    """Derivative of a polynomial fitted around each frame (Savitzky & Golay 1964).
+    """Compute the derivative of a polynomial fitted around each frame (Savitzky & Golay 1964).
 
     A polynomial of degree `order` is fitted to `width` frames and derived `order` times, so its
     derivative is one constant; the first and last `width // 2` frames take that of the nearest
@@ -66,7 +66,7 @@ def deltas(features: NDArray[np.float32], width: int = 9, order: int = 1) -> NDA
 def regression_deltas(
     features: NDArray[np.float32], half_width: int = 2, order: int = 1
 ) -> NDArray[np.float32]:
-    """HTK's and Kaldi's deltas: regression over frames, the ends repeated (HTK Book, eq. 5.16).
+    """Compute deltas by regression over frames with repeated ends (HTK Book, eq. 5.16).
 
     Args:
         features: shape `(frames, dims)`, any number of frames.

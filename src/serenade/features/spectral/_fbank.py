@@ -32,7 +32,7 @@ _FLOOR = np.finfo(np.float32).eps
 
 
 def log_mel_whisper(signal: NDArray[Any], n_mels: int = 80) -> NDArray[np.float32]:
-    """Whisper's input (Radford et al. 2023), without its padding to 30 s.
+    """Compute Whisper's input (Radford et al. 2023), without its padding to 30 s.
 
     Args:
         signal: mono samples at 16 kHz, shape `(samples,)`.
@@ -58,7 +58,7 @@ def log_mel_whisper(signal: NDArray[Any], n_mels: int = 80) -> NDArray[np.float3
 
 
 def kaldi_mel(frequency: NDArray[Any] | float) -> NDArray[np.float64]:
-    """Kaldi's mel scale, 1127 ln(1 + f / 700): HTK's formula in natural logarithms."""
+    """Convert Hz to Kaldi's mel scale, 1127 ln(1 + f / 700)."""
     return np.asarray(1127.0 * np.log1p(np.asarray(frequency, dtype=np.float64) / 700.0))
 
 
@@ -66,7 +66,7 @@ def kaldi_mel(frequency: NDArray[Any] | float) -> NDArray[np.float64]:
 def kaldi_bank(
     sampling_rate: int, n_fft: int, n_mels: int, fmin: float = 20.0, fmax: float | None = None
 ) -> FilterBank:
-    """Kaldi's filters: triangles on the mel axis itself, the bin at half the rate left out."""
+    """Compute Kaldi's filters: triangles on the mel axis."""
     edges = kaldi_mel(np.array([fmin, sampling_rate / 2 if fmax is None else fmax]))
     bins = kaldi_mel(np.arange(n_fft // 2) * (sampling_rate / n_fft))
     weights = np.zeros((n_mels, n_fft // 2 + 1), dtype=np.float32)
@@ -81,7 +81,7 @@ def kaldi_fbank(
     window_seconds: float = 0.025,
     hop_seconds: float = 0.010,
 ) -> NDArray[np.float32]:
-    """Kaldi's log-mel filter-bank energies (`compute-fbank-feats` without dither).
+    """Compute Kaldi's log-mel filter-bank energies (`compute-fbank-feats` without dither).
 
     Each frame has its mean removed, is pre-emphasised by 0.97 and shaped by the Povey window;
     only whole frames count; the transform's length is the next power of two; natural logarithm of

@@ -31,7 +31,7 @@ class FilterBank:
 
     @functools.cached_property
     def _bands(self) -> list[tuple[slice, slice, NDArray[Any]]]:
-        """Groups of filters, the bins that matter to them, and those weights transposed."""
+        """Return groups of filters, the bins that they use, and the transposed weights."""
         bands = []
         for start in range(0, len(self.weights), _GROUP):
             group = self.weights[start : start + _GROUP]
@@ -43,7 +43,7 @@ class FilterBank:
         return bands
 
     def __call__(self, spectrum: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Weighted sums of spectra.
+        """Compute weighted sums of spectra.
 
         Args:
             spectrum: power or magnitude, shape `(frames, bins)`.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from serenade.features.spectral._filterbank import FilterBank
-from serenade.features.spectral._stft import framed_spectra, squared
+from serenade.features.spectral._stft import framed_spectra, square
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ _DECIBEL = 10 / math.log(10)
 
 
 def hz_to_mel(frequency: NDArray[Any] | float, scale: Scale = "slaney") -> NDArray[np.float64]:
-    """Frequencies in Hz as mels.
+    """Convert frequencies in Hz to mels.
 
     >>> hz_to_mel(np.array([500.0, 6400.0]))
     array([ 7.5, 42. ])
@@ -45,7 +45,7 @@ def hz_to_mel(frequency: NDArray[Any] | float, scale: Scale = "slaney") -> NDArr
 
 
 def mel_to_hz(mel: NDArray[Any] | float, scale: Scale = "slaney") -> NDArray[np.float64]:
-    """Mels as frequencies in Hz, the inverse of `hz_to_mel`.
+    """Convert mels to frequencies in Hz, the inverse of `hz_to_mel`.
 
     >>> mel_to_hz(np.array([7.5, 42.0])).round(6)
     array([ 500., 6400.])
@@ -58,7 +58,7 @@ def mel_to_hz(mel: NDArray[Any] | float, scale: Scale = "slaney") -> NDArray[np.
 
 
 def triangles(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Triangles of height one: filter `i` rises from corner `i` to `i + 1`, falls to `i + 2`.
+    """Compute triangular filters: filter `i` rises from corner `i` to `i + 1`, falls to `i + 2`.
 
     Args:
         points: where to evaluate them, shape `(bins,)`.
@@ -84,7 +84,7 @@ def mel_bank(
     scale: Scale = "slaney",
     norm: Literal["slaney"] | None = "slaney",
 ) -> FilterBank:
-    """Mel filters over the bins of a transform.
+    """Compute mel filters over the bins of a transform.
 
     Args:
         sampling_rate: in Hz.
@@ -120,20 +120,20 @@ def mel_bank(
 def filtered_power(
     spectra: Iterator[tuple[slice, NDArray[np.complex64]]], count: int, bank: FilterBank
 ) -> NDArray[np.float32]:
-    """Filtered power of spectra that come block by block, shape `(count, filters)`."""
+    """Compute the filtered power of spectra given in blocks, shape `(count, filters)`."""
     result = np.empty((count, len(bank.weights)), dtype=np.float32)
     power: NDArray[np.float32] | None = None
     for block, spectrum in spectra:
         if power is None:  # the first block is the largest
             power = np.empty(spectrum.shape, dtype=np.float32)
-        bank(squared(spectrum, power[: len(spectrum)]), out=result[block])
+        bank(square(spectrum, power[: len(spectrum)]), out=result[block])
     return result
 
 
 def mel_spectrogram(
     signal: NDArray[Any], framing: Framing, bank: FilterBank
 ) -> NDArray[np.float32]:
-    """Mel power without ever holding the whole spectrogram.
+    """Compute the mel power without holding the whole spectrogram.
 
     Args:
         signal: mono samples, shape `(samples,)`.
@@ -156,7 +156,7 @@ def power_to_db(
     amin: float = 1e-10,
     top_db: float | None = 80.0,
 ) -> NDArray[np.float32]:
-    """Power in decibels, 10 log10(power / ref).
+    """Convert power to decibels, 10 log10(power / ref).
 
     Args:
         power: any shape, non-negative.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @functools.lru_cache(maxsize=32)
 def dct_matrix(n_inputs: int, n_outputs: int, lifter: float = 0.0) -> NDArray[np.float64]:
-    """Orthonormal DCT-II with sinusoidal liftering, to multiply rows by from the right.
+    """Compute an orthonormal DCT-II with sinusoidal liftering; multiply rows by it.
 
     Args:
         n_inputs: length of the rows.
@@ -59,7 +59,7 @@ def mfcc(
     lifter: float = 0.0,
     top_db: float | None = 80.0,
 ) -> NDArray[np.float32]:
-    """MFCC: DCT of the mel power in decibels.
+    """Compute MFCC: the DCT of the mel power in decibels.
 
     Args:
         signal: mono samples, shape `(samples,)`.

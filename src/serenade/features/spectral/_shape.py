@@ -11,7 +11,7 @@ import numpy as np
 
 from serenade.errors import SignalFormatError
 from serenade.features.spectral._mel import power_to_db
-from serenade.features.spectral._temporal import entropy_of_stretches, stretch_sums
+from serenade.features.spectral._temporal import entropy_of_stretches, sum_stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def _moments(spectrum: Spectrum) -> NDArray[np.float64]:
-    """Total, first and second moment over frequency of each frame's magnitude."""
+    """Compute the total, first and second moment over frequency of each frame's magnitude."""
     frequencies = spectrum.frequencies
     basis = np.stack([np.ones_like(frequencies), frequencies, frequencies**2], axis=1)
     return np.asarray(spectrum.magnitude.astype(np.float64) @ basis)
 
 
 def centroid_and_spread(spectrum: Spectrum) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Centre of gravity of the magnitude and standard deviation about it.
+    """Compute the centre of gravity of the magnitude and the standard deviation about it.
 
     Args:
         spectrum: of a signal.
@@ -44,22 +44,22 @@ def centroid_and_spread(spectrum: Spectrum) -> tuple[NDArray[np.float32], NDArra
 
 
 def spectral_centroid(spectrum: Spectrum) -> NDArray[np.float32]:
-    """Centre of gravity of the magnitude in Hz, shape `(frames,)`; 0 where silent."""
+    """Compute the centre of gravity of the magnitude in Hz, `(frames,)`; 0 in silence."""
     return centroid_and_spread(spectrum)[0]
 
 
 def spectral_spread(spectrum: Spectrum) -> NDArray[np.float32]:
-    """Bandwidth: standard deviation of the magnitude about its centroid, Hz, `(frames,)`."""
+    """Compute the standard deviation about the centroid in Hz, `(frames,)`."""
     return centroid_and_spread(spectrum)[1]
 
 
 def spectral_entropy(spectrum: Spectrum, n_blocks: int = 10) -> NDArray[np.float32]:
-    """Entropy in bits of the power's distribution over equal bands, shape `(frames,)`."""
-    return entropy_of_stretches(stretch_sums(spectrum.power, n_blocks)).astype(np.float32)
+    """Compute the entropy in bits of the power in equal bands, shape `(frames,)`."""
+    return entropy_of_stretches(sum_stretches(spectrum.power, n_blocks)).astype(np.float32)
 
 
 def spectral_flux(spectrum: Spectrum) -> NDArray[np.float32]:
-    """Squared distance between successive magnitude spectra, each divided by its sum.
+    """Compute the squared distance between successive normalised magnitude spectra.
 
     Giannakopoulos & Pikrakis 2014, section 4.4.
 
@@ -79,7 +79,7 @@ def spectral_flux(spectrum: Spectrum) -> NDArray[np.float32]:
 
 
 def spectral_rolloff(spectrum: Spectrum, share: float = 0.85) -> NDArray[np.float32]:
-    """Lowest frequency that has at least `share` of the magnitude at or below it.
+    """Find the lowest frequency with at least `share` of the magnitude at or below it.
 
     Args:
         spectrum: of a signal.
@@ -94,7 +94,7 @@ def spectral_rolloff(spectrum: Spectrum, share: float = 0.85) -> NDArray[np.floa
 
 
 def spectral_flatness(spectrum: Spectrum, amin: float = 1e-10) -> NDArray[np.float32]:
-    """Geometric over arithmetic mean of the power: 1 for white noise, near 0 for a tone.
+    """Divide the geometric by the arithmetic mean of the power: 1 for noise, near 0 for a tone.
 
     Args:
         spectrum: of a signal.
@@ -110,7 +110,7 @@ def spectral_flatness(spectrum: Spectrum, amin: float = 1e-10) -> NDArray[np.flo
 
 
 def _bands(spectrum: Spectrum, fmin: float, n_bands: int) -> list[slice]:
-    """Octave bands as librosa cuts them: up to the last but one, a band leaves its last bin."""
+    """Return octave bands as in librosa: all but the last leave out their last bin."""
     frequencies = spectrum.frequencies
     edges = np.concatenate([[0.0], fmin * 2.0 ** np.arange(n_bands + 1)])
     if edges[-2] >= spectrum.sampling_rate / 2:
@@ -135,7 +135,7 @@ def _bands(spectrum: Spectrum, fmin: float, n_bands: int) -> list[slice]:
 def spectral_contrast(
     spectrum: Spectrum, fmin: float = 200.0, n_bands: int = 6, quantile: float = 0.02
 ) -> NDArray[np.float32]:
-    """Level of peaks over valleys in octave bands (Jiang et al. 2002).
+    """Compute the level of peaks over valleys in octave bands (Jiang et al. 2002).
 
     Args:
         spectrum: of a signal.

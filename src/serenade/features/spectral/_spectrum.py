@@ -36,7 +36,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, signal: NDArray[Any], sampling_rate: int, framing: Framing) -> Spectrum:
-        """The spectrum of a signal; arguments and errors as for `stft`."""
+        """Compute the spectrum of a signal; arguments and errors as for `stft`."""
         return cls(power_spectrogram(signal, framing), sampling_rate, framing.n_fft)
 
     @functools.cached_property

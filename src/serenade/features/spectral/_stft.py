@@ -1,7 +1,7 @@
 """Framing, windowing and the one short-time Fourier transform every descriptor shares.
 
 Frames are rows: a spectrogram has shape `(frames, n_fft // 2 + 1)`. Transforms run over blocks of
-frames small enough for the second-level cache, so whatever follows them (power, mel) finds its
+frames small enough for the second-level cache, so that later steps (power, mel) find their
 input there.
 """
 
@@ -41,7 +41,7 @@ class Framing:
         window: its shape, see `window_function`.
         center: frame `t` is centred on sample `t * hop_length` of a signal padded by `n_fft // 2`
             on both sides; if false it starts there and nothing is padded.
-        pad_mode: what a centred signal is padded with.
+        pad_mode: padding of a centred signal.
 
     >>> Framing(n_fft=400, hop_length=160).count(16000)
     101
@@ -70,14 +70,14 @@ class Framing:
         return self.n_fft // 2 + 1
 
     def count(self, samples: int) -> int:
-        """Number of frames of a signal of so many samples."""
+        """Return the number of frames of a signal with a number of samples."""
         padded = samples + 2 * (self.n_fft // 2) if self.center else samples
         return max(0, 1 + (padded - self.n_fft) // self.hop_length)
 
 
 @functools.lru_cache(maxsize=64)
 def window_function(name: Window, length: int) -> NDArray[np.float32]:
-    """A window, shape `(length,)`, float32, read-only.
+    """Return a window, shape `(length,)`, float32, read-only.
 
     `hann` and `hamming` are periodic, as spectral analysis wants them; `povey` is Kaldi's
     symmetric Hann window to the power 0.85.
@@ -86,7 +86,7 @@ def window_function(name: Window, length: int) -> NDArray[np.float32]:
     array([0. , 0.5, 1. , 0.5], dtype=float32)
     """
     period = length - 1 if name == "povey" else length
-    # A window of one sample is one, whatever its shape.
+    # Every window of one sample is 1.
     cosine = np.cos(2 * np.pi * np.arange(length) / period) if length > 1 else np.array([-1.0])
     shapes = {
         "hann": 0.5 - 0.5 * cosine,
@@ -103,7 +103,7 @@ def window_function(name: Window, length: int) -> NDArray[np.float32]:
 
 
 def as_signal(signal: NDArray[Any]) -> NDArray[np.float32]:
-    """The signal as contiguous float32, without a copy where it is that already.
+    """Return the signal as contiguous float32, without a copy if possible.
 
     Raises:
         SignalFormatError: not one-dimensional, or not real floating point.
@@ -123,7 +123,7 @@ def as_signal(signal: NDArray[Any]) -> NDArray[np.float32]:
 def pad_ends(
     signal: NDArray[np.float32], margin: int, mode: PadMode = "constant"
 ) -> NDArray[np.float32]:
-    """The signal with `margin` samples added at both ends, shape `(samples + 2 * margin,)`."""
+    """Add `margin` samples at both ends, shape `(samples + 2 * margin,)`."""
     size = signal.size
     if mode == "reflect" and margin >= size:
         return np.pad(signal, margin, mode="reflect")  # several reflections: rare, so slow is fine
@@ -153,7 +153,7 @@ def _require(size: int, length: int) -> None:
 
 
 def frames(signal: NDArray[Any], length: int, hop: int) -> NDArray[Any]:
-    """Overlapping frames of a contiguous array as a read-only view.
+    """Return overlapping frames of a contiguous array as a read-only view.
 
     Args:
         signal: shape `(samples,)`.
@@ -205,12 +205,12 @@ def windowed_spectra(
     n_fft: int,
     offset: NDArray[np.float32] | None = None,
 ) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
-    """Spectra of windowed frames, block by block.
+    """Compute spectra of windowed frames, block by block.
 
     Args:
         rows: frames, shape `(frames, len(window))`; a view from `frames` will do.
         window: shape `(length,)` with `length <= n_fft`.
-        n_fft: length of the transform; windowed frames stand in its middle.
+        n_fft: length of the transform; windowed frames are in its middle.
         offset: a value subtracted from each frame before the window, shape `(frames,)`.
 
     Yields:
@@ -233,8 +233,8 @@ def windowed_spectra(
         yield block, scipy.fft.rfft(buffer[:filled], axis=1)
 
 
-def squared(spectrum: NDArray[np.complex64], out: NDArray[np.float32]) -> NDArray[np.float32]:
-    """|X|², written to `out`; destroys `spectrum`, whose parts are squared in place."""
+def square(spectrum: NDArray[np.complex64], out: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute |X|² into `out`; this overwrites `spectrum`."""
     parts = spectrum.view(np.float32)
     np.multiply(parts, parts, out=parts)
     return np.add(parts[:, 0::2], parts[:, 1::2], out=out)
@@ -243,7 +243,7 @@ def squared(spectrum: NDArray[np.complex64], out: NDArray[np.float32]) -> NDArra
 def framed_spectra(
     signal: NDArray[Any], framing: Framing
 ) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
-    """Spectra of a signal's frames, block by block; see `windowed_spectra`."""
+    """Compute spectra of a signal's frames, block by block; see `windowed_spectra`."""
     samples = as_signal(signal)
     if framing.center:
         samples = pad_ends(samples, framing.n_fft // 2, framing.pad_mode)
@@ -254,7 +254,7 @@ def framed_spectra(
 
 
 def stft(signal: NDArray[Any], framing: Framing) -> NDArray[np.complex64]:
-    """Short-time Fourier transform.
+    """Compute the short-time Fourier transform.
 
     Args:
         signal: mono samples, shape `(samples,)`.
@@ -278,8 +278,8 @@ def stft(signal: NDArray[Any], framing: Framing) -> NDArray[np.complex64]:
 
 
 def power_spectrogram(signal: NDArray[Any], framing: Framing) -> NDArray[np.float32]:
-    """Power |STFT|², shape `(frames, n_fft // 2 + 1)`, float32; arguments as for `stft`."""
+    """Compute the power |STFT|², `(frames, n_fft // 2 + 1)`, float32; arguments as for `stft`."""
     result = np.empty((framing.count(signal.size), framing.bins), dtype=np.float32)
     for block, spectrum in framed_spectra(signal, framing):
-        squared(spectrum, result[block])
+        square(spectrum, result[block])
     return result

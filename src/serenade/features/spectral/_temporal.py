@@ -17,7 +17,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 def zero_crossing_rate(
     signal: NDArray[Any], frame_length: int = 2048, hop_length: int = 512, center: bool = True
 ) -> NDArray[np.float32]:
-    """Share of neighbouring samples whose signs differ; librosa's definition.
+    """Compute the share of neighbouring samples whose signs differ; librosa's definition.
 
     Zero counts as positive, and so does anything within 1e-10 of it.
 
@@ -48,7 +48,7 @@ def zero_crossing_rate(
 def _sign_changes(
     samples: NDArray[np.float32], frame_length: int, hop_length: int
 ) -> NDArray[np.floating[Any]]:
-    """How often neighbouring samples of each frame differ in sign, shape `(frames,)`."""
+    """Count sign changes between neighbouring samples of each frame, shape `(frames,)`."""
     negative = samples < np.float32(-1e-10)
     changes = np.zeros(samples.shape, dtype=np.float32)
     np.not_equal(negative[1:], negative[:-1], out=changes[1:], casting="unsafe")
@@ -87,7 +87,7 @@ def energy(
 def rms(
     signal: NDArray[Any], frame_length: int = 2048, hop_length: int = 512, center: bool = True
 ) -> NDArray[np.float32]:
-    """Root mean square of each frame, librosa's definition; arguments as for `energy`.
+    """Compute the root mean square of each frame, librosa's definition; arguments as for `energy`.
 
     >>> rms(np.full(8, 0.5, np.float32), 4, 4, center=False)
     array([0.5, 0.5], dtype=float32)
@@ -95,8 +95,8 @@ def rms(
     return np.sqrt(energy(signal, frame_length, hop_length, center))
 
 
-def stretch_sums(squares: NDArray[Any], n_blocks: int = 10) -> NDArray[np.float64]:
-    """Sums of each row's `n_blocks` stretches of equal length, and of what is left after them.
+def sum_stretches(squares: NDArray[Any], n_blocks: int = 10) -> NDArray[np.float64]:
+    """Sum each row's `n_blocks` stretches of equal length, and the samples left after them.
 
     Args:
         squares: shape `(rows, values)`.
@@ -105,7 +105,7 @@ def stretch_sums(squares: NDArray[Any], n_blocks: int = 10) -> NDArray[np.float6
     Returns:
         Shape `(rows, n_blocks + 1)`.
 
-    >>> stretch_sums(np.ones((1, 7)), n_blocks=3)
+    >>> sum_stretches(np.ones((1, 7)), n_blocks=3)
     array([[2., 2., 2., 1.]])
     """
     length = squares.shape[1] // n_blocks
@@ -120,9 +120,9 @@ def stretch_sums(squares: NDArray[Any], n_blocks: int = 10) -> NDArray[np.float6
 
 
 def entropy_of_stretches(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Entropy in bits of how a whole is shared by its stretches, of `stretch_sums`.
+    """Compute the entropy in bits of how a sum is shared by its stretches.
 
-    What is left over counts towards the whole only. Silence has entropy 0.
+    Samples left over count towards the total only. Silence has entropy 0.
 
     Args:
         sums: shape `(..., n_blocks + 1)`.
@@ -140,7 +140,7 @@ def entropy_of_stretches(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 def energy_entropy(
     signal: NDArray[Any], frame_length: int, hop_length: int, n_blocks: int = 10
 ) -> NDArray[np.float32]:
-    """Entropy of energy: low where a frame's energy comes in a burst.
+    """Compute the entropy of energy: low where a frame's energy comes in a burst.
 
     Giannakopoulos & Pikrakis 2014, Introduction to Audio Analysis, section 4.3.
 
@@ -157,4 +157,4 @@ def energy_entropy(
         TooShortError: shorter than a frame.
     """
     rows = frames(np.square(as_signal(signal)), frame_length, hop_length)
-    return entropy_of_stretches(stretch_sums(rows, n_blocks)).astype(np.float32)
+    return entropy_of_stretches(sum_stretches(rows, n_blocks)).astype(np.float32)

@@ -1,8 +1,8 @@
 from ._cycles import find_cycles as find_cycles
 from ._formants import Formants as Formants
-from ._formants import formants_of as formants_of
-from ._formants import selection as selection
-from ._formants import speech_framing as speech_framing
+from ._formants import find_formants as find_formants
+from ._formants import make_selection as make_selection
+from ._formants import make_speech_framing as make_speech_framing
 from ._lpc import CLOSE as CLOSE
 from ._pitch import Pitch as Pitch
 from ._pitch import PitchTrack as PitchTrack

@@ -13,7 +13,7 @@ from serenade.errors import SignalFormatError
 from serenade.features.spectral import (
     frame_sums,
     frames,
-    squared,
+    square,
     window_function,
     windowed_spectra,
 )
@@ -58,8 +58,8 @@ def parabola(
 
 
 @functools.lru_cache(maxsize=16)
-def tables_of(fmin: float, fmax: float, hop_seconds: float, sampling_rate: int) -> Tables:
-    """Constants for frames of three periods of `fmin`, `hop_seconds` apart.
+def make_tables(fmin: float, fmax: float, hop_seconds: float, sampling_rate: int) -> Tables:
+    """Compute constants for frames of three periods of `fmin`, `hop_seconds` apart.
 
     Raises:
         SignalFormatError: a sampling rate below 4000 Hz.
@@ -100,10 +100,10 @@ def tables_of(fmin: float, fmax: float, hop_seconds: float, sampling_rate: int) 
     )
 
 
-def decimated_frames(
+def decimate_frames(
     samples: NDArray[np.float32], tables: Tables
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Frames of the decimated signal, the mean of each, and its loudness over the loudest."""
+    """Return frames of the decimated signal, their means, and their loudness over the loudest."""
     low = decimate(samples, tables.factor)
     peak = max(low.max(), -low.min())
     scale = np.float32(1 / peak if peak > _TINY else 0)
@@ -124,9 +124,9 @@ def decimated_frames(
 def autocorrelations(
     rows: NDArray[np.float32], means: NDArray[np.float32], tables: Tables
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Blocks of frames and their normalised autocorrelation, shape `(block, lags)`."""
+    """Iterate over blocks of frames and their normalised autocorrelation, shape `(block, lags)`."""
     for block, spectrum in windowed_spectra(rows, tables.window, tables.n_fft, means):
-        power = squared(spectrum, np.empty(spectrum.shape, dtype=np.float32))
+        power = square(spectrum, np.empty(spectrum.shape, dtype=np.float32))
         energy = np.maximum(power @ tables.energy, np.float32(_TINY))
         correlation = power @ tables.correlate
         correlation /= energy[:, None]

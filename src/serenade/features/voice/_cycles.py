@@ -1,7 +1,7 @@
-"""The single cycles of a voice: where its pulses stand, how high they are, how long they last.
+"""Find the single cycles of a voice: position, height and period of its pulses.
 
 Cycles are found for the whole signal at once. F0's integral over time gives cells of one period
-each. A pulse, the highest peak of a cell, is looked for around where its neighbours' pulses stand
+each. A pulse, the highest peak of a cell, is searched around the position of its neighbours' pulses
 in theirs, so an error of F0 that adds up from cell to cell cannot make it slip into the next one.
 The period is the shift at which the waveform around a pulse best matches what follows it (waveform
 matching: Titze & Liang 1993), which noise disturbs less than the distance between two peaks.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from serenade.features.voice._pitch import PitchTrack
 
-_CELL_POINTS = 32  # at which a cell is looked at to find the phase of its pulse
+_CELL_POINTS = 32  # of a cell at which the phase of its pulse is evaluated
 _NEIGHBOURS = 3  # cells on either side whose phases are averaged
 _SEARCH = 0.15  # periods on either side of the expected place
 _MATCH_POINTS = 24  # per period, at which waveforms are compared, in whole steps of samples
@@ -84,7 +84,7 @@ def find_cycles(signal: NDArray[Any], sampling_rate: int, track: PitchTrack) -> 
     place, height = _highest(samples, middle, _SEARCH * period)
     periods = np.zeros(number.size)
     periods[linked] = (
-        _matched(samples, place[linked], period[linked], _MATCH_POINTS, _MATCH_SHIFTS)
+        _match_period(samples, place[linked], period[linked], _MATCH_POINTS, _MATCH_SHIFTS)
         / sampling_rate
     )
     return Cycles(place / sampling_rate, height, periods, linked)
@@ -96,7 +96,7 @@ def _pulse_phase(
     period: NDArray[np.float64],
     stretch: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Where pulses stand, in periods from their cells' middles, averaged over neighbours."""
+    """Find pulses, in periods from the middles of their cells, averaged over neighbours."""
     grid, direction = _cell()
     best, weight = _pulse_turns(samples, middle, period, grid)
     turns = np.maximum(weight, 0) * direction[best]
@@ -114,7 +114,7 @@ def _pulse_turns(
     period: NDArray[np.float64],
     grid: NDArray[np.float64],
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """At which of a cell's points, in periods from its middle, it is highest; and how high."""
+    """Find the highest point of a cell, in periods from its middle, and its height."""
     at = (middle + grid[:, None] * period).astype(np.intp)
     values = samples.take(at, mode="clip")
     best = values.argmax(axis=0)
@@ -123,7 +123,7 @@ def _pulse_turns(
 
 @functools.cache
 def _cell() -> tuple[NDArray[np.float64], NDArray[np.complex64]]:
-    """The points of a cell in periods from its middle, and as directions on the unit circle."""
+    """Return the points of a cell in periods from its middle, and on the unit circle."""
     grid = np.arange(_CELL_POINTS) / _CELL_POINTS - 0.5
     return grid, np.exp(2j * np.pi * grid).astype(np.complex64)
 
@@ -144,14 +144,14 @@ def _highest(
     return peak + shift.astype(np.float64), height
 
 
-def _matched(
+def _match_period(
     samples: NDArray[np.float32],
     place: NDArray[np.float64],
     period: NDArray[np.float64],
     points: int,
     reach: int,
 ) -> NDArray[np.float64]:
-    """Period in samples after each place, near the expected one; 0 where none matches best.
+    """Find the period in samples after each place; 0 where no shift matches best.
 
     Waveforms are compared at so many `points` per period; `reach` is how many of their steps a
     period may differ from what is expected.
@@ -177,7 +177,7 @@ def _matched(
 
 
 def _best(match: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Where, between rows too, each column is largest, and whether that is not at an end."""
+    """Find the interpolated maximum of each column, and whether it is not at an end."""
     last = len(match) - 1
     row = match.argmax(axis=0)
     inside = (row > 0) & (row < last)
@@ -187,7 +187,7 @@ def _best(match: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.b
 
 
 def _similarity(here: NDArray[np.float32], there: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Correlation of columns with their shifts `(points, shifts, n)` over the shifts' size.
+    """Correlate columns with their shifts `(points, shifts, n)` over the shifts' size.
 
     Columns are `(points, n)`, the result is `(shifts, n)`.
     """

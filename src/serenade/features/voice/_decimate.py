@@ -20,7 +20,7 @@ _KAISER_BETA = 6.0  # about 60 dB of attenuation
 
 @functools.lru_cache(maxsize=16)
 def _filter_matrices(factor: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Toeplitz matrices from two blocks of input to the outputs that start in the first.
+    """Compute Toeplitz matrices from two blocks of input to the outputs that start in the first.
 
     Shape `(_BLOCK * factor, _BLOCK)` each.
     """
@@ -35,7 +35,7 @@ def _filter_matrices(factor: int) -> tuple[NDArray[np.float32], NDArray[np.float
 
 
 def decimate(signal: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """Every `factor`-th sample of the signal below its new Nyquist frequency, without delay.
+    """Filter the signal and keep every `factor`-th sample, without delay.
 
     The filter is a windowed sinc (Kaiser, linear phase); beyond its ends the signal counts as 0.
 
@@ -44,7 +44,7 @@ def decimate(signal: NDArray[Any], factor: int) -> NDArray[np.float32]:
         factor: at least 1; 1 returns the signal itself.
 
     Returns:
-        Shape `(ceil(samples / factor),)`, float32; sample `n` stands at input sample
+        Shape `(ceil(samples / factor),)`, float32; sample `n` is at input sample
         `n * factor`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 An all-pole model is fitted to the part of each frame's power spectrum where the first formants
 lie (Makhoul 1975, "Linear prediction: a tutorial review", section VI: selective linear
-prediction), so neither resampling nor a transform of its own is needed: the autocorrelation is the
+prediction), so neither resampling nor another transform is needed: the autocorrelation is the
 cosine transform of the pre-emphasised power. Roots of the prediction polynomial, and so centre
 frequencies and bandwidths, are found from the valleys of its magnitude on circles inside the unit
 circle (McCandless 1974), for all frames at once.
@@ -19,7 +19,7 @@ import scipy.fft
 
 from serenade.features._feature import Feature
 from serenade.features.spectral import Framing, power_spectrogram
-from serenade.features.voice._lpc import levinson, prediction_roots
+from serenade.features.voice._lpc import find_prediction_roots, levinson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +31,10 @@ _LOWEST, _MARGIN = 90.0, 50.0  # Hz from either end of the band, where no forman
 
 
 @functools.lru_cache(maxsize=16)
-def selection(
+def make_selection(
     sampling_rate: int, n_fft: int, max_formant: float = 5500.0, order: int = 10
 ) -> tuple[NDArray[np.float32], float]:
-    """What takes a power spectrum to the autocorrelation of its pre-emphasised lower band.
+    """Compute the matrix from a power spectrum to the autocorrelation of its lower band.
 
     Args:
         sampling_rate: in Hz.
@@ -56,13 +56,13 @@ def selection(
     return matrix.astype(np.float32), float(frequency[-1])
 
 
-def formants_of(
+def find_formants(
     autocorrelation: NDArray[np.float32], band: float, count: int = 3
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Formants of frames, from the autocorrelation of their lower band.
+    """Find the formants of frames from the autocorrelation of their lower band.
 
     Args:
-        autocorrelation: of each frame, shape `(frames, order + 1)`, by `selection`.
+        autocorrelation: of each frame, shape `(frames, order + 1)`, by `make_selection`.
         band: its width in Hz.
         count: formants wanted, at most half of the order.
 
@@ -74,7 +74,7 @@ def formants_of(
     total = autocorrelation[:, :1].astype(np.float64) * (1 + _WHITENING)
     scaled = autocorrelation / np.where(total > 0, total, 1)
     scaled[:, 0] = 1
-    frame, root = prediction_roots(levinson(scaled)[0].astype(np.float32))
+    frame, root = find_prediction_roots(levinson(scaled)[0].astype(np.float32))
     frequency = np.angle(root) * np.float32(band / np.pi)
     bandwidth = np.log(np.abs(root)) * np.float32(-2 * band / np.pi)
     kept = (bandwidth >= _NARROWEST) & (bandwidth <= _WIDEST)
@@ -123,25 +123,25 @@ class Formants(Feature):
         return (*(f"f{i}_hz" for i in numbers), *(f"b{i}_hz" for i in numbers))
 
     def __call__(self, signal: NDArray[Any], sampling_rate: int) -> NDArray[np.float32]:
-        """Columns `names`, shape `(1 + samples // hop, 2 * count)`.
+        """Extract the columns `names`, shape `(1 + samples // hop, 2 * count)`.
 
         Raises:
             SignalFormatError: the signal is not one-dimensional and real.
         """
-        framing = speech_framing(sampling_rate, self.window_seconds, self.hop_seconds)
-        matrix, band = selection(sampling_rate, framing.n_fft, self.max_formant, self.order)
+        framing = make_speech_framing(sampling_rate, self.window_seconds, self.hop_seconds)
+        matrix, band = make_selection(sampling_rate, framing.n_fft, self.max_formant, self.order)
         power = power_spectrogram(signal, framing)
         return np.concatenate(
-            formants_of(power[:, : len(matrix)] @ matrix, band, self.count), axis=1
+            find_formants(power[:, : len(matrix)] @ matrix, band, self.count), axis=1
         )
 
 
-def speech_framing(
+def make_speech_framing(
     sampling_rate: int, window_seconds: float = 0.025, hop_seconds: float = 0.010
 ) -> Framing:
-    """Centred Hamming windows of an even length in a transform hardly longer.
+    """Return centred Hamming windows of even length in a transform of similar length.
 
-    >>> speech_framing(16000)
+    >>> make_speech_framing(16000)
     Framing(n_fft=400, hop_length=160, win_length=400, window='hamming', center=True, ...)
     """
     length = max(2, 2 * round(sampling_rate * window_seconds / 2))

@@ -11,7 +11,7 @@ import scipy.special
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GRID = 64  # points per half circle on which valleys are looked for
+_GRID = 64  # points per half circle on which valleys are searched
 _RADIUS = 0.93  # of that circle: near the roots of formants, so that neighbours stay apart
 _TAYLOR = 5  # coefficients of the expansion around a valley
 CLOSE = 1e-5  # magnitude below which a point is taken for a root
@@ -19,7 +19,7 @@ _SAME = 1e-3  # radians between two findings of one root
 
 
 def levinson(autocorrelation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Linear prediction of every frame at once (Levinson-Durbin recursion).
+    """Compute the linear prediction of every frame at once (Levinson-Durbin recursion).
 
     Args:
         autocorrelation: lags 0 to p in columns, shape `(frames, p + 1)`, lag 0 positive.
@@ -45,10 +45,10 @@ def levinson(autocorrelation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]
     return filters.T, error
 
 
-def prediction_roots(
+def find_prediction_roots(
     coefficients: NDArray[np.float32],
 ) -> tuple[NDArray[np.intp], NDArray[np.complex64]]:
-    """Roots of prediction error filters that make a peak in the spectrum.
+    """Find the roots of prediction error filters that make a peak in the spectrum.
 
     A root lies near each valley of the polynomial's magnitude on a circle. From the valley's point
     on, the Taylor coefficients of the polynomial's reciprocal are c_0, c_1 …, and their ratio
@@ -65,7 +65,7 @@ def prediction_roots(
 
     >>> pair = 0.95 * np.exp(0.5j)
     >>> filters = np.array([[1.0, -2 * pair.real, abs(pair) ** 2, 0.0, 0.0]], np.float32)
-    >>> frame, root = prediction_roots(filters)
+    >>> frame, root = find_prediction_roots(filters)
     >>> frame, np.abs(root).round(4), np.angle(root).round(4)
     (array([0]), array([0.95], dtype=float32), array([0.5], dtype=float32))
     """
@@ -82,7 +82,7 @@ def prediction_roots(
 def _valley_roots(
     parts: NDArray[np.float32], grid: NDArray[np.complex64]
 ) -> tuple[NDArray[np.intp], NDArray[np.complex64]]:
-    """Frame and root of each valley over the grid whose root lies in the upper half circle.
+    """Find frame and root of each valley over the grid whose root lies in the upper half circle.
 
     Args:
         parts: Taylor coefficients, shape `(frames, (_TAYLOR + 1) * 2 * len(grid))`; see `_circle`.
@@ -102,9 +102,9 @@ def _valley_roots(
 
 
 def _way_to_root(taylor: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """From where polynomials have these Taylor coefficients, `(_TAYLOR + 1, n)`, to a root."""
+    """Step to a root from points with these Taylor coefficients, `(_TAYLOR + 1, n)`."""
     value = taylor[0]
-    # At a root the reciprocal has none: what is less far from one than float32 resolves moves.
+    # At a root the reciprocal does not exist: move points closer to it than float32 resolves.
     value = np.where(np.abs(value) > CLOSE, value, np.complex64(CLOSE))
     ratios = taylor[1:] / -value
     reciprocal = [ratios[0]]  # c_1 on; c_0 is 1
@@ -119,7 +119,9 @@ def _way_to_root(taylor: NDArray[np.complex64]) -> NDArray[np.complex64]:
 
 @functools.lru_cache(maxsize=8)
 def _circle(order: int) -> NDArray[np.float32]:
-    """What takes filters to the Taylor coefficients of z^p + a_1 z^(p-1) + … at the grid's points.
+    """Compute the matrix from filters to Taylor coefficients at the grid's points.
+
+    The polynomial is z^p + a_1 z^(p-1) + …
 
     Shape `(order + 1, (_TAYLOR + 1) * _GRID * 2)`: by coefficient, by point, real and imaginary.
     """
@@ -134,5 +136,5 @@ def _circle(order: int) -> NDArray[np.float32]:
 
 @functools.cache
 def _grid_points() -> NDArray[np.complex64]:
-    """Points of the upper half of the circle, shape `(_GRID,)`."""
+    """Return points of the upper half of the circle, shape `(_GRID,)`."""
     return np.asarray(_RADIUS * np.exp(1j * np.linspace(0, np.pi, _GRID)), dtype=np.complex64)

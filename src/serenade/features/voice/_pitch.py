@@ -2,7 +2,7 @@
 
 P. Boersma, "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise
 ratio of a sampled sound", IFA Proceedings 17. As there: the autocorrelation of a Hann-windowed
-frame is divided by the window's own, its highest maxima are candidates beside "unvoiced", and the
+frame is divided by the window's own, its highest maxima and "unvoiced" are candidates, and the
 path through them weighs their strength against jumps. Otherwise than there: the signal is first
 limited to 2 kHz, where the strong harmonics of a voice are, and all else is four times cheaper for
 it; and a frame's loudness is its effective value, not its peak.
@@ -20,11 +20,11 @@ from serenade.features._feature import Feature
 from serenade.features.spectral import as_signal
 from serenade.features.voice._autocorrelation import (
     autocorrelations,
-    decimated_frames,
+    decimate_frames,
+    make_tables,
     parabola,
-    tables_of,
 )
-from serenade.features.voice._viterbi import best_path
+from serenade.features.voice._viterbi import find_best_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class PitchTrack:
 def _strongest(
     correlation: NDArray[np.float32], handicap: NDArray[np.float32], number: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Strength and place of each frame's best maxima, the best first.
+    """Find strength and place of each frame's best maxima, the best first.
 
     Where there are fewer, the rest have strength -10: no path takes them.
 
@@ -131,7 +131,7 @@ class Pitch(Feature):
         return ("f0", "voicing")
 
     def __call__(self, signal: NDArray[Any], sampling_rate: int) -> NDArray[np.float32]:
-        """Columns `names`, shape `(frames, 2)`; errors as for `track`."""
+        """Extract the columns `names`, shape `(frames, 2)`; errors as for `track`."""
         found = self.track(signal, sampling_rate)
         return np.stack([found.frequency, found.strength], axis=1)
 
@@ -150,8 +150,8 @@ class Pitch(Feature):
             NoSamplesError: it is empty.
         """
         samples = as_signal(signal)
-        tables = tables_of(self.fmin, self.fmax, self.hop_seconds, sampling_rate)
-        rows, means, loudness = decimated_frames(samples, tables)
+        tables = make_tables(self.fmin, self.fmax, self.hop_seconds, sampling_rate)
+        rows, means, loudness = decimate_frames(samples, tables)
         quiet = self.silence_threshold / (1 + self.voicing_threshold)
         # In a quieter frame "unvoiced" beats any candidate, jumps included: no need to look.
         heard = np.flatnonzero(loudness > quiet)
@@ -173,7 +173,7 @@ class Pitch(Feature):
         loudness: NDArray[np.float32],
         frame: NDArray[np.intp],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """F0 and strength along the best path through frames' candidates."""
+        """Return F0 and strength along the best path through the candidates."""
         count = len(frame)
         scores = np.empty((1 + self.candidates, count), dtype=np.float32)
         log_lag = np.log2(lag)
@@ -181,7 +181,7 @@ class Pitch(Feature):
             log_lag + np.float32(np.log2(self.fmin))
         )
         scores[0] = self.voicing_threshold + np.maximum(0, 2 - loudness)
-        chosen = best_path(scores, self._transitions(log_lag, frame[1:] - frame[:-1] > 1))
+        chosen = find_best_path(scores, self._transitions(log_lag, frame[1:] - frame[:-1] > 1))
         voiced = chosen > 0
         place = np.maximum(chosen - 1, 0), np.arange(count)  # candidates come strongest first
         frequency = np.where(voiced, 1 / lag[place], 0)
@@ -190,7 +190,7 @@ class Pitch(Feature):
     def _transitions(
         self, log_lag: NDArray[np.float32], silence: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Score of each change of state, shape `(1 + candidates, 1 + candidates, frames - 1)`.
+        """Score each change of state, shape `(1 + candidates, 1 + candidates, frames - 1)`.
 
         Args:
             log_lag: logarithm of each candidate's period to base 2, shape `(candidates, frames)`.

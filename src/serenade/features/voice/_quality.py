@@ -26,7 +26,7 @@ _WEAKEST, _STRONGEST = (np.float32(1 / (1 + 10 ** (-level / 10))) for level in _
 
 
 def _changes(cycles: Cycles) -> NDArray[np.float64]:
-    """Absolute differences between neighbouring cycles, and the later one's value.
+    """Return absolute differences between neighbouring cycles, and the later value.
 
     Shape `(2, 2, cycles - 1)`: difference and value, of period and of amplitude; 0 where the two
     cycles may not be compared.
@@ -46,7 +46,7 @@ def _local(cycles: Cycles, which: int) -> float:
 
 
 def jitter_local(cycles: Cycles) -> float:
-    """Mean absolute difference of consecutive periods over the mean period, 0 without a voice.
+    """Compute the mean absolute difference of consecutive periods over the mean period.
 
     >>> periods = np.array([0.010, 0.011, 0.010, 0.011])
     >>> cycles = Cycles(np.cumsum(periods), np.ones(4, np.float32), periods, np.ones(4, bool))
@@ -57,12 +57,12 @@ def jitter_local(cycles: Cycles) -> float:
 
 
 def shimmer_local(cycles: Cycles) -> float:
-    """Mean absolute difference of consecutive amplitudes over the mean one, 0 without a voice."""
+    """Compute the mean absolute difference of consecutive amplitudes over the mean amplitude."""
     return _local(cycles, 1)
 
 
 def hnr_db(strength: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Harmonics-to-noise ratio 10 log10(r / (1 - r)) in dB (Boersma 1993, equation 4).
+    """Compute the harmonics-to-noise ratio 10 log10(r / (1 - r)) in dB (Boersma 1993, equation 4).
 
     Args:
         strength: normalised autocorrelation at the period, any shape. `Pitch` limits the signal
@@ -104,12 +104,12 @@ class Voice(Feature):
         return ("jitter_local", "shimmer_local", "hnr_db")
 
     def __call__(self, signal: NDArray[Any], sampling_rate: int) -> NDArray[np.float32]:
-        """Columns `names`, shape `(frames, 3)`, frames as in `Pitch`; errors as there."""
+        """Extract the columns `names`, `(frames, 3)`; frames and errors as in `Pitch`."""
         track = self.pitch.track(signal, sampling_rate)
         return self.of(find_cycles(signal, sampling_rate, track), track)
 
     def of(self, cycles: Cycles, track: PitchTrack) -> NDArray[np.float32]:
-        """The columns from what is known of F0 and cycles already."""
+        """Compute the columns from F0 and cycles."""
         count = len(track.frequency)
         reach = round(self.window_seconds / (2 * track.hop_seconds))
         width = count + 2 * reach + 1

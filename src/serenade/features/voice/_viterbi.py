@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def best_path(local: NDArray[Any], transition: NDArray[Any]) -> NDArray[np.intp]:
-    """The states that maximise the sum of local and transition scores (Viterbi 1967).
+def find_best_path(local: NDArray[Any], transition: NDArray[Any]) -> NDArray[np.intp]:
+    """Find the states that maximise the sum of local and transition scores (Viterbi 1967).
 
     The scores of a step are a matrix, and following two steps is their product in the (max, +)
     algebra. Products are taken pairwise, then of pairs, so the work is done in about log2(frames)
@@ -27,9 +27,9 @@ def best_path(local: NDArray[Any], transition: NDArray[Any]) -> NDArray[np.intp]
         The state of each frame, shape `(frames,)`.
 
     >>> local = np.array([[0.0, 0.9, 0.0], [1.0, 0.0, 1.0]])
-    >>> best_path(local, np.zeros((2, 2, 2)))
+    >>> find_best_path(local, np.zeros((2, 2, 2)))
     array([1, 0, 1])
-    >>> best_path(local, np.array([[[0.0], [-1.0]], [[-1.0], [0.0]]]).repeat(2, axis=2))
+    >>> find_best_path(local, np.array([[[0.0], [-1.0]], [[-1.0], [0.0]]]).repeat(2, axis=2))
     array([1, 1, 1])
     """
     states, frames = local.shape
