@@ -12,7 +12,6 @@ Markdown but for mkdocstrings' `:::` lines.
 from __future__ import annotations
 
 import argparse
-import collections
 import importlib
 import shutil
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import yaml
 from docs_pages import api, corpora, results, systems
 
-from serenade import papers
+from serenade.evaluation import draw_figure
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,9 +54,8 @@ def make(out: Path, root: Path = ROOT) -> Path:
         path = pages / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    drawn = [found.figures(name) for name in papers.names()]
-    for name, picture in collections.ChainMap(found.pictures(), *drawn).items():
-        shutil.copy(picture, pages / name)
+    for name, draw in found.drawings().items():
+        draw_figure(draw, pages / name, kinds=("svg",))
     settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))
     python = settings["plugins"]["mkdocstrings"]["handlers"]["python"]
     python["paths"] = [str(root / path) for path in python["paths"]]

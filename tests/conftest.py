@@ -46,6 +46,15 @@ def models_root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def results_root() -> Path:
+    """The folder of published runs; skips where it is missing, as in a source distribution."""
+    path = Path(__file__).parents[1] / "results"
+    if not path.is_dir():
+        pytest.skip("results/ not found: it is in the repository, not in source distributions")
+    return path
+
+
+@pytest.fixture(scope="session")
 def example() -> Path:
     """The committed synthetic recording."""
     return Path(__file__).parents[1] / "examples" / "example.flac"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -11,19 +12,21 @@ from docs_pages import text
 from serenade import corpora, papers
 from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
-from serenade.evaluation import Report, _compare
+from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_reports
 from serenade.papers import Runner, _render
 from serenade.papers._runner import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from serenade.evaluation import Entrant
+    from matplotlib.figure import Figure
+
+    from serenade.evaluation import Entrant, Report
     from serenade.papers import Paper
 
 _NONE = (
     "No finished run of it is committed yet; `serenade evaluate {name} CORPUS --root CORPORA "
-    "--out results/…` makes one."
+    "--out DIR` makes one."
 )
 _HEAD = """# Leaderboard
 
@@ -42,43 +45,51 @@ class Results:
 
     Args:
         folder: the folder.
-        reports: by the path of their file.
-        repeats: those that run again what another of them ran, by path; they count nowhere.
+        reports: by the place of their page.
+        by_run: the same, by the name of their run.
+        repeats: pages of runs that repeat another one; they are not counted.
         entrants: of the others, seeds together.
         entries: rows that `serenade reproduce` wrote.
     """
 
     folder: Path
-    reports: dict[Path, Report]
-    repeats: frozenset[Path]
+    reports: dict[str, Report]
+    by_run: dict[str, Report]
+    repeats: frozenset[str]
     entrants: list[Entrant]
     entries: list[Entry]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read every `report.json` and `tables.json` below a folder, which may lack both.
+        """Read every `.json.gz` and `tables.json` below a folder, which may lack both.
 
         Quick looks, which `serenade reproduce --fast` keeps in a folder `fast`, are left out.
         """
-        reports = {path: Report.from_json(path) for path in _below(folder, "report.json")}
+        reports, by_run = {}, {}
+        for path in _below(folder, f"*{RUN_FILE_SUFFIX}"):
+            for report in read_reports(path):
+                run = f"{path.name.removesuffix(RUN_FILE_SUFFIX)}-seed{report.seed}"
+                where = path.relative_to(folder).parent.parts
+                reports[f"runs/{'-'.join([*where, run])}.md"] = by_run[run] = report
         entries = [
             Entry(**{**row, "runs": tuple(row["runs"])})
             for path in _below(folder, "tables.json")
             for row in json.loads(path.read_text("utf-8"))
         ]
-        first: dict[tuple[str, int], Path] = {}
-        for path, report in reports.items():
-            first.setdefault((_compare.identify_run(report), report.seed), path)
+        first: dict[tuple[str, int], str] = {}
+        for page, report in reports.items():
+            first.setdefault((_compare.identify_run(report), report.seed), page)
         repeats = reports.keys() - set(first.values())
-        counted = [reports[path] for path in first.values()]
-        return cls(folder, reports, frozenset(repeats), _compare.list_entrants(counted), entries)
+        counted = [reports[page] for page in first.values()]
+        entrants = _compare.list_entrants(counted)
+        return cls(folder, reports, by_run, frozenset(repeats), entrants, entries)
 
     def of(self, system: str) -> str:
         """A table of a system's runs; each leads to its report."""
         mine = [one for one in self.entrants if one.reports[0].system == system]
         if not mine:
             return _NONE.format(name=system)
-        where = {id(report): path for path, report in self.reports.items()}
+        where = {id(report): page for page, report in self.reports.items()}
         rows = []
         for one in sorted(mine, key=_order):
             corpus, labels, protocol, incomplete = one.where
@@ -87,7 +98,7 @@ class Results:
             place = f"{mark_incomplete(corpus, incomplete)}, {len(labels)} emotions"
             rows.append(
                 [
-                    f"[{place}](../{self.page(first)})",
+                    f"[{place}](../{first})",
                     one.name,
                     protocol,
                     *(f"{s.value:.3f} [{text.share(s.low)}, {text.share(s.high)}]" for s in scores),
@@ -112,8 +123,7 @@ class Results:
         if not (entries := self._rows(paper)):
             return ""
         bare = dataclasses.replace(paper, notes=())
-        kept = {path.parent.name: report for path, report in self.reports.items()}
-        _, _, tables = _render.format_paper(bare, entries, kept.get).partition("\n## ")
+        _, _, tables = _render.format_paper(bare, entries, self.by_run.get).partition("\n## ")
         return "### " + tables.replace("\n## ", "\n### ")
 
     def _rows(self, paper: Paper) -> list[Entry]:
@@ -133,26 +143,20 @@ class Results:
         rows = Runner(None, self.folder / "nowhere", dry=True).entries(paper)
         return [known.get(_place(row), row) for row in rows]
 
-    def figures(self, paper: str) -> dict[str, Path]:
-        """Figures that `serenade reproduce` drew of a paper, by where they go."""
-        found = (
-            picture
-            for tables in _below(self.folder, "tables.json")
-            for picture in sorted((tables.parent / "figures").glob(f"{paper}-*.png"))
-        )
-        return {f"systems/{picture.name}": picture for picture in found}
+    def figures(self, paper: Paper) -> dict[str, Callable[[], Figure]]:
+        """Return what draws a paper's figures, by their names."""
+        return _render.list_figures(paper, self._rows(paper), self.by_run.get)
 
-    def pictures(self) -> dict[str, Path]:
-        """Confusion matrices by where they go."""
+    def drawings(self) -> dict[str, Callable[[], Figure]]:
+        """Return what draws all figures, by their places: papers' and confusion matrices."""
         return {
-            self.page(path).removesuffix(".md") + ".png": path.with_name("confusion.png")
-            for path in self.reports
-            if path.with_name("confusion.png").is_file()
+            f"systems/{name}": draw
+            for paper in map(papers.get, papers.names())
+            for name, draw in self.figures(paper).items()
+        } | {
+            page.removesuffix(".md"): functools.partial(make_confusion_figure, report)
+            for page, report in self.reports.items()
         }
-
-    def page(self, path: Path) -> str:
-        """Where a run file's page is."""
-        return f"runs/{'-'.join(path.relative_to(self.folder).parts[:-1])}.md"
 
 
 def _below(folder: Path, name: str) -> list[Path]:
@@ -178,18 +182,13 @@ def _order(one: Entrant) -> tuple[str, int, bool, str]:
 def pages(found: Results) -> dict[str, str]:
     """A page per run, the list of them, and the leaderboard."""
     made, rows = {}, []
-    pictures = found.pictures()
-    for path, report in sorted(found.reports.items(), key=lambda item: found.page(item[0])):
-        name = found.page(path)
-        picture = name.removesuffix(".md") + ".png"
+    for name, report in sorted(found.reports.items()):
         body = report.to_markdown()
         if report.command:
             body += f"\n\n    {report.command}\n"
-        if picture in pictures:
-            body += f"\n![Confusion matrix]({Path(picture).name})\n"
-        made[name] = body
+        made[name] = f"{body}\n![Confusion matrix]({Path(name).stem}.svg)\n"
         recipe = str(report.recipe.get("name", "default"))
-        again = " (a run once more; counted once)" if path in found.repeats else ""
+        again = " (a run once more; counted once)" if name in found.repeats else ""
         link = f"[{Path(name).stem}]({Path(name).name}){again}"
         rows.append([link, report.system, recipe, report.corpus, report.label, str(report.seed)])
     head = ["run", "system", "recipe", "corpus", "protocol", "seed"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docs_pages import text
@@ -54,9 +53,7 @@ def page(system: System, found: Results) -> str:
             parts += ["## What the paper prints", _printed(paper)]
             if entries := found.reproduced(paper):
                 parts += ["## The paper's tables beside ours", entries]
-                parts += [
-                    f"![{Path(one).stem}]({Path(one).name})" for one in found.figures(paper.name)
-                ]
+                parts += [f"![{name}]({name}.svg)" for name in found.figures(paper)]
         elif system.name in _fillers(paper):
             parts.append(f"It fills rows of the paper of [{paper.name}]({paper.name}.md).")
     parts += ["## Measured", found.of(system.name)]

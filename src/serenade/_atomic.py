@@ -34,6 +34,30 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which one process has at a time; it ends with the process.
+
+    Where the system has no such lock, as on Windows and some network drives, go on without it.
+
+    Args:
+        folder: an existing folder.
+    """
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write a file whole or not at all.
 

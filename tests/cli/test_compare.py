@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-RESULTS = Path(__file__).parents[2] / "results"
-RUNS = [RESULTS / name for name in ("lld-svm", "lld-blstm", "crnn")]
+
+@pytest.fixture
+def runs(results_root):
+    return [results_root / name for name in ("lld-svm", "lld-blstm", "crnn")]
 
 
 @pytest.mark.parametrize(("further", "pairs"), [([], 3), (["--against", "lld-svm"], 2)])
-def test_pairs_of_systems_are_tested(run, further, pairs):
-    done = run("compare", *RUNS, "--json", *further)
+def test_pairs_of_systems_are_tested(run, runs, further, pairs):
+    done = run("compare", *runs, "--json", *further)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {one["name"] for one in found["entrants"]} == {"lld-svm", "lld-blstm", "crnn"}
@@ -22,8 +23,8 @@ def test_pairs_of_systems_are_tested(run, further, pairs):
         assert {test["second"] for test in found["comparisons"]} == {"lld-svm"}
 
 
-def test_an_unknown_name_is_told_with_the_known_ones(run):
-    done = run("compare", *RUNS, "--against", "svm")
+def test_an_unknown_name_is_told_with_the_known_ones(run, runs):
+    done = run("compare", *runs, "--against", "svm")
     assert done.returncode != 0
     assert "nothing called 'svm' to compare with; there are: " in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@
 
 import dataclasses
 import doctest
+import gzip
 import json
 import re
 import shutil
@@ -14,16 +15,27 @@ from docs_pages import api, corpora, results, systems, text
 from serenade import corpora as all_corpora
 from serenade import papers
 from serenade import systems as all_systems
-from serenade.evaluation import _compare
+from serenade.evaluation import _compare, read_reports
 from serenade.papers import Runner, _render, get
 
 ROOT = Path(__file__).parents[2]
-RUN = ROOT / "results" / "lld-svm" / "emodb-speaker-independent"
 
 
 @pytest.fixture(scope="module")
-def found():
-    return results.Results.load(ROOT / "results")
+def found(results_root):
+    return results.Results.load(results_root)
+
+
+@pytest.fixture(scope="module")
+def run_file(results_root):
+    """The file of a published run."""
+    return results_root / "lld-svm" / "emodb-speaker-independent.json.gz"
+
+
+@pytest.fixture
+def run_data(run_file):
+    """Its reports as JSON data."""
+    return json.loads(gzip.decompress(run_file.read_bytes()))
 
 
 @pytest.fixture(scope="module")
@@ -75,28 +87,30 @@ def test_a_corpus_page_has_all_of_info(name):
             assert f"| {label} | {count} |" in page
 
 
-def test_measured_numbers_follow_the_run_file(tmp_path):
-    run = tmp_path / "lld-svm" / "one"
-    run.mkdir(parents=True)
-    data = json.loads((RUN / "report.json").read_text("utf-8"))
-    (run / "report.json").write_text(json.dumps(data))
+def test_measured_numbers_follow_the_run_file(tmp_path, run_data):
+    path = tmp_path / "lld-svm" / "one.json.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(json.dumps(run_data).encode()))
     before = results.Results.load(tmp_path)
     assert f"{before.entrants[0].scores['ua'].value:.3f} [" in before.of("lld-svm")
-    for prediction in data["predictions"]:
+    for prediction in run_data[0]["predictions"]:
         prediction["predicted"] = prediction["reference"]
-    (run / "report.json").write_text(json.dumps(data))
+    path.write_bytes(gzip.compress(json.dumps(run_data).encode()))
     after = results.Results.load(tmp_path)
     assert "1.000 [1.000, 1.000]" in after.of("lld-svm")
     assert "1.000 [1.000, 1.000]" not in before.of("lld-svm")
     assert "| lld-svm | 1.000 | 1.000 to 1.000 |" in results.leaderboard(after.entrants)
 
 
-def test_every_run_has_a_page_and_a_row(found):
-    made = results.pages(found)
-    for path in (ROOT / "results").rglob("report.json"):
-        name = "-".join(path.relative_to(ROOT / "results").parts[:-1])
-        assert f"runs/{name}.md" in made
-        assert f"({name}.md)" in made["runs/index.md"]
+def test_every_run_has_a_page_a_row_and_a_figure(found, results_root):
+    made, drawn = results.pages(found), found.drawings()
+    for path in results_root.rglob("*.json.gz"):
+        stem = "-".join(path.relative_to(results_root).parts).removesuffix(".json.gz")
+        for report in read_reports(path):
+            name = f"{stem}-seed{report.seed}"
+            assert f"({name}.svg)" in made[f"runs/{name}.md"]
+            assert f"({name}.md)" in made["runs/index.md"]
+            assert f"runs/{name}" in drawn
     for entrant in found.entrants:
         assert f"| {entrant.name} |" in made["leaderboard.md"]
 
@@ -161,23 +175,21 @@ def test_rows_are_told_apart_by_their_names(name):
     assert len({(row.table, row.row, row.metric, row.corpus) for row in rows}) == len(rows)
 
 
-def test_figures_of_a_paper_go_to_its_page(reproduced, tmp_path):
-    figure = tmp_path / "reproduce" / "some" / "figures" / "cnn-transformer-ravdess.png"
-    figure.parent.mkdir(parents=True)
-    figure.touch()
+def test_figures_of_a_paper_go_to_its_page(reproduced):
     found = reproduced(paper_protocol=0.5)
-    assert found.figures("cnn-transformer") == {"systems/cnn-transformer-ravdess.png": figure}
-    assert found.figures("stser") == {}
+    assert set(found.figures(get("cnn-transformer"))) == {"cnn-transformer-ravdess-ua"}
+    assert found.figures(get("stser")) == {}
+    assert set(found.drawings()) == {"systems/cnn-transformer-ravdess-ua"}
     page = systems.page(all_systems.get("cnn-transformer"), found)
-    assert "](cnn-transformer-ravdess.png)" in page
+    assert "](cnn-transformer-ravdess-ua.svg)" in page
 
 
-def test_a_quick_look_counts_nowhere(reproduced, tmp_path):
+def test_a_quick_look_counts_nowhere(reproduced, tmp_path, run_file):
     quick = tmp_path / "some" / "fast"
     found = reproduced(folder=quick, paper_protocol=0.5)
     assert found.entries == []
-    (quick / "runs" / "one").mkdir(parents=True)
-    shutil.copy(RUN / "report.json", quick / "runs" / "one")
+    (quick / "runs").mkdir()
+    shutil.copy(run_file, quick / "runs")
     assert results.Results.load(tmp_path).reports == {}
 
 
@@ -187,20 +199,18 @@ def test_no_results_are_no_mistake(tmp_path):
     assert "No run file" in results.leaderboard(empty.entrants)
 
 
-def test_the_same_run_twice_counts_once(tmp_path):
+def test_the_same_run_twice_counts_once(tmp_path, run_file):
+    (tmp_path / "reproduce").mkdir()
     for name in ("one", "reproduce/two"):
-        (tmp_path / name).mkdir(parents=True)
-        shutil.copy(RUN / "report.json", tmp_path / name)
+        shutil.copy(run_file, tmp_path / f"{name}.json.gz")
     found = results.Results.load(tmp_path)
     assert [len(one.reports) for one in found.entrants] == [1]
     assert "| 1 |" in found.of("lld-svm")
     made = results.pages(found)
-    assert {"runs/one.md", "runs/reproduce-two.md"} <= made.keys()
-    assert (
-        "[reproduce-two](reproduce-two.md) (a run once more; counted once)"
-        in (made["runs/index.md"])
-    )
-    assert "[one](one.md) |" in made["runs/index.md"]
+    assert {"runs/one-seed0.md", "runs/reproduce-two-seed0.md"} <= made.keys()
+    repeat = "[reproduce-two-seed0](reproduce-two-seed0.md) (a run once more; counted once)"
+    assert repeat in made["runs/index.md"]
+    assert "[one-seed0](one-seed0.md) |" in made["runs/index.md"]
 
 
 def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
@@ -210,18 +220,16 @@ def test_unseen_speakers_come_first_and_tests_are_within_a_table(found):
         "ravdess, 8 emotions: random, speaker-dependent"
     )
     here = next(one.where for one in found.entrants if one.name == "lld-svm")
-    tests = _compare.compare([one for one in found.entrants if one.where == here])
+    tests = _compare.compare_runs([one for one in found.entrants if one.where == here])
     assert tests
-    for line in _compare.table_of_tests(tests).splitlines():
+    for line in _compare.format_tests(tests).splitlines():
         assert not line or f"\n    {line}\n" in page
 
 
-def test_a_paired_corpus_is_never_shown_without_its_warning(tmp_path):
-    data = json.loads((RUN / "report.json").read_text("utf-8"))
+def test_a_paired_corpus_is_never_shown_without_its_warning(tmp_path, run_data):
     for corpus in ("paired-ravdess", "own-corpus"):
-        (tmp_path / corpus).mkdir()
-        text_ = json.dumps({**data, "corpus": corpus})
-        (tmp_path / corpus / "report.json").write_text(text_)
+        content = json.dumps([{**run_data[0], "corpus": corpus}])
+        (tmp_path / f"{corpus}.json.gz").write_bytes(gzip.compress(content.encode()))
     page = results.leaderboard(results.Results.load(tmp_path).entrants)
     assert page.count("!!! warning") == 1
     warned = page.index("!!! warning")

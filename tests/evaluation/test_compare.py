@@ -11,7 +11,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import _compare, evaluate, paired_permutation
+from serenade.evaluation import _compare, add_report, evaluate, paired_permutation
 from serenade.protocols import _protocols
 
 
@@ -137,10 +137,13 @@ def test_other_recordings_are_not_compared(report_of):
 def test_reports_are_found_in_folders(report_of, tmp_path):
     report_of(0.5).to_json(tmp_path / "runs" / "a" / "report.json")
     report_of(0.7, 1).to_json(tmp_path / "runs" / "b" / "c" / "report.json")
-    assert len(_compare.load_runs([tmp_path / "runs"])) == 2
+    for seed in (2, 3):
+        add_report(tmp_path / "runs" / "published.json.gz", report_of(0.7, seed))
+    assert sorted(report.seed for report in _compare.load_runs([tmp_path / "runs"])) == [0, 1, 2, 3]
+    assert len(_compare.load_runs([tmp_path / "runs" / "published.json.gz"])) == 2
     assert len(_compare.load_runs([tmp_path / "runs" / "a" / "report.json"])) == 1
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EvaluationError, match=r"empty: no report.json below it"):
+    with pytest.raises(EvaluationError, match=r"empty: no report\.json or \.json\.gz below it"):
         _compare.load_runs([tmp_path / "empty"])
 
 

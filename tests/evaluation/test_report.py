@@ -11,8 +11,14 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import Report, _metrics, draw_curves, evaluate
-from serenade.evaluation._figures import make_confusion_figure, make_curves_figure
+from serenade.evaluation import (
+    Report,
+    _metrics,
+    draw_figure,
+    evaluate,
+    make_confusion_figure,
+    make_curves_figure,
+)
 from serenade.protocols import _protocols
 
 KEYS = [
@@ -184,8 +190,11 @@ def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
     assert all(tick == int(tick) for tick in ticks.get_xticks())
     rising = make_curves_figure({"ours": trained}, "valid_ua").axes[0].lines[0]
     assert (np.diff(rising.get_ydata()) > 0).all()
-    png, pdf = draw_curves({"ours": trained}, tmp_path / "losses")
-    assert (png.name, pdf.name) == ("losses.png", "losses.pdf")
+    kinds = ("png", "pdf", "svg")
+    drawn = [draw_figure(lambda: figure, tmp_path / name, kinds) for name in ("losses", "again")]
+    assert [path.name for path in drawn[0]] == ["losses.png", "losses.pdf", "losses.svg"]
+    one, other = ([path.read_bytes() for path in paths] for paths in drawn)
+    assert one == other
     assert not make_curves_figure({"ours": trained}, "valid_loss").axes[0].lines
 
 

@@ -1,6 +1,7 @@
 """Tables are filled from runs that are made once; what cannot be run says why."""
 
 import dataclasses
+import gzip
 import json
 import shutil
 
@@ -10,7 +11,7 @@ pytest.importorskip("skorch")
 
 from serenade import corpora
 from serenade.errors import EvaluationError
-from serenade.evaluation import Report
+from serenade.evaluation import draw_figure, read_reports
 from serenade.papers import Paper, Runner, _render
 from serenade.papers._tables import Place, Row, Run, Table, list_all_runs
 
@@ -43,6 +44,18 @@ PAPER = Paper(
 )
 
 
+def run_file(out, name):
+    """The file that keeps a run, by the run's name."""
+    return out / "runs" / f"{name.rpartition('-seed')[0]}.json.gz"
+
+
+def edit(path, change):
+    """Change the first report of a file, as JSON data."""
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    change(content[0])
+    path.write_bytes(gzip.compress(json.dumps(content).encode()))
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A runner, its lines, its entries, and its folder."""
@@ -62,7 +75,7 @@ def test_each_number_stands_beside_ours(filled):
     assert (probe.stands_for, probe.reason, probe.fast) == ("X", "", True)
     assert probe.low <= probe.speaker_independent <= probe.high
     assert probe.paper_low <= probe.paper_protocol <= probe.paper_high
-    report = Report.from_json(out / "runs" / probe.runs[-1] / "report.json")
+    (report,) = read_reports(run_file(out, probe.runs[-1]))
     assert report.speaker_independent
     assert report.metrics["wa"].value == probe.speaker_independent
     assert by["probe", "ua", "synthetic"].runs == probe.runs
@@ -81,12 +94,12 @@ def test_what_cannot_be_run_says_why(filled):
 
 def test_finished_runs_are_not_run_again(filled):
     runner, lines, entries, out = filled
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("report.json")}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")}
     assert len(before) == 4
     told = len(lines)
     again = [e for e in runner.entries(PAPER) if e.corpus == "synthetic"]
     assert again == [e for e in entries if e.corpus == "synthetic"]
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("report.json")} == before
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")} == before
     assert not [line for line in lines[told:] if "casia" not in line.lower()]
     dry = Runner(None, out, fast=True, dry=True).entries(PAPER)
     assert [e.speaker_independent for e in dry] == [e.speaker_independent for e in entries]
@@ -108,15 +121,12 @@ def test_a_run_with_other_settings_is_made_again(filled):
     network = next(e for e in entries if e.row == "network" and e.runs and not e.reason)
     name = network.runs[-1]
     run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == name)
-    path = out / "runs" / name / "report.json"
-    content = json.loads(path.read_text("utf-8"))
-    del content["recipe"]["mixup"]  # as if it had come later
-    path.write_text(json.dumps(content), "utf-8")
+    path = run_file(out, name)
+    edit(path, lambda report: report["recipe"].pop("mixup"))  # as if it had come later
     del lines[:]
     assert runner.report(run).recipe["epochs"] == 2
     assert lines == []
-    content["recipe"]["learning_rate"] = 0.5
-    path.write_text(json.dumps(content), "utf-8")
+    edit(path, lambda report: report["recipe"].update(learning_rate=0.5))
     assert runner.report(run).recipe["learning_rate"] != 0.5
     assert lines[0].startswith(name)
 
@@ -128,10 +138,9 @@ def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_pa
     probe = next(e for e in entries if e.row == "probe" and e.runs and not e.reason)
     name = probe.runs[-1]
     run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == name)
-    path = tmp_path / "runs" / name / "report.json"
+    path = run_file(tmp_path, name)
     label = "incomplete Synthetic, 1 of 2"
-    content = {**json.loads(path.read_text("utf-8")), "incomplete": label}
-    path.write_text(json.dumps(content), "utf-8")
+    edit(path, lambda report: report.update(incomplete=label))
     dry = Runner(None, tmp_path, fast=True, dry=True).entries(PAPER)
     marked = [e for e in dry if e.incomplete]
     assert {(e.row, e.incomplete) for e in marked} == {("probe", label)}
@@ -139,7 +148,7 @@ def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_pa
     assert page.count(f"| probe | synthetic ({label}), for X |") == 2
     again = Runner(runner.root, tmp_path, jobs=1, fast=True).report(run)
     assert again.incomplete == ""
-    assert Report.from_json(path).incomplete == ""
+    assert [report.incomplete for report in read_reports(path)] == [""]
 
 
 def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
@@ -161,7 +170,8 @@ def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
     runner = Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": str(vectors)})
     report = runner.report(run)
     assert report.recipe["vectors"] == "@speech2vec/50.txt"
-    assert str(tmp_path) not in (tmp_path / "out/runs" / run.name / "report.json").read_text()
+    written = gzip.decompress(run_file(tmp_path / "out", run.name).read_bytes())
+    assert str(tmp_path) not in written.decode()
 
 
 def test_seeds_are_averaged():
@@ -245,13 +255,30 @@ def test_tables_figures_and_json(filled, tmp_path):
     data = json.loads(_render.write_json(entries, tmp_path / "tables.json").read_text("utf-8"))
     assert len(data) == 8
     assert all(set(entry) >= FIELDS for entry in data)
-    written = {path.name for path in _render.draw_paper(PAPER, entries, runner, tmp_path)}
-    assert written == {
-        *("paper-synthetic-ua.png", "paper-synthetic-ua.pdf"),
-        *("paper-synthetic-wa.png", "paper-synthetic-wa.pdf"),
-        *("paper-synthetic-confusion-network.png", "paper-synthetic-confusion-network.pdf"),
-        *("paper-synthetic-figure-1.png", "paper-synthetic-figure-1.pdf"),
+    found = _render.list_figures(PAPER, entries, runner.kept)
+    assert set(found) == {
+        *("paper-synthetic-ua", "paper-synthetic-wa"),
+        *("paper-synthetic-confusion-network", "paper-synthetic-figure-1"),
     }
+    for name, make in found.items():
+        assert [path.name for path in draw_figure(make, tmp_path / name)] == [
+            f"{name}.png",
+            f"{name}.pdf",
+        ]
+
+
+def test_seeds_of_a_run_share_a_file(tmp_path):
+    place = dataclasses.replace(PLACE, independent={"groups": 2})
+    rows = (Row("machine", {"wa": 0.9}, "lld-svm"),)
+    paper = dataclasses.replace(PAPER, tables=(Table("1", "It.", rows, (place,)),))
+    runner = Runner(tmp_path / "speech", tmp_path / "out", jobs=1)
+    random = [run for run in list_all_runs(paper) if run.protocol == "random"]
+    assert [run.seed for run in random] == [0, 1]
+    reports = [runner.report(run) for run in random]
+    (path,) = (tmp_path / "out" / "runs").iterdir()
+    assert path == run_file(tmp_path / "out", random[0].name)
+    assert read_reports(path) == reports
+    assert [runner.kept(run.name) for run in random] == reports
 
 
 def test_headlines_of_papers_are_one_table_with_its_warnings(filled):

@@ -78,7 +78,7 @@ def test_a_reproduction_that_was_killed_is_finished_by_two_at_once(tmp_path, chi
     assert process.returncode == -signal.SIGKILL
     (file,) = (out / "checkpoints").glob("*.pt")
     assert not torch.load(file, weights_only=True)["finished"]
-    finished = {path: path.stat().st_mtime_ns for path in out.rglob("report.json")}
+    finished = {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")}
     assert len(finished) == 2  # of the first row, by the paper's protocol and on unseen speakers
 
     both = outputs(*(child(REPRODUCE, tmp_path, out, **cache) for _ in range(2)))

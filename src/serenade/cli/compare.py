@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--title", default="Leaderboard", show_default=True, help="Title of the page.")
 def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, title: str) -> None:
-    r"""Compare finished RUNS: files report.json, or folders that contain them.
+    r"""Compare finished RUNS: report.json or .json.gz files, or folders that contain such files.
 
     Runs that differ only in their seed are averaged. Systems that predicted the same recordings
     are tested against each other by a permutation test that exchanges whole speakers. P-values are

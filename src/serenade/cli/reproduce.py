@@ -65,6 +65,7 @@ def command(
     serenade reproduce cnn-transformer --root CORPORA --out results
     """
     from serenade import papers
+    from serenade.evaluation import draw_figure
     from serenade.papers import Runner, _render
 
     asked = papers.names() if paper == "all" else (papers.get(paper).name,)
@@ -91,7 +92,8 @@ def command(
             page = _render.format_paper(one, entries, runner.kept)
             out.mkdir(parents=True, exist_ok=True)
             (out / f"{one.name}.md").write_text(page, "utf-8")
-            _render.draw_paper(one, entries, runner, out / "figures")
+            for name, draw in _render.list_figures(one, entries, runner.kept).items():
+                draw_figure(draw, out / "figures" / name)
             click.echo(page)
             found.append((one, entries))
         elif one.name in there:

@@ -4,9 +4,9 @@ from ._compare import Entrant as Entrant
 from ._compare import compare_runs as compare_runs
 from ._compare import format_tests as format_tests
 from ._evaluate import evaluate as evaluate
-from ._figures import draw_confusion as draw_confusion
-from ._figures import draw_curves as draw_curves
 from ._figures import draw_figure as draw_figure
+from ._figures import make_confusion_figure as make_confusion_figure
+from ._figures import make_curves_figure as make_curves_figure
 from ._leaks import CHECKED_ROWS as CHECKED_ROWS
 from ._leaks import audit_folds as audit_folds
 from ._metrics import confusion as confusion
@@ -18,6 +18,9 @@ from ._metrics import weighted_accuracy as weighted_accuracy
 from ._report import FoldResult as FoldResult
 from ._report import LabelledPrediction as LabelledPrediction
 from ._report import Report as Report
+from ._run_files import RUN_FILE_SUFFIX as RUN_FILE_SUFFIX
+from ._run_files import add_report as add_report
+from ._run_files import read_reports as read_reports
 from ._statistics import Interval as Interval
 from ._statistics import adjust_p_values as adjust_p_values
 from ._statistics import compute_intervals as compute_intervals

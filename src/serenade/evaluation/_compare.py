@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation._report import Report
+from serenade.evaluation._run_files import RUN_FILE_SUFFIX, read_reports
 from serenade.evaluation._statistics import (
     adjust_p_values,
     compute_intervals,
@@ -105,17 +106,19 @@ def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
     """Reports of runs.
 
     Args:
-        paths: of `report.json` files, or of folders that hold any at whatever depth.
+        paths: of `report.json` or `.json.gz` files, or of folders that hold any at any depth.
 
     Raises:
         EvaluationError: no report there, or a damaged one.
     """
     reports = []
     for path in map(Path, paths):
-        files = sorted(path.rglob("report.json")) if path.is_dir() else [path]
+        files = _files_below(path) if path.is_dir() else [path]
         if not files:
-            raise EvaluationError(f"{path}: no report.json below it; give folders of finished runs")
-        reports += [Report.from_json(file) for file in files]
+            raise EvaluationError(
+                f"{path}: no report.json or .json.gz below it; give folders of finished runs"
+            )
+        reports += [report for file in files for report in _reports(file)]
     return reports
 
 
@@ -249,6 +252,15 @@ def to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, 
         ],
         "comparisons": [dataclasses.asdict(test) for test in tests],
     }
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """List the files that `serenade evaluate` and `serenade reproduce` wrote."""
+    return sorted([*folder.rglob("report.json"), *folder.rglob(f"*{RUN_FILE_SUFFIX}")])
+
+
+def _reports(file: Path) -> list[Report]:
+    return read_reports(file) if file.name.endswith(RUN_FILE_SUFFIX) else [Report.from_json(file)]
 
 
 def _pooled(reports: Sequence[Report]) -> dict[str, Interval]:

@@ -11,7 +11,7 @@ from serenade._atomic import write_atomically
 from serenade.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -23,49 +23,22 @@ _MEASURES = {
     "valid_loss": "validation loss",
     "valid_ua": "validation UA",
 }
+# Metadata by kind of file that changes with the date or the version of matplotlib.
+_VOLATILE = {"png": "Software", "pdf": "CreationDate", "svg": "Date"}
 
 
-def draw_confusion(report: Report, stem: Path) -> list[Path]:
-    """Write the confusion matrix as figures.
-
-    Args:
-        report: whose matrix it is.
-        stem: of the files, without `.png` (300 dpi) and `.pdf`.
-
-    Returns:
-        The files.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    return draw_figure(lambda: make_confusion_figure(report), stem)
-
-
-def draw_curves(
-    reports: Mapping[str, Report], stem: Path, measure: str = "train_loss"
+def draw_figure(
+    make: Callable[[], Figure], stem: Path, kinds: Sequence[str] = ("png", "pdf")
 ) -> list[Path]:
-    """Write what training measured after each epoch, a line per report, as figures.
-
-    Args:
-        reports: by the name that stands in the legend; those without curves are left out.
-        stem: of the files, without `.png` (300 dpi) and `.pdf`.
-        measure: `train_loss`, `valid_loss` or `valid_ua`; its mean over folds is drawn.
-
-    Returns:
-        The files.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    return draw_figure(lambda: make_curves_figure(reports, measure), stem)
-
-
-def draw_figure(make: Callable[[], Figure], stem: Path) -> list[Path]:
-    """Write a figure for print: `.png` at 300 dpi, and `.pdf`; the same figure, the same bytes.
+    """Write a figure for print; the same figure gives the same bytes.
 
     Args:
         make: makes the figure, with fonts as in print.
         stem: of the files, without the suffix.
+        kinds: of files: `png` (300 dpi), `pdf` or `svg`.
+
+    Returns:
+        The files, one for each kind.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -75,13 +48,12 @@ def draw_figure(make: Callable[[], Figure], stem: Path) -> list[Path]:
     except ImportError as error:
         raise MissingExtraError("drawing figures", "train") from error
     written = []
-    # Type 42 embeds fonts as text, which journals ask for.
-    with rc_context({"font.size": 8, "pdf.fonttype": 42}):
+    # Type 42 embeds fonts as text, which journals ask for; the salt makes ids of SVG repeatable.
+    with rc_context({"font.size": 8, "pdf.fonttype": 42, "svg.hashsalt": "serenade"}):
         figure = make()
-        # Without its date or version the same report gives the same bytes.
-        for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+        for kind in kinds:
             content = io.BytesIO()
-            figure.savefig(content, format=kind, dpi=300, metadata=metadata)
+            figure.savefig(content, format=kind, dpi=300, metadata={_VOLATILE[kind]: None})
             path = stem.with_name(f"{stem.name}.{kind}")
             written.append(write_atomically(path, content.getvalue()))
     return written
@@ -91,8 +63,8 @@ def make_curves_figure(reports: Mapping[str, Report], measure: str = "train_loss
     """Draw mean curves over folds, told apart by dashes and grey, so that print keeps them apart.
 
     Args:
-        reports: see `draw_curves`.
-        measure: likewise.
+        reports: by the name in the legend; those without curves are left out.
+        measure: `train_loss`, `valid_loss` or `valid_ua`; its mean over folds is drawn.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import statistics as spread
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +18,9 @@ from serenade.evaluation._statistics import Interval, compute_intervals, describ
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+_DAMAGED = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,18 +210,21 @@ class Report:
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report, whole or not at all.
+        """Write the report as JSON in UTF-8.
 
         Args:
-            path: the file to write, UTF-8.
+            path: the file, which is replaced in one step.
         """
+        return write_atomically(path, f"{self.to_text()}\n".encode())
+
+    def to_text(self) -> str:
+        """Return the report as JSON, with a line for each fold and prediction."""
         lines = []
         for name, value in self.to_dict().items():
-            # A line for each fold and prediction: readable, and small in version control.
             by_line = name in {"folds", "predictions"}
             text = ",\n  ".join(map(_text, value)) if by_line else _text(value)
             lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
-        return write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        return "{\n" + ",\n".join(lines) + "\n}"
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Self:
@@ -229,15 +236,8 @@ class Report:
         Raises:
             EvaluationError: no such file, or something in it is missing or contradicts itself.
         """
-        try:
+        with name_file(path):
             return cls.from_dict(json.loads(Path(path).read_bytes()))
-        except EvaluationError as error:
-            raise EvaluationError(f"{path}: {error}") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise EvaluationError(
-                f"{path}: no report in it ({type(error).__name__}: {error}); "
-                "give a report.json that an evaluation wrote"
-            ) from error
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -296,11 +296,33 @@ class Report:
             MissingExtraError: matplotlib is not installed.
         """
         from serenade.evaluation._calibration import draw_reliability
-        from serenade.evaluation._figures import draw_confusion, draw_figure
+        from serenade.evaluation._figures import draw_figure, make_confusion_figure
 
         folder = Path(folder)
+        confusion = draw_figure(lambda: make_confusion_figure(self), folder / "confusion")
         reliability = draw_figure(lambda: draw_reliability(self), folder / "reliability")
-        return [*draw_confusion(self, folder / "confusion"), *reliability]
+        return [*confusion, *reliability]
+
+
+@contextlib.contextmanager
+def name_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in the errors of reading a report from it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        EvaluationError: the block met damage, or a report that contradicts itself.
+    """
+    try:
+        yield
+    except EvaluationError as error:
+        raise EvaluationError(f"{path}: {error}") from error
+    except _DAMAGED as error:
+        raise EvaluationError(
+            f"{path}: no report in it ({type(error).__name__}: {error}); "
+            "give a report.json or .json.gz that an evaluation wrote"
+        ) from error
 
 
 def _text(value: object) -> str:

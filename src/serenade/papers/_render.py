@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import textwrap
@@ -18,10 +19,9 @@ from serenade.evaluation import (
     COMPARED_SCORES,
     Entrant,
     compare_runs,
-    draw_confusion,
-    draw_curves,
-    draw_figure,
     format_tests,
+    make_confusion_figure,
+    make_curves_figure,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from serenade.evaluation import Report
-    from serenade.papers._runner import Entry, Runner
+    from serenade.papers._runner import Entry
     from serenade.papers._tables import Paper, Table
 
 _SHORT = 50  # letters of a reason that stands in the table
@@ -186,39 +186,38 @@ def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def draw_paper(paper: Paper, entries: Sequence[Entry], runner: Runner, folder: Path) -> list[Path]:
-    """Draw a paper's tables as bars, UA and WA apart, and losses where the paper draws them.
+def list_figures(
+    paper: Paper, entries: Sequence[Entry], kept: Callable[[str], Report | None]
+) -> dict[str, Callable[[], Figure]]:
+    """Return what draws a paper's figures, by their names.
 
-    Of the rows it is known for, confusion matrices on unseen speakers are drawn, too.
+    Its tables become bars, UA and WA apart. Losses are drawn where the paper draws them, and
+    confusion matrices on unseen speakers for the rows that the paper is known for.
 
     Args:
-        paper: whose.
-        entries: of this paper.
-        runner: that made them.
-        folder: where figures are written.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
+        paper: the paper.
+        entries: its entries, in the order of `Runner.entries`.
+        kept: returns the report of a run by its name.
     """
-    written = []
+    found: dict[str, Callable[[], Figure]] = {}
     shown = [entry for entry in entries if entry.paper_protocol is not None]
     for corpus, metric in dict.fromkeys((entry.corpus, entry.metric) for entry in shown):
         if metric in COMPARED_SCORES:
             alike = [one for one in shown if (one.corpus, one.metric) == (corpus, metric)]
-            stem = folder / f"{paper.name}-{corpus}-{metric}"
-            written += draw_figure(lambda alike=alike: draw_bars(alike), stem)  # type: ignore[misc]
+            found[f"{paper.name}-{corpus}-{metric}"] = functools.partial(draw_bars, alike)
     for table, part in _parts(paper, entries):
         for place in table.places:
             here = [entry for entry in part if entry.corpus == place.corpus]
             about = f"{paper.name}-{place.corpus}"
-            if table.curves and (reports := _trained(runner, here)):
-                written += draw_curves(reports, folder / f"{about}-{_slug(table.curves)}")
+            if table.curves and (reports := _trained(kept, here)):
+                draws = functools.partial(make_curves_figure, reports)
+                found[f"{about}-{_slug(table.curves)}"] = draws
             known = {entry.row: entry.runs for entry in here if entry.row in table.headline}
             for row, names in known.items():
-                if (report := _unseen(runner, names)) is not None:
-                    stem = folder / f"{about}-confusion-{_slug(row)}"
-                    written += draw_confusion(report, stem)
-    return written
+                if (report := _unseen(kept, names)) is not None:
+                    draws = functools.partial(make_confusion_figure, report)
+                    found[f"{about}-confusion-{_slug(row)}"] = draws
+    return found
 
 
 def draw_bars(entries: Sequence[Entry]) -> Figure:
@@ -268,13 +267,13 @@ def _slug(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower())
 
 
-def _unseen(runner: Runner, names: Sequence[str]) -> Report | None:
-    """The first report on unseen speakers of those that are kept of some runs."""
-    kept = (report for report in map(runner.kept, names) if report is not None)
-    return next((report for report in kept if report.speaker_independent), None)
+def _unseen(kept: Callable[[str], Report | None], names: Sequence[str]) -> Report | None:
+    """Return the first report on unseen speakers of the runs that are kept."""
+    reports = (report for report in map(kept, names) if report is not None)
+    return next((report for report in reports if report.speaker_independent), None)
 
 
-def _trained(runner: Runner, entries: Sequence[Entry]) -> dict[str, Report]:
-    """The first report of each row, for its curves."""
-    found = {entry.row: runner.kept(entry.runs[0]) for entry in entries if entry.seeds}
+def _trained(kept: Callable[[str], Report | None], entries: Sequence[Entry]) -> dict[str, Report]:
+    """Return the first report of each row, for its curves."""
+    found = {entry.row: kept(entry.runs[0]) for entry in entries if entry.seeds}
     return {row: report for row, report in found.items() if report is not None}

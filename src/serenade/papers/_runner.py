@@ -14,7 +14,7 @@ import numpy as np
 from serenade import _parallel, corpora, systems
 from serenade.encoders import ALBERT
 from serenade.errors import SerenadeError
-from serenade.evaluation import Report, evaluate
+from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, evaluate, read_reports
 from serenade.papers._tables import list_all_runs, list_runs, resolve_changes
 from serenade.protocols import get as get_protocol
 from serenade.training import Estimator
@@ -84,7 +84,8 @@ class Runner:
 
     Args:
         root: the folder that holds the corpora.
-        out: where runs are kept, below `runs/`.
+        out: folder where finished runs are kept, below `runs/`; `evaluation.add_report` writes
+            their files.
         fast: a quick look with few speakers and epochs.
         jobs: processes for extraction; None for all cores.
         device: what networks are trained on.
@@ -181,21 +182,20 @@ class Runner:
                     self._failed[run.name] = found
 
     def _write(self, run: Run, report: Report) -> Report:
-        """Keep a finished run."""
-        folder = self._folder(run.name)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.md").write_text(report.to_markdown(), "utf-8")
-        report.to_figures(folder)
-        report.to_json(folder / "report.json")  # last: where it is, the run is complete
+        """Save the report of a finished run."""
+        add_report(self._place(run.name)[0], report)
         return report
 
     def kept(self, name: str) -> Report | None:
         """The report of a run, by its name; None of one that is not finished."""
-        path = self._folder(name) / "report.json"
-        return Report.from_json(path) if path.is_file() else None
+        path, seed = self._place(name)
+        reports = read_reports(path, seed) if path.is_file() else []
+        return reports[0] if reports else None
 
-    def _folder(self, name: str) -> Path:
-        return self.out / "runs" / name
+    def _place(self, name: str) -> tuple[Path, int]:
+        """Return the file that keeps a run under all of its seeds, and its seed."""
+        stem, _, seed = name.rpartition("-seed")
+        return self.out / "runs" / f"{stem}{RUN_FILE_SUFFIX}", int(seed)
 
     def _kept(self, run: Run) -> Report | None:
         report = self.kept(run.name)
