@@ -1,4 +1,4 @@
-"""Fixtures every room shares."""
+"""Fixtures that all tests share, and the markers `slow` and `corpora`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
+_SLOW = (
+    *("benchmarks", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
+    *("reliability", "systems", "training", "transcription"),
+    *("cli/test_audit.py", "cli/test_casia.py", "cli/test_commands.py", "cli/test_extract.py"),
+    *("cli/test_pretrain.py", "cli/test_reproduce.py", "cli/test_speech2vec.py"),
+    *("cli/test_transcribe.py", "corpora/test_synthetic", "evaluation/test_enrolment_trials.py"),
+    *("inference/test_precision.py", "server/test_attacks.py", "server/test_page.py"),
+    "server/test_schema.py",
+)
+_REAL = {"corpora_root", "models_root"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the folder they are in and by the fixtures they use."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            place = item.path.relative_to(here).as_posix()
+            if place.startswith(_SLOW):
+                item.add_marker(pytest.mark.slow)
+        if _REAL & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.corpora)
+
+
 def _folder(variable: str, beside: str) -> Path:
-    """A folder of test material: named by an environment variable, else beside the checkout."""
+    """Return a folder of test material, named by a variable or next to the checkout."""
     named = os.environ.get(variable)
     path = Path(named) if named else Path(__file__).parents[2] / "shared" / beside
     if not path.is_dir():
-        pytest.skip(f"real {beside} not found: set {variable} to a folder that holds them")
+        pytest.skip(f"real {beside} not found: set {variable} to the folder that contains them")
     return path
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The user's cache is neither read nor written."""
+    """Use a cache folder of the test session instead of the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERENADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         yield
@@ -35,13 +60,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def corpora_root() -> Path:
-    """The folder that holds `ravdess`, `emodb`, `nemo`, …; skips where there is none."""
+    """Return the folder that contains `ravdess`, `emodb`, `nemo`, …; skip if it is missing."""
     return _folder("SERENADE_CORPORA", "corpora")
 
 
 @pytest.fixture(scope="session")
 def models_root() -> Path:
-    """The folder that holds pre-trained encoder weights; skips where there is none."""
+    """Return the folder with pre-trained encoder weights; skip if it is missing."""
     return _folder("SERENADE_MODELS", "models")
 
 
@@ -56,13 +81,13 @@ def results_root() -> Path:
 
 @pytest.fixture(scope="session")
 def example() -> Path:
-    """The committed synthetic recording."""
+    """Return the committed synthetic recording."""
     return Path(__file__).parents[1] / "examples" / "example.flac"
 
 
 @pytest.fixture(scope="session")
 def model():
-    """The bundled model."""
+    """Return the bundled model."""
     return serenade.load()
 
 
