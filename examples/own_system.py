@@ -1,4 +1,4 @@
-"""My system: the spectrum's mean and how it moves, and a forest of trees that vote.
+"""My system: the spectrum's mean and how it moves, and a random forest.
 
 serenade systems own_system.py
 serenade evaluate own_system.py ravdess --root CORPORA --set trees=500
@@ -7,6 +7,7 @@ serenade evaluate own_system.py ravdess --root CORPORA --set trees=500
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -23,33 +24,44 @@ class MeanSpectrum(Feature):
 
     @property
     def names(self):
-        """Of the columns."""
+        """Return the names of the columns."""
         return tuple(f"{kind}.{name}" for kind in ("mean", "deviation") for name in LogMel().names)
 
     def __call__(self, signal, sampling_rate):
-        """`(samples,)` to `(1, dims)`, float32."""
+        """Turn samples, `(samples,)`, into one row, `(1, dims)`, float32."""
         frames = LogMel()(signal, sampling_rate)
         return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])[None].astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Every number a run depends on; `copies` and `balance` belong to each recipe."""
+    """All settings of a run; every recipe has `copies` and `balance`."""
 
     trees: int = 200
     snr: tuple[float, float] = (15.0, 30.0)
     copies: int = 0  # augmented copies of each training clip
-    balance: float = 1.0  # a clip weighs one over the count of its emotion to this power
+    balance: float = 1.0  # weight of a clip: count of its emotion to the power of minus this
 
 
-SYSTEM = System(
-    name="own-system",
-    title="a random forest on mean spectra",
-    source="mine",
-    recipes={"default": Recipe(), "noisy": Recipe(copies=2)},
-    feature=lambda recipe: MeanSpectrum(),
-    augmentation=lambda recipe: WhiteNoise(recipe.snr),
-    classifiers=lambda recipe, seed: [
-        make_pipeline(RandomForestClassifier(recipe.trees, random_state=seed))
-    ],
-)
+class OwnSystem(System):
+    """A random forest on mean spectra."""
+
+    name = "own-system"
+    title = "a random forest on mean spectra"
+    source = "mine"
+    recipes: ClassVar = {"default": Recipe(), "noisy": Recipe(copies=2)}
+
+    def features(self, recipe):
+        """Return the features, one for each stream."""
+        return (MeanSpectrum(),)
+
+    def augmentation(self, recipe):
+        """Return the alteration of copies."""
+        return WhiteNoise(recipe.snr)
+
+    def classifiers(self, recipe, seed):
+        """Return the pipelines to choose from."""
+        return [make_pipeline(RandomForestClassifier(recipe.trees, random_state=seed))]
+
+
+SYSTEM = OwnSystem()

@@ -9,18 +9,22 @@ from serenade.errors import CorpusError, SerenadeError
 from serenade.features import Feature
 
 SYSTEM = """
-from serenade.systems._system import System
+from serenade.systems import System
 import dataclasses
 @dataclasses.dataclass(frozen=True)
 class R:
     copies: int = 0
     balance: float = 0.0
-SYSTEM = System(name="NAME", title="", source="", recipes={"RECIPE": R()},
-    feature=lambda recipe: None, augmentation=lambda recipe: None, LEARNER)
+class Own(System):
+    name = NAME
+    recipes = {"RECIPE": R()}
+    def LEARNER(self, recipe, seed):
+        return []
+SYSTEM = Own()
 """
 
 
-def system(name="mine", recipe="default", learner="classifiers=lambda recipe, seed: []"):
+def system(name="'mine'", recipe="default", learner="classifiers"):
     return SYSTEM.replace("NAME", name).replace("RECIPE", recipe).replace("LEARNER", learner)
 
 
@@ -49,14 +53,14 @@ def test_a_system_is_found_once(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"defines no SYSTEM; end it with SYSTEM = System\("),
+        ("", r"defines no SYSTEM; end it with SYSTEM = OwnSystem\(\)"),
         ("SYSTEM = 1", "its SYSTEM is a int; make it by"),
         ("a = 1\nb = a.c", "line 2: AttributeError: .*; correct it there"),
         ("a = (", "line 1: SyntaxError"),
         ("import nowhere_at_all", "line 1: ModuleNotFoundError"),
         (system(recipe="other"), "no recipe default"),
-        (system(name="stser"), "stser is a built-in system; give SYSTEM a name of its own"),
-        (system(learner="members=None"), "classifiers or network"),
+        (system(name="'stser'"), "stser is a built-in system; give SYSTEM a name of its own"),
+        (system(learner="network"), "mine: its R needs the method classifiers"),
     ],
 )
 def test_a_file_that_cannot_be_used_names_the_fix(write, text, message):
@@ -85,9 +89,9 @@ def test_a_name_that_is_none(write):
 
 
 def test_a_file_can_import_its_neighbours(write):
-    write("NAME = 'neighbourly'", "own_neighbour_of_test.py")
-    text = "from own_neighbour_of_test import NAME\n"
-    path = write(text + system().replace('"mine"', "NAME"))
+    write("TITLE = 'neighbourly'", "own_neighbour_of_test.py")
+    text = "from own_neighbour_of_test import TITLE\n"
+    path = write(text + system(name="TITLE"))
     assert systems.get(path).name == "neighbourly"
 
 

@@ -86,15 +86,15 @@ def test_the_papers_numbers():
     assert grid == tuple(10.0**power for power in range(-6, 1))
     tone = np.sin(np.arange(16000, dtype=np.float32))
     for system, width in ((SYSTEM, 257), (systems.get("lld-blstm"), 275)):
-        feature = system.feature(system.recipe())
+        (feature,) = system.features(system.recipe())
         assert feature(tone, 16000).shape == (101, width)
         assert len(feature.names) == width
-    feature = systems.get("lld-svm").feature(None)
+    (feature,) = systems.get("lld-svm").features(None)
     assert feature(tone, 16000).shape == (1, len(feature.names)) == (1, 35 * 275)
 
 
 def test_the_spectrogram_is_in_decibels_at_its_frequencies():
-    feature = SYSTEM.feature(SYSTEM.recipe())
+    (feature,) = SYSTEM.features(SYSTEM.recipe())
     tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype(np.float32)
     found = feature(tone, 16000)[20:80]
     assert {feature.names[column] for column in found.argmax(axis=1)} == {"1000_hz"}

@@ -26,7 +26,8 @@ def test_the_papers_numbers():
     recipe = SYSTEM.recipe()
     assert (recipe.optimiser, recipe.learning_rate, recipe.decay) == ("rmsprop", 1e-5, 1e-6)
     tone = np.sin(np.arange(22050, dtype=np.float32))
-    assert SYSTEM.feature(recipe)(tone, SYSTEM.sampling_rate).shape == (1, 193)
+    (feature,) = SYSTEM.features(recipe)
+    assert feature(tone, SYSTEM.sampling_rate).shape == (1, 193)
 
 
 def test_it_learns():

@@ -21,9 +21,8 @@ def test_every_system_is_complete(name):
         json.dumps(dataclasses.asdict(recipe), allow_nan=False)
         assert system.features(recipe)
         assert system.augmentation(recipe)
-        if isinstance(recipe, NetworkRecipe):
-            assert system.network
-        else:
+        system.require_learner(recipe)
+        if not isinstance(recipe, NetworkRecipe):
             assert len(system.classifiers(recipe, 0)) >= 1
 
 

@@ -1,5 +1,7 @@
 """A small synthetic corpus and a recipe that fits it in seconds."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,6 @@ def learner():
     pytest.importorskip("skorch")
     import torch
 
-    from serenade.audio import WhiteNoise
     from serenade.features import MFCC40
     from serenade.systems import NetworkRecipe, System
     from serenade.systems.networks._layers import Dropout, masked_mean
@@ -68,15 +69,17 @@ def learner():
             seen = self.convolution(values.transpose(1, 2)).relu().transpose(1, 2)
             return self.output(masked_mean(self.dropout(seen), mask))
 
-    system = System(
-        name="small",
-        title="small",
-        source="ours",
-        recipes={"default": NetworkRecipe()},
-        feature=lambda _: MFCC40(),
-        augmentation=lambda _: WhiteNoise(),
-        network=lambda _, data: Small(data.dims, len(data.classes)),
-    )
+    class SmallSystem(System):
+        name = "small"
+        recipes: ClassVar = {"default": NetworkRecipe()}
+
+        def features(self, recipe):  # noqa: ARG002
+            return (MFCC40(),)
+
+        def network(self, recipe, data):  # noqa: ARG002
+            return Small(data.dims, len(data.classes))
+
+    system = SmallSystem()
 
     def make(seed=0, checkpoints=None, tracking=None, device="cpu", **changes):
         settings = {"epochs": 4, "learning_rate": 0.01, **changes}

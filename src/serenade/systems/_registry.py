@@ -17,7 +17,8 @@ _REGISTRY = Registry(
     error=SerenadeError,
     files="a .py file that defines SYSTEM",
     type_name="System",
-    example="SYSTEM = System(name=..., recipes={'default': ...}, feature=..., ...)",
+    variants={"crnn": "attentive_crnn:CRNN"},
+    example="SYSTEM = OwnSystem(), with OwnSystem a subclass of serenade.systems.System",
 )
 
 
@@ -74,5 +75,7 @@ def _check(system: System, path: str) -> None:
             f"{path}: {system.name} is a built-in system; give SYSTEM a name of its own, "
             "or reports could not tell them apart"
         )
-    if (system.classifiers is None) == (system.network is None):
-        raise SerenadeError(f"{path}: SYSTEM needs classifiers or network, and one of them only")
+    try:
+        system.require_learner(system.recipes["default"])
+    except SerenadeError as error:
+        raise SerenadeError(f"{path}: {error}") from None

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 from serenade._parameters import find_mismatch
+from serenade.audio import Augmentation
 from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from serenade.audio import Augmentation, WhiteNoise
+    from serenade.audio import WhiteNoise
     from serenade.features import Feature, TextFeature
 
     Stream: TypeAlias = Feature | TextFeature
@@ -129,45 +130,100 @@ class TrainingSet:
         return max(len(matrix) for matrix in self.streams[0])
 
 
-@dataclasses.dataclass(frozen=True)
 class System:
-    """A published or proposed system.
+    """A published or proposed system: the features it takes and the classifier that is fitted.
 
-    Args:
-        name: what commands call it.
-        title: a line about it.
+    A subclass sets the attributes and defines `features` and either `classifiers`, for recipes of
+    scikit-learn pipelines, or `network`, for recipes that extend `NetworkRecipe`.
+
+    Attributes:
+        name: name on the command line and in reports.
+        title: one line of description.
         source: the publication it follows.
-        recipes: its settings by name; every system has `default`. A `NetworkRecipe` trains
-            `network`, any other fits `classifiers`.
-        feature: recipe → the feature it looks at, or several, a stream each; of signals or texts.
-        augmentation: recipe → how copies of training clips are changed.
-        classifiers: recipe and seed → unfitted scikit-learn pipelines over one-frame features; of
-            several, the one is taken that does best on held-out training speakers.
-        network: recipe and training set → a `torch.nn.Module` of `(values, mask)`, shapes
-            `(clips, frames, dims)` and `(clips, frames)`, True where real, one pair after the
-            other for several streams, to logits `(clips, classes)`. What is padded must not change
-            an output.
-        members: recipe → recipes of the same system whose networks are fitted one by one, each on
-            its own streams, and whose posteriors are averaged; none where the recipe is of one
-            network. None for systems without such recipes.
-        sampling_rate: recordings are read at, in Hz.
+        recipes: its settings by name; every system has `default`.
+        sampling_rate: rate that recordings are read at, in Hz.
     """
 
-    name: str
-    title: str
-    source: str
-    recipes: Mapping[str, Any]
-    feature: Callable[[Any], Stream | tuple[Stream, ...]]
-    augmentation: Callable[[Any], Augmentation | WhiteNoise]
-    classifiers: Callable[[Any, int], Sequence[Any]] | None = None
-    network: Callable[[Any, TrainingSet], Any] | None = None
-    members: Callable[[Any], Sequence[Any]] | None = None
-    sampling_rate: int = 16000
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    recipes: ClassVar[Mapping[str, Any]]
+    sampling_rate: ClassVar[int] = 16000
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the system itself: it has no state, and copies of an estimator share it."""
+        return self
 
     def features(self, recipe: Any) -> tuple[Stream, ...]:
-        """What it looks at under a recipe, a feature per stream."""
-        found = self.feature(recipe)
-        return found if isinstance(found, tuple) else (found,)
+        """Return the features of a recipe, one for each stream, of signals or texts.
+
+        Args:
+            recipe: one of the system's, or a changed one.
+        """
+        raise NotImplementedError(f"{self.name}: define the method features")
+
+    def augmentation(self, recipe: Any) -> Augmentation | WhiteNoise:
+        """Return the alteration that makes augmented copies of training clips.
+
+        Args:
+            recipe: as in `features`.
+        """
+        return Augmentation()
+
+    def classifiers(self, recipe: Any, seed: int) -> Sequence[Any]:
+        """Return unfitted scikit-learn pipelines over features of one frame.
+
+        Of several, the one with the best result on held-out training speakers is kept.
+
+        Args:
+            recipe: as in `features`.
+            seed: random seed.
+        """
+        raise NotImplementedError(f"{self.name}: define the method classifiers")
+
+    def network(self, recipe: Any, data: TrainingSet) -> Any:
+        """Build the untrained network of a recipe.
+
+        Args:
+            recipe: as in `features`.
+            data: sizes of the training clips, and the clips for pre-training.
+
+        Returns:
+            A `torch.nn.Module` of `(values, mask)`, shapes `(clips, frames, dims)` and
+            `(clips, frames)`, True where real, one pair after the other for several streams, to
+            logits `(clips, classes)`. Padding must not change an output.
+        """
+        raise NotImplementedError(f"{self.name}: define the method network")
+
+    def members(self, recipe: Any) -> Sequence[Any]:
+        """Return recipes of this system whose networks are fitted one by one and averaged.
+
+        Args:
+            recipe: as in `features`.
+
+        Returns:
+            Recipes with their own streams; none where the recipe is of a single network.
+        """
+        return ()
+
+    def require_learner(self, recipe: Any) -> None:
+        """Raise an error if the system does not define the method that its recipe needs.
+
+        Args:
+            recipe: as in `features`.
+
+        Raises:
+            SerenadeError: the method is missing.
+        """
+        wanted = "network" if isinstance(recipe, NetworkRecipe) else "classifiers"
+        if getattr(type(self), wanted) is getattr(System, wanted):
+            raise SerenadeError(
+                f"{self.name}: its {type(recipe).__name__} needs the method {wanted}, which the "
+                "system does not define; a recipe of a network extends NetworkRecipe"
+            )
 
     def recipe(self, base: Any = "default", /, **changes: Any) -> Any:
         """Return a recipe with some of its fields changed.

@@ -16,7 +16,7 @@ counts that was best on the validation part, and training ends 20 epochs after i
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from serenade.audio import Augmentation, WhiteNoise
 from serenade.features import MFCC40, LogMel
@@ -24,7 +24,7 @@ from serenade.systems._system import NetworkRecipe, System
 
 if TYPE_CHECKING:
     from serenade.features import Feature
-    from serenade.systems._system import TrainingSet
+    from serenade.systems._system import Stream, TrainingSet
 
 _RATE = 48000
 
@@ -76,18 +76,8 @@ class CNNTransformerRecipe(NetworkRecipe):
     pooling: Literal["flatten", "mean"] = "flatten"
 
 
-def _features(recipe: CNNTransformerRecipe) -> tuple[Feature, ...]:
-    return tuple(map(_feature, _members(recipe) or (recipe,)))
-
-
-def _members(recipe: CNNTransformerRecipe) -> tuple[CNNTransformerRecipe, ...]:
-    if not recipe.average:
-        return ()
-    one = dataclasses.replace(recipe, average=False)
-    return one, dataclasses.replace(one, bands=0)
-
-
-def _feature(recipe: CNNTransformerRecipe) -> Feature:
+def _make_feature(recipe: CNNTransformerRecipe) -> Feature:
+    """Return the feature of a single network: mel bands, or MFCC."""
     if recipe.bands:
         return LogMel(
             n_mels=recipe.bands,
@@ -107,36 +97,13 @@ def _feature(recipe: CNNTransformerRecipe) -> Feature:
     )
 
 
-def _augmentation(recipe: CNNTransformerRecipe) -> Augmentation | WhiteNoise:
-    if not recipe.speed:
-        return WhiteNoise(recipe.snr)
-    return Augmentation(
-        speed=recipe.speed, reverberation=0.2, filtering=0.3, noise=0.5, noise_range=recipe.snr
-    )
+class CNNTransformerSystem(System):
+    """Convolutional branches beside a Transformer encoder."""
 
-
-def _network(recipe: CNNTransformerRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks import CNNTransformer
-
-    return CNNTransformer(
-        data.dims,
-        data.frames,
-        len(data.classes),
-        channels=recipe.channels,
-        layers=recipe.layers,
-        heads=recipe.heads,
-        hidden=recipe.hidden,
-        dropout=recipe.dropout,
-        encoder_dropout=recipe.encoder_dropout,
-        pooling=recipe.pooling,
-    )
-
-
-SYSTEM = System(
-    name="cnn-transformer",
-    title="two convolutional branches beside a Transformer encoder, on 40 MFCC",
-    source="An & Ruan 2021, J. Phys.: Conf. Ser. 1861 012064",
-    recipes={
+    name = "cnn-transformer"
+    title = "two convolutional branches beside a Transformer encoder, on 40 MFCC"
+    source = "An & Ruan 2021, J. Phys.: Conf. Ser. 1861 012064"
+    recipes: ClassVar = {
         "default": CNNTransformerRecipe(),
         # Other speeds stand for other speakers, masks and soft labels keep the network from
         # learning clips by heart, means over time from learning where things are. Frames four
@@ -169,10 +136,44 @@ SYSTEM = System(
             dropout=0.2,
             encoder_dropout=0.1,
         ),
-    },
-    feature=_features,
-    augmentation=_augmentation,
-    network=_network,
-    members=_members,
-    sampling_rate=_RATE,
-)
+    }
+    sampling_rate = _RATE
+
+    def features(self, recipe: CNNTransformerRecipe) -> tuple[Stream, ...]:
+        """Return the feature of each network that is averaged."""
+        return tuple(map(_make_feature, self.members(recipe) or (recipe,)))
+
+    def augmentation(self, recipe: CNNTransformerRecipe) -> Augmentation | WhiteNoise:
+        """Return white noise, or other speeds with it."""
+        if not recipe.speed:
+            return WhiteNoise(recipe.snr)
+        return Augmentation(
+            speed=recipe.speed, reverberation=0.2, filtering=0.3, noise=0.5, noise_range=recipe.snr
+        )
+
+    def network(self, recipe: CNNTransformerRecipe, data: TrainingSet) -> Any:
+        """Build the branches and the encoder."""
+        from serenade.systems.networks import CNNTransformer
+
+        return CNNTransformer(
+            data.dims,
+            data.frames,
+            len(data.classes),
+            channels=recipe.channels,
+            layers=recipe.layers,
+            heads=recipe.heads,
+            hidden=recipe.hidden,
+            dropout=recipe.dropout,
+            encoder_dropout=recipe.encoder_dropout,
+            pooling=recipe.pooling,
+        )
+
+    def members(self, recipe: CNNTransformerRecipe) -> tuple[CNNTransformerRecipe, ...]:
+        """Return the recipes on mel bands and on MFCC where both are averaged."""
+        if not recipe.average:
+            return ()
+        one = dataclasses.replace(recipe, average=False)
+        return one, dataclasses.replace(one, bands=0)
+
+
+SYSTEM = CNNTransformerSystem()

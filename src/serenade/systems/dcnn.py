@@ -14,15 +14,14 @@ keep the length; features are scaled by the training set's mean and deviation pe
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from serenade.audio import WhiteNoise
 from serenade.features import SpectralMeans
 from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
-    from serenade.features import Feature
-    from serenade.systems._system import TrainingSet
+    from serenade.systems._system import Stream, TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,27 +46,28 @@ class DCNNRecipe(NetworkRecipe):
     snr: tuple[float, float] = (15.0, 30.0)
 
 
-def _feature(recipe: DCNNRecipe) -> Feature:  # noqa: ARG001 - nothing of it can be set
-    return SpectralMeans()
+class DCNNSystem(System):
+    """One-dimensional convolutional network over spectral means."""
+
+    name = "dcnn"
+    title = "one-dimensional convolutions over means of five spectral features"
+    source = "Issa, Demirci & Yazici 2020, doi:10.1016/j.bspc.2020.101894"
+    recipes: ClassVar = {"default": DCNNRecipe()}
+    sampling_rate = 22050
+
+    def features(self, recipe: DCNNRecipe) -> tuple[Stream, ...]:
+        """Return the means of five spectral features over time."""
+        return (SpectralMeans(),)
+
+    def augmentation(self, recipe: DCNNRecipe) -> WhiteNoise:
+        """Return white noise at the recipe's signal-to-noise ratios."""
+        return WhiteNoise(recipe.snr)
+
+    def network(self, recipe: DCNNRecipe, data: TrainingSet) -> Any:
+        """Build the convolutional network."""
+        from serenade.systems.networks import DCNN
+
+        return DCNN(data.dims, len(data.classes), channels=recipe.channels, dropout=recipe.dropout)
 
 
-def _augmentation(recipe: DCNNRecipe) -> WhiteNoise:
-    return WhiteNoise(recipe.snr)
-
-
-def _network(recipe: DCNNRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks import DCNN
-
-    return DCNN(data.dims, len(data.classes), channels=recipe.channels, dropout=recipe.dropout)
-
-
-SYSTEM = System(
-    name="dcnn",
-    title="one-dimensional convolutions over means of five spectral features",
-    source="Issa, Demirci & Yazici 2020, doi:10.1016/j.bspc.2020.101894",
-    recipes={"default": DCNNRecipe()},
-    feature=_feature,
-    augmentation=_augmentation,
-    network=_network,
-    sampling_rate=22050,
-)
+SYSTEM = DCNNSystem()

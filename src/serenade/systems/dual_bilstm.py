@@ -25,9 +25,8 @@ learns is that of the training texts.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from serenade.audio import Augmentation
 from serenade.encoders import (
     CODE_COLUMNS,
     GLOVE_SOURCE,
@@ -82,57 +81,8 @@ class DualRecipe(NetworkRecipe):
     branch_dropout: float = 0.0
 
 
-def _features(recipe: DualRecipe) -> tuple[Stream, ...]:
-    streams: dict[str, tuple[Stream, ...]] = {
-        "acoustic": (ShortTerm34(),),
-        "words": (EmbeddedWords(recipe.vectors, recipe.split, recipe.words),),
-    }
-    return streams.get(recipe.branches, streams["acoustic"] + streams["words"])
-
-
-def _members(recipe: DualRecipe) -> tuple[DualRecipe, ...]:
-    if recipe.branches != "average":
-        return ()
-    # Each is the network that it is alone, where the acoustic one has no vectors to name.
-    acoustic = dataclasses.replace(recipe, branches="acoustic", vectors=RANDOM_VECTORS)
-    words = dataclasses.replace(recipe, branches="words")
-    return acoustic, words, dataclasses.replace(recipe, branches="both")
-
-
-def _augmentation(recipe: DualRecipe) -> Augmentation:
-    del recipe  # nothing of it can be set
-    return Augmentation()
-
-
-def _network(recipe: DualRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks import Branch, DualBiLSTM
-
-    settings: dict[str, Any] = {
-        "cells": recipe.cells,
-        "dense": recipe.dense,
-        "recurrent_dropout": recipe.recurrent_dropout,
-        "dropout": recipe.dropout,
-        "embedding_dropout": recipe.embedding_dropout,
-    }
-    branches = []
-    if recipe.branches != "words":
-        branches.append(Branch(data.dims, recipe.windows, **settings))
-    if recipe.branches != "acoustic":
-        embedding = _embedding(recipe, data)
-        dims = embedding.learnt.shape[1]
-        branches.append(Branch(dims, recipe.words, embedding, **settings))
-    joint = 0 if recipe.branches == "acoustic" else recipe.dense
-    return DualBiLSTM(
-        branches,
-        len(data.classes),
-        joint=joint,
-        dropout=recipe.dropout,
-        branch_dropout=recipe.branch_dropout,
-    )
-
-
-def _embedding(recipe: DualRecipe, data: TrainingSet) -> Embedding:
-    """What learns of the words in training texts: nothing yet where they have a vector."""
+def _build_embedding(recipe: DualRecipe, data: TrainingSet) -> Embedding:
+    """Build the part of the embeddings that learns: zero for words that have a vector."""
     import numpy as np
     import torch
 
@@ -147,11 +97,13 @@ def _embedding(recipe: DualRecipe, data: TrainingSet) -> Embedding:
     return Embedding(torch.from_numpy(codes), start)
 
 
-SYSTEM = System(
-    name="dual-bilstm",
-    title="LSTMs over short-term features and over Speech2Vec's vectors of the words",
-    source="Krishna & Reddy, Multi-Modal SER Using Speech Embeddings and Audio Features",
-    recipes={
+class DualBiLSTMSystem(System):
+    """LSTMs over short-term features and over word vectors."""
+
+    name = "dual-bilstm"
+    title = "LSTMs over short-term features and over Speech2Vec's vectors of the words"
+    source = "Krishna & Reddy, Multi-Modal SER Using Speech Embeddings and Audio Features"
+    recipes: ClassVar = {
         "default": DualRecipe(),
         # Word vectors in place of speech embeddings: the last row of the paper's table 1.
         "glove": DualRecipe(vectors=GLOVE_SOURCE, split=True),
@@ -171,9 +123,51 @@ SYSTEM = System(
             embedding_dropout=0.3,
             branch_dropout=0.8,
         ),
-    },
-    feature=_features,
-    augmentation=_augmentation,
-    network=_network,
-    members=_members,
-)
+    }
+
+    def features(self, recipe: DualRecipe) -> tuple[Stream, ...]:
+        """Return the short-term features, the embedded words, or both."""
+        streams: dict[str, tuple[Stream, ...]] = {
+            "acoustic": (ShortTerm34(),),
+            "words": (EmbeddedWords(recipe.vectors, recipe.split, recipe.words),),
+        }
+        return streams.get(recipe.branches, streams["acoustic"] + streams["words"])
+
+    def network(self, recipe: DualRecipe, data: TrainingSet) -> Any:
+        """Build the branches of the recipe and what joins them."""
+        from serenade.systems.networks import Branch, DualBiLSTM
+
+        settings: dict[str, Any] = {
+            "cells": recipe.cells,
+            "dense": recipe.dense,
+            "recurrent_dropout": recipe.recurrent_dropout,
+            "dropout": recipe.dropout,
+            "embedding_dropout": recipe.embedding_dropout,
+        }
+        branches = []
+        if recipe.branches != "words":
+            branches.append(Branch(data.dims, recipe.windows, **settings))
+        if recipe.branches != "acoustic":
+            embedding = _build_embedding(recipe, data)
+            dims = embedding.learnt.shape[1]
+            branches.append(Branch(dims, recipe.words, embedding, **settings))
+        joint = 0 if recipe.branches == "acoustic" else recipe.dense
+        return DualBiLSTM(
+            branches,
+            len(data.classes),
+            joint=joint,
+            dropout=recipe.dropout,
+            branch_dropout=recipe.branch_dropout,
+        )
+
+    def members(self, recipe: DualRecipe) -> tuple[DualRecipe, ...]:
+        """Return the recipes of both branches and of the whole where they are averaged."""
+        if recipe.branches != "average":
+            return ()
+        # Each is the network that it is alone, where the acoustic one has no vectors to name.
+        acoustic = dataclasses.replace(recipe, branches="acoustic", vectors=RANDOM_VECTORS)
+        words = dataclasses.replace(recipe, branches="words")
+        return acoustic, words, dataclasses.replace(recipe, branches="both")
+
+
+SYSTEM = DualBiLSTMSystem()

@@ -17,16 +17,15 @@ paper, come every 20 ms.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from serenade.audio import Augmentation
 from serenade.encoders import SelfSupervised, WhisperStates
 from serenade.features import AcousticSet, OpenSmile, Pooled, Segments
 from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     from serenade.features import Feature
-    from serenade.systems._system import TrainingSet
+    from serenade.systems._system import Stream, TrainingSet
 
 _STEP = 0.040  # seconds that frames of an encoder are averaged over
 # Of the linear classifier in an ensemble: short enough a way that thousands of columns do not tell
@@ -93,7 +92,7 @@ class _Stream(NamedTuple):
         return getattr(self.frames, "states", 1)
 
 
-def _streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
+def _make_streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
     """The acoustic stream, and the encoder's or the acoustic one again."""
     segments: Feature = (
         Segments(AcousticSet(), recipe.segment)
@@ -101,10 +100,10 @@ def _streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
         else OpenSmile(recipe.acoustic, segment=recipe.segment)
     )
     acoustic = _Stream(segments, segments, recipe.segment)
-    return acoustic, acoustic if recipe.encoder == "none" else _encoder(recipe)
+    return acoustic, acoustic if recipe.encoder == "none" else _make_encoder(recipe)
 
 
-def _encoder(recipe: FusionRecipe) -> _Stream:
+def _make_encoder(recipe: FusionRecipe) -> _Stream:
     if recipe.encoder == "whisper":
         whisper = WhisperStates(layer=recipe.layer)
         return _Stream(whisper, whisper, 0.020)
@@ -114,49 +113,6 @@ def _encoder(recipe: FusionRecipe) -> _Stream:
         shown = Pooled(frames, _STEP, deviation=False)
         return _Stream(frames, shown, _STEP)
     return _Stream(frames, frames, 0.010)
-
-
-def _features(recipe: FusionRecipe) -> tuple[Feature, ...]:
-    streams = _streams(recipe)
-    shown = tuple(stream.feature for stream in streams)
-    # The acoustic stream that takes both places has its statistics once.
-    statistics = tuple(Pooled(frames, None) for frames in dict.fromkeys(s.frames for s in streams))
-    return {"network": shown, "statistics": statistics}.get(recipe.parts, shown + statistics)
-
-
-def _members(recipe: FusionRecipe) -> tuple[FusionRecipe, ...]:
-    if recipe.parts != "ensemble":
-        return ()
-    return (
-        dataclasses.replace(recipe, parts="network"),
-        dataclasses.replace(recipe, parts="statistics", **_LINEAR),
-    )
-
-
-def _augmentation(recipe: FusionRecipe) -> Augmentation:  # noqa: ARG001 - nothing of it can be set
-    return Augmentation()
-
-
-def _network(recipe: FusionRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks import FusionTransformer, Linear
-
-    if recipe.parts == "statistics":
-        return Linear(data.widths, len(data.classes))
-    acoustic, other = _streams(recipe)
-    return FusionTransformer(
-        data.widths,
-        len(data.classes),
-        width=recipe.width,
-        kernel=recipe.kernel,
-        windows=(1, max(1, round(_STEP / other.hop))),
-        states=(acoustic.states, other.states),
-        layers=recipe.layers,
-        heads=recipe.heads,
-        hidden=recipe.hidden,
-        cells=recipe.cells,
-        dropout=recipe.dropout,
-        input_dropout=recipe.input_dropout,
-    )
 
 
 # A third of the network, steps that fade out, mixed clips and soft labels: on the hundreds of clips
@@ -176,19 +132,60 @@ _TUNED = FusionRecipe(
     input_dropout=0.3,
 )
 
-SYSTEM = System(
-    name="fusion-transformer",
-    title="acoustic segments and a pre-trained encoder's frames, attending to each other",
-    source="Liu, Kang & Ren 2022, doi:10.1007/978-3-031-03948-5_28",
-    recipes={
+
+class FusionTransformerSystem(System):
+    """Acoustic segments and an encoder's frames that attend to each other."""
+
+    name = "fusion-transformer"
+    title = "acoustic segments and a pre-trained encoder's frames, attending to each other"
+    source = "Liu, Kang & Ren 2022, doi:10.1007/978-3-031-03948-5_28"
+    recipes: ClassVar = {
         "default": FusionRecipe(),
         "tuned": _TUNED,
         # What a linear classifier reads from an encoder on unseen speakers, the network does not
         # (docs/benchmarks/pretraining.md): each has its say.
         "ensemble": dataclasses.replace(_TUNED, parts="ensemble"),
-    },
-    feature=_features,
-    augmentation=_augmentation,
-    network=_network,
-    members=_members,
-)
+    }
+
+    def features(self, recipe: FusionRecipe) -> tuple[Stream, ...]:
+        """Return the streams of the network, their statistics, or both."""
+        streams = _make_streams(recipe)
+        shown = tuple(stream.feature for stream in streams)
+        # The acoustic stream that takes both places has its statistics once.
+        frames = dict.fromkeys(stream.frames for stream in streams)
+        statistics = tuple(Pooled(each, None) for each in frames)
+        return {"network": shown, "statistics": statistics}.get(recipe.parts, shown + statistics)
+
+    def network(self, recipe: FusionRecipe, data: TrainingSet) -> Any:
+        """Build the network, or the linear classifier of statistics."""
+        from serenade.systems.networks import FusionTransformer, Linear
+
+        if recipe.parts == "statistics":
+            return Linear(data.widths, len(data.classes))
+        acoustic, other = _make_streams(recipe)
+        return FusionTransformer(
+            data.widths,
+            len(data.classes),
+            width=recipe.width,
+            kernel=recipe.kernel,
+            windows=(1, max(1, round(_STEP / other.hop))),
+            states=(acoustic.states, other.states),
+            layers=recipe.layers,
+            heads=recipe.heads,
+            hidden=recipe.hidden,
+            cells=recipe.cells,
+            dropout=recipe.dropout,
+            input_dropout=recipe.input_dropout,
+        )
+
+    def members(self, recipe: FusionRecipe) -> tuple[FusionRecipe, ...]:
+        """Return the recipes of the network and of the linear classifier of an ensemble."""
+        if recipe.parts != "ensemble":
+            return ()
+        return (
+            dataclasses.replace(recipe, parts="network"),
+            dataclasses.replace(recipe, parts="statistics", **_LINEAR),
+        )
+
+
+SYSTEM = FusionTransformerSystem()

@@ -11,15 +11,13 @@ times the cost.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from serenade.features import HeLLD
-from serenade.systems._system import Scaling, System
-from serenade.systems.attentive_crnn import HOP, RecurrentRecipe, build_network, make_augmentation
+from serenade.systems.attentive_crnn import HOP, RecurrentRecipe, RecurrentSystem
 
 if TYPE_CHECKING:
-    from serenade.features import Feature
-    from serenade.systems._system import TrainingSet
+    from serenade.systems._system import Stream, TrainingSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,27 +28,28 @@ class LLDBLSTMRecipe(RecurrentRecipe):
         hidden: rectified linear units of the dense layer.
     """
 
-    scaling: Scaling | tuple[Scaling, ...] = "column"
     reference: str = "neutral"
     hidden: int = 512
 
 
-def _feature(recipe: LLDBLSTMRecipe) -> Feature:  # noqa: ARG001 - nothing of it can be set
-    return HeLLD(hop_seconds=HOP)
+class LLDBLSTMSystem(RecurrentSystem):
+    """Low-level descriptors through a dense layer and an LSTM."""
+
+    name = "lld-blstm"
+    title = "low-level descriptors, a dense layer, a bidirectional LSTM"
+    source = "He, Ren & He, experiment two"
+    recipes: ClassVar = {"default": LLDBLSTMRecipe()}
+
+    def features(self, recipe: LLDBLSTMRecipe) -> tuple[Stream, ...]:
+        """Return the descriptors of each frame."""
+        return (HeLLD(hop_seconds=HOP),)
+
+    def network(self, recipe: LLDBLSTMRecipe, data: TrainingSet) -> Any:
+        """Build the dense layer and the LSTM."""
+        from serenade.systems.networks import DescriptorSteps
+
+        front = DescriptorSteps(data.dims, recipe.window)
+        return self.build_network(recipe, data, front, recipe.hidden)
 
 
-def _network(recipe: LLDBLSTMRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks import DescriptorSteps
-
-    return build_network(recipe, data, DescriptorSteps(data.dims, recipe.window), recipe.hidden)
-
-
-SYSTEM = System(
-    name="lld-blstm",
-    title="low-level descriptors, a dense layer, a bidirectional LSTM",
-    source="He, Ren & He, experiment two",
-    recipes={"default": LLDBLSTMRecipe()},
-    feature=_feature,
-    augmentation=make_augmentation,
-    network=_network,
-)
+SYSTEM = LLDBLSTMSystem()

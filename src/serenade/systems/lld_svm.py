@@ -13,15 +13,16 @@ the neutral training clips, or of all where there are none.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from serenade.audio import Augmentation
 from serenade.features import Feature, Functionals, HeLLD
 from serenade.systems._system import System
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from serenade.systems._system import Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,32 +63,31 @@ class LLDSVMRecipe:
     balance: float = 0.0
 
 
-def _feature(recipe: LLDSVMRecipe) -> Feature:  # noqa: ARG001 - nothing of it can be set
-    return LLDFunctionals()
+class LLDSVMSystem(System):
+    """Support vector machine over functionals of low-level descriptors."""
 
-
-def _augmentation(recipe: LLDSVMRecipe) -> Augmentation:  # noqa: ARG001 - likewise
-    return Augmentation()
-
-
-def _classifiers(recipe: LLDSVMRecipe, seed: int) -> list[Any]:  # noqa: ARG001 - nothing random
-    from sklearn.pipeline import make_pipeline
-
-    from serenade.systems._kernel_machine import KernelMachine, ReferenceScaler
-
-    return [make_pipeline(ReferenceScaler(recipe.reference), KernelMachine(C)) for C in recipe.C]
-
-
-SYSTEM = System(
-    name="lld-svm",
-    title="functionals of low-level descriptors, a support vector machine with RBF kernel",
-    source="He, Ren & He, experiment one",
-    recipes={
+    name = "lld-svm"
+    title = "functionals of low-level descriptors, a support vector machine with RBF kernel"
+    source = "He, Ren & He, experiment one"
+    recipes: ClassVar = {
         "default": LLDSVMRecipe(),
         # The paper's grid ends where the best C begins.
         "tuned": LLDSVMRecipe(C=(0.1, 1.0, 10.0, 100.0, 1000.0), balance=1.0),
-    },
-    feature=_feature,
-    augmentation=_augmentation,
-    classifiers=_classifiers,
-)
+    }
+
+    def features(self, recipe: LLDSVMRecipe) -> tuple[Stream, ...]:
+        """Return the functionals of the descriptors."""
+        return (LLDFunctionals(),)
+
+    def classifiers(self, recipe: LLDSVMRecipe, seed: int) -> list[Any]:
+        """Return a scaler with a support vector machine for each C; nothing in it is random."""
+        from sklearn.pipeline import make_pipeline
+
+        from serenade.systems._kernel_machine import KernelMachine, ReferenceScaler
+
+        return [
+            make_pipeline(ReferenceScaler(recipe.reference), KernelMachine(C)) for C in recipe.C
+        ]
+
+
+SYSTEM = LLDSVMSystem()

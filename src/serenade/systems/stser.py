@@ -22,9 +22,8 @@ stop, is the share of clips (WA).
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from serenade.audio import Augmentation
 from serenade.encoders import ALBERT, TextEncoder
 from serenade.features import LogMel
 from serenade.systems._system import NetworkRecipe, Scaling, System
@@ -73,46 +72,16 @@ class STSERRecipe(NetworkRecipe):
     text_dropout: float = 0.0
 
 
-def _features(recipe: STSERRecipe) -> tuple[Stream, ...]:
-    speech, text = LogMel(recipe.mels), TextEncoder(recipe.encoder)
-    streams: dict[str, tuple[Stream, ...]] = {"speech": (speech,), "text": (text,)}
-    return streams.get(recipe.parts, (speech, text))
-
-
-def _augmentation(recipe: STSERRecipe) -> Augmentation:
-    del recipe  # nothing of it can be set
-    return Augmentation()
-
-
-def _members(recipe: STSERRecipe) -> tuple[STSERRecipe, ...]:
-    if recipe.parts != "ensemble":
-        return ()
-    return tuple(dataclasses.replace(recipe, parts=part) for part in PARTS)
-
-
-def _network(recipe: STSERRecipe, data: TrainingSet) -> Any:
-    from serenade.systems.networks import Classifier, SpeechModel
-
-    speech = None
-    if recipe.parts != "text":
-        speech = SpeechModel(
-            recipe.mels,
-            channels=recipe.channels,
-            pool=recipe.pool,
-            cells=recipe.cells,
-            heads=recipe.heads,
-        )
-    text = 0 if recipe.parts == "speech" else data.widths[-1]
-    return Classifier(speech, text, len(data.classes), recipe.hidden, recipe.text_dropout)
-
-
 _LIGHT = STSERRecipe(channels=32, pool=4, learning_rate=1e-3, precision="bfloat16")
 
-SYSTEM = System(
-    name="stser",
-    title="classifiers of a log-mel spectrogram, of ALBERT's text and of both, averaged",
-    source="Chen & Zhao 2020, Interspeech",
-    recipes={
+
+class STSERSystem(System):
+    """Classifiers of speech, of text and of both, averaged."""
+
+    name = "stser"
+    title = "classifiers of a log-mel spectrogram, of ALBERT's text and of both, averaged"
+    source = "Chen & Zhao 2020, Interspeech"
+    recipes: ClassVar = {
         "default": STSERRecipe(),
         # Ours: a sixth of the time on a CPU, and steps that suit hundreds of clips.
         "light": _LIGHT,
@@ -132,9 +101,35 @@ SYSTEM = System(
             band_masks=1,
             text_dropout=0.8,
         ),
-    },
-    feature=_features,
-    augmentation=_augmentation,
-    network=_network,
-    members=_members,
-)
+    }
+
+    def features(self, recipe: STSERRecipe) -> tuple[Stream, ...]:
+        """Return the log-mel spectrogram, the states of ALBERT, or both."""
+        speech, text = LogMel(recipe.mels), TextEncoder(recipe.encoder)
+        streams: dict[str, tuple[Stream, ...]] = {"speech": (speech,), "text": (text,)}
+        return streams.get(recipe.parts, (speech, text))
+
+    def network(self, recipe: STSERRecipe, data: TrainingSet) -> Any:
+        """Build the classifier of one part."""
+        from serenade.systems.networks import Classifier, SpeechModel
+
+        speech = None
+        if recipe.parts != "text":
+            speech = SpeechModel(
+                recipe.mels,
+                channels=recipe.channels,
+                pool=recipe.pool,
+                cells=recipe.cells,
+                heads=recipe.heads,
+            )
+        text = 0 if recipe.parts == "speech" else data.widths[-1]
+        return Classifier(speech, text, len(data.classes), recipe.hidden, recipe.text_dropout)
+
+    def members(self, recipe: STSERRecipe) -> tuple[STSERRecipe, ...]:
+        """Return the recipe of each part of an ensemble."""
+        if recipe.parts != "ensemble":
+            return ()
+        return tuple(dataclasses.replace(recipe, parts=part) for part in PARTS)
+
+
+SYSTEM = STSERSystem()

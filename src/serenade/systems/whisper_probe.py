@@ -8,14 +8,14 @@ moves: the system fits in a minute on a laptop, and its head is small enough to 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from serenade.audio import Augmentation
 from serenade.encoders import WhisperPooled
 from serenade.systems._system import System
 
 if TYPE_CHECKING:
-    from serenade.features import Feature
+    from serenade.systems._system import Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,45 +53,13 @@ class WhisperProbe:
     balance: float = 1.0
 
 
-def _feature(recipe: WhisperProbe) -> Feature:
-    return WhisperPooled(
-        encoder=recipe.encoder,
-        trim=recipe.trim,
-        dynamic_range=recipe.dynamic_range,
-        layers=recipe.layers,
-        deviation=recipe.deviation,
-    )
+class WhisperProbeSystem(System):
+    """Linear classifier on pooled states of Whisper."""
 
-
-def _augmentation(recipe: WhisperProbe) -> Augmentation:
-    return Augmentation(
-        reverberation=recipe.reverberation,
-        filtering=recipe.filtering,
-        noise=recipe.noise,
-        noise_range=recipe.noise_range,
-    )
-
-
-def _classifiers(recipe: WhisperProbe, seed: int) -> list[Any]:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    # 3840 strongly correlated inputs: the last digits of the optimum cost most of the time and
-    # change no decision, hence the tolerance.
-    return [
-        make_pipeline(
-            StandardScaler(), LogisticRegression(C=C, max_iter=1000, tol=1e-2, random_state=seed)
-        )
-        for C in recipe.C
-    ]
-
-
-SYSTEM = System(
-    name="whisper-probe",
-    title="linear classifier on the pooled hidden states of a frozen Whisper-tiny encoder",
-    source="ours; encoder: Radford et al. 2023, arXiv:2212.04356",
-    recipes={
+    name = "whisper-probe"
+    title = "linear classifier on the pooled hidden states of a frozen Whisper-tiny encoder"
+    source = "ours; encoder: Radford et al. 2023, arXiv:2212.04356"
+    recipes: ClassVar = {
         "default": WhisperProbe(),
         # For corpora never heard: chosen by leaving out RAVDESS, EMO-DB and nEMO in turn.
         "bundled": WhisperProbe(
@@ -105,8 +73,44 @@ SYSTEM = System(
             balance=0.5,
         ),
         "nested": WhisperProbe(C=(0.0001, 0.0002, 0.0005, 0.001, 0.003, 0.01)),
-    },
-    feature=_feature,
-    augmentation=_augmentation,
-    classifiers=_classifiers,
-)
+    }
+
+    def features(self, recipe: WhisperProbe) -> tuple[Stream, ...]:
+        """Return the pooled hidden states of the encoder."""
+        return (
+            WhisperPooled(
+                encoder=recipe.encoder,
+                trim=recipe.trim,
+                dynamic_range=recipe.dynamic_range,
+                layers=recipe.layers,
+                deviation=recipe.deviation,
+            ),
+        )
+
+    def augmentation(self, recipe: WhisperProbe) -> Augmentation:
+        """Return reverberation, filtering and noise with the recipe's probabilities."""
+        return Augmentation(
+            reverberation=recipe.reverberation,
+            filtering=recipe.filtering,
+            noise=recipe.noise,
+            noise_range=recipe.noise_range,
+        )
+
+    def classifiers(self, recipe: WhisperProbe, seed: int) -> list[Any]:
+        """Return a scaler with a logistic regression for each C."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        # 3840 strongly correlated inputs: the last digits of the optimum cost most of the time and
+        # change no decision, hence the tolerance.
+        return [
+            make_pipeline(
+                StandardScaler(),
+                LogisticRegression(C=C, max_iter=1000, tol=1e-2, random_state=seed),
+            )
+            for C in recipe.C
+        ]
+
+
+SYSTEM = WhisperProbeSystem()

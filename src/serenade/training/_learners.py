@@ -128,7 +128,7 @@ def make_learner(
     Raises:
         MissingExtraError: the extra "train" is not installed.
     """
-    if members := system.members(recipe) if system.members else ():
+    if members := system.members(recipe):
         known = system.features(recipe)
         return Ensemble(
             (
@@ -139,9 +139,8 @@ def make_learner(
             )
             for each in members
         )
+    system.require_learner(recipe)
     if not is_network(recipe):
-        if system.classifiers is None:
-            raise SerenadeError(f"{system.name}: this recipe needs a classifier, and it has none")
         return PipelineLearner(system.classifiers(recipe, seed))
     try:
         from serenade.training._network_learner import NetworkLearner

@@ -149,7 +149,7 @@ class NetworkLearner:
         torch.manual_seed(derive_epoch_seed(self.seed, 0))
         classes = tuple(str(label) for label in self.classes_)
         shown = TrainingSet(training.streams, training.labels.numpy(), classes, self.seed)
-        module = self.system.network(recipe, shown)  # type: ignore[misc]
+        module = self.system.network(recipe, shown)
         best = None if validation is None else Best(recipe.monitor, recipe.patience)
         path = None if self.checkpoints is None else Path(self.checkpoints) / f"{key}.pt"
         self._checkpoint = Checkpoint(path, best)
