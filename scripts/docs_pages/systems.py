@@ -61,8 +61,9 @@ def page(system: System, found: Results) -> str:
 
 
 def _module(system: System) -> Any:
-    """The module that a system is written in."""
-    return importlib.import_module(f"serenade.systems.{system.name.replace('-', '_')}")
+    """Return the module that defines a system; the class if a module defines several systems."""
+    module = importlib.import_module(type(system).__module__)
+    return module if module.SYSTEM is system else type(system)
 
 
 def _recipes(system: System) -> str:
