@@ -11,7 +11,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
-from serenade.errors import EvaluationError
+from serenade.errors import EvaluationError, SerenadeError
 from serenade.evaluation import CHECKED_ROWS, Report, _metrics, evaluate
 from serenade.protocols import _protocols
 
@@ -182,7 +182,8 @@ def test_an_estimator_that_comes_fitted_is_a_leak(make_corpus):
     fitted = DummyClassifier().fit(corpus.table, corpus.table["emotion"])
     report = evaluate(lambda _: fitted, corpus, _protocols.get())
     assert any(
-        note.startswith("leak: estimators came fitted (class_prior_") for note in report.notes
+        note.startswith("leak: estimators were fitted before (class_prior_")
+        for note in report.notes
     )
 
 
@@ -228,7 +229,13 @@ def test_notes_on_what_was_done(make_corpus):
     (corpus.root / "s1" / "sad0.wav").unlink()
     info = dataclasses.replace(corpus.info, warning="cut to two seconds")
     corpus = dataclasses.replace(corpus, info=info)
-    report = evaluate(Features, corpus, _protocols.get(), speaker_standardisation=True)
+
+    class Standardised(Features):
+        def describe(self):
+            return {"system": "mine", "recipe": {}, "speaker_standardisation": True}
+
+    report = evaluate(Standardised, corpus)
+    assert report.system == "mine"
     assert report.notes == (
         f"protocol speaker-independent: {_protocols.get().description}",
         "cut to two seconds",
@@ -273,14 +280,60 @@ def test_what_cannot_be_evaluated_is_refused_before_training(make_corpus):
     unlabelled = dataclasses.replace(corpus, table=gap)
     with pytest.raises(EvaluationError, match="without an emotion"):
         evaluate(_recorded(Features, made), unlabelled, _protocols.get())
+
+    class Unwritable(Features):
+        def describe(self):
+            return {"system": "mine", "recipe": {"folder": corpus.root}}
+
+        def fit(self, *_):
+            raise AssertionError("fitted before its description was checked")
+
     with pytest.raises(EvaluationError, match="recipe: "):
-        evaluate(
-            _recorded(Features, made), corpus, _protocols.get(), recipe={"folder": corpus.root}
-        )
+        evaluate(Unwritable, corpus)
     leaking = _protocols.GivenFolds((*_protocols.get().split(corpus.table), *_leaking()))
     with pytest.raises(EvaluationError, match="both in train and test"):
         evaluate(_recorded(Features, made), corpus, leaking)
     assert made == []
+
+
+def test_evaluate_clones_an_estimator_for_each_fold(make_corpus):
+    estimator = DummyClassifier(strategy="stratified").fit([[0], [1]], ["angry", "sad"])
+    report = evaluate(estimator, make_corpus(4), "loso", seed=5)
+    assert list(estimator.classes_) == ["angry", "sad"]
+    assert not any(note.startswith("leak") for note in report.notes)
+    assert report.system == "DummyClassifier"
+    # The random state that is None becomes the seed, so that a report can be made again.
+    assert dict(report.recipe) == {"constant": None, "random_state": 5, "strategy": "stratified"}
+    again = evaluate(DummyClassifier(strategy="stratified"), make_corpus(4), "loso", seed=5)
+    assert again.predictions == report.predictions
+
+
+def test_clone_estimator_keeps_a_random_state_that_is_set(make_corpus):
+    chosen = DummyClassifier(strategy="uniform", random_state=9)
+    assert evaluate(chosen, make_corpus(3), seed=1).recipe["random_state"] == 9
+
+
+def test_evaluate_builds_systems_corpora_and_protocols_by_name(tmp_path):
+    pytest.importorskip("skorch")
+    report = evaluate("lld-svm", "synthetic", "groups", root=tmp_path / "speech", seed=1)
+    assert (report.system, report.corpus, report.protocol) == ("lld-svm", "synthetic", "groups")
+    assert report.recipe["name"] == "default"
+    assert report.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("whisper-prob",), "whisper-prob"),
+        ((3,), "estimator: cannot evaluate a int; give the name of a system"),
+        ((DummyClassifier(), None, 7), "protocol: cannot use a int; give the name of a protocol"),
+        ((DummyClassifier(), None, "lose"), "no protocol 'lose'"),
+    ],
+)
+def test_evaluate_names_the_argument_it_cannot_use(make_corpus, arguments, says):
+    estimator, _, *protocol = (*arguments, None)[: max(2, len(arguments))]
+    with pytest.raises(SerenadeError, match=says):
+        evaluate(estimator, make_corpus(3), *protocol)
 
 
 def _leaking():

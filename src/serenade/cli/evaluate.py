@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -111,7 +109,17 @@ def command(
     from serenade.protocols import write_folds as write
     from serenade.training import Estimator
 
-    chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
+    estimator = Estimator(
+        system,
+        recipe,
+        speaker_standardisation=speaker_standardisation,
+        jobs=jobs,
+        device=device,
+        checkpoints=checkpoints,
+        tracking=tracking,
+        **_options.parse_changes(changes, "--set"),
+    )
+    estimator.get_recipe()  # a wrong system or recipe fails before the corpus is opened
     fields_of_plan = _options.parse_changes(plan_changes, "--protocol-set")
     plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
     opened = _options.open_corpus(corpus, root, labels)
@@ -120,26 +128,12 @@ def command(
     if write_folds is not None:
         write(write_folds, plan.split(opened.table, seed), opened.table, opened.root)
     report = evaluate(
-        lambda fold_seed: Estimator(
-            chosen,
-            fields,
-            seed=fold_seed,
-            speaker_standardisation=speaker_standardisation,
-            jobs=jobs,
-            device=device,
-            checkpoints=checkpoints,
-            tracking=tracking,
-        ),
+        estimator,
         opened,
         plan,
         seed=seed,
-        speaker_standardisation=speaker_standardisation,
         progress=lambda line: click.echo(line, err=True),
-        system=chosen.name,
         command=_format_command(sys.argv[1:]),
-        recipe=json.loads(
-            json.dumps({"name": recipe, **_hide_folders(dataclasses.asdict(fields))})
-        ),
         conditions=CONDITIONS if robustness else None,
     )
     click.echo(report.to_markdown())
@@ -149,14 +143,6 @@ def command(
         report.to_json(folder / "report.json")
         (folder / "report.md").write_text(report.to_markdown(), "utf-8")
         report.to_figures(folder)
-
-
-def _hide_folders(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Replace absolute paths in a recipe by their last parts."""
-    return {
-        field: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
-        for field, value in recipe.items()
-    }
 
 
 def _format_command(arguments: Sequence[str]) -> str:

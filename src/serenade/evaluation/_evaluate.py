@@ -1,286 +1,247 @@
-"""Running a protocol: fit on each fold's training rows, predict its test rows, report."""
+"""Evaluate an estimator on a corpus: split it, train and test each fold, write the report."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
-import json
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade import _parallel
-from serenade.corpora import list_items
+from serenade import _parallel, corpora, protocols
+from serenade.corpora import Corpus, list_items
 from serenade.errors import EvaluationError
+from serenade.evaluation._fold_run import drop_emotions, make_factory, predict_fold
 from serenade.evaluation._leaks import CHECKED_ROWS, audit_folds
 from serenade.evaluation._report import FoldResult, LabelledPrediction, Report
 from serenade.evaluation._versions import list_versions
-from serenade.protocols import check_folds, find_shared_speakers
+from serenade.protocols import EvaluationProtocol, check_folds, find_shared_speakers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from serenade.corpora import Corpus
-    from serenade.protocols import Fold, _protocols
-
-    Names = NDArray[np.str_]
-
-
-class Estimator(Protocol):
-    """The part of scikit-learn's contract an evaluation uses.
-
-    An attribute `curve_`, numbers by name for each epoch of the training, is kept in the report.
-    `fit` may also take `validation=(X, y)`; it is then given a fold's validation rows, unless the
-    estimator says by an attribute `uses_validation` that it would not look at them. A method
-    `prepare(X)` is called first where folds are spread over a cluster, to fill a shared cache.
-    """
-
-    classes_: NDArray[Any]
-
-    def fit(self, X: pd.DataFrame, y: Names) -> Any:
-        """Learn from a table's rows and their emotions."""
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[Any]:
-        """Probabilities of `classes_`, shape `(rows, classes)`."""
+    from serenade.evaluation._fold_run import FoldClassifier, FoldOutcome
+    from serenade.protocols import Fold
 
 
 def evaluate(
-    estimator_factory: Callable[[int], Estimator],
-    corpus: Corpus,
-    protocol: _protocols.EvaluationProtocol,
+    estimator: str | os.PathLike[str] | FoldClassifier | Callable[[int], FoldClassifier],
+    corpus: str | os.PathLike[str] | Corpus,
+    protocol: str | EvaluationProtocol = "speaker-independent",
     *,
+    root: str | os.PathLike[str] | None = None,
     seed: int = 0,
-    speaker_standardisation: bool = False,
     progress: Callable[[str], None] | None = None,
-    system: str | None = None,
     command: str = "",
-    recipe: Mapping[str, Any] | None = None,
     conditions: Mapping[str, Any] | None = None,
 ) -> Report:
     """Evaluate a system on a corpus by a protocol.
 
-    Args:
-        estimator_factory: makes a new estimator from a seed, once for each fold; it is given
-            slices of `corpus.table` without the column `emotion`, indexed by
-            `(file, start, end)`, and reads audio or features itself.
-        corpus: what to train and test on.
-        protocol: how it is divided.
-        seed: of the folds and of every estimator.
-        speaker_standardisation: whether the estimators standardise per speaker; only recorded.
-        progress: called with a line after each fold.
-        system: name for the report; by default the estimator's class.
-        command: what to type to run this again, for the report.
-        recipe: the system's settings as JSON data, for the report.
-        conditions: changes of test recordings by name, as `serenade.audio.CONDITIONS`; estimators
-            must then take `predict_proba(X, change=…)`.
+    The report takes the name and the settings of the system from the estimator that ran.
 
-    Returns:
-        The report.
+    Args:
+        estimator: name of a system, such as `"whisper-probe"`; or a classifier that follows
+            scikit-learn's contract, which is cloned for each fold; or a function that makes one
+            from a seed. Its `fit` and `predict_proba` get slices of `corpus.table` without the
+            column `emotion`, indexed by `(file, start, end)`.
+        corpus: a corpus, its name, or the path of its manifest.
+        protocol: a protocol or its name; see `serenade.protocols.names`.
+        root: folder of the corpus or of several corpora, if `corpus` is a name.
+        seed: random seed of the folds and of the estimator of every fold. It replaces a parameter
+            `seed` of the estimator, and each `random_state` that is None.
+        progress: called with a line after each fold.
+        command: shell command that repeats the evaluation, for the report.
+        conditions: changes of the test recordings by name, such as `serenade.audio.CONDITIONS`;
+            `predict_proba` must then accept `change=`.
 
     Raises:
-        EvaluationError: the corpus lacks what the protocol needs, its folds are not disjoint, or
-            an estimator gives no probabilities of known labels.
+        EvaluationError: the corpus lacks what the protocol needs, its folds overlap, or the
+            estimator returns no probabilities of known labels.
+        SerenadeError: no system or corpus has this name.
     """
     started = time.perf_counter()
-    _require_json(recipe)
-    table = corpus.table
-    emotion = _emotions(table)
-    folds = protocol.split(table, seed)
-    check_folds(folds, table, speaker_independent=protocol.speaker_independent)
-    rows, speakers = list_items(table, corpus.root), _names(table, "speaker")
-    genders = _names(table, "gender")
-    changed: dict[str, list[str]] = {name: [] for name in conditions or {}}
-    results, predictions, unused = [], [], 0
-    stale = set[str]()
-    if _parallel.has_cluster():  # features once for all folds, where estimators can say which
-        getattr(estimator_factory(seed), "prepare", lambda _: None)(_inputs(table, slice(None)))
-    task = functools.partial(
-        _judged, estimator_factory, seed, table, emotion, corpus.labels, conditions or {}
-    )
-    for number, (fold, done) in enumerate(
-        zip(folds, _parallel.run_parallel(task, folds, jobs=1), strict=True), 1
+    make_estimator = make_factory(estimator)
+    corpus = corpus if isinstance(corpus, Corpus) else corpora.open(corpus, root)
+    rule = _get_protocol(protocol)
+    folds = split_corpus(corpus, rule, seed)
+    tested = []
+    for number, one in enumerate(
+        predict_folds(make_estimator, corpus, folds, seed, conditions or {}), 1
     ):
-        stale |= done.stale
-        unused += done.unused
-        part = [
-            LabelledPrediction(
-                **rows[row]._asdict(),
-                speaker=speakers[row],
-                gender=genders[row],
-                reference=str(emotion[row]),
-                predicted=corpus.labels[int(np.argmax(of_row))],
-                # Six digits keep reports small; the label is chosen before rounding.
-                probabilities=tuple(round(float(value), 6) for value in of_row),
-            )
-            for row, of_row in zip(fold.test.tolist(), done.probabilities, strict=True)
-        ]
-        for name, best in done.changed.items():
-            changed[name] += [corpus.labels[label] for label in best]
-        stated = (fold.name, len(fold.train), round(done.seconds, 3))
-        result = FoldResult.of(*stated, part, corpus.labels, done.curve)
-        results.append(result)
-        predictions += part
+        tested.append(one)
         if progress:
-            progress(f"{number}/{len(folds)} {fold.name}: UA {result.ua:.3f}, {done.seconds:.1f} s")
-    notes = _notes(corpus, protocol, folds, emotion)
-    if stale:
-        notes.append(
-            f"leak: estimators came fitted ({', '.join(sorted(stale))}), perhaps on test rows; "
-            "make a new one for each fold"
-        )
-    if unused:
-        notes.append(f"{unused} validation rows were not used: fit() takes no validation=")
-    if speaker_standardisation:
-        notes.append(
-            "uses unlabelled test speech of each speaker: features are standardised per speaker"
-        )
-    return Report(
-        system=system or done.estimator,
-        corpus=corpus.info.name,
-        licence=corpus.info.licence,
-        protocol=protocol.name,
-        speaker_independent=not any(_known(table, fold) for fold in folds),
-        seed=seed,
-        versions=list_versions(),
-        seconds=round(time.perf_counter() - started, 3),
-        folds=tuple(results),
-        labels=corpus.labels,
-        notes=tuple(notes),
-        predictions=tuple(predictions),
-        command=command,
-        recipe=dict(recipe or {}),
-        conditions={name: tuple(found) for name, found in changed.items()},
-        incomplete=corpus.incomplete,
-    )
+            result = one.result
+            score = f"UA {result.ua:.3f}, {one.outcome.seconds:.1f} s"
+            progress(f"{number}/{len(folds)} {result.name}: {score}")
+    return assemble_report(corpus, rule, folds, tested, seed=seed, command=command, started=started)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Judged:
-    """What comes of a fold: plain data, since it may come from another machine."""
+class FoldPredictions:
+    """Labelled predictions of a fold, with their scores.
 
-    probabilities: NDArray[np.float64]
-    changed: Mapping[str, list[int]]
-    curve: Any
-    seconds: float
-    stale: set[str]
-    unused: int
-    estimator: str
+    Args:
+        result: scores of the fold.
+        predictions: predictions of its test rows.
+        changed: predicted labels of changed test rows, by the name of the condition.
+        outcome: output of the estimator.
+    """
 
-
-def _judged(
-    estimator_factory: Callable[[int], Estimator],
-    seed: int,
-    table: pd.DataFrame,
-    emotion: Names,
-    labels: Sequence[str],
-    conditions: Mapping[str, Any],
-    fold: Fold,
-) -> _Judged:
-    """Fit on a fold's training rows and predict its test rows."""
-    begun = time.perf_counter()
-    estimator = estimator_factory(seed)
-    stale = _fitted(estimator)
-    unused = _fit(estimator, table, emotion, fold)
-    rows = _inputs(table, fold.test)
-    probabilities = _probabilities(estimator, rows, labels)
-    taken = time.perf_counter() - begun
-    changed = {
-        name: _probabilities(estimator, rows, labels, change).argmax(axis=1).tolist()
-        for name, change in conditions.items()
-    }
-    curve = getattr(estimator, "curve_", ())
-    name = type(estimator).__name__
-    return _Judged(probabilities, changed, curve, taken, stale, unused, name)
+    result: FoldResult
+    predictions: Sequence[LabelledPrediction]
+    changed: Mapping[str, Sequence[str]]
+    outcome: FoldOutcome
 
 
-def _require_json(recipe: Mapping[str, Any] | None) -> None:
-    """Refuse a recipe that could not be written, before hours of training."""
-    try:
-        json.dumps(recipe, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise EvaluationError(
-            f"recipe: {error}; give text, numbers, lists and mappings only"
-        ) from error
+def split_corpus(corpus: Corpus, protocol: EvaluationProtocol, seed: int) -> list[Fold]:
+    """Divide a corpus into folds and check them.
 
-
-def _emotions(table: pd.DataFrame) -> Names:
-    """The reference, refused where it has gaps."""
+    Raises:
+        EvaluationError: rows lack an emotion, or folds overlap.
+    """
+    table = corpus.table
     if "emotion" not in table or len(table) == 0 or table["emotion"].isna().any():
         raise EvaluationError("the corpus has no rows, or rows without an emotion; label them")
-    return np.array([str(label) for label in table["emotion"]], dtype=np.str_)
+    folds = protocol.split(table, seed)
+    check_folds(folds, table, speaker_independent=protocol.speaker_independent)
+    return folds
 
 
-def _names(table: pd.DataFrame, column: str) -> list[str | None]:
-    """A column's names, None where unknown."""
+def predict_folds(
+    make_estimator: Callable[[int], FoldClassifier],
+    corpus: Corpus,
+    folds: Sequence[Fold],
+    seed: int,
+    conditions: Mapping[str, Any],
+) -> Iterator[FoldPredictions]:
+    """Train and test a new estimator on each fold, on a cluster in parallel.
+
+    Args:
+        make_estimator: makes an estimator from a seed.
+        corpus: corpus of the folds.
+        folds: rows for training, validation and testing.
+        seed: seed of every estimator.
+        conditions: changes of test recordings, by name.
+
+    Yields:
+        The folds in their order, as they are finished.
+    """
+    table = corpus.table
+    if _parallel.has_cluster():  # features are extracted once for all folds
+        prepare = getattr(make_estimator(seed), "prepare", lambda _: None)
+        prepare(drop_emotions(table, slice(None)))
+    task = functools.partial(predict_fold, make_estimator, seed, table, corpus.labels, conditions)
+    for fold, outcome in zip(folds, _parallel.run_parallel(task, folds, jobs=1), strict=True):
+        yield _score_fold(corpus, fold, outcome)
+
+
+def assemble_report(
+    corpus: Corpus,
+    protocol: EvaluationProtocol,
+    folds: Sequence[Fold],
+    tested: Sequence[FoldPredictions],
+    *,
+    seed: int,
+    command: str,
+    started: float,
+) -> Report:
+    """Make the report of tested folds, with an audit for leaks and notes.
+
+    Args:
+        corpus: corpus of the folds.
+        protocol: protocol that made the folds.
+        folds: rows for training, validation and testing.
+        tested: results of the folds, in their order.
+        seed: seed of folds and estimators.
+        command: shell command that repeats the evaluation.
+        started: value of `time.perf_counter` when the evaluation began.
+    """
+    description = tested[0].outcome.description
+    return Report(
+        system=description["system"],
+        corpus=corpus.info.name,
+        licence=corpus.info.licence,
+        protocol=protocol.name,
+        speaker_independent=not any(_find_known_speakers(corpus.table, fold) for fold in folds),
+        seed=seed,
+        versions=list_versions(),
+        folds=tuple(one.result for one in tested),
+        labels=corpus.labels,
+        notes=(*_note_folds(corpus, protocol, folds), *_note_estimators(tested)),
+        predictions=tuple(found for one in tested for found in one.predictions),
+        recipe=description["recipe"],
+        conditions={
+            name: tuple(label for one in tested for label in one.changed[name])
+            for name in tested[0].changed
+        },
+        incomplete=corpus.incomplete,
+        command=command,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+
+
+def _get_protocol(protocol: str | EvaluationProtocol) -> EvaluationProtocol:
+    if isinstance(protocol, EvaluationProtocol):
+        return protocol
+    if isinstance(protocol, str):
+        return protocols.get(protocol)
+    raise EvaluationError(
+        f"protocol: cannot use a {type(protocol).__name__}; give the name of a protocol "
+        f"({', '.join(protocols.names())}) or what serenade.protocols.get returns"
+    )
+
+
+def _score_fold(corpus: Corpus, fold: Fold, outcome: FoldOutcome) -> FoldPredictions:
+    """Label the predictions of a fold and compute its scores."""
+    table, labels = corpus.table.iloc[fold.test], corpus.labels
+    items, speakers = list_items(table, corpus.root), _list_names(table, "speaker")
+    columns = zip(items, speakers, _list_names(table, "gender"), table["emotion"], strict=True)
+    predictions = [
+        LabelledPrediction(
+            **item._asdict(),
+            speaker=speaker,
+            gender=gender,
+            reference=str(emotion),
+            predicted=labels[int(np.argmax(row))],
+            # Six digits keep reports small; the label is chosen before rounding.
+            probabilities=tuple(round(float(value), 6) for value in row),
+        )
+        for (item, speaker, gender, emotion), row in zip(
+            columns, outcome.probabilities, strict=True
+        )
+    ]
+    seconds = round(outcome.seconds, 3)
+    result = FoldResult.of(fold.name, len(fold.train), seconds, predictions, labels, outcome.curve)
+    changed = {name: [labels[best] for best in found] for name, found in outcome.changed.items()}
+    return FoldPredictions(result, predictions, changed, outcome)
+
+
+def _list_names(table: pd.DataFrame, column: str) -> list[str | None]:
+    """Return the names in a column, or None where they are unknown."""
     if column not in table:
         return [None] * len(table)
     known = table[column].notna()
     return [str(name) if there else None for name, there in zip(table[column], known, strict=True)]
 
 
-def _inputs(table: pd.DataFrame, rows: NDArray[np.int64] | slice) -> pd.DataFrame:
-    """Rows as estimators get them: without the answer."""
-    return table.iloc[rows].drop(columns="emotion")
+def _find_known_speakers(table: pd.DataFrame, fold: Fold) -> list[str]:
+    """Return the test speakers that also occur in training or validation, or may occur."""
+    seen: NDArray[np.int64] = np.concatenate([fold.train, fold.validation])
+    return find_shared_speakers(table, seen, fold.test)
 
 
-def _fit(estimator: Estimator, table: pd.DataFrame, emotion: Names, fold: Fold) -> int:
-    """Fit on a fold's training rows; returns how many validation rows it could not use."""
-    X, y = _inputs(table, fold.train), emotion[fold.train]
-    if len(fold.validation) == 0:
-        estimator.fit(X, y)
-        return 0
-    takes = "validation" in inspect.signature(estimator.fit).parameters
-    if takes and getattr(estimator, "uses_validation", True):
-        validation = _inputs(table, fold.validation), emotion[fold.validation]
-        estimator.fit(X, y, validation=validation)  # type: ignore[call-arg]
-        return 0
-    estimator.fit(X, y)
-    return len(fold.validation)
-
-
-def _probabilities(
-    estimator: Estimator, X: pd.DataFrame, labels: Sequence[str], change: Any = None
-) -> NDArray[np.float64]:
-    """Probabilities in the order of the report's labels; 0 for one the estimator never saw."""
-    classes = [str(label) for label in estimator.classes_]
-    options = {} if change is None else {"change": change}
-    given = np.asarray(estimator.predict_proba(X, **options), dtype=np.float64)
-    name = type(estimator).__name__
-    if given.shape != (len(X), len(classes)):
-        raise EvaluationError(
-            f"{name}: predict_proba gave shape {given.shape} for {len(X)} rows and "
-            f"{len(classes)} classes; give one row per item and one column per class"
-        )
-    if not np.isfinite(given).all():
-        raise EvaluationError(f"{name}: predict_proba gave NaN or infinity; training diverged")
-    if strange := [label for label in classes if label not in labels]:
-        raise EvaluationError(
-            f"{name}: classes_ holds {', '.join(strange)}, which the corpus does not have; "
-            "keep the labels that fit was given"
-        )
-    ordered = np.zeros((len(X), len(labels)))
-    ordered[:, [labels.index(label) for label in classes]] = given
-    return ordered
-
-
-def _known(table: pd.DataFrame, fold: Fold) -> list[str]:
-    """Test speakers that are trained or validated on, or may be."""
-    return find_shared_speakers(table, np.concatenate([fold.train, fold.validation]), fold.test)
-
-
-def _notes(
-    corpus: Corpus, protocol: _protocols.EvaluationProtocol, folds: Sequence[Fold], emotion: Names
-) -> list[str]:
-    """What a reader of the numbers must know before trusting them."""
+def _note_folds(corpus: Corpus, protocol: EvaluationProtocol, folds: Sequence[Fold]) -> list[str]:
+    """Return notes on the corpus, the division and leaks between its parts."""
     notes = [f"protocol {protocol.name}: {protocol.description}"]
     notes += [corpus.info.warning] if corpus.info.warning else []
     if validation := [len(fold.validation) for fold in folds if len(fold.validation)]:
         notes.append(f"validation: {min(validation)} to {max(validation)} rows of each fold")
+    emotion = corpus.table["emotion"].to_numpy(dtype=np.str_)
     for fold in folds:
         if unseen := set(emotion[fold.test]) - set(emotion[fold.train]):
             notes.append(f'fold "{fold.name}": no training row is {", ".join(sorted(unseen))}')
@@ -291,7 +252,18 @@ def _notes(
     return notes
 
 
-def _fitted(estimator: Estimator) -> set[str]:
-    """Attributes that scikit-learn's contract reserves for what was learnt."""
-    names = getattr(estimator, "__dict__", {})
-    return {name for name in names if name.endswith("_") and not name.startswith("_")}
+def _note_estimators(tested: Sequence[FoldPredictions]) -> list[str]:
+    """Return notes on fitted estimators, unused validation rows and standardisation."""
+    notes = []
+    if fitted := set[str]().union(*(one.outcome.fitted_before for one in tested)):
+        notes.append(
+            f"leak: estimators were fitted before ({', '.join(sorted(fitted))}), perhaps on test "
+            "rows; make a new one for each fold"
+        )
+    if unused := sum(one.outcome.unused for one in tested):
+        notes.append(f"{unused} validation rows were not used: fit() takes no validation=")
+    if tested[0].outcome.description["speaker_standardisation"]:
+        notes.append(
+            "uses unlabelled test speech of each speaker: features are standardised per speaker"
+        )
+    return notes

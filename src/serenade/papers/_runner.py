@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade import _parallel, corpora, systems
+from serenade import _parallel, corpora, protocols, systems
 from serenade.encoders import ALBERT
 from serenade.errors import SerenadeError
 from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, evaluate, read_reports
 from serenade.papers._tables import list_all_runs, list_runs, resolve_changes
-from serenade.protocols import get as get_protocol
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -149,7 +148,8 @@ class Runner:
             return kept
         if self.dry:
             if self.root is not None:
-                self._needed(run)  # a row that cannot be run here says so
+                self._corpus(run)  # a row that cannot be run here says so
+                resolve_changes(run.changes, self.use)
             raise SerenadeError("not run yet")
         if run.name in self._failed:
             raise self._failed[run.name]
@@ -219,35 +219,25 @@ class Runner:
 
     def _evaluated(self, run: Run) -> Report:
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
-        system = systems.get(run.system)
-        corpus, recipe = self._needed(run)
-        return evaluate(
-            lambda seed: Estimator(
-                system,
-                recipe,
-                seed=seed,
+        corpus = self._corpus(run)
+        changes = resolve_changes(run.changes, self.use)
+        report = evaluate(
+            Estimator(
+                run.system,
+                run.recipe,
                 jobs=self.jobs,
                 device=self.device,
                 checkpoints=self.out / "checkpoints",
+                **changes,
             ),
             corpus,
-            get_protocol(run.protocol, **run.plan),
+            protocols.get(run.protocol, **run.plan),
             seed=run.seed,
             progress=self.progress,
-            system=run.system,
             command=f"serenade reproduce (run {run.name})",
-            recipe=_stated(run, recipe),
         )
-
-    def _needed(self, run: Run) -> tuple[Corpus, Any]:
-        """The corpus and the recipe of a run.
-
-        Raises:
-            SerenadeError: one of them cannot be had here.
-        """
-        corpus = self._corpus(run)
-        changes = resolve_changes(run.changes, self.use)
-        return corpus, systems.get(run.system).recipe(run.recipe, **changes)
+        # A kept report names the files that only this machine has as the row does: `@NAME/rest`.
+        return dataclasses.replace(report, recipe={**report.recipe, **_stated_changes(run)})
 
     def _corpus(self, run: Run) -> Corpus:
         """The corpus of a run, looked for once."""
@@ -318,9 +308,14 @@ class Runner:
 
 def _stated(run: Run, recipe: Any) -> dict[str, Any]:
     """A recipe as reports state it: without this machine's paths."""
-    fields = {"name": run.recipe, **dataclasses.asdict(recipe), **run.changes}
-    stated: dict[str, Any] = json.loads(json.dumps(fields))
-    return stated
+    fields = json.loads(json.dumps({"name": run.recipe, **dataclasses.asdict(recipe)}))
+    return {**fields, **_stated_changes(run)}
+
+
+def _stated_changes(run: Run) -> dict[str, Any]:
+    """Return the changed fields of a recipe as JSON data."""
+    changes: dict[str, Any] = json.loads(json.dumps(dict(run.changes)))
+    return changes
 
 
 def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:

@@ -1,0 +1,257 @@
+"""Train and test an estimator on one fold."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from serenade.errors import EvaluationError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from serenade.protocols import Fold
+
+    Names = NDArray[np.str_]
+
+
+class FoldClassifier(Protocol):
+    """Classifier that can be evaluated: the part of scikit-learn's contract that is used.
+
+    Further members are used if they exist. `curve_`, numbers by name for each epoch, is kept in the
+    report. `fit` may take `validation=(X, y)` and then gets the validation rows of the fold, unless
+    an attribute `uses_validation` is false. `prepare(X)` is called first if folds run on a cluster,
+    to fill a shared cache. `describe()` returns what the report states; see `Estimator.describe`.
+    """
+
+    classes_: NDArray[Any]
+
+    def fit(self, X: pd.DataFrame, y: Names) -> Any:
+        """Fit on the rows of a corpus table and their emotions."""
+
+    def predict_proba(self, X: pd.DataFrame) -> NDArray[Any]:
+        """Predict the probabilities of `classes_`, shape `(rows, classes)`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldOutcome:
+    """Predictions of one fold as plain data, which a worker of a cluster can return.
+
+    Args:
+        probabilities: shape `(test rows, labels)`.
+        changed: index of the predicted label of each test row, by the name of the condition.
+        curve: measures of each training epoch.
+        seconds: wall time of training and testing.
+        fitted_before: attributes that show that the estimator was fitted before the fold.
+        unused: number of validation rows that `fit` does not take.
+        description: system and settings of the estimator, see `describe_estimator`.
+    """
+
+    probabilities: NDArray[np.float64]
+    changed: Mapping[str, list[int]]
+    curve: Any
+    seconds: float
+    fitted_before: set[str]
+    unused: int
+    description: Mapping[str, Any]
+
+
+def make_factory(
+    estimator: str | os.PathLike[str] | FoldClassifier | Callable[[int], FoldClassifier],
+) -> Callable[[int], FoldClassifier]:
+    """Return a function that makes a new estimator for a fold from a seed.
+
+    Args:
+        estimator: name of a system, a scikit-learn classifier, or such a function.
+
+    Raises:
+        SerenadeError: no system has this name, or the object is none of these.
+    """
+    if isinstance(estimator, (str, os.PathLike)):
+        from serenade.training import Estimator
+
+        estimator = Estimator(estimator)
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        if callable(estimator):
+            return estimator
+    elif hasattr(estimator, "get_params"):
+        describe_estimator(estimator)  # an unknown name fails here, before a corpus is opened
+        return functools.partial(clone_estimator, estimator)
+    raise EvaluationError(
+        f"estimator: cannot evaluate a {type(estimator).__name__}; give the name of a system, a "
+        "scikit-learn classifier, or a function that makes one from a seed"
+    )
+
+
+def clone_estimator(estimator: Any, seed: int) -> Any:
+    """Return an unfitted copy of a scikit-learn estimator for one fold.
+
+    Args:
+        estimator: estimator to copy; it is not changed.
+        seed: value of its parameter `seed`, and of each `random_state` that is None.
+    """
+    try:
+        from sklearn.base import clone
+    except ImportError:
+        raise MissingExtraError("evaluating an estimator", "train") from None
+    copy = clone(estimator)
+    parameters = copy.get_params()
+    seeds = {
+        name: seed
+        for name, value in parameters.items()
+        if name == "seed" or (name.split("__")[-1] == "random_state" and value is None)
+    }
+    return copy.set_params(**seeds) if seeds else copy
+
+
+def predict_fold(
+    make_estimator: Callable[[int], FoldClassifier],
+    seed: int,
+    table: pd.DataFrame,
+    labels: Sequence[str],
+    conditions: Mapping[str, Any],
+    fold: Fold,
+) -> FoldOutcome:
+    """Fit a new estimator on the training rows of a fold and predict its test rows.
+
+    Args:
+        make_estimator: makes an estimator from a seed.
+        seed: seed of the estimator.
+        table: corpus table.
+        labels: labels in the order of the probabilities.
+        conditions: changes of test recordings, by name.
+        fold: rows for training, validation and testing.
+
+    Raises:
+        EvaluationError: the estimator returns no probabilities of known labels.
+    """
+    started = time.perf_counter()
+    estimator = make_estimator(seed)
+    description = describe_estimator(estimator)
+    fitted_before = find_fitted(estimator)
+    unused = _fit(estimator, table, fold)
+    rows = drop_emotions(table, fold.test)
+    probabilities = _predict(estimator, rows, labels)
+    seconds = time.perf_counter() - started
+    changed = {
+        name: _predict(estimator, rows, labels, change).argmax(axis=1).tolist()
+        for name, change in conditions.items()
+    }
+    curve = getattr(estimator, "curve_", ())
+    return FoldOutcome(probabilities, changed, curve, seconds, fitted_before, unused, description)
+
+
+def describe_estimator(estimator: Any) -> dict[str, Any]:
+    """Return what a report states about an estimator, as JSON data.
+
+    Returns:
+        `system` (name), `recipe` (settings by name) and `speaker_standardisation`. They come from
+        the estimator's method `describe`, or from its class and `get_params`.
+
+    Raises:
+        EvaluationError: `describe` returns data that JSON cannot hold.
+    """
+    if not hasattr(estimator, "describe"):
+        settings: dict[str, Any] = getattr(estimator, "get_params", dict)()
+        recipe = {name: _to_json(value) for name, value in settings.items()}
+        name = type(estimator).__name__
+        return {"system": name, "recipe": recipe, "speaker_standardisation": False}
+    stated = estimator.describe()
+    name = stated.get("recipe_name")
+    recipe = {**({"name": name} if name else {}), **stated["recipe"]}
+    _require_json(recipe)
+    standardised = stated.get("speaker_standardisation", False)
+    return {"system": stated["system"], "recipe": recipe, "speaker_standardisation": standardised}
+
+
+def find_fitted(estimator: Any) -> set[str]:
+    """Return the attributes that scikit-learn's contract reserves for fitted values."""
+    names = getattr(estimator, "__dict__", {})
+    return {name for name in names if name.endswith("_") and not name.startswith("_")}
+
+
+def drop_emotions(table: pd.DataFrame, rows: NDArray[np.int64] | slice) -> pd.DataFrame:
+    """Return rows without the column `emotion`, which estimators must not read."""
+    return table.iloc[rows].drop(columns="emotion")
+
+
+def _require_json(recipe: Mapping[str, Any]) -> None:
+    """Check that a report can hold a recipe, before hours of training."""
+    try:
+        json.dumps(recipe, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise EvaluationError(
+            f"recipe: {error}; `describe` must return text, numbers, lists and mappings only"
+        ) from error
+
+
+def _to_json(value: Any) -> Any:
+    """Return a parameter as JSON data; text stands for other objects, and paths are shortened."""
+    if isinstance(value, (str, os.PathLike)):
+        text = os.fspath(value)
+        return Path(text).name if isinstance(text, str) and Path(text).is_absolute() else str(text)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, (list, tuple)):
+        return [_to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _to_json(item) for name, item in value.items()}
+    return type(value).__name__
+
+
+def _fit(estimator: FoldClassifier, table: pd.DataFrame, fold: Fold) -> int:
+    """Fit on the training rows; return the number of validation rows that cannot be used."""
+    emotion = table["emotion"].to_numpy(dtype=np.str_)
+    X, y = drop_emotions(table, fold.train), emotion[fold.train]
+    if len(fold.validation) == 0:
+        estimator.fit(X, y)
+        return 0
+    takes_validation = "validation" in inspect.signature(estimator.fit).parameters
+    if takes_validation and getattr(estimator, "uses_validation", True):
+        validation = drop_emotions(table, fold.validation), emotion[fold.validation]
+        estimator.fit(X, y, validation=validation)  # type: ignore[call-arg]
+        return 0
+    estimator.fit(X, y)
+    return len(fold.validation)
+
+
+def _predict(
+    estimator: FoldClassifier, X: pd.DataFrame, labels: Sequence[str], change: Any = None
+) -> NDArray[np.float64]:
+    """Predict probabilities in the order of `labels`; a label that was not trained has 0."""
+    classes = [str(label) for label in estimator.classes_]
+    options = {} if change is None else {"change": change}
+    found = np.asarray(estimator.predict_proba(X, **options), dtype=np.float64)
+    name = type(estimator).__name__
+    if found.shape != (len(X), len(classes)):
+        raise EvaluationError(
+            f"{name}: predict_proba returned shape {found.shape} for {len(X)} rows and "
+            f"{len(classes)} classes; return one row per item and one column per class"
+        )
+    if not np.isfinite(found).all():
+        raise EvaluationError(
+            f"{name}: predict_proba returned NaN or infinity; training diverged, so lower its "
+            "learning rate"
+        )
+    if unknown := [label for label in classes if label not in labels]:
+        raise EvaluationError(
+            f"{name}: classes_ holds {', '.join(unknown)}, which the corpus does not have; "
+            "keep the labels that fit was given"
+        )
+    ordered = np.zeros((len(X), len(labels)))
+    ordered[:, [labels.index(label) for label in classes]] = found
+    return ordered
