@@ -117,7 +117,7 @@ def test_statistics_are_of_the_frames_and_each_stream_has_its_own_once():
     tone = np.sin(np.arange(16000, dtype=np.float32))
     recipe = SYSTEM.recipe("ensemble", acoustic="own", encoder="npc", layer=None)
     segments, shown, *statistics = SYSTEM.features(recipe)
-    frames = npc.feature(layer=None)(tone, 16000)
+    frames = npc.make_feature(layer=None)(tone, 16000)
     assert len(shown(tone, 16000)) < len(frames)
     for feature, of in zip(statistics, (segments(tone, 16000), frames), strict=True):
         expected = np.concatenate([of.mean(axis=0), of.std(axis=0)])

@@ -98,7 +98,7 @@ class EmbeddedWords(TextFeature):
 
 
 def get_word_codes(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The codes of rows of `EmbeddedWords`, as whole numbers; 0 where there was no word.
+    """Return the codes of rows of `EmbeddedWords` as whole numbers; 0 means that there is no word.
 
     >>> no, again, yes = get_word_codes(EmbeddedWords()("No, no. Yes!")).tolist()
     >>> no == again, no == yes

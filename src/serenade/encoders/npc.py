@@ -35,8 +35,8 @@ PRESETS = {
 """Settings by name: of the encoder, of its pre-training."""
 
 
-def feature(layer: int = -1, encoder: str = "npc") -> SelfSupervised:
-    """Hidden states of NPC; arguments as of `SelfSupervised`."""
+def make_feature(layer: int = -1, encoder: str = "npc") -> SelfSupervised:
+    """Return the feature of NPC; the arguments are those of `SelfSupervised`."""
     return SelfSupervised(encoder=encoder, layer=layer)
 
 
@@ -45,5 +45,5 @@ ENCODER = Encoder(
     source="Liu, Chung & Glass 2021",
     size="3.5 million parameters, in the package (7 MB)",
     licence="CC-BY-NC-SA-4.0",
-    build=feature,
+    build=make_feature,
 )

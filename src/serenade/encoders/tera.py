@@ -39,8 +39,8 @@ PRESETS = {
 """Settings by name: of the encoder, of its pre-training."""
 
 
-def feature(layer: int = -1, encoder: str = "tera") -> SelfSupervised:
-    """Hidden states of TERA; arguments as of `SelfSupervised`."""
+def make_feature(layer: int = -1, encoder: str = "tera") -> SelfSupervised:
+    """Return the feature of TERA; the arguments are those of `SelfSupervised`."""
     return SelfSupervised(encoder=encoder, layer=layer)
 
 
@@ -49,5 +49,5 @@ ENCODER = Encoder(
     source="Liu, Li & Lee 2021",
     size="3.9 million parameters, in the package (8 MB)",
     licence="CC-BY-NC-SA-4.0",
-    build=feature,
+    build=make_feature,
 )

@@ -1,4 +1,4 @@
-"""Damaging an utterance for a network to restore it (Liu, Li & Lee 2021, section III)."""
+"""Alteration of an utterance that a network must restore (Liu, Li & Lee 2021, section III)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def alter_utterance(
     values: NDArray[np.float32], settings: Alterations, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """An utterance as the network gets it, and what of it the loss is taken over.
+    """Alter an utterance, and choose the cells over which the loss is computed.
 
     As in the released code, the loss counts the cells of the chosen spans and of the band; where
     neither is altered (noise only, or nothing), all of them. Spans start at distinct frames and may
@@ -24,8 +24,8 @@ def alter_utterance(
 
     Args:
         values: standardised energies, shape `(frames, dims)`.
-        settings: how much of what.
-        rng: of everything random.
+        settings: settings of the alterations.
+        rng: random generator.
 
     Returns:
         The altered copy, and a mask of the same shape.
@@ -55,7 +55,7 @@ def alter_utterance(
 
 
 def _spans(frames: int, settings: Alterations, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Rows of the chosen spans, one span after the other; overlaps occur."""
+    """Return the rows of randomly chosen spans, span by span; spans may overlap."""
     span = min(settings.span, frames)
     count = max(1, round(frames * settings.time_share / span))
     room = frames - span + 1

@@ -1,8 +1,8 @@
-"""Recordings as batches for pre-training: read when needed, the same for every way to get there.
+"""Recordings as batches for pre-training, read when a step needs them.
 
-Which crops are in the batch of a step, and how they are altered, follows from the seed and the
-step alone. So any number of processes may prepare batches, and a run that goes on from a checkpoint
-meets the batches of an unbroken one.
+The crops in the batch of a step and their alterations follow from the seed and the step alone.
+Any number of processes may prepare batches, and a run that resumes from a checkpoint gets the
+batches of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Batch:
     problems: tuple[str, ...] = ()
 
     def to(self, device: Any) -> Batch:
-        """The batch on a device."""
+        """Return the batch on a device."""
         names = ("values", "altered", "chosen", "mask")
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
         return dataclasses.replace(self, **moved)
@@ -74,7 +74,7 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class Recordings:
-    """The stretches to train on, those held out, and the folders' names.
+    """Recordings to train on and held-out recordings, cut into stretches.
 
     Attributes:
         stretches: of the training files.
@@ -92,7 +92,7 @@ class Recordings:
 
     @property
     def hours(self) -> float:
-        """Of training audio."""
+        """Return the hours of training audio."""
         return sum(stretch.seconds for stretch in self.stretches) / 3600
 
 
@@ -102,7 +102,7 @@ def gather_recordings(
     training: PretrainingSettings,
     problem: Callable[[str], None],
 ) -> Recordings:
-    """Look at the headers of recordings and divide them into training and validation.
+    """Divide recordings into training and validation by the lengths in their headers.
 
     Args:
         files: paths.
@@ -139,7 +139,7 @@ def gather_recordings(
 
 
 def _seconds(file: str) -> float:
-    """Length of a recording by its header."""
+    """Return the length of a recording in seconds, from its header."""
     import soundfile
 
     try:
@@ -152,7 +152,7 @@ def _seconds(file: str) -> float:
 
 
 def _cut(file: str, lengths: dict[str, float]) -> list[Stretch]:
-    """Equal stretches of at most 15 s; a file of one stretch is read whole."""
+    """Cut a file into equal stretches of at most 15 s."""
     seconds = lengths[file]
     count = int(-(-seconds // STRETCH))
     edges = [seconds * n / count for n in range(count)]
@@ -169,7 +169,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
     place; crops are in random order.
 
     Args:
-        recordings: recordings.
+        recordings: recordings to train on.
         settings: input and alterations.
         training: sizes and seed.
         rank: which of the processes that train together this is.
@@ -199,11 +199,11 @@ class Crops(torch.utils.data.Dataset[Batch]):
 
     @property
     def steps(self) -> float:
-        """Steps of an epoch."""
+        """Return the number of steps of an epoch."""
         return len(self.places) / (self.training.clips * self.world)
 
     def __getitem__(self, step: int) -> Batch:
-        """The batch of a step.
+        """Return the batch of a step.
 
         Raises:
             ModelError: no recording can be read.
@@ -226,7 +226,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
         return self._batch(crops, tuple(problems))
 
     def validation(self) -> tuple[list[Batch], list[str]]:
-        """Batches of held-out recordings, the same whenever asked for, and what was wrong."""
+        """Return the batches of held-out recordings, the same at each call, and the problems."""
         counts = _counts(self.held_out, self.training)
         places = np.repeat(np.arange(len(self.held_out)), counts)
         rng = np.random.default_rng([self.training.seed, _HELD_OUT, 1])
@@ -241,7 +241,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
         return [self._batch(cut, ()) for cut in cuts], problems
 
     def _place(self, number: int) -> int:
-        """Which stretch a crop is of, counting crops over all epochs."""
+        """Return the number of the stretch of a crop; crops are counted over all epochs."""
         epoch, position = divmod(number, len(self.places))
         if self._order is None or self._order[0] != epoch:
             rng = np.random.default_rng([self.training.seed, _ORDER, epoch])
@@ -251,7 +251,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
     def _crop(
         self, stretch: Stretch, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-        """Energies of a random part, altered, and what the loss is taken over."""
+        """Return the energies of a random crop, the altered copy and the cells of the loss."""
         matrix = self._energies(stretch)
         longest = self.training.frames
         start = int(rng.integers(max(1, len(matrix) - longest + 1)))
@@ -302,5 +302,5 @@ class Crops(torch.utils.data.Dataset[Batch]):
 
 
 def _counts(stretches: Sequence[Stretch], training: PretrainingSettings) -> list[int]:
-    """Crops of each stretch in an epoch."""
+    """Return the number of crops of each stretch in an epoch."""
     return [max(1, round(stretch.seconds / training.crop)) for stretch in stretches]

@@ -48,7 +48,7 @@ class SpokenWords:
         return len(self.words)
 
     def contexts(self, window: int) -> list[NDArray[np.int64]]:
-        """Of each word, those at most `window` words before or after it in its recording."""
+        """Return the neighbours of each word: at most `window` words before or after it."""
         found = []
         starts = np.searchsorted(self.recordings, self.recordings)
         ends = np.searchsorted(self.recordings, self.recordings, side="right")
@@ -68,14 +68,14 @@ def gather_spoken_words(
 
     Args:
         spoken: words with start and end in seconds, by the path of the recording, in time's order.
-        settings: of the run.
+        settings: settings of the run.
         jobs: processes for extraction; None for one per core.
 
     Returns:
         The words, and a line about each recording that cannot be used.
 
     Raises:
-        ModelError: nothing is left.
+        ModelError: no usable word remains.
     """
     files = [file for file, words in spoken.items() if words]
     segments = [Clip(file) for file in files]

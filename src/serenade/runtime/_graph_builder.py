@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OPSET = 20
-"""Of every graph that this package writes: the first with an exact Gelu."""
+"""Operator set of every graph that Serenade writes: the first with an exact Gelu."""
 
 _IR = 9
 
 
 class Graph:
-    """Collects nodes and arrays; what adds one returns the name of its result.
+    """ONNX graph under construction; methods that add a node return the name of its result.
 
     Raises:
         ImportError: onnx is not installed.
@@ -33,7 +33,7 @@ class Graph:
         self.domains = {"": OPSET}
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """A node of one result."""
+        """Add a node with one result, and return the name of the result."""
         name = f"{kind}_{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], **attributes))
         return name
@@ -43,14 +43,14 @@ class Graph:
         self.nodes.append(self.onnx.helper.make_node("Identity", [result], [name]))
 
     def array(self, values: Any, kind: Any = np.float32, name: str = "") -> str:
-        """A constant array of a type."""
+        """Add a constant array, and return its name."""
         name = name or f"array_{len(self.arrays)}"
         content: NDArray[Any] = np.asarray(values, dtype=kind, order="C")
         self.arrays[name] = self.onnx.numpy_helper.from_array(content, name)
         return name
 
     def include(self, model: Any, prefix: str, inputs: Mapping[str, str]) -> list[str]:
-        """All of another graph.
+        """Add all nodes of another graph.
 
         Args:
             model: an ONNX model.
@@ -77,12 +77,12 @@ class Graph:
         outputs: Mapping[str, Sequence[int | str]],
         facts: Mapping[str, object] | None = None,
     ) -> Any:
-        """The finished ONNX model.
+        """Build the ONNX model.
 
         Args:
-            name: of the graph.
+            name: name of the graph.
             inputs: shapes by name, all float32; a size that is open has a name.
-            outputs: likewise.
+            outputs: shapes by name, as for `inputs`.
             facts: metadata.
         """
         helper, kind = self.onnx.helper, self.onnx.TensorProto.FLOAT

@@ -1,4 +1,4 @@
-"""Opening ONNX files with onnxruntime."""
+"""Sessions of onnxruntime on ONNX files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
 def open_session(path: Path, *, threads: int | None = None) -> Any:
-    """An `onnxruntime.InferenceSession` on the CPU, which any number of threads may call at once.
+    """Open an `onnxruntime.InferenceSession` on the CPU; several threads may call it at once.
 
     Args:
         path: an `.onnx` file.
-        threads: that one call computes with; None for what `OMP_NUM_THREADS` states, else one.
+        threads: threads of one call; None takes `OMP_NUM_THREADS`, or one.
             Several clips at once, a thread each, gain more than several threads for one clip.
 
     Raises:
@@ -31,22 +31,22 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = get_thread_count() if threads is None else max(1, threads)
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised
-    # Its plans are per length of the input: one for every clip, never forgotten.
+    options.log_severity_level = 4  # errors are raised
+    # onnxruntime would keep a memory plan for every input length and never free it.
     options.enable_mem_pattern = False
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - its exceptions share no class but this one
+    except Exception as error:  # noqa: BLE001 - its exceptions share no other class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{path}: onnxruntime cannot run it ({reason})") from None
 
 
 def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: bool = False) -> Any:
-    """One output of a session.
+    """Run a session and return one output.
 
     Args:
-        session: of `open_session`.
-        output: its name.
+        session: a session from `open_session`.
+        output: name of the output.
         inputs: arrays by name.
         large: give the working memory back afterwards; otherwise it is kept for the next call,
             which is faster.
@@ -61,6 +61,6 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
 
 
 def get_thread_count() -> int:
-    """Threads to compute with: `OMP_NUM_THREADS`, the first number of a list; else one."""
+    """Return the number of threads: the first number in `OMP_NUM_THREADS`, or one."""
     stated = os.environ.get(THREADS_VARIABLE, "").split(",")[0].strip()
     return max(1, int(stated)) if stated.isdecimal() else 1

@@ -1,6 +1,6 @@
-"""When each word of a known text was said: forced alignment with PocketSphinx and its en-us model.
+"""Forced alignment of a known text with a signal, by PocketSphinx and its en-us model.
 
-The text must be English and what is really said; pauses and noise between words are allowed for.
+The text must be English and match the speech; pauses and noise between words are allowed.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def align(
 
     A word that the CMU dictionary does not have gets the sounds its letters suggest, so that its
     time is not given to its neighbours; a remark names it. A word without Latin letters or digits
-    is left out; a remark names that, too.
+    is left out; a remark names it as well.
 
     Args:
         signal: mono, shape `(samples,)`.
         sampling_rate: 16000 Hz.
         text: what is said; see `serenade.transcription._tokens.tokenise`.
-        source: what error messages call the signal.
+        source: name of the signal in error messages.
 
     Returns:
-        The text with its words, without probabilities; times in steps of 10 ms. No words where
-        the text has none or is missing.
+        The text with its words, without probabilities; times in steps of 10 ms. There are no
+        words if the text has none or is missing.
 
     Raises:
         SignalFormatError: another sampling rate.
@@ -67,7 +67,7 @@ def align(
 
 
 def _pronounceable(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words that have sounds, those guessed added to the dictionary; and remarks."""
+    """Return the words that have sounds, with guesses added to the dictionary, and remarks."""
     decoder = _decoder()
     spoken, guessed, silent = [], [], []
     for word in words:
@@ -92,7 +92,7 @@ _GUESSED: set[str] = set()
 
 
 def _decoded(signal: NDArray[np.float32], words: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Words with their first and last frame, without the silence between."""
+    """Return the words with their first and last frame, without silence."""
     decoder = _decoder()
     decoder.set_align_text(" ".join(words))
     samples = np.clip(np.rint(signal * 32767.0), -32768, 32767).astype("<i2")

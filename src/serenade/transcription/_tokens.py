@@ -1,4 +1,4 @@
-"""Texts as words: one way of taking them apart for vectors, alignment and error rates."""
+"""Words of a text, for word vectors, alignment and error rates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CONTRACTION = re.compile(r"(.+?)(n't|'(?:s|m|d|re|ve|ll))")
 
 
 def tokenise(text: object, *, split: bool = False) -> list[str]:
-    """The words of a text, in lower case, without punctuation.
+    """Split a text into words, in lower case and without punctuation.
 
     Args:
         text: in any language that puts blanks between words; None and NaN have none. Events
@@ -42,7 +42,7 @@ def _pieces(word: str) -> tuple[str, ...]:
 
 
 def count_word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Fewest words to insert, delete or replace to make one text the other (Levenshtein 1966).
+    """Count the fewest words to insert, delete or replace between two texts (Levenshtein 1966).
 
     The word error rate is this over the number of words of the reference.
 

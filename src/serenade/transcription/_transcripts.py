@@ -1,7 +1,7 @@
-"""Transcripts of many recordings: bad ones passed over, and what is done kept for the next run.
+"""Transcripts of many recordings; unusable recordings are skipped, and a stopped run resumes.
 
-A journal beside the result gets a line per recording as soon as it is transcribed. A run that was
-stopped goes on behind the last whole line; whoever has written the result removes the journal.
+A journal gets a line for each recording as soon as it is transcribed. A run that was stopped
+resumes after the last complete line. The caller removes the journal after writing the result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from serenade.extraction import Clip
 
     Recogniser = Callable[[NDArray[np.float32], int, int], Transcript]
-    """From a signal, its rate and the number of its segment to what was said."""
+    """Function from a signal, its sampling rate and the number of its clip to a transcript."""
 
 
 def transcribe(
@@ -39,9 +39,9 @@ def transcribe(
 
     Args:
         segments: the recordings.
-        recognise: what tells the words of one.
-        settings: of the recogniser, JSON-ready; a journal of others is not used.
-        journal: file to keep what is done in; None to keep nothing.
+        recognise: speech recogniser.
+        settings: settings of the recogniser as JSON data; a journal with others is not used.
+        journal: path of the journal; None keeps no journal.
 
     Yields:
         Each recording's transcript, the words' times counted from the file's beginning; or why
@@ -80,7 +80,7 @@ def _recognised(segment: Clip, number: int, recognise: Recogniser) -> Transcript
 
 
 def _read_journal(path: Path, settings: Mapping[str, object]) -> dict[str, Transcript]:
-    """What a journal of these settings holds; a line that was cut off is left out of it."""
+    """Read the transcripts in a journal with these settings; drop a line that was cut off."""
     if not path.is_file():
         return {}
     whole = [line for line in path.read_text(encoding="utf-8").splitlines(True) if line[-1] == "\n"]

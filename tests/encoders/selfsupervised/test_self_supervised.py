@@ -72,11 +72,11 @@ def test_signals_that_cannot_be_used(untrained: Path, tone: np.ndarray) -> None:
 @pytest.mark.parametrize("module", [tera, aalbert, npc])
 def test_each_encoder_by_its_name(module: object, tmp_path: Path, tone: np.ndarray) -> None:
     settings, _ = module.PRESETS["small"]
-    assert module.feature() == SelfSupervised(settings.name)
+    assert module.make_feature() == SelfSupervised(settings.name)
     save_untrained(tmp_path, settings, seed=0)
     size = (tmp_path / "model.safetensors").stat().st_size
     assert size < 15e6
-    found = module.feature(encoder=str(tmp_path))(tone, 16000)
+    found = module.make_feature(encoder=str(tmp_path))(tone, 16000)
     assert found.shape == (98, settings.network.width)
 
 

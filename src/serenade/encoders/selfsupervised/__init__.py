@@ -1,7 +1,6 @@
-"""Speech encoders that learn from recordings nobody labelled: TERA, Audio ALBERT and NPC.
+"""Self-supervised speech encoders: TERA, Audio ALBERT and NPC.
 
-Nothing here imports PyTorch before it is needed. Networks: `transformer`, `convolution`. Their
-pre-training: `material`, `alteration`, `pretraining`. Weights: `folder`, `official`, `source`.
+PyTorch is imported when a network is built, not when this package is imported.
 """
 
 import lazy_loader as _lazy

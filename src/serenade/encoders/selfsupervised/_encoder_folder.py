@@ -44,7 +44,7 @@ def save_encoder(folder: Path, settings: EncoderSettings, network: Network, card
 
 
 def read_encoder_settings(folder: Path) -> EncoderSettings:
-    """What `config.json` says.
+    """Read the settings in `config.json`.
 
     Raises:
         ModelError: it is missing, or of something else.
@@ -58,7 +58,7 @@ def read_encoder_settings(folder: Path) -> EncoderSettings:
 
 
 def load_encoder(folder: Path) -> tuple[EncoderSettings, Network]:
-    """The encoder of a folder, ready to run.
+    """Load the encoder of a folder, ready to run.
 
     Raises:
         ModelError: a file is missing or damaged, or they do not belong together.

@@ -130,7 +130,7 @@ class EncoderSettings:
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any], source: str) -> EncoderSettings:
-        """What `to_json` gave.
+        """Read settings that `to_json` wrote.
 
         Args:
             stated: the file's content.

@@ -139,7 +139,7 @@ def hamming_fbank(signal: NDArray[np.float32], n_mels: int = 80) -> NDArray[np.f
 
 
 def set_level(signal: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """The signal at a root mean square of so many dB of full scale; silence stays silent.
+    """Scale a signal to a root mean square in dB of full scale; silence stays silent.
 
     >>> set_level(np.full(2, 0.5, np.float32), -20.0)
     array([0.1, 0.1], dtype=float32)

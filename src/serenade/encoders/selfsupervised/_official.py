@@ -50,7 +50,7 @@ _HOMES = ("optimizers", "s3prl.optimizers", "transformer.optimization", "mocking
 
 
 def load_official(file: Path) -> tuple[EncoderSettings, Network]:
-    """The encoder of a checkpoint, ready to run.
+    """Load the encoder of a checkpoint, ready to run.
 
     Args:
         file: `.ckpt` or `.pth`.
@@ -142,7 +142,7 @@ def _transformer(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
 
 
 def _config(stated: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The encoder's part of the settings, which three generations keep in three places."""
+    """Return the settings of the encoder, which three versions of s3prl keep in three places."""
     older = stated.get("Settings", {})
     for found in (stated.get("Config"), stated.get("Upstream_Config"), older.get("Config")):
         if isinstance(found, dict) and "transformer" in found:
@@ -151,7 +151,7 @@ def _config(stated: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _front(config: Mapping[str, Any]) -> FrontEnd:
-    """The input: Kaldi's filter banks with slopes, or log-mel energies at a level."""
+    """Return the input: Kaldi's filter banks with slopes, or log-mel energies at a level."""
     audio = config.get("audio") or config.get("online")
     if not audio:
         raise _VariantError(
@@ -225,7 +225,7 @@ def _encoder_weights(weights: Weights, layers: int) -> Weights:
 
 
 def _head_weights(weights: Weights, settings: EncoderSettings) -> Weights:
-    """The head's; random ones where the checkpoint has none, or one for another target."""
+    """Return the weights of the head: random if the checkpoint has no head for this target."""
     names = {"dense": "head.0", "LayerNorm": "head.2", "output": "head.3"}
     ours = {
         n: w for n, w in build_network(settings, 0).state_dict().items() if n.startswith("head.")

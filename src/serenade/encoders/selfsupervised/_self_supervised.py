@@ -35,7 +35,7 @@ class SelfSupervised(Feature):
     >>> from serenade.encoders.selfsupervised._encoder_folder import save_untrained
     >>> folder = tempfile.mkdtemp()
     >>> save_untrained(Path(folder), npc.PRESETS["small"][0], seed=0)
-    >>> npc.feature(encoder=folder)(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
+    >>> npc.make_feature(encoder=folder)(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
     (98, 320)
     """
 

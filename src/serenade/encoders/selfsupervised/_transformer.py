@@ -154,7 +154,7 @@ class SpeechTransformer(nn.Module):
         return states
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The input as the head restores it, shape `(clips, frames, dims)`."""
+        """Return the input as restored by the head, shape `(clips, frames, dims)`."""
         restored: Tensor = self.head(self.states(x, mask)[-1])
         return restored
 
@@ -177,7 +177,7 @@ def attend(
 
 
 def compute_rotation(offset: int, size: int, width: int) -> Tensor:
-    """What turns a position's first sines and cosines into those so many frames later.
+    """Return the rotation of a position's first sines and cosines by a number of frames.
 
     Args:
         offset: in frames.

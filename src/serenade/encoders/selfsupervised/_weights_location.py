@@ -25,7 +25,7 @@ _CHECKPOINTS = {".ckpt", ".pth", ".pt"}
 
 
 def locate_weights(encoder: str) -> Path:
-    """The folder or the checkpoint of an encoder, downloaded on first use.
+    """Return the folder or checkpoint of an encoder, downloaded on first use.
 
     Args:
         encoder: a folder that `serenade pretrain` wrote; a checkpoint of s3prl (`.ckpt`, `.pth`);
@@ -67,7 +67,7 @@ def fingerprint_weights(encoder: str) -> str:
 
 
 def load_weights(encoder: str) -> tuple[EncoderSettings, Network]:
-    """Settings and network, one per process; another when the files changed.
+    """Load settings and network: one per process, loaded again if the files changed.
 
     Raises:
         ModelError: as of `locate_weights`, or the files are damaged.

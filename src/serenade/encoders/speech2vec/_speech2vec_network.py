@@ -66,14 +66,14 @@ class Speech2Vec(nn.Module):
 
 
 def build_speech2vec(settings: Speech2VecSettings) -> Speech2Vec:
-    """An untrained network; the seed decides its weights, and no other random number."""
+    """Build an untrained network; PyTorch's generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return Speech2Vec(settings.coefficients, settings.size)
 
 
 def pad_words(matrices: Sequence[NDArray[np.float32]]) -> Tensor:
-    """Matrices as one tensor, zero where they are over."""
+    """Return matrices as one tensor, padded with zeros."""
     longest = max(map(len, matrices))
     values = np.zeros((len(matrices), longest, matrices[0].shape[1]), dtype=np.float32)
     for place, matrix in enumerate(matrices):
@@ -90,11 +90,11 @@ def check_readable(matrices: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Ten
 def encode_words(
     network: Speech2Vec, matrices: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """The vector of each spoken word.
+    """Compute the vector of each spoken word.
 
     Args:
         network: on any device.
-        matrices: of `Material`, `(frames, coefficients)`.
+        matrices: frames of the words, `(frames, coefficients)` each.
 
     Returns:
         Shape `(words, size)`, float32; a word's does not depend on the others.

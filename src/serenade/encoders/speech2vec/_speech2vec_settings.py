@@ -72,7 +72,7 @@ class Speech2VecSettings:
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any], source: str) -> Speech2VecSettings:
-        """What `to_json` gave.
+        """Read settings that `to_json` wrote.
 
         Raises:
             ModelError: something else; the message names the source.

@@ -1,4 +1,4 @@
-"""What a run leaves: vectors of words as text, and the network that makes them of speech."""
+"""Results of a Speech2Vec run: vectors of words, and the network that computes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def average_instances(words: Sequence[str], encodings: NDArray[np.float32]) -> WordVectors:
-    """A word's vector is the mean of those of its spoken instances.
+    """Average the vectors of the spoken instances of each word.
 
     Args:
         words: what each instance says.
@@ -45,7 +45,7 @@ def average_instances(words: Sequence[str], encodings: NDArray[np.float32]) -> W
 def save_speech2vec(
     network: Speech2Vec, settings: Speech2VecSettings, path: str | os.PathLike[str]
 ) -> None:
-    """Write the network as safetensors, settings within, whole or not at all."""
+    """Write the network and its settings to a safetensors file in one step."""
     from safetensors.torch import save as to_bytes
 
     weights = {name: w.detach().cpu().contiguous() for name, w in network.state_dict().items()}

@@ -191,7 +191,7 @@ def get_encoder_properties(encoder: str) -> dict[str, int]:
 
 
 def open_encoder(encoder: str) -> Any:
-    """The onnxruntime session of an encoder, one per process; another when its file changed."""
+    """Return the session of an encoder: one per process, opened again if its file changed."""
     path = _whisper_weights.locate_whisper(encoder)
     changed = path.stat().st_mtime_ns if path.is_file() else 0
     with _OPENING:  # threads that begin together share one

@@ -46,7 +46,7 @@ class _Graph(Graph):
         return self.array(array, dtype, name)
 
     def weight(self, name: str, *shape: int, transpose: bool = False) -> str:
-        """A weight, kept in half precision; onnxruntime widens it once, when it loads."""
+        """Add a weight in half precision; onnxruntime converts it when it loads the graph."""
         array = self.weights[name]
         if array.shape != shape:
             raise ValueError(f"{name} has the shape {array.shape} instead of {shape}")
@@ -86,7 +86,7 @@ class _Graph(Graph):
         return self.linear(merged, f"{name}.out_proj", self.width, self.width)
 
     def outputs(self, states: list[str]) -> None:
-        """The hidden states stacked, and their mean and standard deviation over time."""
+        """Stack the hidden states, and compute their mean and standard deviation over time."""
         one, two = self.constant([1]), self.constant([2])
         stacked = self.op("Concat", *(self.op("Unsqueeze", s, one) for s in states), axis=1)
         mean = self.op("ReduceMean", stacked, two, keepdims=1)
@@ -135,7 +135,7 @@ def export_encoder(
 
 
 def _model(graph: _Graph) -> Any:
-    """The encoder of a graph's weights."""
+    """Build the graph of an encoder from its weights."""
     weights, width = graph.weights, graph.width
     layers = 1 + max(int(n.split(".")[1]) for n in weights if n.startswith("layers."))
     positions = len(weights["embed_positions.weight"])
@@ -166,7 +166,7 @@ def _model(graph: _Graph) -> Any:
 
 
 def count_heads(config: str | os.PathLike[str]) -> int:
-    """Number of attention heads that a Hugging Face `config.json` states.
+    """Return the number of attention heads in a Hugging Face `config.json`.
 
     Raises:
         ModelError: not the configuration of a Whisper model.
@@ -180,7 +180,7 @@ def count_heads(config: str | os.PathLike[str]) -> int:
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
-    """The encoder's weights, without the prefix that whole models put before their names."""
+    """Return the weights of the encoder, without the prefix that whole models give their names."""
     from safetensors import SafetensorError, safe_open
 
     try:

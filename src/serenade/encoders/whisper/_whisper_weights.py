@@ -15,7 +15,7 @@ BUNDLED = "whisper-tiny-en"
 
 
 def locate_whisper(encoder: str) -> Path:
-    """The ONNX file of an encoder, made or downloaded on first use.
+    """Return the ONNX file of an encoder, exported or downloaded on first use.
 
     Args:
         encoder: `whisper-tiny-en` (inside the package); an `.onnx` file; a `.safetensors` file
@@ -57,7 +57,7 @@ def fingerprint_whisper(encoder: str) -> str:
 
 
 def _config_beside(weights: Path) -> Path:
-    """The configuration of a weights file: `config.json`, or one named after it."""
+    """Return the configuration of a weights file: `config.json`, or a file named after it."""
     stem = weights.stem.removesuffix("-encoder")
     for name in (f"{stem}-config.json", "config.json"):
         if (weights.parent / name).is_file():
@@ -66,7 +66,7 @@ def _config_beside(weights: Path) -> Path:
 
 
 def _exported(weights: Path, config: Path) -> Path:
-    """The ONNX file made from weights: once per content, in the user's cache."""
+    """Export weights to ONNX, once for each content, into the user's cache."""
     from serenade.encoders.whisper._whisper_graph import REVISION, count_heads, export_encoder
 
     heads = count_heads(config)
