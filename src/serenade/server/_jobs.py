@@ -1,4 +1,4 @@
-"""What threads do with uploaded files."""
+"""Process uploaded files in threads."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ MEDIA = {
     "webvtt": "text/vtt; charset=utf-8",
     "textgrid": "text/plain; charset=utf-8",
 }
-"""Formats of a timeline, and what HTTP calls them."""
+"""Media types of the formats of a timeline."""
 
 Done = tuple["Prediction", "Timeline | None"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Worker:
-    """Looks at files on behalf of one request.
+    """Processing of the files of one request.
 
     Args:
-        model: what judges, perhaps knowing the speaker.
-        max_duration: most seconds of a recording.
-        stop: set when nobody waits any more.
-        count: told the seconds of each recording that was looked at.
+        model: the model that predicts, possibly adapted to a speaker.
+        max_duration: longest recording in seconds.
+        stop: set when the request has ended.
+        count: function called with the seconds of each processed recording.
     """
 
     model: Model
@@ -68,14 +68,14 @@ class Worker:
                 )
             yield block
 
-    def one(self, upload: Upload, windows: tuple[float, float] | None = None) -> Done:
-        """A file's prediction, and its timeline where windows are given.
+    def predict(self, upload: Upload, windows: tuple[float, float] | None = None) -> Done:
+        """Predict a file, with a timeline if windows are given.
 
         Raises:
-            Refused: it cannot be used.
+            Refused: the file cannot be used.
         """
         try:
-            # One thread: the other cores have other requests.
+            # One thread: the other cores process other requests.
             done = predict_file(self.model, self.source(upload), windows, jobs=1)
         except (StoppedError, Refused):
             raise
@@ -84,21 +84,21 @@ class Worker:
         self.count(done[0].duration)
         return done
 
-    def each(self, uploads: Sequence[Upload]) -> dict[str, Any]:
-        """Predictions and errors of several files, in their order."""
+    def predict_each(self, uploads: Sequence[Upload]) -> dict[str, Any]:
+        """Return predictions and errors of several files in order."""
         results: list[dict[str, Any]] = []
         for upload in uploads:
             try:
-                results.append(self.one(upload)[0].to_dict())
+                results.append(self.predict(upload)[0].to_dict())
             except Refused as refused:
                 results.append({"file": upload.name, "error": refused.to_dict()})
         return {"results": results, "failed": sum("error" in result for result in results)}
 
-    def timeline(
+    def make_timeline(
         self, upload: Upload, windows: tuple[float, float], format_: str, points: int
     ) -> str:
-        """A file's timeline in a format of `MEDIA`; in JSON with a waveform of some points."""
-        done = self.one(upload, windows)
+        """Return a timeline in a format of `MEDIA`; JSON can include a waveform."""
+        done = self.predict(upload, windows)
         if format_ != "json":
             return format_timeline(done, self.model.labels, format_)
         entry = result_to_json(done)
@@ -110,35 +110,35 @@ class Worker:
             }
         return json.dumps(entry, ensure_ascii=False)
 
-    def enrolled(self, uploads: Sequence[Upload], speech: Any) -> Model:
-        """A model that knows the speaker of some files.
+    def enrol(self, uploads: Sequence[Upload], speech: Any) -> Model:
+        """Adapt the model to the speaker of some files.
 
         Raises:
-            Refused: one of them cannot be used, or the model cannot be enrolled.
+            Refused: a file cannot be used, or the model cannot adapt.
         """
         try:
             return self.model.enrol([self.source(upload) for upload in uploads], speech=speech)
         except StoppedError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            raise to_refused(error, self._blamed(error, uploads)) from None
+            raise to_refused(error, self._find_name(error, uploads)) from None
 
     @staticmethod
-    def _blamed(error: Exception, uploads: Sequence[Upload]) -> str:
-        """What the file an error is about is called by its sender."""
+    def _find_name(error: Exception, uploads: Sequence[Upload]) -> str:
+        """Return the client's name of the file that an error is about."""
         source = getattr(error, "source", "")
         names = {str(upload.path): upload.name for upload in uploads}
         return names.get(source, source)
 
 
 def result_to_json(done: Done) -> dict[str, Any]:
-    """The object that `serenade predict --timeline --json` prints for a recording."""
+    """Return the object that `serenade predict --timeline --json` prints for a recording."""
     entry: dict[str, Any] = json.loads(to_json([done]))[0]
     return entry
 
 
 def format_timeline(done: Done, labels: Sequence[str], format_: str) -> str:
-    """A timeline as CSV, WebVTT or TextGrid."""
+    """Format a timeline as CSV, WebVTT or TextGrid."""
     timeline = done[1]
     assert timeline is not None
     if format_ == "csv":

@@ -15,7 +15,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """Counters and gauges of one server, in a registry of its own.
+    """Counters and gauges of one server, in a separate registry.
 
     Args:
         inside: returns the number of requests that hold a place.

@@ -72,7 +72,7 @@ def _add_predict(routes: APIRouter, service: Service) -> None:
         Up to 12 s are predicted as a whole. A longer recording gets the mean of its timeline.
         """
         done = await _run_on_files(
-            service, request, lambda worker, files: worker.one(files[0]), voice=voice, name=name
+            service, request, lambda worker, files: worker.predict(files[0]), voice=voice, name=name
         )
         return JSONResponse(done[0].to_dict())
 
@@ -104,7 +104,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
         text = await _run_on_files(
             service,
             request,
-            lambda worker, files: worker.timeline(files[0], (window, hop), format, envelope),
+            lambda worker, files: worker.make_timeline(files[0], (window, hop), format, envelope),
             voice=voice,
             name=name,
         )
@@ -121,7 +121,11 @@ def _add_batch(routes: APIRouter, service: Service) -> None:
     async def batch(request: Request, voice: Voice = None) -> Response:
         """Return a result for each recording in order; an unusable recording gets an error."""
         found = await _run_on_files(
-            service, request, lambda worker, files: worker.each(files), voice=voice, many=True
+            service,
+            request,
+            lambda worker, files: worker.predict_each(files),
+            voice=voice,
+            many=True,
         )
         return JSONResponse(found)
 
@@ -143,7 +147,7 @@ def _add_enrol(routes: APIRouter, service: Service) -> None:
         model = await _run_on_files(
             service,
             request,
-            lambda worker, files: worker.enrolled(files, speech),
+            lambda worker, files: worker.enrol(files, speech),
             name=name,
             many=True,
         )
