@@ -57,7 +57,7 @@ class EmbeddedWords(TextFeature):
     longest: int = 128
 
     def identity(self) -> dict[str, object]:
-        """As of every feature, with the content of the file, wherever it lies."""
+        """Return the identity of the feature, with a hash of the file's content."""
         if self.vectors in {RANDOM_VECTORS, _word_vectors.GLOVE_SOURCE}:
             return super().identity()
         try:

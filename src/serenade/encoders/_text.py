@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ALBERT = "albert/albert-base-v2"
 POOLINGS = ("mean", "none")
 
-# What a model is made of: no pickle, no code.
+# Files of a model; none is a pickle or code.
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 _BATCH = 32  # windows that are encoded at once
 _LONGEST = 100_000  # tokenisers state 1e30 where they have no bound
@@ -63,7 +63,7 @@ class TextEncoder(TextFeature):
             )
 
     def identity(self) -> dict[str, object]:
-        """As of every feature, with the content of the model's files, wherever they lie."""
+        """Return the identity of the feature, with a hash of the model's files."""
         return super().identity() | {"encoder": fingerprint_text_encoder(self.model)}
 
     @property
@@ -106,7 +106,7 @@ class TextEncoder(TextFeature):
 
 
 class _Opened(NamedTuple):
-    """A loaded model and what is known of it."""
+    """Loaded model with its properties."""
 
     tokeniser: Any
     network: Any
@@ -116,7 +116,7 @@ class _Opened(NamedTuple):
 
 
 def fingerprint_text_encoder(model: str) -> str:
-    """Hash of a model's files, weights and tokeniser: what a cache must agree on.
+    """Return a hash of a model's weights and tokeniser, which identifies it in caches.
 
     Raises:
         ModelError: no such model.
@@ -243,7 +243,7 @@ def _windows(opened: _Opened, text: str) -> list[list[int]]:
             return_attention_mask=False,
         )
     windows: list[list[int]] = encoded["input_ids"]
-    # A tokeniser without special tokens makes nothing of an empty text; one token stands for it.
+    # Without special tokens, an empty text has no tokens; it is replaced by one token.
     spare = opened.tokeniser.pad_token_id or 0
     return windows if any(windows) else [[spare]]
 

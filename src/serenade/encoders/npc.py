@@ -2,7 +2,7 @@
 
 Liu, Chung & Glass (2021), Non-autoregressive predictive coding for learning speech representations
 from local dependencies, Interspeech. Each frame is predicted (L1) from the frames around it, those
-next to it excepted, through a quantised bottleneck; what enters the bottleneck is the feature.
+next to it excepted, through a quantised bottleneck; the input of the bottleneck is the feature.
 """
 
 from __future__ import annotations

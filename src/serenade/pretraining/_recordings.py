@@ -34,7 +34,7 @@ STRETCH = 15.0
 
 _SHORTEST = 0.2  # seconds
 _VALIDATION = 96  # crops at most: the curve needs no more
-_HELD_OUT, _ORDER, _CROP = 1, 2, 3  # what a random generator is for
+_HELD_OUT, _ORDER, _CROP = 1, 2, 3  # purposes of random generators
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Batch:
 
     Attributes:
         values: standardised energies, shape `(clips, frames, dims)`; a shorter crop is repeated.
-        altered: what the network is given, of the same shape.
-        chosen: what the loss is taken over, of the same shape, False beyond a crop's end.
+        altered: input of the network, of the same shape.
+        chosen: cells of the loss, of the same shape, False beyond a crop's end.
         mask: True where real, shape `(clips, frames)`.
         problems: a line for each file that could not be used.
     """
@@ -79,7 +79,7 @@ class Recordings:
     Attributes:
         stretches: of the training files.
         held_out: of the others.
-        folders: names of the folders, without what lies above them.
+        folders: names of the folders, without their parents.
         files: how many recordings there are in all.
         listing: hash of the files' names and lengths, for telling one run from another.
     """

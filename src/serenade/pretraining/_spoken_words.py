@@ -29,7 +29,7 @@ class SpokenWords:
     """Words as they were spoken, in the order of recordings and time.
 
     Args:
-        words: what was said, shape `(instances,)`.
+        words: the words, shape `(instances,)`.
         matrices: their frames, `(frames, coefficients)` float32, each coefficient of mean 0 and
             deviation 1 over the recording.
         recordings: number of the recording of each, shape `(instances,)`.

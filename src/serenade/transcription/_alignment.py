@@ -37,7 +37,7 @@ def align(
     Args:
         signal: mono, shape `(samples,)`.
         sampling_rate: 16000 Hz.
-        text: what is said; see `serenade.transcription._tokens.tokenise`.
+        text: the spoken text; see `serenade.transcription._tokens.tokenise`.
         source: name of the signal in error messages.
 
     Returns:

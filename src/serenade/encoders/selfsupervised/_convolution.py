@@ -69,7 +69,7 @@ class MaskedConvolution(nn.Module):
 
 
 class Quantiser(nn.Module):
-    """Each group of channels becomes one of its codes (Baevski et al. 2020, by Gumbel softmax).
+    """Quantiser of groups of channels into codes (Baevski et al. 2020, by Gumbel softmax).
 
     Args:
         width: channels.
@@ -101,7 +101,7 @@ class Quantiser(nn.Module):
 
 
 class NPC(nn.Module):
-    """Blocks of convolutions, a masked one beside each, their sum, a quantiser, a linear layer.
+    """Blocks of convolutions, a masked one for each, their sum, a quantiser, a linear layer.
 
     Args:
         settings: sizes.
@@ -123,7 +123,7 @@ class NPC(nn.Module):
                 for n in range(settings.blocks)
             ]
         )
-        # Each block sees one frame further to both sides, so the mask beside it is wider by two.
+        # Each block sees one frame further to both sides, so its mask is wider by two.
         self.masked = nn.ModuleList(
             [
                 MaskedConvolution(width, settings.kernel, settings.mask + 2 * (n + 1))
@@ -142,11 +142,11 @@ class NPC(nn.Module):
 
         Args:
             x: standardised energies, shape `(clips, frames, dims)`.
-            mask: True where real, shape `(clips, frames)`. Unused: what a convolution makes of the
-                frames beyond a clip's end is not looked at.
+            mask: True where real, shape `(clips, frames)`. Unused: the output beyond
+                the end of a clip is ignored.
 
         Returns:
-            Block by block its output and that of the masked convolution beside it; then the sum of
+            Block by block its output and that of its masked convolution; then the sum of
             the latter, which is the feature. Each `(clips, frames, width)`.
         """
         del mask

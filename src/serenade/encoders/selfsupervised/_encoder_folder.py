@@ -86,7 +86,7 @@ def load_encoder(folder: Path) -> tuple[EncoderSettings, Network]:
 
 
 def save_untrained(folder: Path, settings: EncoderSettings, seed: int) -> None:
-    """Write a folder with random weights: what training is compared with.
+    """Write a folder with random weights, a baseline for trained ones.
 
     Args:
         folder: made where it is missing.

@@ -1,4 +1,4 @@
-"""What decides an encoder and its pre-training: frozen dataclasses of plain JSON values."""
+"""Settings of an encoder and of its pre-training, as frozen dataclasses of JSON values."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TransformerSettings:
 
     @property
     def states(self) -> int:
-        """How many hidden states there are: the input of the first layer, each layer's output."""
+        """Return the number of states: the input of the first layer, and each layer's output."""
         return self.layers + 1
 
 
@@ -84,7 +84,7 @@ class NPCSettings:
 
     Attributes:
         width: of the hidden states.
-        blocks: how many; each has a masked convolution beside it.
+        blocks: number of blocks; each has a masked convolution.
         dropout: probability.
         kernel: frames a masked convolution spans, odd.
         mask: frames around the predicted one that must not be seen, odd.
@@ -104,7 +104,7 @@ class NPCSettings:
 
     @property
     def states(self) -> int:
-        """Each block's output and the masked convolution's beside it, and the sum of the latter."""
+        """Return the number of states: two for each block, and the sum of the masked ones."""
         return 2 * self.blocks + 1
 
 
@@ -173,7 +173,7 @@ class PretrainingSettings:
 
     Attributes:
         steps: updates of the weights; 0 for as many as the minutes allow.
-        minutes: after which training ends; 0 for no limit. What comes first ends it.
+        minutes: minutes after which training ends; 0 for no limit. The earlier limit counts.
         batch: seconds of audio per step and process.
         crop: longest stretch of one recording in a batch, in seconds.
         learning_rate: at its highest.
@@ -182,8 +182,8 @@ class PretrainingSettings:
         clipping: largest norm of the gradient.
         validation: share of the files that is held out.
         interval: steps between two points of the loss curve.
-        precision: `float32`, or `bfloat16` for what loses nothing by it.
-        seed: of everything random.
+        precision: `float32`, or `bfloat16` for operations that keep their accuracy.
+        seed: random seed.
     """
 
     steps: int = 0

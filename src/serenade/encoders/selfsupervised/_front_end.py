@@ -1,4 +1,4 @@
-"""What the encoders look at: log-mel energies of an utterance, standardised by its own statistics.
+"""Input of the encoders: log-mel energies of an utterance, standardised by its own statistics.
 
 Three recipes are in use, and a checkpoint works with its own only: Kaldi's filter banks with the
 Povey window (TERA's later checkpoints, with two orders of deltas), the same with a Hamming window

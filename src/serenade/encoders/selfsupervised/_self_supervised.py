@@ -24,8 +24,8 @@ class SelfSupervised(Feature):
     Attributes:
         encoder: see `serenade.encoders.selfsupervised._weights_location.locate_weights`.
         layer: of TERA and AALBERT, 0 is the input of the first layer, the last is the output of
-            the last. Of NPC, block by block its output and that of the masked convolution beside
-            it, and last the sum of the masked ones. None for all states side by side, `(frames,
+            the last. Of NPC, block by block its output and that of its masked convolution,
+            and last the sum of the masked ones. None for all states side by side, `(frames,
             states * width)`.
 
     >>> import tempfile
@@ -46,7 +46,7 @@ class SelfSupervised(Feature):
 
     @property
     def states(self) -> int:
-        """How many stand side by side."""
+        """Return the number of hidden states in a frame."""
         settings, _ = _weights_location.load_weights(self.encoder)
         return len(self._states(settings.network.states))
 
@@ -61,7 +61,7 @@ class SelfSupervised(Feature):
         )
 
     def identity(self) -> dict[str, object]:
-        """As of every feature, with the encoder's content, wherever it lies."""
+        """Return the identity of the feature, with a hash of the encoder's content."""
         return super().identity() | {"encoder": _weights_location.fingerprint_weights(self.encoder)}
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:

@@ -53,10 +53,10 @@ def locate_weights(encoder: str) -> Path:
 
 
 def fingerprint_weights(encoder: str) -> str:
-    """Hash of the encoder's content: what a cache or a model folder must agree on.
+    """Return a hash of the encoder's content, which identifies it in caches and model folders.
 
     Raises:
-        ModelError: as of `locate_weights`, or a file cannot be read.
+        ModelError: there is no such encoder, or a file cannot be read.
     """
     files = _files(locate_weights(encoder))
     try:
@@ -70,7 +70,7 @@ def load_weights(encoder: str) -> tuple[EncoderSettings, Network]:
     """Load settings and network: one per process, loaded again if the files changed.
 
     Raises:
-        ModelError: as of `locate_weights`, or the files are damaged.
+        ModelError: there is no such encoder, or its files are damaged.
         MissingExtraError: PyTorch is not installed.
     """
     path = locate_weights(encoder)

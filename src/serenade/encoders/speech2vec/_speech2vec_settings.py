@@ -1,4 +1,4 @@
-"""What decides a Speech2Vec run, network and training alike."""
+"""Settings of a Speech2Vec network and of its training."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Speech2VecSettings:
         learning_rate: of Adam. Published: gradient descent at 0.001 for 500 epochs.
         clipping: longest gradient.
         held_out: share of the recordings whose loss is only watched.
-        precision: of what a network multiplies.
-        seed: of everything random.
+        precision: precision of the matrix products.
+        seed: random seed.
 
     Raises:
         ModelError: an odd size, or a number below its least.

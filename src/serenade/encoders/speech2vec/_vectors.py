@@ -24,7 +24,7 @@ def average_instances(words: Sequence[str], encodings: NDArray[np.float32]) -> W
     """Average the vectors of the spoken instances of each word.
 
     Args:
-        words: what each instance says.
+        words: the word of each instance.
         encodings: their vectors, `(instances, size)`.
 
     Returns:

@@ -51,7 +51,7 @@ class _Whisper(Feature):
     dynamic_range: float = 8.0
 
     def identity(self) -> dict[str, object]:
-        """As of every feature, with the encoder's content, wherever it lies."""
+        """Return the identity of the feature, with a hash of the encoder's content."""
         return super().identity() | {"encoder": _whisper_weights.fingerprint_whisper(self.encoder)}
 
     def _mels(self, signal: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
@@ -103,7 +103,7 @@ class WhisperStates(_Whisper):
 
     @property
     def states(self) -> int:
-        """How many stand side by side."""
+        """Return the number of hidden states in a frame."""
         return len(self.layers)
 
     @property
@@ -129,7 +129,7 @@ class WhisperPooled(_Whisper):
 
     Args:
         layers: which states; empty for all.
-        deviation: whether the standard deviation is taken beside the mean.
+        deviation: whether the standard deviation is appended to the mean.
 
     >>> WhisperPooled()(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
     (1, 3840)

@@ -19,7 +19,7 @@ def locate_whisper(encoder: str) -> Path:
 
     Args:
         encoder: `whisper-tiny-en` (inside the package); an `.onnx` file; a `.safetensors` file
-            with the model's `config.json` beside it; or a hub id such as `openai/whisper-base`.
+            with the model's `config.json` in its folder; or a hub id such as `openai/whisper-base`.
 
     Raises:
         ModelError: no such encoder, or it could not be downloaded.
@@ -44,10 +44,10 @@ def locate_whisper(encoder: str) -> Path:
 
 
 def fingerprint_whisper(encoder: str) -> str:
-    """Hash of the encoder's file: what a cache or a model folder must agree on.
+    """Return a hash of the encoder's file, which identifies it in caches and model folders.
 
     Raises:
-        ModelError: as of `locate_whisper`, or the file cannot be read.
+        ModelError: there is no such encoder, or the file cannot be read.
     """
     path = locate_whisper(encoder)
     try:
@@ -62,7 +62,7 @@ def _config_beside(weights: Path) -> Path:
     for name in (f"{stem}-config.json", "config.json"):
         if (weights.parent / name).is_file():
             return weights.parent / name
-    raise ModelError(f"{weights}: no config.json beside it; put the model's there")
+    raise ModelError(f"{weights}: no config.json in its folder; copy the model's there")
 
 
 def _exported(weights: Path, config: Path) -> Path:
