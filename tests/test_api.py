@@ -74,3 +74,33 @@ def test_estimator_fit_explains_wrong_recordings_in_one_line(X, message):
 def test_estimator_fit_names_similar_systems():
     with pytest.raises(SerenadeError, match="whisper-probe"):
         serenade.Estimator("whisper-prob").fit(["a.wav"], ["sad"])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Four speakers, two emotions, two sentences."""
+    root = tmp_path_factory.mktemp("synthetic")
+    return serenade.corpora.open(
+        "synthetic", root, speakers=4, sentences=2, labels=("angry", "sad")
+    )
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_evaluate_takes_an_estimator_and_a_protocol_and_reports_what_ran(corpus, by_name):
+    estimator = serenade.Estimator("whisper-probe", C=0.01, copies=1)
+    protocol = "loso" if by_name else serenade.protocols.get("loso")
+    report = serenade.evaluate(estimator, corpus, protocol)
+    assert report.system == "whisper-probe"
+    assert report.recipe["C"] == [0.01]
+    assert report.protocol == serenade.protocols.get("loso").name
+    assert len(report.folds) == 4
+    assert not hasattr(estimator, "classes_")  # each fold is fitted on a clone
+
+
+def test_evaluate_names_similar_systems_corpora_and_protocols(corpus, tmp_path):
+    with pytest.raises(SerenadeError, match="whisper-probe"):
+        serenade.evaluate("whisper-prob", corpus, "loso")
+    with pytest.raises(SerenadeError, match="ravdess"):
+        serenade.evaluate("whisper-probe", "ravdes", "loso", root=tmp_path)
+    with pytest.raises(SerenadeError, match="loso"):
+        serenade.evaluate("whisper-probe", corpus, "losso")
