@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from serenade.corpora import synthetic
+sys.path.append(str(Path(__file__).parents[1] / "examples"))
+
+import synthetic_corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,14 +39,14 @@ def make() -> tuple[NDArray[np.int16], list[tuple[float, float, str]]]:
         16-bit samples of shape `(samples,)`, and start and end in seconds of every emotion.
     """
     rng = np.random.default_rng(0)
-    voice = synthetic.speaker(SPEAKER)
+    voice = synthetic_corpus.speaker(SPEAKER)
     pieces: list[NDArray[np.int16]] = []
     timeline = []
     samples = 0
     for emotion, sentences in PARTS:
         start = samples
         for sentence in sentences:
-            utterance = synthetic.synthesise(sentence, voice, emotion, sampling_rate=RATE)
+            utterance = synthetic_corpus.synthesise(sentence, voice, emotion, sampling_rate=RATE)
             pause = FLOOR * rng.standard_normal(round(PAUSE * RATE))
             for piece in (utterance.signal, pause):
                 pieces.append(np.round(piece * 32768).astype(np.int16))

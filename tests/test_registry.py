@@ -56,9 +56,8 @@ def test_registry_explains_an_unknown_name(registry, name, message):
 @pytest.mark.parametrize("package", REGISTRIES, ids=lambda package: package.__name__)
 def test_every_registry_names_describes_and_gets(package):
     for name in package.names():
-        if name != "synthetic":
-            assert package.describe(name)
-            assert package.get(name)
+        assert package.describe(name)
+        assert package.get(name)
     nearest = package.names()[0]
     for ask in (package.describe, package.get):
         with pytest.raises(SerenadeError, match=f"did you mean .*{nearest}"):

@@ -36,7 +36,9 @@ def pages() -> dict[str, str]:
     made["corpora/index.md"] = (
         "# Corpora\n\nWhat can be opened by name. Any other is "
         "[a CSV file or a loader of your own](../extend/corpus.md). Serenade brings no "
-        "recordings but synthetic ones.\n\n" + text.table(head, rows, "lllrrr") + "\n"
+        "recordings; `examples/synthetic_corpus.py` in the repository makes synthetic ones.\n\n"
+        + text.table(head, rows, "lllrrr")
+        + "\n"
     )
     return made
 

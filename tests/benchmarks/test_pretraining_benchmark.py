@@ -16,6 +16,8 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("opensmile")
 
+from support.synthetic import SYNTHETIC
+
 from serenade.encoders import npc
 from serenade.encoders.selfsupervised._encoder_folder import save_untrained
 
@@ -41,7 +43,7 @@ def test_a_table_of_probes(
     network = dataclasses.replace(settings.network, width=16, blocks=1, groups=2)
     save_untrained(encoder, dataclasses.replace(settings, network=network), seed=7)
     output = tmp_path / "docs" / "pretraining.json"
-    stated = ["--root", root, "--corpus", "synthetic", "--labels", "angry,sad", "--jobs", "1"]
+    stated = ["--root", root, "--corpus", SYNTHETIC, "--labels", "angry,sad", "--jobs", "1"]
     stated += ["--encoder", encoder, "--output", output]
     monkeypatch.setattr(sys, "argv", ["pretraining.py", *map(str, stated)])
     benchmark.main()

@@ -3,24 +3,25 @@
 import json
 
 import pytest
+from support.synthetic import SYNTHETIC
 
 pytest.importorskip("sklearn")
 
 
 def test_a_clean_protocol_and_a_leaking_one(run, tmp_path):
     speech = ("--root", tmp_path / "speech", "--labels", "angry,sad")
-    clean = run("audit", "synthetic", *speech)
+    clean = run("audit", SYNTHETIC, *speech)
     assert clean.returncode == 0, clean.stderr
     assert "looked for shared speakers, byte-identical files" in clean.stdout
     assert clean.stdout.endswith("no leak found\n")
-    leaking = run("audit", "synthetic", *speech, "--protocol", "random", "--json")
+    leaking = run("audit", SYNTHETIC, *speech, "--protocol", "random", "--json")
     assert leaking.returncode == 1
     (speakers,) = (one for one in json.loads(leaking.stdout)["findings"] if one["leak"])
     assert speakers["kind"] == "speakers"
 
 
 def test_folds_are_written_and_read(run, tmp_path):
-    speech = ("synthetic", "--root", tmp_path / "speech", "--labels", "angry,sad")
+    speech = (SYNTHETIC, "--root", tmp_path / "speech", "--labels", "angry,sad")
     settings = ("--set", "copies=0", "--set", "layers=(1,)", "--jobs", "1")
     folds = tmp_path / "folds.json"
     first = run(

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from support.synthetic import SYNTHETIC
 
 from serenade import corpora
 
@@ -23,7 +24,7 @@ def tree(tmp_path_factory):
     """Six emotions of four speakers, two sentences each."""
     folder = tmp_path_factory.mktemp("casia")
     labels = ("angry", "fear", "happy", "neutral", "sad", "surprise")
-    made = corpora.open("synthetic", folder / "made", speakers=4, sentences=2, labels=labels)
+    made = corpora.open(SYNTHETIC, folder / "made", speakers=4, sentences=2, labels=labels)
     for (speaker, emotion), rows in made.table.groupby(["speaker", "emotion"]):
         place = folder / "CASIA" / SPEAKERS[made.speakers.index(speaker)] / emotion
         place.mkdir(parents=True)

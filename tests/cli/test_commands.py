@@ -4,6 +4,7 @@ import json
 import shlex
 
 import pytest
+from support.synthetic import SYNTHETIC
 
 from serenade.cli.evaluate import _format_command
 
@@ -21,7 +22,7 @@ def test_help_reads_like_documentation(run, command):
 def test_evaluate_writes_a_whole_report(run, tmp_path):
     out = tmp_path / "run"
     done = run(
-        *("evaluate", "whisper-probe", "synthetic", "--root", tmp_path / "speech"),
+        *("evaluate", "whisper-probe", SYNTHETIC, "--root", tmp_path / "speech"),
         *("--labels", "angry,sad", "--set", "copies=0", "--set", "layers=(1,)"),
         *("--out", out, "--jobs", "1"),
     )
@@ -44,7 +45,7 @@ def test_evaluate_writes_a_whole_report(run, tmp_path):
 
 def test_standardisation_by_speaker_is_reported(run, tmp_path):
     done = run(
-        *("evaluate", "whisper-probe", "synthetic", "--root", tmp_path / "speech"),
+        *("evaluate", "whisper-probe", SYNTHETIC, "--root", tmp_path / "speech"),
         *("--labels", "angry,sad", "--set", "copies=0", "--set", "layers=(1,)"),
         *("--speaker-standardisation", "--protocol", "random", "--jobs", "1"),
     )
@@ -55,7 +56,7 @@ def test_standardisation_by_speaker_is_reported(run, tmp_path):
 
 def test_train_then_predict(run, tmp_path, example):
     done = run(
-        *("train", "whisper-probe", "synthetic", "--root", tmp_path / "speech"),
+        *("train", "whisper-probe", SYNTHETIC, "--root", tmp_path / "speech"),
         *("--labels", "angry,sad", "--set", "copies=0", "--out", tmp_path / "model", "--jobs", "1"),
     )
     assert done.returncode == 0, done.stderr
@@ -102,9 +103,9 @@ def test_the_cache_is_shown_and_cleared(run, tmp_path):
     [
         (["evaluate", "nothing", "ravdess"], "no system 'nothing'; choose from"),
         (["evaluate", "whisper-probe", "nowhere.csv"], "nowhere.csv"),
-        (["evaluate", "whisper-probe", "synthetic", "--protocol", "x"], "no protocol 'x'"),
-        (["train", "whisper-probe", "synthetic", "--set", "copy=1", "--out", "m"], "no copy"),
-        (["train", "stser", "synthetic", "--out", "m"], "--set parts=speech"),
+        (["evaluate", "whisper-probe", SYNTHETIC, "--protocol", "x"], "no protocol 'x'"),
+        (["train", "whisper-probe", SYNTHETIC, "--set", "copy=1", "--out", "m"], "no copy"),
+        (["train", "stser", SYNTHETIC, "--out", "m"], "--set parts=speech"),
         (["export", "nowhere", "--out", "m"], "nowhere: not a model folder"),
         (["export", "bundled", "--corpus", "nowhere.csv", "--out", "m"], "nowhere.csv"),
     ],

@@ -8,13 +8,15 @@ import pytest
 pytest.importorskip("sklearn")
 parquet = pytest.importorskip("pyarrow.parquet")
 
+from support.synthetic import SYNTHETIC  # noqa: E402
+
 from serenade.extraction import Cache, extract  # noqa: E402
 from serenade.extraction._shards import Clip, read_shards  # noqa: E402
 from serenade.features import MFCC40  # noqa: E402
 
 
 def test_a_corpus_becomes_shards_and_a_second_run_has_nothing_to_do(run, tmp_path):
-    arguments = ["extract", "cnn-transformer", "synthetic", "--root", tmp_path / "speech"]
+    arguments = ["extract", "cnn-transformer", SYNTHETIC, "--root", tmp_path / "speech"]
     arguments += ["--labels", "angry,sad", "--out", tmp_path / "out", "--each", "20", "--jobs", "1"]
     done = run(*arguments)
     assert done.returncode == 0, done.stderr

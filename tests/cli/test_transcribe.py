@@ -4,9 +4,10 @@ from importlib.util import find_spec
 
 import pytest
 import soundfile
+import synthetic_corpus
 
 from serenade import corpora
-from serenade.corpora import read_words, synthetic
+from serenade.corpora import read_words
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def folder(tmp_path_factory):
     """Two sentences and a file that is no recording."""
     path = tmp_path_factory.mktemp("speech")
     for name, text, number in (("a", "We go home.", 1), ("b", "They call you.", 2)):
-        spoken = synthetic.synthesise(text, synthetic.speaker(number), "neutral")
+        spoken = synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), "neutral")
         soundfile.write(path / f"{name}.wav", spoken.signal, 16000)
     (path / "c.wav").write_text("no recording")
     return path

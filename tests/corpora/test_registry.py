@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 
@@ -19,13 +18,11 @@ REAL = (
 
 def test_names_are_sorted_and_complete():
     assert corpora.names() == tuple(sorted(corpora.names()))
-    assert {*REAL, "synthetic"} <= set(corpora.names())
+    assert set(corpora.names()) == set(REAL)
 
 
 @pytest.mark.parametrize("name", corpora.names())
 def test_describe_tells_what_a_user_must_know(name):
-    if name == "synthetic" and find_spec("serenade.corpora.synthetic") is None:
-        pytest.skip("the synthesiser is not in this checkout")
     info = corpora.describe(name)
     assert isinstance(info, CorpusInfo)
     assert info.name == name
@@ -79,6 +76,11 @@ def test_an_unknown_corpus_gives_the_nearest_names(ask):
 def test_a_corpus_unlike_any_lists_all_names_and_kinds_of_files(ask):
     with pytest.raises(CorpusError, match=r"no corpus 'x'; choose from .*ravdess.*\.csv.*\.py"):
         ask("x")
+
+
+def test_the_error_for_synthetic_says_where_it_went():
+    with pytest.raises(CorpusError, match=r"it is now examples/synthetic_corpus\.py"):
+        corpora.open("synthetic")
 
 
 def test_get_returns_the_facts_and_the_function_that_opens_a_corpus(tmp_path, record):

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from support.synthetic import SYNTHETIC
+from synthetic_corpus import speaker, synthesise
 
 from serenade import corpora
-from serenade.corpora.synthetic import speaker, synthesise
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -47,7 +48,7 @@ def things(tmp_path_factory):
     for name, text in (("one", "We go home."), ("two", "We go home.")):
         said = synthesise(text, speaker(1), "neutral", seed=len(name))
         soundfile.write(folder / "normal-voice" / f"{name}.wav", said.signal, 16000)
-    small = corpora.open("synthetic", folder / "speech", sentences=2, labels=("angry", "sad"))
+    small = corpora.open(SYNTHETIC, folder / "speech", sentences=2, labels=("angry", "sad"))
     rows = small.table.reset_index().itertuples()
     table = "\n".join(f"{row.file},{row.emotion},{row.speaker}" for row in rows)
     (folder / "my.csv").write_text(f"file,emotion,speaker\n{table}\n", "utf-8")
@@ -59,8 +60,9 @@ def things(tmp_path_factory):
             for seed in (1, 2):
                 said = synthesise("We go home.", speaker(number), emotion, seed=seed)
                 soundfile.write(home / f"s{seed}.wav", said.signal, 16000)
-    for name in ("own_corpus.py", "own_system.py"):
+    for name in ("own_corpus.py", "own_system.py", "synthetic_corpus.py"):
         shutil.copy(ROOT / "examples" / name, folder)
+    shutil.copytree(ROOT / "examples" / "synthetic_speech", folder / "synthetic_speech")
     program = folder / "bin" / "serenade"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serenade "$@"\n')
     program.chmod(0o755)
@@ -74,8 +76,9 @@ def folder(things, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("SERENADE_CACHE", str(things / "cache"))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    own = {"own_corpus", "own_system"}
+    examples = str(ROOT / "examples")
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != examples])
+    own = {"own_corpus", "own_system", "synthetic_corpus"}
     for name in own & set(sys.modules):
         monkeypatch.delitem(sys.modules, name)
     yield tmp_path

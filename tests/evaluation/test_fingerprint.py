@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import synthetic_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serenade.corpora import synthetic
 from serenade.evaluation._fingerprint import HOP, Fingerprint, find_matches
 
 RATE = 16000
@@ -15,7 +15,7 @@ SAID = ("we go home", "go home we go home")
 @pytest.fixture(scope="module")
 def voices():
     return [
-        synthetic.synthesise(text, synthetic.speaker(number), "neutral").signal
+        synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), "neutral").signal
         for number in (1, 2)
         for text in SAID
     ]

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile
+from support.synthetic import SYNTHETIC
 
 from serenade import corpora
 from serenade.audio import WhiteNoise, read
@@ -18,7 +19,7 @@ from serenade.protocols import _protocols
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory):
     return corpora.open(
-        "synthetic",
+        SYNTHETIC,
         tmp_path_factory.mktemp("speech"),
         speakers=3,
         sentences=3,

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("skorch")
 
+from support.synthetic import SYNTHETIC
+
 from serenade import corpora
 from serenade.errors import EvaluationError
 from serenade.evaluation import draw_figure, read_reports
@@ -20,7 +22,7 @@ FIELDS = {
     *("speaker_independent", "low", "high", "reason"),
 }
 PLACE = Place(
-    "synthetic", ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=2, stands_for="X"
+    SYNTHETIC, ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=2, stands_for="X"
 )
 PAPER = Paper(
     name="paper",
@@ -152,13 +154,13 @@ def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_pa
 
 
 def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
-    manifest = corpora.open("synthetic", tmp_path / "speech", labels=("angry", "sad"))
+    manifest = corpora.open(SYNTHETIC, tmp_path / "speech", labels=("angry", "sad"))
     vectors = tmp_path / "vectors"
     vectors.mkdir()
     (vectors / "50.txt").write_text("we 1 0\ngo 0 1\n")
     run = Run(
         "dual-bilstm",
-        "synthetic",
+        SYNTHETIC,
         labels=("angry", "sad"),
         changes={"vectors": "@speech2vec/50.txt", "branches": "words", "epochs": 1},
         protocol="groups",
@@ -291,7 +293,7 @@ def test_headlines_of_papers_are_one_table_with_its_warnings(filled):
     ]
     assert "A quick look" in page
     assert "expected <speaker>" not in page  # reasons are cut short, pages of papers have the rest
-    warning = corpora.describe("synthetic").warning
+    warning = corpora.describe(SYNTHETIC).warning
     assert page.count(f"\nsynthetic: {warning}.\n") == 1
     assert _render.format_paper(PAPER, entries).count(f"\nsynthetic: {warning}.\n") == 1
 

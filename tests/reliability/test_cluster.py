@@ -17,6 +17,7 @@ pytest.importorskip("sklearn")
 import dask
 import soundfile
 from distributed import LocalCluster
+from support.synthetic import SYNTHETIC
 from threadpoolctl import threadpool_limits
 
 from serenade import _parallel, corpora, systems
@@ -141,7 +142,7 @@ def test_shards_of_one_process_one_worker_and_two_with_a_kill_are_the_same(
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return corpora.open("synthetic", tmp_path_factory.mktemp("speech"), labels=("angry", "sad"))
+    return corpora.open(SYNTHETIC, tmp_path_factory.mktemp("speech"), labels=("angry", "sad"))
 
 
 def judged(corpus, lines):
@@ -194,7 +195,7 @@ def test_searches_and_features_are_those_of_one_process(corpus, two, tmp_path, m
 
 
 def test_seeds_and_tables_are_those_of_one_process(two, tmp_path):
-    place = Place("synthetic", ("angry", "sad"), plan={"test": 0.3, "validation": 0}, seeds=2)
+    place = Place(SYNTHETIC, ("angry", "sad"), plan={"test": 0.3, "validation": 0}, seeds=2)
     rows = (
         Row("machine", {"ua": 0.9}, "lld-svm", changes={"C": (0.01,)}),
         Row("nothing", {"ua": 0.8}, "lld-svm", changes={"C": "@lacking"}),

@@ -9,14 +9,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from support.synthetic import SYNTHETIC  # noqa: E402
+
 from serenade.evaluation import Report  # noqa: E402
 
-EVALUATE = ("evaluate", "lld-svm", "synthetic", "--labels", "angry,sad", "--jobs", "1")
+EVALUATE = ("evaluate", "lld-svm", SYNTHETIC, "--labels", "angry,sad", "--jobs", "1")
 REPRODUCE = """
 import dataclasses, json, sys
 from serenade.papers._tables import Paper, Place, Row, Table
 from serenade.papers._runner import Runner
-place = Place("synthetic", ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=1)
+place = Place(sys.argv[3], ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=1)
 rows = (
     Row("machine", {"ua": 0.9}, "lld-svm"),
     Row("network", {"ua": 0.9}, "dcnn", changes={"epochs": 20, "channels": (8, 8)}),
@@ -65,9 +67,9 @@ def same(one, other):
 def test_a_reproduction_that_was_killed_is_finished_by_two_at_once(tmp_path, child, outputs):
     cache = {"SERENADE_CACHE": str(tmp_path / "cache")}
     unbroken, out = tmp_path / "unbroken", tmp_path / "killed"
-    (whole,) = outputs(child(REPRODUCE, tmp_path, unbroken, **cache))
+    (whole,) = outputs(child(REPRODUCE, tmp_path, unbroken, SYNTHETIC, **cache))
 
-    process = child(REPRODUCE, tmp_path, out, **cache)
+    process = child(REPRODUCE, tmp_path, out, SYNTHETIC, **cache)
     begun = time.monotonic()
     while not list((out / "checkpoints").glob("*.pt")):  # in the middle of the first network
         assert process.poll() is None, process.communicate()
@@ -81,7 +83,7 @@ def test_a_reproduction_that_was_killed_is_finished_by_two_at_once(tmp_path, chi
     finished = {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")}
     assert len(finished) == 2  # of the first row, by the paper's protocol and on unseen speakers
 
-    both = outputs(*(child(REPRODUCE, tmp_path, out, **cache) for _ in range(2)))
+    both = outputs(*(child(REPRODUCE, tmp_path, out, SYNTHETIC, **cache) for _ in range(2)))
     assert [json.loads(one) for one in both] == [json.loads(whole)] * 2
     assert same(weights(out / "checkpoints"), weights(unbroken / "checkpoints"))
     assert {path: path.stat().st_mtime_ns for path in finished} == finished

@@ -12,6 +12,8 @@ from serenade.features import HeLLD
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from support.synthetic import SYNTHETIC  # noqa: E402
+
 from serenade.systems import TrainingSet  # noqa: E402
 from serenade.systems.networks._attentive_crnn import (  # noqa: E402
     Attention,
@@ -48,7 +50,7 @@ def lstm_weights(inputs, cells, layers=1):
 def speech(tmp_path_factory):
     labels = ("angry", "neutral", "sad")
     root = tmp_path_factory.mktemp("synthetic")
-    corpus = corpora.open("synthetic", root, speakers=4, sentences=3, labels=labels)
+    corpus = corpora.open(SYNTHETIC, root, speakers=4, sentences=3, labels=labels)
     X, y = corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
     return X, y, (X["speaker"] == X["speaker"].iloc[0]).to_numpy()
 

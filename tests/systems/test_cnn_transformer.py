@@ -9,6 +9,8 @@ from serenade.audio import WhiteNoise
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from support.synthetic import SYNTHETIC  # noqa: E402
+
 from serenade.systems.networks._cnn_transformer import CNNTransformer  # noqa: E402
 from serenade.systems.networks._layers import Dropout, EncoderLayer  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
@@ -127,7 +129,7 @@ def test_dropout_keeps_the_mean_and_drops_its_share(order):
 
 
 def test_it_learns_synthetic_speech(tmp_path):
-    corpus = corpora.open("synthetic", tmp_path, speakers=4, sentences=3, labels=("angry", "sad"))
+    corpus = corpora.open(SYNTHETIC, tmp_path, speakers=4, sentences=3, labels=("angry", "sad"))
     X, y = corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
     unseen = (X["speaker"] == X["speaker"].iloc[0]).to_numpy()
     recipe = SYSTEM.recipe(

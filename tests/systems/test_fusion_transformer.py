@@ -9,6 +9,8 @@ from serenade.encoders import npc
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from support.synthetic import SYNTHETIC  # noqa: E402
+
 from serenade.systems.networks._fusion_transformer import (  # noqa: E402
     FusionTransformer,
     Linear,
@@ -25,7 +27,7 @@ SYSTEM = systems.get("fusion-transformer")
 def speech(tmp_path_factory):
     root = tmp_path_factory.mktemp("synthetic")
     labels = ("angry", "happy", "sad")
-    corpus = corpora.open("synthetic", root, speakers=4, sentences=3, labels=labels)
+    corpus = corpora.open(SYNTHETIC, root, speakers=4, sentences=3, labels=labels)
     table = corpus.table
     return table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
 

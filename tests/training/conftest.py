@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from support.synthetic import SYNTHETIC
 
 from serenade import corpora, systems
 
@@ -13,7 +14,7 @@ def corpus(tmp_path_factory):
     """Four speakers, four emotions, two sentences."""
     root = tmp_path_factory.mktemp("synthetic")
     labels = ("angry", "happy", "neutral", "sad")
-    return corpora.open("synthetic", root, speakers=4, sentences=2, labels=labels)
+    return corpora.open(SYNTHETIC, root, speakers=4, sentences=2, labels=labels)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from support.synthetic import SYNTHETIC
 
 from serenade import corpora, load, systems
 from serenade.errors import SerenadeError
@@ -50,7 +51,7 @@ def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp
 
 def test_with_enough_speakers_the_folder_can_be_enrolled(tmp_path, probe):
     labels = ("angry", "neutral", "sad")
-    corpus = corpora.open("synthetic", tmp_path, speakers=5, sentences=2, labels=labels)
+    corpus = corpora.open(SYNTHETIC, tmp_path, speakers=5, sentences=2, labels=labels)
     lines = []
     estimator = Estimator(probe[0], probe[0].recipe("default", copies=0, layers=(1,)), jobs=1)
     facts = {"corpus": "synthetic", "licence": "CC0", "citation": "none"}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+import synthetic_corpus
 
 from serenade.audio import read
-from serenade.corpora import synthetic
 from serenade.errors import AudioError, SignalFormatError
 from serenade.transcription import align
 from serenade.transcription._spelling import guess_sounds
@@ -15,7 +15,7 @@ def spoken():
     """Sentences whose word times are known, because they were made."""
     said = [("We go home.", 1, "neutral"), ("My mother will call you soon.", 2, "sad")]
     return [
-        synthetic.synthesise(text, synthetic.speaker(number), emotion)
+        synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), emotion)
         for text, number, emotion in said
     ]
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--corpus",
     metavar="NAME",
-    help="Corpus or manifest to compare the two models on. Default: synthetic speech.",
+    help="Corpus or manifest to compare the two models on. Default: generated vowel-like sounds.",
 )
 @_options.root
 @click.option(
@@ -96,24 +96,16 @@ def _get_recordings(
     model: Model, corpus: str | None, root: str | None, limit: int | None
 ) -> tuple[Iterator[Any], list[str] | None, str]:
     """Return recordings at the model's rate, their emotions if known, and a description."""
-    import tempfile
-
     import numpy as np
 
-    from serenade import corpora
     from serenade.audio import read
     from serenade.cli import _options
     from serenade.errors import SerenadeError
     from serenade.extraction import list_clips
 
     if corpus is None:
-        with tempfile.TemporaryDirectory() as folder:
-            made = corpora.open("synthetic", folder, speakers=4, sentences=1).table
-            signals = [
-                read(part.file, sampling_rate=model.sampling_rate)
-                for part in list_clips(made.index)
-            ]
-        return iter(signals[:limit]), None, f"{len(signals[:limit])} recordings of synthetic speech"
+        signals = _make_sounds(model.sampling_rate)[:limit]
+        return iter(signals), None, f"{len(signals)} generated sounds"
     opened = _options.open_corpus(corpus, root, None)
     rows = opened.table
     if not {"neutral", "calm"} <= set(model.labels):
@@ -129,3 +121,21 @@ def _get_recordings(
     )
     words = f"{len(rows)} recordings of {opened.info.name}"
     return signals_of, list(rows["emotion"]), words
+
+
+def _make_sounds(sampling_rate: int) -> list[Any]:
+    """Return 28 vowel-like sounds of 1.5 s: four pitches, seven spectral slopes."""
+    import numpy as np
+
+    time = np.arange(round(1.5 * sampling_rate)) / sampling_rate
+    rng = np.random.default_rng(0)
+    sounds = []
+    for pitch in (100, 150, 220, 300):
+        for slope in np.linspace(0.5, 2.0, 7):
+            # The pitch falls by a tenth, as in a statement.
+            phase = 2 * np.pi * pitch * (time - time**2 / (20 * time[-1]))
+            harmonics = range(1, int(0.4 * sampling_rate / pitch))
+            wave = sum(np.sin(number * phase) / number**slope for number in harmonics)
+            wave = wave / np.abs(wave).max() + 0.01 * rng.standard_normal(time.size)
+            sounds.append((0.3 * wave).astype(np.float32))
+    return sounds

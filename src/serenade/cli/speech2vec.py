@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     metavar="CSV",
     type=click.Path(exists=True, dir_okay=False),
     help="Table of word times from `serenade transcribe --words`. Can be repeated. Not needed for "
-    "IEMOCAP and synthetic speech. Without CORPUS, all recordings of the tables are used.",
+    "IEMOCAP and corpora with a column `words`. Without CORPUS, all recordings of the tables are "
+    "used.",
 )
 @_options.root
 @_options.labels

@@ -1,6 +1,7 @@
 from . import _download as _download
 from . import _manifest as _manifest
 from ._checks import AudioFacts as AudioFacts
+from ._checks import add_warning as add_warning
 from ._checks import check_corpus as check_corpus
 from ._checks import find_identical as find_identical
 from ._corpus import Corpus as Corpus
@@ -9,6 +10,7 @@ from ._corpus import Counts as Counts
 from ._corpus import Loader as Loader
 from ._corpus import Problem as Problem
 from ._corpus import mark_incomplete as mark_incomplete
+from ._corpus import require_labels as require_labels
 from ._discovery import to_absolute as to_absolute
 from ._discovery import to_relative as to_relative
 from ._items import Item as Item
@@ -22,5 +24,6 @@ from ._tables import build_table as build_table
 from ._tables import write_table as write_table
 from ._word_times import WordInterval as WordInterval
 from ._word_times import list_word_times as list_word_times
+from ._word_times import parse_words as parse_words
 from ._word_times import read_words as read_words
 from ._word_times import write_words as write_words

@@ -72,6 +72,11 @@ def get(name: str | os.PathLike[str]) -> Loader:
     if _extensions.is_python_file(name):
         parts = (("INFO", CorpusInfo, _INFO_EXAMPLE), ("load", FunctionType, _LOAD_EXAMPLE))
         return Loader(*(_extensions.load_attribute(name, *part, CorpusError) for part in parts))
+    if name == "synthetic":
+        raise CorpusError(
+            "no corpus 'synthetic'; it is now examples/synthetic_corpus.py in the repository: "
+            "give the path of this file"
+        )
     found = _REGISTRY.get(name)
     return found if isinstance(found, Loader) else Loader(found.INFO, found.load)
 

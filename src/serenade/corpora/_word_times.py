@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import os
 import re
@@ -39,7 +40,7 @@ def list_word_times(
     """The words of every row of a corpus, with start and end in seconds within the file.
 
     Args:
-        corpus: IEMOCAP and synthetic speech know the times of their words.
+        corpus: IEMOCAP, or a corpus with a column `words` that `parse_words` reads.
         table: a table of words that `serenade transcribe --words` wrote; any corpus' words.
 
     Returns:
@@ -67,13 +68,23 @@ def list_word_times(
         files = rows.index.get_level_values("file")
         return [iemocap.words(f) if iemocap.alignment(f).is_file() else () for f in files]
     if "words" in rows:
-        from serenade.corpora import synthetic
-
-        return [synthetic.words({"words": cell}) for cell in rows["words"]]
+        return [parse_words(cell) for cell in rows["words"]]
     raise CorpusError(
         f"{corpus.info.name}: does not say when its words are said; find it out with "
         f"`serenade transcribe {corpus.info.name} --align --words words.csv`, and give that table"
     )
+
+
+def parse_words(cell: str) -> tuple[WordInterval, ...]:
+    """Read the words of a clip from a table cell: a JSON list of words with their times.
+
+    Args:
+        cell: list of `[word, start, end]`, times in seconds.
+
+    >>> parse_words('[["we", 0.08, 0.21], ["go", 0.21, 0.4]]')
+    (('we', 0.08, 0.21), ('go', 0.21, 0.4))
+    """
+    return tuple((word, start, end) for word, start, end in json.loads(cell))
 
 
 def read_wdseg(path: str | os.PathLike[str], *, fillers: bool = False) -> tuple[WordInterval, ...]:

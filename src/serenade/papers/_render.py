@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from serenade.evaluation import Report
     from serenade.papers._runner import Entry
-    from serenade.papers._tables import Paper, Table
+    from serenade.papers._tables import Paper, Place, Table
 
 _SHORT = 50  # letters of a reason that stands in the table
 _TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
@@ -82,7 +82,7 @@ def format_paper(
     if any(entry.fast for entry in entries):
         lines += [_FAST, ""]
     for table, part in _parts(paper, entries):
-        lines += [f"## {table.name}", "", table.caption, "", *_table(part), ""]
+        lines += [f"## {table.name}", "", table.caption, "", *_table(part, table.places), ""]
         if kept is not None:
             lines += _tests([entry for entry in part if not entry.fast], kept, table.against)
     if paper.notes:
@@ -111,7 +111,8 @@ def format_overview(found: Sequence[tuple[Paper, Sequence[Entry]]]) -> str:
     if any(entry.fast for entry in rows):
         lines += [_FAST, ""]
     told = "Made by `serenade reproduce`; 95% intervals are bootstrapped over speakers."
-    return "\n".join([*lines, told, "", *_table(rows), ""])
+    places = [place for paper, _ in found for table in paper.tables for place in table.places]
+    return "\n".join([*lines, told, "", *_table(rows, places), ""])
 
 
 def _parts(paper: Paper, entries: Sequence[Entry]) -> Iterator[tuple[Table, Sequence[Entry]]]:
@@ -123,7 +124,7 @@ def _parts(paper: Paper, entries: Sequence[Entry]) -> Iterator[tuple[Table, Sequ
         place += count
 
 
-def _table(entries: Sequence[Entry]) -> list[str]:
+def _table(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
     head = (
         "| row | corpus | | paper | ours, paper's protocol | ours, unseen speakers | 95% interval |"
     )
@@ -144,9 +145,10 @@ def _table(entries: Sequence[Entry]) -> list[str]:
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     for number, reason in enumerate(long, start=1):
         lines += ["", f"Note {number}: {reason}."]
+    warnings = {place.corpus_name: corpora.describe(place.corpus).warning for place in places}
     warned: dict[str, list[str]] = {}
     for name in dict.fromkeys(entry.corpus for entry in entries if entry.runs):
-        warned.setdefault(corpora.describe(name).warning, []).append(name)
+        warned.setdefault(warnings[name], []).append(name)
     for warning, names in warned.items():
         if warning:
             lines += ["", f"{', '.join(names)}: {warning}."]
@@ -207,8 +209,8 @@ def list_figures(
             found[f"{paper.name}-{corpus}-{metric}"] = functools.partial(draw_bars, alike)
     for table, part in _parts(paper, entries):
         for place in table.places:
-            here = [entry for entry in part if entry.corpus == place.corpus]
-            about = f"{paper.name}-{place.corpus}"
+            here = [entry for entry in part if entry.corpus == place.corpus_name]
+            about = f"{paper.name}-{place.corpus_name}"
             if table.curves and (reports := _trained(kept, here)):
                 draws = functools.partial(make_curves_figure, reports)
                 found[f"{about}-{_slug(table.curves)}"] = draws

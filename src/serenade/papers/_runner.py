@@ -267,7 +267,7 @@ class Runner:
                 table=table.name,
                 row=row.name,
                 metric=metric,
-                corpus=place.corpus,
+                corpus=place.corpus_name,
                 stands_for=place.stands_for,
                 paper_value=None if place.stands_for else value,
                 fast=self.fast,

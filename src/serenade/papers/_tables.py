@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from serenade import protocols
+from serenade import corpora, protocols
 from serenade.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Run:
         stated = dataclasses.asdict(dataclasses.replace(self, seed=0))
         text = json.dumps(stated, sort_keys=True, default=list)
         digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-        return f"{self.system}-{self.corpus}-{self.protocol}-{digest}-seed{self.seed}"
+        corpus = corpora.describe(self.corpus).name
+        return f"{self.system}-{corpus}-{self.protocol}-{digest}-seed{self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Place:
     """A corpus that a table is filled on.
 
     Args:
-        corpus: its name.
+        corpus: its name, or the path of a `.py` file as in `serenade.corpora.get`.
         labels: the emotions that are kept; empty for all.
         protocol: the paper's.
         plan: fields of it.
@@ -101,6 +102,11 @@ class Place:
     independent: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seeds: int = 1
     stands_for: str = ""
+
+    @property
+    def corpus_name(self) -> str:
+        """Name of the corpus; `corpus` can be the path of a `.py` file."""
+        return corpora.describe(self.corpus).name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from serenade.corpora._synthesis.seeds import generator
+from synthetic_speech.seeds import generator
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from serenade.corpora._synthesis.speakers import Speaker
+    from synthetic_speech.speakers import Speaker
 
 
 @dataclasses.dataclass(frozen=True)

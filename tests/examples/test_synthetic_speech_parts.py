@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
+from synthetic_corpus import LABELS as OURS
+from synthetic_speech import glottis, vocal_tract
+from synthetic_speech.emotions import STYLES
+from synthetic_speech.lexicon import SENTENCES, UNSTRESSED, WORDS, words_of
+from synthetic_speech.phonemes import PHONEMES
+from synthetic_speech.seeds import generator
+from synthetic_speech.tracks import smooth
 
 from serenade.corpora._corpus import LABELS
-from serenade.corpora._synthesis import glottis, vocal_tract
-from serenade.corpora._synthesis.emotions import STYLES
-from serenade.corpora._synthesis.lexicon import SENTENCES, UNSTRESSED, WORDS, words_of
-from serenade.corpora._synthesis.phonemes import PHONEMES
-from serenade.corpora._synthesis.seeds import generator
-from serenade.corpora._synthesis.tracks import smooth
-from serenade.corpora.synthetic import LABELS as OURS
 from serenade.errors import CorpusError
 
 PERIOD = 4000

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from serenade.corpora._synthesis.seeds import generator
+from synthetic_speech.seeds import generator
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.corpora._synthesis.lexicon import UNSTRESSED, WORDS
-from serenade.corpora._synthesis.phonemes import PHONEMES
+from synthetic_speech.lexicon import UNSTRESSED, WORDS
+from synthetic_speech.phonemes import PHONEMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from serenade.corpora._synthesis.emotions import Style
-    from serenade.corpora._synthesis.speakers import Speaker
+    from synthetic_speech.emotions import Style
+    from synthetic_speech.speakers import Speaker
 
 Interval = tuple[str, float, float]
 """What is said, from when to when in seconds."""

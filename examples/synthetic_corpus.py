@@ -8,21 +8,18 @@ a figure on it says that a program works and nothing about people.
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
-from serenade.corpora._checks import add_warning, check_corpus
-from serenade.corpora._corpus import CorpusInfo, Counts, require_labels
+from serenade.corpora import CorpusInfo, Counts, add_warning, check_corpus, require_labels
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
-    from serenade.corpora._corpus import Corpus
-    from serenade.corpora._synthesis.prosody import Interval
-    from serenade.corpora._synthesis.render import Utterance
-    from serenade.corpora._synthesis.speakers import Speaker
+    from synthetic_speech.render import Utterance
+    from synthetic_speech.speakers import Speaker
+
+    from serenade.corpora import Corpus
 
 LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
 """The emotions that can be synthesised."""
@@ -40,7 +37,7 @@ INFO = CorpusInfo(
     name="synthetic",
     title=f"Synthetic emotional speech ({WARNING})",
     licence="CC0-1.0",
-    citation="none: made by serenade.corpora.synthetic",
+    citation="none: made by examples/synthetic_corpus.py of Serenade",
     url="https://creativecommons.org/publicdomain/zero/1.0/",
     languages=("en",),
     labels=LABELS,
@@ -80,13 +77,13 @@ def load(
     Returns:
         The corpus, its first problem the warning; columns `speaker`, `emotion`, `session`,
         `gender`, `text`, `language`, `split` (the last session is `test`, the others `train`),
-        `repetition` and `words`, which the function `words` reads.
+        `repetition` and `words` (JSON; `serenade.corpora.parse_words` reads it).
 
     Raises:
         CorpusError: a number out of range, a folder with something else in it, or a corpus of
             other settings.
     """
-    from serenade.corpora._synthesis.store import Settings, folder_of, made
+    from synthetic_speech.store import Settings, folder_of, made
 
     if labels is not None:
         require_labels(INFO.name, labels, LABELS)
@@ -114,7 +111,7 @@ def speaker(number: int, seed: int = 0) -> Speaker:
     >>> speaker(2).gender
     'male'
     """
-    from serenade.corpora._synthesis.speakers import speaker
+    from synthetic_speech.speakers import speaker
 
     return speaker(number, seed)
 
@@ -147,19 +144,7 @@ def synthesise(
     >>> [word for word, start, end in utterance.words]
     ['we', 'go', 'home']
     """
-    from serenade.corpora._synthesis.render import render
+    from synthetic_speech.render import render
 
     require_labels(INFO.name, [emotion], LABELS)
     return render(text, speaker, emotion, sampling_rate, seed)
-
-
-def words(row: Mapping[str, Any]) -> tuple[Interval, ...]:
-    """The words of a row with start and end in seconds.
-
-    Args:
-        row: of a table that `load` made.
-
-    >>> words({"words": '[["we", 0.08, 0.21], ["go", 0.21, 0.4]]'})
-    (('we', 0.08, 0.21), ('go', 0.21, 0.4))
-    """
-    return tuple((word, start, end) for word, start, end in json.loads(row["words"]))

@@ -1,4 +1,4 @@
-"""A source-filter speech synthesiser for test material; `corpora.synthetic` is its face.
+"""A source-filter speech synthesiser for test material; `synthetic_corpus.py` is its interface.
 
 `lexicon` (text to phonemes) and `phonemes` (their targets) say what is spoken, `speakers` and
 `emotions` by whom and how, `prosody` when and at which pitch, `tracks` what every parameter does

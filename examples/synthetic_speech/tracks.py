@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.corpora._synthesis.phonemes import PHONEMES
-from serenade.corpora._synthesis.vocal_tract import NASAL_POLE
+from synthetic_speech.phonemes import PHONEMES
+from synthetic_speech.vocal_tract import NASAL_POLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from serenade.corpora._synthesis.emotions import Style
-    from serenade.corpora._synthesis.prosody import Timing
-    from serenade.corpora._synthesis.speakers import Speaker
+    from synthetic_speech.emotions import Style
+    from synthetic_speech.prosody import Timing
+    from synthetic_speech.speakers import Speaker
 
 STEP = 0.001
 """Distance of a curve's points in seconds."""

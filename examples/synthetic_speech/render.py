@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.corpora._synthesis import emotions, glottis, prosody, vocal_tract
-from serenade.corpora._synthesis.lexicon import words_of
-from serenade.corpora._synthesis.seeds import generator
-from serenade.corpora._synthesis.tracks import STEP, tracks
 from serenade.errors import CorpusError
+from synthetic_speech import emotions, glottis, prosody, vocal_tract
+from synthetic_speech.lexicon import words_of
+from synthetic_speech.seeds import generator
+from synthetic_speech.tracks import STEP, tracks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from serenade.corpora._synthesis.emotions import Style
-    from serenade.corpora._synthesis.prosody import Interval
-    from serenade.corpora._synthesis.speakers import Speaker
-    from serenade.corpora._synthesis.tracks import Tracks
+    from synthetic_speech.emotions import Style
+    from synthetic_speech.prosody import Interval
+    from synthetic_speech.speakers import Speaker
+    from synthetic_speech.tracks import Tracks
 
 FRAME = 0.005
 """Distance of the frames of `Utterance.f0` and `Utterance.formants` in seconds."""

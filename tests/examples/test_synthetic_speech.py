@@ -7,17 +7,17 @@ import dataclasses
 import librosa
 import numpy as np
 import pytest
+import synthetic_corpus
 from scipy.signal import lfilter, resample_poly
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from synthetic_speech.lexicon import SENTENCES
+from synthetic_speech.prosody import MARGIN
+from synthetic_speech.render import FRAME, LEVELS
 
-from serenade.corpora import synthetic
-from serenade.corpora._synthesis.lexicon import SENTENCES
-from serenade.corpora._synthesis.prosody import MARGIN
-from serenade.corpora._synthesis.render import FRAME, LEVELS
 from serenade.errors import CorpusError
 
 RATE = 16000
@@ -29,9 +29,9 @@ STEADY_VOWELS = ("IY", "IH", "EH", "AE", "AA", "AO", "ER")
 def utterances():
     """The default corpus."""
     return [
-        synthetic.synthesise(text, synthetic.speaker(number), emotion, seed=1)
+        synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), emotion, seed=1)
         for number in SPEAKERS
-        for emotion in synthetic.LABELS
+        for emotion in synthetic_corpus.LABELS
         for text in SENTENCES[:4]
     ]
 
@@ -83,7 +83,7 @@ def vowels(speaker, texts=SENTENCES):
     """Formants measured in the middle of steady vowels, and those of the filter."""
     measured, true = [], []
     for text in texts:
-        utterance = synthetic.synthesise(text, speaker, "neutral")
+        utterance = synthetic_corpus.synthesise(text, speaker, "neutral")
         for sound, start, end in utterance.phones:
             if sound in STEADY_VOWELS and end - start > 0.06:
                 middle = round((start + end) / 2 * RATE)
@@ -134,7 +134,7 @@ def test_sound_is_where_the_words_are(utterances):
 @pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("emotion", ["neutral", "surprise", "sad"])
 def test_pitch_is_what_a_tracker_finds(number, emotion):
-    utterance = synthetic.synthesise(SENTENCES[0], synthetic.speaker(number), emotion)
+    utterance = synthetic_corpus.synthesise(SENTENCES[0], synthetic_corpus.speaker(number), emotion)
     found, voiced, _ = librosa.pyin(
         utterance.signal, fmin=65, fmax=500, sr=RATE, frame_length=1024, hop_length=80
     )
@@ -150,7 +150,7 @@ def test_pitch_is_what_a_tracker_finds(number, emotion):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_formants_are_where_the_filter_has_them(number):
-    measured, true = vowels(synthetic.speaker(number))
+    measured, true = vowels(synthetic_corpus.speaker(number))
     deviation = np.abs(measured / true - 1)
     # F1 is pulled towards a harmonic, the more the higher the voice.
     assert (np.median(deviation, axis=0) < [0.08, 0.02, 0.02]).all()
@@ -158,10 +158,10 @@ def test_formants_are_where_the_filter_has_them(number):
 
 
 def test_vowels_differ_as_in_english():
-    speaker = synthetic.speaker(2)
+    speaker = synthetic_corpus.speaker(2)
     tracks = {}
     for text in ("see", "car", "blue"):
-        utterance = synthetic.synthesise(text, speaker, "neutral")
+        utterance = synthetic_corpus.synthesise(text, speaker, "neutral")
         _, start, end = max(utterance.phones, key=lambda phone: phone[2] - phone[1])
         tracks[text] = utterance.formants[int((start + end) / 2 / FRAME)]
     see, car, blue = tracks.values()
@@ -171,7 +171,7 @@ def test_vowels_differ_as_in_english():
 
 
 def test_a_longer_tract_lowers_every_formant_in_proportion():
-    long = dataclasses.replace(synthetic.speaker(2), tract_length=1.1)
+    long = dataclasses.replace(synthetic_corpus.speaker(2), tract_length=1.1)
     short = dataclasses.replace(long, tract_length=0.88)
     (measured_long, true_long), (measured_short, true_short) = (
         vowels(speaker, SENTENCES[:5]) for speaker in (long, short)
@@ -182,11 +182,11 @@ def test_a_longer_tract_lowers_every_formant_in_proportion():
 
 
 def test_a_speakers_pitch_rate_and_voice_are_heard():
-    speaker = dataclasses.replace(synthetic.speaker(2), pitch=100.0, rate=1.0, rd=1.0)
+    speaker = dataclasses.replace(synthetic_corpus.speaker(2), pitch=100.0, rate=1.0, rd=1.0)
 
     def say(**changes):
         changed = dataclasses.replace(speaker, **changes)
-        return synthetic.synthesise(SENTENCES[0], changed, "neutral")
+        return synthetic_corpus.synthesise(SENTENCES[0], changed, "neutral")
 
     plain, high, fast, breathy = say(), say(pitch=150.0), say(rate=1.25), say(rd=2.0)
     np.testing.assert_allclose(high.f0, 1.5 * plain.f0, rtol=1e-5)
@@ -201,7 +201,7 @@ def means(utterances):
     return {
         measure: {
             emotion: np.mean([row[measure] for label, row in rows if label == emotion])
-            for emotion in synthetic.LABELS
+            for emotion in synthetic_corpus.LABELS
         }
         for measure in rows[0][1]
     }
@@ -250,23 +250,23 @@ def test_emotions_can_be_learnt_but_overlap(utterances):
 
 
 def test_equal_arguments_give_equal_samples_and_others_do_not():
-    speaker = synthetic.speaker(3)
-    first = synthetic.synthesise("See the boat!", speaker, "happy", seed=4)
-    again = synthetic.synthesise("see the boat", speaker, "happy", seed=4)
+    speaker = synthetic_corpus.speaker(3)
+    first = synthetic_corpus.synthesise("See the boat!", speaker, "happy", seed=4)
+    again = synthetic_corpus.synthesise("see the boat", speaker, "happy", seed=4)
     np.testing.assert_array_equal(first.signal, again.signal)
     for other in (
-        synthetic.synthesise("see the boat", speaker, "happy", seed=5),
-        synthetic.synthesise("see the boat", speaker, "sad", seed=4),
-        synthetic.synthesise("see the boat", synthetic.speaker(5), "happy", seed=4),
+        synthetic_corpus.synthesise("see the boat", speaker, "happy", seed=5),
+        synthetic_corpus.synthesise("see the boat", speaker, "sad", seed=4),
+        synthetic_corpus.synthesise("see the boat", synthetic_corpus.speaker(5), "happy", seed=4),
     ):
         assert len(other.signal) != len(first.signal) or (other.signal != first.signal).any()
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100])
 def test_other_rates_say_the_same(rate):
-    speaker = synthetic.speaker(2)
-    usual = synthetic.synthesise(SENTENCES[1], speaker, "neutral")
-    other = synthetic.synthesise(SENTENCES[1], speaker, "neutral", sampling_rate=rate)
+    speaker = synthetic_corpus.speaker(2)
+    usual = synthetic_corpus.synthesise(SENTENCES[1], speaker, "neutral")
+    other = synthetic_corpus.synthesise(SENTENCES[1], speaker, "neutral", sampling_rate=rate)
     assert other.words == usual.words
     np.testing.assert_array_equal(other.f0, usual.f0)
     spectra = []
@@ -280,6 +280,6 @@ def test_other_rates_say_the_same(rate):
 
 def test_what_cannot_be_said_is_refused():
     with pytest.raises(CorpusError, match="no label 'bored'; it has angry"):
-        synthetic.synthesise("we go", synthetic.speaker(1), "bored")
+        synthetic_corpus.synthesise("we go", synthetic_corpus.speaker(1), "bored")
     with pytest.raises(CorpusError, match=r"4000 Hz; give one from 8000 to 48000 Hz"):
-        synthetic.synthesise("we go", synthetic.speaker(1), "sad", sampling_rate=4000)
+        synthetic_corpus.synthesise("we go", synthetic_corpus.speaker(1), "sad", sampling_rate=4000)

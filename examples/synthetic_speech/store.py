@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._atomic import replace_atomically, write_atomically
-from serenade.corpora._discovery import to_absolute
-from serenade.corpora._synthesis.lexicon import SENTENCES
-from serenade.corpora._synthesis.render import RATES, Utterance, render
-from serenade.corpora._synthesis.speakers import speaker
-from serenade.corpora._tables import INDEX, build_table, write_table
+from serenade.corpora import build_table, to_absolute, write_table
 from serenade.errors import CorpusError
+from synthetic_speech.lexicon import SENTENCES
+from synthetic_speech.render import RATES, Utterance, render
+from synthetic_speech.speakers import speaker
 
 if TYPE_CHECKING:
     import os
@@ -161,7 +160,7 @@ def _read(folder: Path) -> list[dict[str, object]]:
     """The manifest's rows."""
     with (folder / _MANIFEST).open(encoding="utf-8", newline="") as file:
         return [
-            {name: cell for name, cell in row.items() if name not in INDEX}
+            {name: cell for name, cell in row.items() if name not in ("file", "start", "end")}
             | {"file": str(folder / row["file"])}
             for row in csv.DictReader(file)
         ]
