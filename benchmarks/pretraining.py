@@ -290,7 +290,8 @@ def main() -> None:
         corpus = corpora.open(name, arguments.root)
         if arguments.labels:
             corpus = corpus.select(labels=tuple(arguments.labels.split(",")))
-        probed[name], result["corpora"][name] = compare(
+        key = corpus.info.name
+        probed[key], result["corpora"][key] = compare(
             corpus, encoders, arguments.seed, arguments.jobs
         )
     if len(probed) > 1:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from support.synthetic import SYNTHETIC
 
 from serenade.errors import EvaluationError, SerenadeError
 from serenade.evaluation import CHECKED_ROWS, Report, _metrics, evaluate
@@ -315,7 +316,7 @@ def test_clone_estimator_keeps_a_random_state_that_is_set(make_corpus):
 
 def test_evaluate_builds_systems_corpora_and_protocols_by_name(tmp_path):
     pytest.importorskip("skorch")
-    report = evaluate("lld-svm", "synthetic", "groups", root=tmp_path / "speech", seed=1)
+    report = evaluate("lld-svm", SYNTHETIC, "groups", root=tmp_path / "speech", seed=1)
     assert (report.system, report.corpus, report.protocol) == ("lld-svm", "synthetic", "groups")
     assert report.recipe["name"] == "default"
     assert report.seed == 1
