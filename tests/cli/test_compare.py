@@ -26,5 +26,5 @@ def test_pairs_of_systems_are_tested(run, runs, further, pairs):
 def test_an_unknown_name_is_told_with_the_known_ones(run, runs):
     done = run("compare", *runs, "--against", "svm")
     assert done.returncode != 0
-    assert "nothing called 'svm' to compare with; there are: " in done.stderr
+    assert "no run is called 'svm'; choose from " in done.stderr
     assert "Traceback" not in done.stderr

@@ -121,7 +121,7 @@ def test_against_one_system_fewer_pairs_are_adjusted_for(report_of):
         assert test.mcnemar <= pair.mcnemar
     assert planned[0].p < every["good", "ours"].p
     with pytest.raises(
-        EvaluationError, match=r"nothing called 'best'.* there are: good, fair, ours"
+        EvaluationError, match=r"no run is called 'best'; choose from good, fair, ours"
     ):
         _compare.compare_runs(found, against="best")
 

@@ -240,8 +240,8 @@ def test_notes_on_what_was_done(make_corpus):
     assert report.notes == (
         f"protocol speaker-independent: {_protocols.get().description}",
         "cut to two seconds",
-        "not looked at for copies: 1 files that are not here",
-        next(note for note in report.notes if note.startswith("not listened to for copies: 26")),
+        "not checked for copies: 1 files that are missing",
+        next(note for note in report.notes if note.startswith("not checked for similar sound: 26")),
         f"audit: no leak found; looked for {CHECKED_ROWS}",
         "uses unlabelled test speech of each speaker: features are standardised per speaker",
     )

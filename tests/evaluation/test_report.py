@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_a_file_that_is_no_report_is_named(report, tmp_path):
         ("", "no report in it"),
         ("[]", "no report in it"),
         (json.dumps({**data, "predictions": [{}]}), "no report in it"),
-        (json.dumps(short), "folds tested 144 rows, but 143 predictions"),
+        (json.dumps(short), "folds have 144 test rows, but there are 143 predictions"),
         (json.dumps(strange), "'sad' not among the labels"),
     ]
     path = tmp_path / "report.json"
@@ -203,3 +204,24 @@ def test_the_confusion_matrix_is_the_reference_by_row(report):
     expected = _metrics.confusion(reference, predicted, report.labels)
     np.testing.assert_array_equal(report.confusion, expected)
     assert not np.array_equal(expected, expected.T)
+
+
+def test_repr_states_system_corpus_protocol_and_scores(report):
+    ua = report.metrics["ua"]
+    scores = f"UA {ua.value:.3f} [{ua.low:.3f}, {ua.high:.3f}], WA "
+    assert repr(report).startswith(f"Report(chance on small, speaker-independent: {scores}")
+    assert len(repr(report)) < 120
+
+
+def test_repr_html_draws_the_confusion_matrix(report):
+    page = report._repr_html_()
+    assert "<td>UA</td>" in page
+    assert page.count("<svg") == 1
+
+
+def test_repr_html_escapes_names_and_has_a_table_without_matplotlib(report, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    page = dataclasses.replace(report, system="<b>")._repr_html_()
+    assert "<svg" not in page
+    assert "&lt;b&gt; on small" in page
+    assert f"<td>{report.confusion[0][0]}</td>" in page

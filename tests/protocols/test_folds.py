@@ -30,7 +30,7 @@ def _fold(train, validation, test):
         (_fold([0, 1], [], [1, 20]), "1 rows are both in train and test"),
         (_fold([0, 1], [20], [20]), "both in validation and test"),
         (_fold([0, 1], [1], [20]), "both in train and validation"),
-        (_fold([0, 0], [], [20]), "twice in train"),
+        (_fold([0, 0], [], [20]), "train has a duplicate row"),
         (_fold([], [], [20]), "no train rows"),
         (_fold([0], [], []), "no test rows"),
         (_fold([0], [], [36]), "beyond the table's 36"),

@@ -1,4 +1,4 @@
-"""Finished runs side by side: scores, spread over seeds, and tests between those that can be."""
+"""Compare finished runs: scores, spread over seeds, and tests between systems."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ COMPARED_SCORES = ("ua", "wa")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Entrant:
-    """One system, as one recipe has it, on one corpus by one protocol: a report for each seed.
+    """A system with one recipe, corpus and protocol: a report for each seed.
 
     Args:
-        name: told apart from the other entrants'.
-        reports: by ascending seed.
+        name: unique name among the entrants.
+        reports: reports by ascending seed.
     """
 
     name: str
@@ -46,14 +46,14 @@ class Entrant:
 
     @classmethod
     def of(cls, name: str, reports: Iterable[Report]) -> Self:
-        """An entrant of reports in any order."""
+        """Make an entrant from reports in any order."""
         return cls(name, tuple(sorted(reports, key=lambda report: report.seed)))
 
     @functools.cached_property
     def scores(self) -> dict[str, Interval]:
-        """Means over seeds by name of the score, with intervals over speakers of all of them."""
+        """Return the mean of each score over seeds, with the interval over speakers."""
         first, *more = self.reports
-        pooled = _pooled(self.reports) if more else first.metrics
+        pooled = _pool(self.reports) if more else first.metrics
         return {
             score: dataclasses.replace(pooled[score], value=spread.mean(self._values(score)))
             for score in COMPARED_SCORES
@@ -61,7 +61,7 @@ class Entrant:
 
     @functools.cached_property
     def deviations(self) -> dict[str, float]:
-        """Standard deviation over seeds (n - 1) by name of the score; NaN of one."""
+        """Return the standard deviation (n - 1) of each score over seeds; NaN for one seed."""
         alone = len(self.reports) == 1
         return {
             score: math.nan if alone else spread.stdev(self._values(score))
@@ -73,9 +73,9 @@ class Entrant:
 
     @property
     def where(self) -> tuple[str, tuple[str, ...], str, str]:
-        """Corpus, emotions, protocol, label of an incomplete corpus.
+        """Return corpus, emotions, protocol, and the label of an incomplete corpus.
 
-        Only entrants that share them can be ranked.
+        Only entrants with equal values can be ranked.
         """
         report = self.reports[0]
         return report.corpus, report.labels, report.label, report.incomplete
@@ -83,16 +83,16 @@ class Entrant:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two entrants that judged the same recordings.
+    """Test of two entrants that predicted the same recordings.
 
     Args:
-        first: name of the one.
-        second: name of the other.
-        difference: UA of the first less that of the second.
-        p: of no difference, by exchanging the two within speakers; adjusted for the number of
-            comparisons (Holm 1979).
-        mcnemar: p of McNemar's test, adjusted likewise; it takes recordings as independent, and
-            one recording under several seeds, too.
+        first: name of the first entrant.
+        second: name of the second entrant.
+        difference: UA of the first minus UA of the second.
+        p: p-value of the permutation test over speakers, adjusted for the number of comparisons
+            (Holm 1979).
+        mcnemar: p-value of McNemar's test, adjusted in the same way. The test assumes that
+            recordings are independent, including one recording under several seeds.
     """
 
     first: str
@@ -103,7 +103,7 @@ class Comparison:
 
 
 def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
-    """Reports of runs.
+    """Load the reports of runs.
 
     Args:
         paths: of `report.json` or `.json.gz` files, or of folders that hold any at any depth.
@@ -123,10 +123,10 @@ def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
 
 
 def list_entrants(reports: Iterable[Report]) -> list[Entrant]:
-    """Group reports by all but the seed; what tells entrants apart is in their names.
+    """Group reports by everything except the seed; names state the differences.
 
     Raises:
-        EvaluationError: two reports of one entrant with one seed.
+        EvaluationError: two reports of an entrant have the same seed.
     """
     groups: dict[str, list[Report]] = {}
     for report in reports:
@@ -138,31 +138,31 @@ def list_entrants(reports: Iterable[Report]) -> list[Entrant]:
             )
         same.append(report)
     found = list(groups.values())
-    return [Entrant.of(name, group) for name, group in zip(_names(found), found, strict=True)]
+    return [Entrant.of(name, group) for name, group in zip(_make_names(found), found, strict=True)]
 
 
 def identify_run(report: Report) -> str:
-    """All that tells a run from others but its seed, as JSON: what was run, on what, and how."""
-    stated = [report.system, report.corpus, report.labels, report.label, _plan(report)]
+    """Return everything that identifies a run except its seed, as JSON."""
+    stated = [report.system, report.corpus, report.labels, report.label, _get_plan(report)]
     return json.dumps([*stated, report.incomplete, dict(report.recipe)], sort_keys=True)
 
 
 def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison]:
-    """Test entrants that judged the same recordings of known speakers.
+    """Test entrants that predicted the same recordings of known speakers.
 
     Args:
-        found: what is tested.
-        against: the one that all others are compared with; by default every pair is tested, and
-            p-values are adjusted for as many.
+        found: entrants to compare.
+        against: name of the entrant that all others are compared with; by default every pair is
+            tested. P-values are adjusted for the number of tests.
 
     Raises:
-        EvaluationError: none is called so.
+        EvaluationError: no entrant has this name.
     """
     pairs = []
-    for one, other in _pairs(found, against):
+    for one, other in _list_pairs(found, against):
         if one.where != other.where:
             continue
-        ours, theirs = _judged(one), _judged(other)
+        ours, theirs = _index_predictions(one), _index_predictions(other)
         if ours.keys() != theirs.keys() or None in {p.speaker for p in ours.values()}:
             continue
         items = sorted(ours)
@@ -181,7 +181,7 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
 
 
 def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
-    """A table for each corpus and protocol, best first, and the tests below it."""
+    """Format a table for each corpus and protocol, by descending UA, followed by the tests."""
     lines: list[str] = []
     for where in dict.fromkeys(entrant.where for entrant in found):
         corpus, labels, protocol, incomplete = where
@@ -197,7 +197,7 @@ def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> 
             cells = [entrant.name]
             for score in COMPARED_SCORES:
                 one, deviation = entrant.scores[score], entrant.deviations[score]
-                cells.append(f"{one.value:.3f}" + _after(" ± ", deviation))
+                cells.append(f"{one.value:.3f}" + _format_after(" ± ", deviation))
                 cells.append("none" if math.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}")
             lines.append(f"| {' | '.join(cells)} | {len(entrant.reports)} |")
         lines.append("")
@@ -209,24 +209,24 @@ def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> 
 
 
 def format_tests(tests: Sequence[Comparison]) -> str:
-    """A table of tests, and what its p-values are."""
+    """Format a table of tests, with an explanation of its p-values."""
     lines = ["| first | second | UA difference | p, by speaker | p, McNemar |"]
     lines += ["|---|---|--:|--:|--:|"]
     lines += [
-        f"| {test.first} | {test.second} | {test.difference:+.3f} | {_p(test.p)} | "
-        f"{_p(test.mcnemar)} |"
+        f"| {test.first} | {test.second} | {test.difference:+.3f} | {_format_p(test.p)} | "
+        f"{_format_p(test.mcnemar)} |"
         for test in tests
     ]
-    told = (
-        "p-values are adjusted for the number of comparisons (Holm 1979). McNemar's test takes "
-        "recordings as independent of each other, and one recording under several seeds, too."
+    explanation = (
+        "P-values are adjusted for the number of comparisons (Holm 1979). McNemar's test assumes "
+        "that recordings are independent, including one recording under several seeds."
     )
-    lines += ["", told]
+    lines += ["", explanation]
     return "\n".join(lines)
 
 
 def to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
-    """The same as JSON data; NaN becomes None."""
+    """Return entrants and tests as JSON data; NaN becomes None."""
     return {
         "entrants": [
             {
@@ -263,7 +263,7 @@ def _reports(file: Path) -> list[Report]:
     return read_reports(file) if file.name.endswith(RUN_FILE_SUFFIX) else [Report.from_json(file)]
 
 
-def _pooled(reports: Sequence[Report]) -> dict[str, Interval]:
+def _pool(reports: Sequence[Report]) -> dict[str, Interval]:
     predictions = [one for report in reports for one in report.predictions]
     speakers = [one.speaker for one in predictions]
     return compute_intervals(
@@ -275,19 +275,17 @@ def _pooled(reports: Sequence[Report]) -> dict[str, Interval]:
     )
 
 
-def _pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
+def _list_pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
     if not against:
         return itertools.combinations(found, 2)
     named = {one.name: one for one in found}
     if against not in named:
-        raise EvaluationError(
-            f"nothing called {against!r} to compare with; there are: {', '.join(named)}"
-        )
+        raise EvaluationError(f"no run is called {against!r}; choose from {', '.join(named)}")
     return [(one, named[against]) for one in found if one.name != against]
 
 
-def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], LabelledPrediction]:
-    """Predictions by seed, place among those of the same item, file and start."""
+def _index_predictions(entrant: Entrant) -> dict[tuple[int, int, str, float], LabelledPrediction]:
+    """Index predictions by seed, count among those of the same item, file and start."""
     found: dict[tuple[int, int, str, float], LabelledPrediction] = {}
     for report in entrant.reports:
         times: dict[tuple[str, float], int] = {}
@@ -298,13 +296,13 @@ def _judged(entrant: Entrant) -> dict[tuple[int, int, str, float], LabelledPredi
     return found
 
 
-def _plan(report: Report) -> str:
-    """The note that says how folds were made."""
+def _get_plan(report: Report) -> str:
+    """Return the note that describes the protocol."""
     return next((note for note in report.notes if note.startswith("protocol ")), "")
 
 
-def _names(groups: Sequence[Sequence[Report]]) -> list[str]:
-    """System, recipe, and the fields in which recipes of the same name differ."""
+def _make_names(groups: Sequence[Sequence[Report]]) -> list[str]:
+    """Return system, recipe, and the fields in which recipes of the same name differ."""
     first = [group[0] for group in groups]
     names = []
     for report in first:
@@ -326,9 +324,9 @@ def _names(groups: Sequence[Sequence[Report]]) -> list[str]:
     return names
 
 
-def _p(value: float) -> str:
+def _format_p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _after(sign: str, value: float) -> str:
+def _format_after(sign: str, value: float) -> str:
     return "" if math.isnan(value) else f"{sign}{value:.3f}"

@@ -1,4 +1,4 @@
-"""Whether a system serves everybody alike: scores by speaker and by gender."""
+"""Fairness: scores by speaker and by gender."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def score_by_speaker(predictions: Sequence[LabelledPrediction]) -> dict[str, float]:
-    """UA of each known speaker, over the emotions that occur with them, worst first."""
+    """Compute UA of each known speaker over their own emotions, in ascending order."""
     found = {
-        name: unweighted_accuracy(*_labels(part))
-        for name, part in _grouped(predictions, lambda one: one.speaker).items()
+        name: unweighted_accuracy(*_get_labels(part))
+        for name, part in _group(predictions, lambda one: one.speaker).items()
     }
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
@@ -28,22 +28,24 @@ def score_by_speaker(predictions: Sequence[LabelledPrediction]) -> dict[str, flo
 def score_by_gender(
     predictions: Sequence[LabelledPrediction], labels: Sequence[str]
 ) -> dict[str, Interval]:
-    """UA of each known gender, with its interval over speakers.
+    """Compute UA of each known gender, with its interval over speakers.
 
     Args:
-        predictions: of a report.
-        labels: of it.
+        predictions: predictions of a report.
+        labels: labels of the report.
     """
     found = {}
-    for name, part in sorted(_grouped(predictions, lambda one: one.gender).items()):
+    for name, part in sorted(_group(predictions, lambda one: one.gender).items()):
         speakers = [one.speaker for one in part]
         known = None if None in speakers else speakers
-        found[name] = compute_intervals(*_labels(part), known, labels=labels, scores=("ua",))["ua"]
+        found[name] = compute_intervals(*_get_labels(part), known, labels=labels, scores=("ua",))[
+            "ua"
+        ]
     return found
 
 
 def list_notes(predictions: Sequence[LabelledPrediction], labels: Sequence[str]) -> list[str]:
-    """Both in a line each, where speakers and genders are known."""
+    """Return a line of text for known speakers, and one for known genders."""
     lines = []
     speakers = score_by_speaker(predictions)
     if len(speakers) > 1:
@@ -63,7 +65,7 @@ def list_notes(predictions: Sequence[LabelledPrediction], labels: Sequence[str])
     return lines
 
 
-def _grouped(
+def _group(
     predictions: Sequence[LabelledPrediction], key: Callable[[LabelledPrediction], str | None]
 ) -> dict[str, list[LabelledPrediction]]:
     parts: defaultdict[str, list[LabelledPrediction]] = defaultdict(list)
@@ -74,5 +76,5 @@ def _grouped(
     return parts
 
 
-def _labels(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
+def _get_labels(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
     return [one.reference for one in predictions], [one.predicted for one in predictions]

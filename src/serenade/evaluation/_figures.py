@@ -1,4 +1,4 @@
-"""Figures of reports, drawn to be read in print: confusion matrices, curves of training."""
+"""Figures of reports for print: confusion matrices and training curves."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def draw_figure(
     """Write a figure for print; the same figure gives the same bytes.
 
     Args:
-        make: makes the figure, with fonts as in print.
-        stem: of the files, without the suffix.
-        kinds: of files: `png` (300 dpi), `pdf` or `svg`.
+        make: function that makes the figure; it is called with the fonts for print.
+        stem: path of the files without the suffix.
+        kinds: kinds of files: `png` (300 dpi), `pdf` or `svg`.
 
     Returns:
         The files, one for each kind.
@@ -60,10 +60,10 @@ def draw_figure(
 
 
 def make_curves_figure(reports: Mapping[str, Report], measure: str = "train_loss") -> Figure:
-    """Draw mean curves over folds, told apart by dashes and grey, so that print keeps them apart.
+    """Draw mean curves over folds, with dashes and greys that print well.
 
     Args:
-        reports: by the name in the legend; those without curves are left out.
+        reports: reports by the name in the legend; those without curves are left out.
         measure: `train_loss`, `valid_loss` or `valid_ua`; its mean over folds is drawn.
     """
     from matplotlib.figure import Figure
@@ -97,10 +97,10 @@ def make_confusion_figure(report: Report) -> Figure:
     """Draw row percentages with counts below them, in greys.
 
     Args:
-        report: whose matrix it is.
+        report: report whose matrix is drawn.
 
     Returns:
-        A matplotlib figure of one axes.
+        A matplotlib figure with one axes.
     """
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""What tells a recording from any other, in spite of noise, level, codec and a small shift.
+"""Audio fingerprints, which recognise a recording despite noise, level, codec and a small shift.
 
 Haitsma & Kalker (2002), "A highly robust audio fingerprinting system", ISMIR: 32 bits per frame,
 the signs of how differences between neighbouring bands change from a frame to the next. Two
@@ -25,10 +25,10 @@ HOP = 0.032
 """Distance between frames in seconds."""
 
 _WINDOW = 0.256
-_LOWEST, _HIGHEST = 200.0, 3400.0  # Hz, what a telephone leaves
-_FLOOR = 1e-6  # frames of less energy than this share of the loudest are silence: no bits
-_COMMON = 50  # half-words met more often tell nothing
-_HITS = 3  # equal half-words at one offset that make a pair worth looking at
+_LOWEST, _HIGHEST = 200.0, 3400.0  # Hz, the band of a telephone
+_FLOOR = 1e-6  # frames with less energy than this share of the loudest are silence
+_COMMON = 50  # more frequent half-words identify nothing
+_HITS = 3  # equal half-words at one offset that make a pair a candidate
 _LEAST = 24  # frames that must overlap
 _ERRORS = 0.20  # share of bits that may differ; takes of one sentence by one actor reach 0.21
 _ONES = np.unpackbits(np.arange(1 << 16, dtype=">u2").view(np.uint8)).reshape(-1, 16).sum(axis=1)
@@ -36,7 +36,7 @@ _ONES = np.unpackbits(np.arange(1 << 16, dtype=">u2").view(np.uint8)).reshape(-1
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint(Feature):
-    """Bits of each frame as two 16-bit numbers, `(frames, 2)`; -1 twice where there is silence.
+    """Bits of each frame as two 16-bit numbers, `(frames, 2)`; both are -1 in silence.
 
     >>> Fingerprint()(np.zeros(16000, np.float32), 16000).shape
     (32, 2)
@@ -46,11 +46,11 @@ class Fingerprint(Feature):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The lower and the upper bands."""
+        """Return names for the lower and the upper bands."""
         return ("low", "high")
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """See the class; a frame every 32 ms, the first with no bits set."""
+        """Compute the bits of a frame every 32 ms; the first has none set."""
         length = round(_WINDOW * sampling_rate)
         framing = Framing(
             1 << (length - 1).bit_length(), round(HOP * sampling_rate), length, "hann"
@@ -68,12 +68,12 @@ class Fingerprint(Feature):
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """Two recordings that sound the same.
+    """Pair of recordings that sound the same.
 
     Args:
-        first: number of the one.
-        second: number of the other.
-        offset: when the second begins in the first, in seconds.
+        first: index of the first recording.
+        second: index of the second recording.
+        offset: beginning of the second within the first, in seconds.
         errors: share of bits that differ where they overlap.
     """
 
@@ -84,26 +84,26 @@ class Match:
 
 
 def find_matches(prints: Sequence[NDArray[np.float32]]) -> list[Match]:
-    """Pairs of recordings that hold the same performance for 0.8 s or more.
+    """Find pairs of recordings that share 0.8 s or more of the same performance.
 
     Args:
-        prints: fingerprints.
+        prints: fingerprints of the recordings.
 
     Returns:
         Each pair once, at its best offset, in the order of the recordings.
     """
     best: dict[tuple[int, int], Match] = {}
     words = [np.asarray(p, dtype=np.int64) for p in prints]
-    for first, second, offset in _candidates(words):
-        errors = _errors(words[first], words[second], offset)
+    for first, second, offset in _find_candidates(words):
+        errors = _compute_errors(words[first], words[second], offset)
         known = best.get((first, second))
         if errors <= _ERRORS and (known is None or errors < known.errors):
             best[first, second] = Match(first, second, offset * HOP, errors)
     return [best[pair] for pair in sorted(best)]
 
 
-def _candidates(words: Sequence[NDArray[np.int64]]) -> list[tuple[int, int, int]]:
-    """Pairs and offsets (in frames) at which several half-words are equal."""
+def _find_candidates(words: Sequence[NDArray[np.int64]]) -> list[tuple[int, int, int]]:
+    """Find pairs and offsets (in frames) at which several half-words are equal."""
     lengths = [len(print_) for print_ in words]
     clip = np.repeat(np.arange(len(words)), lengths)
     frame = np.concatenate([np.arange(n) for n in lengths]) if lengths else np.zeros(0, np.int64)
@@ -134,8 +134,8 @@ def _candidates(words: Sequence[NDArray[np.int64]]) -> list[tuple[int, int, int]
     return list(zip(first.tolist(), second.tolist(), (shift - longest).tolist(), strict=True))
 
 
-def _errors(one: NDArray[np.int64], other: NDArray[np.int64], offset: int) -> float:
-    """Share of differing bits where both have any; 1 where too little overlaps."""
+def _compute_errors(one: NDArray[np.int64], other: NDArray[np.int64], offset: int) -> float:
+    """Return the share of differing bits in common frames; 1 if too few frames overlap."""
     start, stop = max(0, offset), min(len(one), len(other) + offset)
     a, b = one[start + 1 : stop], other[start - offset + 1 : stop - offset]
     loud = (a[:, 0] >= 0) & (b[:, 0] >= 0)

@@ -1,4 +1,4 @@
-"""Training data that test data can be known from, in spite of disjoint rows."""
+"""Audit folds for leaks: training rows that reveal test rows although the rows differ."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ CHECKED_ROWS = (
     "shared speakers, byte-identical files, segments of one file, recordings that sound the same "
     "(copies with noise, another level, codec or start), equal sentences"
 )
-"""What `audit_folds` looks for."""
+"""Kinds of leaks that `audit_folds` looks for."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something training and test rows have in common.
+    """Property that training and test rows share.
 
     Args:
         kind: `speakers`, `identical`, `segments`, `alike`, `text`, or `unread` for files that
             could not be read.
-        leak: whether test rows can be recognised by it; otherwise it depends on the system.
-        message: what was found.
-        files: those of the test rows, relative to the corpus' root.
+        leak: whether any system can recognise test rows by it; otherwise it depends on the system.
+        message: description of the finding.
+        files: files of the test rows, relative to the root of the corpus.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Finding:
     files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """On one line, with the first five files.
+        """Return one line with the first five files.
 
         >>> print(Finding("identical", True, "1 test files are copies", ("a.wav",)))
         leak: 1 test files are copies: a.wav
@@ -58,51 +58,55 @@ class Finding:
 
 
 def audit_folds(folds: Sequence[Fold], table: pd.DataFrame, root: Path) -> list[Finding]:
-    """Look for what training (or validation) and test rows of a fold have in common.
+    """Find properties that training (or validation) and test rows of a fold share.
+
+    Fingerprints of the audio are kept in the cache, so only the first audit of a corpus reads it.
 
     Args:
-        folds: of the table.
-        table: indexed by `(file, start, end)`; `speaker` and `text` are looked at where they are.
-        root: paths in the findings are relative to it.
+        folds: folds of the table.
+        table: corpus table, indexed by `(file, start, end)`; the columns `speaker` and `text` are
+            checked if they exist.
+        root: folder that paths in the findings are relative to.
 
     Returns:
-        What was found, leaks first; empty where nothing was.
+        Findings, leaks first.
     """
     names = [str(file) for file in table.index.get_level_values("file")]
     here = {name: Path(name) for name in dict.fromkeys(names) if Path(name).is_file()}
     groups = find_identical({name: AudioFacts(path.stat().st_size) for name, path in here.items()})
     copy = {name: group[0] for group in groups for name in group}
-    files, contents = _codes(names), _codes([copy.get(name, name) for name in names])
+    files, contents = _encode(names), _encode([copy.get(name, name) for name in names])
     twins, alike = set[int](), set[int]()
     same = 0
-    sounding, unread = _sounding_alike(table, set(here))
+    sounding, unread = _find_similar(table, set(here))
     for fold in folds:
         known, heard = _is_trained(fold, files), _is_trained(fold, contents)
         same += int(known.sum())
         twins |= set(fold.test[heard & ~known].tolist())
-        resembling = _resembling(fold, sounding)
+        resembling = _select_similar(fold, sounding)
         alike |= resembling - set(fold.test[heard].tolist())
-    found = [*_shared_speakers(folds, table)]
+    found = [*_check_speakers(folds, table)]
     if twins:
-        message = f"{_files(twins, names)} test files are byte-identical to training files"
-        found.append(Finding("identical", True, message, _listed(twins, names, root)))
+        message = f"{_count_files(twins, names)} test files are byte-identical to training files"
+        found.append(Finding("identical", True, message, _list_files(twins, names, root)))
     if same:
         message = f"{same} test rows are segments of files that are also trained on"
         found.append(Finding("segments", True, message))
     if alike:
-        message = f"{_files(alike, names)} test files sound the same as training files"
-        found.append(Finding("alike", True, message, _listed(alike, names, root)))
+        message = f"{_count_files(alike, names)} test files sound the same as training files"
+        found.append(Finding("alike", True, message, _list_files(alike, names, root)))
     if absent := len(set(names)) - len(here):
-        message = f"not looked at for copies: {absent} files that are not here"
+        message = f"not checked for copies: {absent} files that are missing"
         found.append(Finding("unread", False, message))
     if unread:
-        message = f"not listened to for copies: {_files(unread, names)} files that cannot be used"
-        found.append(Finding("unread", False, message, _listed(unread, names, root)))
-    return found + _shared_texts(folds, table)
+        count = _count_files(unread, names)
+        message = f"not checked for similar sound: {count} files that cannot be read"
+        found.append(Finding("unread", False, message, _list_files(unread, names, root)))
+    return found + _check_texts(folds, table)
 
 
-def _shared_speakers(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
-    """Speakers who are trained or validated on and tested; a leak of whatever is theirs."""
+def _check_speakers(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
+    """Find speakers that occur both in training or validation and in test."""
     shared: dict[str, None] = {}
     count = 0
     for fold in folds:
@@ -118,8 +122,8 @@ def _shared_speakers(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding
     return [Finding("speakers", True, message)]
 
 
-def _sounding_alike(table: pd.DataFrame, here: set[str]) -> tuple[list[tuple[int, int]], set[int]]:
-    """Pairs of rows that sound the same, and rows that could not be listened to."""
+def _find_similar(table: pd.DataFrame, here: set[str]) -> tuple[list[tuple[int, int]], set[int]]:
+    """Return pairs of rows that sound the same, and rows whose audio cannot be read."""
     names = table.index.get_level_values("file")
     rows = [row for row, name in enumerate(names) if str(name) in here]
     prints = extract_usable(list_clips(table.index[rows]), Fingerprint())
@@ -136,21 +140,21 @@ def _sounding_alike(table: pd.DataFrame, here: set[str]) -> tuple[list[tuple[int
     return pairs, unread
 
 
-def _resembling(fold: Fold, pairs: Sequence[tuple[int, int]]) -> set[int]:
-    """Test rows that sound like a row that trains or validates."""
+def _select_similar(fold: Fold, pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """Return the test rows that sound like a training or validation row."""
     trained = set(np.concatenate([fold.train, fold.validation]).tolist())
     tested = set(fold.test.tolist())
     both = [*pairs, *((two, one) for one, two in pairs)]
     return {one for one, two in both if one in tested and two in trained}
 
 
-def _shared_texts(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
-    """How many test rows say what a training row says; no leak for systems without text."""
+def _check_texts(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
+    """Count test rows whose text is also in training; no leak for systems without text."""
     if "text" not in table:
         return []
     texts = [text.lower().strip() if isinstance(text, str) else "" for text in table["text"]]
     tested = sum(len(fold.test) for fold in folds)
-    said, sentences = np.array([bool(text) for text in texts]), _codes(texts)
+    said, sentences = np.array([bool(text) for text in texts]), _encode(texts)
     shared = sum(int((_is_trained(fold, sentences) & said[fold.test]).sum()) for fold in folds)
     if not shared:
         return []
@@ -158,22 +162,22 @@ def _shared_texts(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:
     return [Finding("text", False, message)]
 
 
-def _files(rows: set[int], names: Sequence[str]) -> int:
+def _count_files(rows: set[int], names: Sequence[str]) -> int:
     return len({names[row] for row in rows})
 
 
-def _listed(rows: set[int], names: Sequence[str], root: Path) -> tuple[str, ...]:
+def _list_files(rows: set[int], names: Sequence[str], root: Path) -> tuple[str, ...]:
     return tuple(sorted({to_relative(names[row], root) for row in rows}))
 
 
-def _codes(values: Sequence[str]) -> NDArray[np.int64]:
-    """A number for each value, equal where the values are."""
+def _encode(values: Sequence[str]) -> NDArray[np.int64]:
+    """Return a number for each value; equal values have equal numbers."""
     codes: NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
     return codes
 
 
 def _is_trained(fold: Fold, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which test rows have the code of a row that trains or validates, `(test rows,)`."""
+    """Mark test rows that share a code with a training or validation row, `(test rows,)`."""
     trained: NDArray[np.bool_] = np.isin(
         codes[fold.test], codes[np.concatenate([fold.train, fold.validation])]
     )

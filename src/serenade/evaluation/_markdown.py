@@ -13,32 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from serenade.evaluation._report import Report
+    from serenade.evaluation._statistics import Interval
 
-_TITLES = {"ua": "UA", "wa": "WA", "f1_macro": "F1 (macro)", "f1_weighted": "F1 (weighted)"}
-_KEPT = ("ua", "wa")  # the two scores folds keep, which papers average
+TITLES = {"ua": "UA", "wa": "WA", "f1_macro": "F1 (macro)", "f1_weighted": "F1 (weighted)"}
+_FOLD_SCORES = ("ua", "wa")  # papers average these over folds
 
 
 def to_markdown(report: Report) -> str:
-    """Lay a report out.
+    """Return a report as Markdown.
 
     Args:
-        report: to lay out.
+        report: report to format.
 
     Returns:
         Markdown that ends with a line break.
     """
-    what = "speakers" if all(one.speaker is not None for one in report.predictions) else "items"
+    unit = "speakers" if all(one.speaker is not None for one in report.predictions) else "items"
     clusters = report.metrics["ua"].clusters
     several = len(report.folds) > 1
     parts = "repeats" if report.folds[0].name.startswith("repeat ") else "folds"
-    head = ["", "all predictions", f"{report.metrics['ua'].level:.0%} interval ({clusters} {what})"]
+    head = ["", "all predictions", f"{report.metrics['ua'].level:.0%} interval ({clusters} {unit})"]
     head += [f"mean ± sd of {len(report.folds)} {parts}"] * several
     scores = []
     for name, one in report.metrics.items():
-        ends = "none" if math.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
-        row = [_TITLES[name], f"{one.value:.3f}", ends]
+        row = [TITLES[name], f"{one.value:.3f}", format_ends(one)]
         if several:
-            mean = "{:.3f} ± {:.3f}".format(*report.over_folds(name)) if name in _KEPT else ""
+            mean = (
+                "{:.3f} ± {:.3f}".format(*report.over_folds(name)) if name in _FOLD_SCORES else ""
+            )
             row.append(mean)
         scores.append(row)
     lines = [
@@ -49,11 +51,11 @@ def to_markdown(report: Report) -> str:
             f"predictions. Corpus licence: {report.licence}."
         ),
         "",
-        *_table(head, scores),
+        *_make_table(head, scores),
         "",
         "Confusion matrix, counts; rows are the reference.",
         "",
-        *_table(
+        *_make_table(
             ["", *report.labels],
             (
                 [label, *map(str, row)]
@@ -71,7 +73,7 @@ def to_markdown(report: Report) -> str:
             ]
             for fold in report.folds
         )
-        lines += ["", *_table(["fold", "speakers", "train", "test", "UA", "WA", "s"], rows)]
+        lines += ["", *_make_table(["fold", "speakers", "train", "test", "UA", "WA", "s"], rows)]
     if report.conditions:
         rows_changed = [
             [name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"]
@@ -81,17 +83,22 @@ def to_markdown(report: Report) -> str:
             "",
             "Test recordings changed:",
             "",
-            *_table(["", "UA", "95% interval"], rows_changed),
+            *_make_table(["", "UA", "95% interval"], rows_changed),
         ]
     error = calibration_error(*get_confidence(report.predictions))
     calibrated = f"expected calibration error {error:.3f} (15 bins)"
-    told = _fairness.list_notes(report.predictions, report.labels)
-    lines += ["", *(f"- {n}" for n in (*report.notes, *told, calibrated, *report.cautions))]
+    fairness = _fairness.list_notes(report.predictions, report.labels)
+    lines += ["", *(f"- {n}" for n in (*report.notes, *fairness, calibrated, *report.cautions))]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
     return "\n".join(lines) + "\n"
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
-    """A Markdown table; the first column is left-aligned, the others are numbers."""
+def format_ends(interval: Interval) -> str:
+    """Return the ends of an interval as text; "none" if it has none."""
+    return "none" if math.isnan(interval.low) else f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _make_table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    """Return the lines of a Markdown table; the first column is text, the others are numbers."""
     cells = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells]

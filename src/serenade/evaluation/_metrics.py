@@ -21,12 +21,12 @@ Array = NDArray[np.float64]
 
 
 def encode_labels(values: Labels, labels: Sequence[Hashable], what: str) -> NDArray[np.intp]:
-    """The position of every value in `labels`.
+    """Return the position of every value in `labels`.
 
     Args:
         values: labels of the items, shape `(items,)`.
         labels: the known labels, each once.
-        what: what the values are, for messages ("reference", "predicted").
+        what: name of the values for messages ("reference", "predicted").
 
     Returns:
         Positions, shape `(items,)`.
@@ -39,7 +39,9 @@ def encode_labels(values: Labels, labels: Sequence[Hashable], what: str) -> NDAr
     """
     positions = {label: position for position, label in enumerate(labels)}
     if len(positions) < len(labels):
-        raise EvaluationError(f"labels {_listed(labels)}: one is there twice; give each once")
+        raise EvaluationError(
+            f"duplicate entries in labels: {_format_labels(labels)}; give each once"
+        )
     items = _items(values)
     if missing := [number for number, item in enumerate(items) if _is_missing(item)]:
         raise EvaluationError(
@@ -48,14 +50,14 @@ def encode_labels(values: Labels, labels: Sequence[Hashable], what: str) -> NDAr
         )
     if unknown := sorted({item for item in items if item not in positions}, key=str):
         raise EvaluationError(
-            f"{what}: {_listed(unknown)} not among the labels {_listed(labels)}; "
+            f"{what}: {_format_labels(unknown)} not among the labels {_format_labels(labels)}; "
             "map or drop these, or add them to the labels"
         )
     return np.fromiter((positions[item] for item in items), dtype=np.intp, count=len(items))
 
 
 def list_labels(*columns: Labels) -> tuple[Any, ...]:
-    """The labels that occur in any of the columns, sorted; missing ones are not labels.
+    """Return the labels that occur in any of the columns, sorted, without missing ones.
 
     >>> list_labels(["sad", None], ["angry", "sad"])
     ('angry', 'sad')
@@ -67,7 +69,7 @@ def list_labels(*columns: Labels) -> tuple[Any, ...]:
 def confusion(
     reference: Labels, predicted: Labels, labels: Sequence[Hashable] | None = None
 ) -> NDArray[np.int64]:
-    """Counts of each pair of reference and predicted label.
+    """Count each pair of reference and predicted label.
 
     Args:
         reference: true labels, shape `(items,)`.
@@ -105,7 +107,7 @@ def confusion(
 def recalls(
     reference: Labels, predicted: Labels, labels: Sequence[Hashable] | None = None
 ) -> Array:
-    """The share of each class's items that were recognised.
+    """Compute the recall of each class: the share of its items that are predicted correctly.
 
     Args:
         reference: true labels, shape `(items,)`.
@@ -116,7 +118,7 @@ def recalls(
         Recalls, shape `(labels,)`; NaN for classes the reference does not hold.
 
     Raises:
-        EvaluationError: as `confusion`.
+        EvaluationError: see `confusion`.
 
     >>> recalls(["a", "a", "b"], ["a", "b", "b"])
     array([0.5, 1. ])
@@ -128,7 +130,7 @@ def recalls(
 def unweighted_accuracy(
     reference: Labels, predicted: Labels, labels: Sequence[Hashable] | None = None
 ) -> float:
-    """UA: the mean recall over the classes present in the reference.
+    """Compute UA: the mean recall over the classes that occur in the reference.
 
     Args:
         reference: true labels, shape `(items,)`.
@@ -136,7 +138,7 @@ def unweighted_accuracy(
         labels: the labels allowed; by default all that occur.
 
     Raises:
-        EvaluationError: as `confusion`.
+        EvaluationError: see `confusion`.
 
     >>> unweighted_accuracy(["a", "a", "a", "b"], ["a", "a", "a", "a"])
     0.5
@@ -147,7 +149,7 @@ def unweighted_accuracy(
 def weighted_accuracy(
     reference: Labels, predicted: Labels, labels: Sequence[Hashable] | None = None
 ) -> float:
-    """WA: the share of items predicted right; arguments and errors as `unweighted_accuracy`.
+    """Compute WA: the share of correct predictions; see `unweighted_accuracy` for arguments.
 
     >>> weighted_accuracy(["a", "a", "a", "b"], ["a", "a", "a", "a"])
     0.75
@@ -158,9 +160,9 @@ def weighted_accuracy(
 def f1_macro(
     reference: Labels, predicted: Labels, labels: Sequence[Hashable] | None = None
 ) -> float:
-    """The mean F1 over classes that occur in the reference or among the predictions.
+    """Compute the mean F1 over classes that occur in the reference or the predictions.
 
-    Arguments and errors as `unweighted_accuracy`.
+    Arguments and errors are those of `unweighted_accuracy`.
 
     >>> f1_macro(["a", "b"], ["a", "b"])
     1.0
@@ -171,9 +173,9 @@ def f1_macro(
 def f1_weighted(
     reference: Labels, predicted: Labels, labels: Sequence[Hashable] | None = None
 ) -> float:
-    """F1 averaged with the classes' shares of the reference as weights.
+    """Compute the mean F1, weighted by the shares of the classes in the reference.
 
-    Arguments and errors as `unweighted_accuracy`.
+    Arguments and errors are those of `unweighted_accuracy`.
 
     >>> f1_weighted(["a", "b"], ["a", "b"])
     1.0
@@ -182,7 +184,7 @@ def f1_weighted(
 
 
 def _ua(counts: NDArray[Any]) -> Array:
-    """UA of confusion matrices, shape `(..., labels, labels)` to `(...)`."""
+    """Compute UA of confusion matrices, shape `(..., labels, labels)` to `(...)`."""
     support = counts.sum(axis=-1)
     recall = _ratio(np.diagonal(counts, axis1=-2, axis2=-1), support)
     return _ratio(recall.sum(axis=-1), (support > 0).sum(axis=-1))
@@ -193,7 +195,7 @@ def _wa(counts: NDArray[Any]) -> Array:
 
 
 def _f1(counts: NDArray[Any]) -> tuple[Array, NDArray[np.bool_]]:
-    """F1 of each class, 2 TP / (2 TP + FP + FN), and whether the class occurs at all."""
+    """Compute F1 of each class, 2 TP / (2 TP + FP + FN), and whether the class occurs at all."""
     either = counts.sum(axis=-1) + counts.sum(axis=-2)
     return _ratio(2 * np.diagonal(counts, axis1=-2, axis2=-1), either), either > 0
 
@@ -218,7 +220,7 @@ SCORES: Mapping[str, Callable[[NDArray[Any]], Array]] = {
 
 
 def _ratio(top: NDArray[Any], bottom: NDArray[Any], absent: float = 0.0) -> Array:
-    """Elementwise quotient, `absent` where the denominator is zero."""
+    """Divide elementwise; the result is `absent` if the denominator is zero."""
     filled = np.full(np.broadcast_shapes(np.shape(top), np.shape(bottom)), absent)
     np.divide(top, bottom, out=filled, where=np.asarray(bottom) > 0)
     return filled
@@ -234,5 +236,5 @@ def _is_missing(item: object) -> bool:
     return item is None or (isinstance(item, float) and math.isnan(item))
 
 
-def _listed(labels: Iterable[object]) -> str:
+def _format_labels(labels: Iterable[object]) -> str:
     return ", ".join(repr(str(label)) for label in labels)

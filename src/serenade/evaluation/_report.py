@@ -1,4 +1,4 @@
-"""The result of an experiment: what was done, every number with its interval, every prediction."""
+"""Report of an evaluation: its settings, its scores with intervals, and all predictions."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _DAMAGED = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, Attr
 
 @dataclasses.dataclass(frozen=True)
 class LabelledPrediction:
-    """What a system said of one item it was not trained on.
+    """Prediction of a test item, with its reference label.
 
     Args:
-        file: relative to the corpus' root.
-        start: in seconds.
-        end: in seconds; None for the end of the file.
-        speaker: None where unknown.
+        file: path relative to the root of the corpus.
+        start: beginning in seconds.
+        end: end in seconds; None for the end of the file.
+        speaker: name of the speaker; None if unknown.
         reference: the true label.
         predicted: the label of the highest probability.
-        probabilities: of the report's labels, in their order.
-        gender: of the speaker; None where unknown.
+        probabilities: probability of each label of the report, in their order.
+        gender: gender of the speaker; None if unknown.
     """
 
     file: str
@@ -50,18 +50,18 @@ class LabelledPrediction:
 
 @dataclasses.dataclass(frozen=True)
 class FoldResult:
-    """How one fold went.
+    """Scores of one fold.
 
     Args:
-        name: what it tested.
-        train: how many rows trained.
-        test: how many were tested.
-        speakers: those tested, sorted; unknown ones are not listed.
-        ua: unweighted accuracy over the classes of its test part.
+        name: name of the fold, such as "speaker 03".
+        train: number of training rows.
+        test: number of test rows.
+        speakers: known test speakers, sorted.
+        ua: unweighted accuracy over the classes of the test rows.
         wa: weighted accuracy.
-        seconds: wall time of its training and testing.
-        curve: per epoch of a network's training, `train_loss` and, where there were validation
-            rows, `valid_loss` and `valid_ua`; empty where nothing was trained by epochs.
+        seconds: wall time of training and testing.
+        curve: for each epoch of a network, `train_loss` and, with validation rows, `valid_loss` and
+            `valid_ua`; empty for other classifiers.
     """
 
     name: str
@@ -83,37 +83,37 @@ class FoldResult:
         labels: Sequence[str],
         curve: Sequence[Mapping[str, float]] = (),
     ) -> Self:
-        """Score a fold from its predictions."""
+        """Compute the scores of a fold from its predictions."""
         counts = confusion(*_columns(predictions), labels)
         speakers = tuple(sorted({one.speaker for one in predictions if one.speaker is not None}))
         ua, wa = (float(SCORES[score](counts)) for score in ("ua", "wa"))
         return cls(name, train, len(predictions), speakers, ua, wa, seconds, tuple(curve))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Report:
-    """An experiment; `evaluate` makes it, `to_json` keeps it, `from_json` makes it again.
+    """Report of an evaluation; `evaluate` makes it, `to_json` and `from_json` write and read it.
 
     Args:
-        system: name of what was evaluated.
-        corpus: its name.
-        licence: the corpus' licence.
+        system: name of the system.
+        corpus: name of the corpus.
+        licence: licence of the corpus.
         protocol: name of the protocol.
-        speaker_independent: whether no test speaker was trained or validated on.
-        seed: of the folds and the estimators.
-        versions: of what took part, by name.
-        seconds: wall time of everything.
-        folds: in the order they were run.
-        labels: the order of rows, columns and probabilities.
-        notes: what a reader of the numbers must know.
-        predictions: of all folds, in their order.
-        command: what to type to run it again; empty where it was not run by a command.
-        recipe: the settings of the system.
-        conditions: what was predicted of changed test recordings, by the name of the change: a
-            label for each of `predictions`, in their order.
-        incomplete: label of a corpus of which recordings were missing; empty where none was.
-        metrics: the four scores of all predictions, with intervals; made from the predictions.
-        confusion: counts, rows are the reference; likewise.
+        speaker_independent: whether no test speaker occurs in training or validation.
+        seed: random seed of the folds and the estimators.
+        versions: versions of the libraries, by name.
+        seconds: wall time of the evaluation.
+        folds: scores of the folds, in their order.
+        labels: order of rows, columns and probabilities.
+        notes: facts that a reader needs to interpret the scores.
+        predictions: predictions of all folds, in their order.
+        command: shell command that repeats the evaluation; empty if there is none.
+        recipe: settings of the system, by name.
+        conditions: predicted labels of changed test recordings, by the name of the change, in the
+            order of `predictions`.
+        incomplete: label of a corpus with missing recordings; empty if it is complete.
+        metrics: four scores of all predictions with intervals, computed from the predictions.
+        confusion: counts of predictions, computed from them; rows are the reference.
     """
 
     system: str
@@ -144,21 +144,35 @@ class Report:
         object.__setattr__(self, "metrics", found)
         object.__setattr__(self, "confusion", tuple(map(tuple, counts.tolist())))
 
+    def __repr__(self) -> str:
+        scores = ", ".join(
+            f"{name.upper()} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+            for name, one in self.metrics.items()
+            if name in ("ua", "wa")
+        )
+        return f"Report({self.system} on {self.corpus}, {self.label}: {scores})"
+
+    def _repr_html_(self) -> str:
+        """Show the scores and the confusion matrix, for notebooks."""
+        from serenade.evaluation._html import to_html
+
+        return to_html(self)
+
     @property
     def label(self) -> str:
-        """The protocol with "speaker-dependent" or "speaker-independent" beside it."""
+        """Return the protocol, followed by "speaker-dependent" or "speaker-independent"."""
         kind = "speaker-independent" if self.speaker_independent else "speaker-dependent"
         return kind if self.protocol == kind else f"{self.protocol}, {kind}"
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What to know about the intervals."""
+        """Return the limits of the intervals."""
         if any(one.speaker is None for one in self.predictions):
             return ("speakers are unknown: intervals resample recordings, and are too narrow",)
         return tuple(filter(None, [describe_limits(self.metrics["ua"])]))
 
     def robustness(self) -> dict[str, Interval]:
-        """UA of changed test recordings, by the name of the change."""
+        """Compute UA on changed test recordings, by the name of the change."""
         reference, _ = _columns(self.predictions)
         speakers = [one.speaker for one in self.predictions]
         by = None if None in speakers else speakers
@@ -168,16 +182,16 @@ class Report:
         }
 
     def over_folds(self, score: str) -> tuple[float, float]:
-        """Mean and standard deviation (n - 1) of "ua" or "wa" over folds, or over repeats.
+        """Compute mean and standard deviation (n - 1) of "ua" or "wa" over folds or repeats.
 
         Returns:
-            Both; the deviation is NaN where there is one fold.
+            Mean and deviation; the deviation of a single fold is NaN.
         """
         values = [float(getattr(fold, score)) for fold in self.folds]
         return spread.mean(values), spread.stdev(values) if len(values) > 1 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON data; NaN becomes None."""
+        """Return the report as JSON data; NaN becomes None."""
         data: dict[str, Any] = {
             name: getattr(self, name)
             for name in (
@@ -228,7 +242,7 @@ class Report:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Self:
-        """Make a report again: every score is computed anew from the predictions.
+        """Read a report; every score is computed again from the predictions.
 
         Args:
             path: what `to_json` wrote.
@@ -241,7 +255,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make a report from `to_dict`'s data.
+        """Make a report from the data that `to_dict` returns.
 
         Raises:
             EvaluationError: folds and predictions do not fit each other.
@@ -254,8 +268,8 @@ class Report:
         counts = [int(fold["test"]) for fold in data["folds"]]
         if sum(counts) != len(predictions):
             raise EvaluationError(
-                f"its folds tested {sum(counts)} rows, but {len(predictions)} predictions are "
-                "there; evaluate again"
+                f"the folds have {sum(counts)} test rows, but there are {len(predictions)} "
+                "predictions; evaluate again"
             )
         folds, first = [], 0
         for fold, count in zip(data["folds"], counts, strict=True):
@@ -278,7 +292,7 @@ class Report:
         )
 
     def to_markdown(self) -> str:
-        """The numbers as Markdown: scores with intervals, confusion matrix, folds, notes."""
+        """Return the report as Markdown: scores with intervals, confusion matrix, folds, notes."""
         from serenade.evaluation._markdown import to_markdown
 
         return to_markdown(self)

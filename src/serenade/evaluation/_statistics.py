@@ -1,8 +1,8 @@
-"""How sure a score is, and whether two systems differ, with speakers as the unit of sampling.
+"""Confidence intervals and paired tests, with speakers as the unit of sampling.
 
-Utterances of one speaker are alike, so resampling utterances makes intervals too narrow; here
-whole speakers are drawn. The models stay as trained: an interval says how the score would vary
-over other speakers, not over other training sets or seeds.
+Utterances of one speaker are correlated, so resampling utterances makes intervals too narrow; whole
+speakers are resampled instead. Models are not trained again: an interval states how a score would
+vary over other speakers, not over other training sets or seeds.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ FEW_SPEAKERS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A score with its confidence interval.
+    """Score with its confidence interval.
 
     Args:
-        value: the score of all items.
-        low: lower end; NaN where no interval can be given.
-        high: upper end, likewise.
+        value: score of all items.
+        low: lower end; NaN if there is no interval.
+        high: upper end; NaN if there is no interval.
         level: nominal coverage.
-        method: how it was made.
-        clusters: how many speakers (or, without speakers, items) were resampled.
+        method: name of the method, see `compute_intervals`.
+        clusters: number of resampled speakers, or of items if speakers are unknown.
     """
 
     value: float
@@ -60,7 +60,7 @@ def compute_intervals(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Scores with intervals bootstrapped over speakers.
+    """Compute scores with intervals that are bootstrapped over speakers.
 
     Speakers are drawn with replacement, all their items with them; a score is computed from the
     summed confusion matrix of each draw. UA is the mean over the classes the draw holds.
@@ -68,19 +68,19 @@ def compute_intervals(
     Args:
         reference: true labels, shape `(items,)`.
         predicted: predicted labels, shape `(items,)`.
-        speakers: who speaks, shape `(items,)`; None draws single items, which is too optimistic
-            wherever a speaker has several.
+        speakers: speaker of each item, shape `(items,)`; None draws single items, which makes
+            intervals too narrow if speakers have several items.
         labels: the labels allowed; by default all that occur.
         scores: names in `serenade.evaluation._metrics.SCORES`.
         level: nominal coverage.
         method: `"percentile"`; `"expanded"`, percentiles widened for few speakers by Student's
             t (Hesterberg 2015, The American Statistician 69(4), section 5.3); or `"bca"`, bias
             corrected and accelerated (Efron 1987, JASA 82(397)).
-        resamples: draws.
-        seed: of the draws.
+        resamples: number of draws.
+        seed: random seed of the draws.
 
     Returns:
-        One interval per score; its ends are NaN where there is one speaker only.
+        One interval per score; its ends are NaN if there is only one speaker.
 
     Raises:
         EvaluationError: labels that `confusion` refuses, a missing speaker, or an unknown name.
@@ -89,7 +89,7 @@ def compute_intervals(
         raise EvaluationError(f"no score {strange[0]!r}; choose from {', '.join(SCORES)}")
     if method not in {"percentile", "expanded", "bca"}:
         raise EvaluationError(f"no method {method!r}; choose from percentile, expanded, bca")
-    clusters = _per_cluster(reference, predicted, speakers, labels)
+    clusters = _count_clusters(reference, predicted, speakers, labels)
     total = clusters.sum(axis=0)
     # Equal clusters are drawn together: single items are then at most labels² kinds.
     kinds, times = np.unique(clusters, axis=0, return_counts=True)
@@ -105,14 +105,14 @@ def compute_intervals(
         if len(clusters) > 1:
             sample = SCORES[name](sums)
             left_out = np.repeat(SCORES[name](total - kinds), times)
-            shares = _shares(method, level, sample, value, left_out)
+            shares = _choose_quantiles(method, level, sample, value, left_out)
             low, high = (float(end) for end in np.quantile(sample, shares))
         found[name] = Interval(value, low, high, level, method, len(clusters))
     return found
 
 
 def describe_limits(interval: Interval) -> str:
-    """A sentence where an interval rests on few speakers; empty where it does not.
+    """Return a warning if an interval rests on few speakers, else an empty text.
 
     >>> print(describe_limits(Interval(0.5, 0.3, 0.7, 0.95, "expanded", 4)))
     only 4 speakers: the interval is a rough guide, and true coverage is below 95%
@@ -128,13 +128,13 @@ def describe_limits(interval: Interval) -> str:
 
 
 class Difference(NamedTuple):
-    """How two systems differ on the same items.
+    """Difference of two systems on the same items, with its p-value.
 
     Args:
         difference: score of the first less score of the second.
         p: two-sided p-value of no difference.
-        speakers: how many were swapped; the smallest p possible is 2 / 2**speakers.
-        exact: whether every one of the 2**speakers swaps was counted.
+        speakers: number of exchanged speakers; the smallest possible p is 2 / 2**speakers.
+        exact: whether all 2**speakers exchanges were counted.
     """
 
     difference: float
@@ -154,17 +154,17 @@ def paired_permutation(
     permutations: int = 10_000,
     seed: int = 0,
 ) -> Difference:
-    """Permutation test of two systems: for each speaker, which system is which is exchanged.
+    """Test two systems by permutation: exchange their predictions speaker by speaker.
 
     Args:
         reference: true labels, shape `(items,)`.
         first: labels the first system gave the same items.
         second: labels the second gave.
-        speakers: who speaks, shape `(items,)`.
+        speakers: speaker of each item, shape `(items,)`.
         labels: the labels allowed; by default all that occur.
         score: a name in `serenade.evaluation._metrics.SCORES`.
-        permutations: random exchanges where there are more than these; else all are counted.
-        seed: of the exchanges.
+        permutations: number of random exchanges; all are counted if there are no more than these.
+        seed: random seed of the exchanges.
 
     Raises:
         EvaluationError: labels that `confusion` refuses, or a missing speaker.
@@ -173,8 +173,8 @@ def paired_permutation(
         raise EvaluationError(f"no score {score!r}; choose from {', '.join(SCORES)}")
     reference, first, second = list(reference), list(first), list(second)
     order = list_labels(reference, first, second) if labels is None else labels
-    ours = _per_cluster(reference, first, speakers, order)
-    theirs = _per_cluster(reference, second, speakers, order)
+    ours = _count_clusters(reference, first, speakers, order)
+    theirs = _count_clusters(reference, second, speakers, order)
     count = len(ours)
     exact = 2**count <= permutations
     if exact:
@@ -194,7 +194,7 @@ def paired_permutation(
 
 
 class McNemar(NamedTuple):
-    """Items only one of two systems got right, and the exact two-sided p-value."""
+    """Numbers of items that only one system predicts correctly, and the two-sided p-value."""
 
     only_first: int
     only_second: int
@@ -202,7 +202,7 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(reference: Labels, first: Labels, second: Labels) -> McNemar:
-    """McNemar's exact test: are the disagreements a fair coin's? It takes items as independent.
+    """Compute McNemar's exact test, which assumes that items are independent.
 
     Args:
         reference: true labels, shape `(items,)`.
@@ -232,7 +232,7 @@ def mcnemar(reference: Labels, first: Labels, second: Labels) -> McNemar:
 
 
 def adjust_p_values(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """P-values adjusted for their number (Holm 1979, Scandinavian J. Statistics 6(2)).
+    """Adjust p-values for their number (Holm 1979, Scandinavian J. Statistics 6(2)).
 
     Args:
         p_values: shape `(tests,)`.
@@ -251,13 +251,13 @@ def adjust_p_values(p_values: Sequence[float]) -> NDArray[np.float64]:
     return adjusted
 
 
-def _per_cluster(
+def _count_clusters(
     reference: Labels,
     predicted: Labels,
     speakers: Labels | None,
     labels: Sequence[Hashable] | None,
 ) -> NDArray[np.int64]:
-    """A confusion matrix for each speaker, sorted by name, or for each item: `(clusters, K, K)`."""
+    """Count a confusion matrix for each speaker, by name, or each item: `(clusters, K, K)`."""
     reference, predicted = list(reference), list(predicted)
     order = list_labels(reference, predicted) if labels is None else tuple(labels)
     confusion(reference, predicted, order)  # Refuses what cannot be scored.
@@ -280,14 +280,14 @@ def _per_cluster(
     return counts
 
 
-def _shares(
+def _choose_quantiles(
     method: str,
     level: float,
     sample: NDArray[np.float64],
     value: float,
     left_out: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Which quantiles of the resampled scores are the ends of the interval."""
+    """Return the quantiles of the resampled scores that are the ends of the interval."""
     from scipy.special import ndtr, ndtri, stdtrit
 
     count = len(left_out)

@@ -1,4 +1,4 @@
-"""What protocols divide by: checked columns, speakers in order, even groups, random draws."""
+"""Tools of protocols: checked columns, ordered speakers, even groups, stratified draws."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def get_column(table: pd.DataFrame, name: str, protocol: str) -> Names:
-    """A column that must be there and filled.
+    """Return a column that must exist and have no gaps.
 
     Args:
-        table: a corpus' table.
-        name: of the column.
-        protocol: who needs it, for messages.
+        table: corpus table.
+        name: name of the column.
+        protocol: name of the protocol, for messages.
 
     Returns:
-        Its text, shape `(rows,)`.
+        Values as text, shape `(rows,)`.
 
     Raises:
         EvaluationError: no such column, or rows without a value.
@@ -47,18 +47,18 @@ def get_column(table: pd.DataFrame, name: str, protocol: str) -> Names:
 
 
 def list_groups(names: Names, least: int, what: str, protocol: str) -> list[str]:
-    """The distinct names in natural order ("2" before "10"), refused where too few.
+    """Return the distinct names in natural order ("2" before "10").
 
     Args:
         names: shape `(rows,)`.
-        least: how many there must be.
-        what: what they are, for messages ("speaker").
-        protocol: who needs them, for messages.
+        least: smallest number of names that the protocol needs.
+        what: noun for messages, such as "speaker".
+        protocol: name of the protocol, for messages.
 
     Raises:
-        EvaluationError: fewer than `least`.
+        EvaluationError: there are fewer names than `least`.
     """
-    found = sorted({str(name) for name in names}, key=_natural)
+    found = sorted({str(name) for name in names}, key=_make_natural_key)
     if len(found) < least:
         raise EvaluationError(
             f"{protocol}: {len(found)} {what}s where at least {least} are needed; "
@@ -68,11 +68,11 @@ def list_groups(names: Names, least: int, what: str, protocol: str) -> list[str]
 
 
 def alternate_genders(speaker: Names, gender: Sequence[object] | None = None) -> list[str]:
-    """Speakers in natural order, the genders taking turns by their shares.
+    """Return the speakers in natural order, with the genders alternating by their shares.
 
     Args:
-        speaker: shape `(rows,)`.
-        gender: of each row's speaker, or None.
+        speaker: speaker of each row, shape `(rows,)`.
+        gender: gender of each row's speaker, or None.
 
     >>> alternate_genders(np.array(["1", "2", "3", "10"]), ["m", "m", "f", "f"])
     ['1', '3', '2', '10']
@@ -82,7 +82,7 @@ def alternate_genders(speaker: Names, gender: Sequence[object] | None = None) ->
     for name in list_groups(speaker, 0, "speaker", ""):
         members.setdefault(str(of.get(name)), []).append(name)
     places = {
-        name: ((place + 0.5) / len(names), _natural(name))
+        name: ((place + 0.5) / len(names), _make_natural_key(name))
         for names in members.values()
         for place, name in enumerate(names)
     }
@@ -90,21 +90,21 @@ def alternate_genders(speaker: Names, gender: Sequence[object] | None = None) ->
 
 
 def cut_evenly(sizes: Sequence[int], groups: int) -> list[tuple[int, int]]:
-    """Consecutive groups of as equal size as possible: the least sum of squared sizes.
+    """Cut members into consecutive groups with the smallest sum of squared sizes.
 
     Args:
-        sizes: of the members in order; at least as many as groups.
-        groups: how many.
+        sizes: sizes of the members in order; at least as many as groups.
+        groups: number of groups.
 
     Returns:
-        First member and the one after the last of each group; none is empty.
+        First member and end (exclusive) of each group; no group is empty.
 
     >>> cut_evenly([3, 1, 1, 1], 2)
     [(0, 1), (1, 4)]
     """
     before = np.concatenate([[0], np.cumsum(sizes)]).astype(np.float64)
     count = len(sizes)
-    # cost[stop]: of the best cut of the first members up to stop into the groups so far.
+    # cost[stop]: cost of the best cut of the first `stop` members into the groups so far.
     cost = np.where(np.arange(count + 1) == 0, 0.0, np.inf)
     starts = []
     for _ in range(groups):
@@ -126,16 +126,16 @@ def cut_evenly(sizes: Sequence[int], groups: int) -> list[tuple[int, int]]:
 def draw_stratified(
     emotion: Names, rows: Rows, share: float, rng: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Draw rows at random with the emotions' shares kept as closely as whole rows allow.
+    """Draw rows at random, stratified by emotion as closely as whole rows allow.
 
     Args:
-        emotion: of every row of the table, shape `(rows of the table,)`.
-        rows: the rows to draw from.
-        share: of them to draw.
-        rng: where chance comes from.
+        emotion: emotion of every row of the table, shape `(rows of the table,)`.
+        rows: rows to draw from.
+        share: share of `rows` to draw.
+        rng: random generator.
 
     Returns:
-        The rows left and the rows drawn.
+        The remaining rows and the drawn rows.
     """
     shuffled = rng.permutation(rows)
     labels, code = np.unique(emotion[shuffled], return_inverse=True)
@@ -150,8 +150,8 @@ def draw_stratified(
     return shuffled[~drawn], shuffled[drawn]
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """A sorting key that reads digits as numbers."""
+def _make_natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a sorting key that reads digits as numbers."""
     return [
         (0, int(part), part) if part.isdecimal() else (1, 0, part)
         for part in re.split(r"(\d+)", name)

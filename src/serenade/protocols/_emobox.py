@@ -1,4 +1,4 @@
-"""Folds as EmoBox publishes them (Ma et al. 2024, Interspeech): a folder of lists per corpus.
+"""Read the folds that EmoBox publishes (Ma et al. 2024, Interspeech): lists for each corpus.
 
 `data/<corpus>/fold_<n>/<corpus>_<train|valid|test>_fold_<n>.jsonl`, a recording per line with its
 path under the key `wav`; older lists are JSON objects by key, or write `fold<n>`.
@@ -29,29 +29,29 @@ _LIST = re.compile(rf".*_({'|'.join(_PARTS)})_fold_?\d+")
 def read_emobox(
     folder: str | os.PathLike[str], table: pd.DataFrame, root: str | os.PathLike[str]
 ) -> list[Fold]:
-    """Read a corpus' folds and find their recordings in a table.
+    """Read the folds of a corpus and find their recordings in a table.
 
-    Recordings are found by the end of their path, whatever folder and container they are kept in
-    here. Listed ones that the table does not have, of emotions that were not kept say, are left
-    out, and so are those of the table that no list names.
+    Recordings are matched by the end of their path, so that their folder and container may differ.
+    Recordings that are only in the lists or only in the table are left out, for example those of
+    other emotions.
 
     Args:
-        folder: of the corpus' lists, such as `data/emodb`.
-        table: the corpus' table.
-        root: the corpus' folder.
+        folder: folder of the lists, such as `data/emodb`.
+        table: corpus table.
+        root: folder of the corpus.
 
     Raises:
-        EvaluationError: no lists there, a damaged one, or none of its recordings in the table.
+        EvaluationError: there are no lists, one is damaged, or its recordings are not in the table.
     """
     folder = Path(folder)
     known = list_items(table, root)
     here = {PurePosixPath(item.file).with_suffix(""): row for row, item in enumerate(known)}
     folds = []
     for place in sorted(folder.glob("fold_*"), key=lambda path: (len(path.name), path.name)):
-        listed = {part: _listed(place, part) for part in _PARTS}
+        listed = {part: _read_list(place, part) for part in _PARTS}
         if not listed["train"] or not listed["test"]:
             raise EvaluationError(f"{place}: no lists of train and test; copy EmoBox' folder again")
-        found = {part: {_row(here, wav) for wav in files} for part, files in listed.items()}
+        found = {part: {_find_row(here, wav) for wav in files} for part, files in listed.items()}
         rows = {
             part: np.array([row for row in numbers if row is not None], dtype=np.int64)
             for part, numbers in found.items()
@@ -68,15 +68,15 @@ def read_emobox(
     return folds
 
 
-def _row(here: dict[PurePosixPath, int], wav: str) -> int | None:
-    """The row whose path a listed one ends in."""
+def _find_row(here: dict[PurePosixPath, int], wav: str) -> int | None:
+    """Return the row whose path is the end of a listed path."""
     parts = PurePosixPath(wav).with_suffix("").parts
     ends = (PurePosixPath(*parts[start:]) for start in range(len(parts)))
     return next((here[end] for end in ends if end in here), None)
 
 
-def _listed(place: Path, part: str) -> list[str]:
-    """Paths of one list; its newest form where there are several."""
+def _read_list(place: Path, part: str) -> list[str]:
+    """Read the paths of a list, from its newest form if there are several."""
     found = [
         path
         for suffix in ("jsonl", "json")

@@ -1,4 +1,4 @@
-"""A fold of an experiment: which rows train, validate and test, checked, and kept as JSON."""
+"""Folds: rows for training, validation and testing, with their checks and JSON file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ PARTS = ("train", "validation", "test")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fold:
-    """Row numbers of one training and test.
+    """Row numbers for one training and test.
 
     Args:
-        name: what the fold tests, as reports print it.
-        train: rows that train, shape `(rows,)`.
-        validation: rows for early stopping and the like; may be empty.
-        test: rows that test.
+        name: name for reports, such as "speaker 03".
+        train: training rows, shape `(rows,)`.
+        validation: validation rows, for early stopping and the like; may be empty.
+        test: test rows.
 
-    Every array is kept sorted, as int64, and read-only.
+    Every array is sorted, of type int64, and read-only.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Fold:
 
 
 def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, speaker_independent: bool) -> None:
-    """Refuse folds that would measure something else than they claim.
+    """Check that folds are disjoint, fit the table, and are speaker-independent if they must be.
 
     Args:
-        folds: of the table.
-        table: one row per item, column `speaker`.
-        speaker_independent: whether no speaker may be on both sides.
+        folds: folds of the table.
+        table: corpus table with the column `speaker`.
+        speaker_independent: whether parts of a fold must not share a speaker.
 
     Raises:
         EvaluationError: no folds, an empty training or test part, rows the table does not have,
@@ -74,7 +74,9 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, speaker_independe
                     "make the folds from this table"
                 )
             if len(np.unique(rows)) < len(rows):
-                raise EvaluationError(f'fold "{fold.name}": a row is twice in {part}; list it once')
+                raise EvaluationError(
+                    f'fold "{fold.name}": {part} has a duplicate row; list each row once'
+                )
         for one, other in itertools.combinations(PARTS, 2):
             if shared := len(np.intersect1d(getattr(fold, one), getattr(fold, other))):
                 raise EvaluationError(
@@ -84,18 +86,20 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, speaker_independe
             both = find_shared_speakers(table, getattr(fold, one), getattr(fold, other))
             if speaker_independent and both:
                 raise EvaluationError(
-                    f'fold "{fold.name}" is to be speaker-independent, but {one} and {other} '
-                    f"share {_some(both)}; use a protocol that groups by speaker"
+                    f'fold "{fold.name}" must be speaker-independent, but {one} and {other} '
+                    f"share {_format_some(both)}; use a protocol that groups by speaker"
                 )
 
 
 def find_shared_speakers(
     table: pd.DataFrame, one: NDArray[np.int64], other: NDArray[np.int64]
 ) -> list[str]:
-    """Speakers of both sets of rows, sorted; "unknown" among them where one may be.
+    """Return the speakers that two sets of rows share, sorted.
+
+    The list ends with "unknown" if speakers of one set are unknown and may therefore be shared.
 
     Args:
-        table: one row per item, column `speaker`.
+        table: corpus table with the column `speaker`.
         one: row numbers.
         other: row numbers.
     """
@@ -114,13 +118,13 @@ def write_folds(
     table: pd.DataFrame,
     root: str | os.PathLike[str],
 ) -> None:
-    """Write folds as JSON that names items, so that it holds on another machine.
+    """Write folds as JSON that names items, so that it is valid on another machine.
 
     Args:
-        path: the file to write.
-        folds: of the table.
-        table: the corpus' table.
-        root: the corpus' folder; files are written relative to it.
+        path: file to write.
+        folds: folds of the table.
+        table: corpus table.
+        root: folder of the corpus; paths in the file are relative to it.
     """
     content: dict[str, Any] = {"items": list_items(table, root)}
     content["folds"] = [
@@ -133,20 +137,20 @@ def write_folds(
 def read_folds(
     path: str | os.PathLike[str], table: pd.DataFrame, root: str | os.PathLike[str]
 ) -> list[Fold]:
-    """Read folds and find their items in a table, whatever its order.
+    """Read folds and find their items in a table, which may be in another order.
 
     Args:
-        path: what `write_folds` wrote.
-        table: the corpus' table.
-        root: the corpus' folder.
+        path: file that `write_folds` wrote.
+        table: corpus table.
+        root: folder of the corpus.
 
     Raises:
-        EvaluationError: not such a file, or the table lacks one of its items.
+        EvaluationError: the file holds no folds, or the table lacks one of their items.
     """
     here = {item: row for row, item in enumerate(list_items(table, root))}
     try:
         content = json.loads(Path(path).read_bytes())
-        written = [_item(*item) for item in content["items"]]
+        written = [_parse_item(*item) for item in content["items"]]
         parts = [
             (str(fold["name"]), {part: [written[row] for row in fold[part]] for part in PARTS})
             for fold in content["folds"]
@@ -159,7 +163,8 @@ def read_folds(
     used = {item for _, fold in parts for rows in fold.values() for item in rows}
     if absent := sorted({item.file for item in used if item not in here}):
         raise EvaluationError(
-            f"{path}: this corpus lacks {_some(absent)}; open the corpus the folds were made from"
+            f"{path}: this corpus lacks {_format_some(absent)}; open the corpus that the folds "
+            "were made from"
         )
     return [
         Fold(name, *(np.array([here[item] for item in fold[part]], np.int64) for part in PARTS))
@@ -167,8 +172,8 @@ def read_folds(
     ]
 
 
-def _item(file: object, start: object, end: object) -> Item:
-    """A written item; a TypeError where it is none."""
+def _parse_item(file: object, start: object, end: object) -> Item:
+    """Return an item from JSON data, or raise TypeError."""
     times = [time for time in (start, end) if time is not None]
     if (
         start is None
@@ -179,7 +184,7 @@ def _item(file: object, start: object, end: object) -> Item:
     return Item(file, start, end)  # type: ignore[arg-type]
 
 
-def _some(names: Sequence[str]) -> str:
-    """The first five of many names."""
+def _format_some(names: Sequence[str]) -> str:
+    """Return the first five of many names."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more

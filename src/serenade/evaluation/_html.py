@@ -1,0 +1,53 @@
+"""A report as HTML for notebooks: scores and the confusion matrix."""
+
+from __future__ import annotations
+
+import html
+import io
+from typing import TYPE_CHECKING
+
+from serenade.evaluation._figures import make_confusion_figure
+from serenade.evaluation._markdown import TITLES, format_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from serenade.evaluation._report import Report
+
+
+def to_html(report: Report) -> str:
+    """Return a table of scores and the confusion matrix, which is a figure if matplotlib is there.
+
+    Args:
+        report: report to show.
+    """
+    scores = [
+        [TITLES[name], f"{one.value:.3f}", format_ends(one)] for name, one in report.metrics.items()
+    ]
+    level = report.metrics["ua"].level
+    title = f"{report.system} on {report.corpus}, {report.label}"
+    table = _make_table(["", "all predictions", f"{level:.0%} interval"], scores)
+    return f"<div><p>{html.escape(title)}</p>{table}{_draw_confusion(report)}</div>"
+
+
+def _draw_confusion(report: Report) -> str:
+    """Return the confusion matrix as inline SVG, or as a table without matplotlib."""
+    try:
+        figure = make_confusion_figure(report)
+    except ImportError:
+        rows = zip(report.labels, report.confusion, strict=True)
+        cells = ([label, *map(str, counts)] for label, counts in rows)
+        return _make_table(["reference", *report.labels], cells)
+    content = io.StringIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()[content.getvalue().index("<svg") :]
+
+
+def _make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return an HTML table with escaped cells."""
+    lines = [_make_row("th", head), *(_make_row("td", row) for row in rows)]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _make_row(tag: str, cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
