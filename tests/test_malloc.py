@@ -1,4 +1,4 @@
-"""Memory that calls free stays with the process."""
+"""Freed memory stays with the process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from serenade._malloc import keep_memory
 
 _PROGRAM = """
 import resource
@@ -24,9 +27,24 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators adapt otherwise")
-def test_calls_do_not_fault_their_memory_in_anew():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators behave differently")
+def test_keep_scratch_avoids_page_faults_of_features():
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM], check=True, capture_output=True, text=True
     )
     assert float(done.stdout) < 20  # hundreds without
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+def test_keep_memory_reuses_freed_blocks() -> None:
+    resource = pytest.importorskip("resource")
+
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            np.ones(4 << 20, dtype=np.uint8)
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+    assert keep_memory()
+    faults()  # the heap grows once
+    assert faults() < 20 * 100  # of 1024 pages each where blocks are given back

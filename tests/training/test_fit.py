@@ -112,7 +112,7 @@ def test_standardised_by_speaker_cannot_be_saved(data, probe, tmp_path):
 def test_what_cannot_be_written_is_refused_before_training(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(Estimator, "fit", None)
     estimator = Estimator(systems.get("stser"))
-    with pytest.raises(SerenadeError, match="stser: looks at what is said"):
+    with pytest.raises(SerenadeError, match="stser: uses transcripts"):
         train_model(estimator, corpus.table, tmp_path, corpus="x", licence="x", citation="x")
     assert not list(tmp_path.iterdir())
 

@@ -136,8 +136,8 @@ def command(
     if steps or minutes:
         training = dataclasses.replace(training, steps=steps or 0, minutes=minutes or 0.0)
     try:
+        from serenade._malloc import keep_memory
         from serenade.pretraining import gather_recordings, pretrain
-        from serenade.training import keep_memory
     except ImportError:
         raise MissingExtraError("pre-training", "train") from None
 

@@ -10,6 +10,7 @@ import numpy as np
 from serenade.encoders import SPEECH2VEC_HOP, SPEECH2VEC_RATE, Speech2VecSettings
 from serenade.errors import AudioError, ModelError
 from serenade.extraction import Clip, extract_usable
+from serenade.systems import SMALLEST_DEVIATION
 from serenade.transcription import tokenise
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     """A word, its start and its end in seconds."""
 
 _SHORTEST, _LONGEST = 3, 200  # frames
-_LEAST = 1e-5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,7 +89,8 @@ def gather_spoken_words(
         if isinstance(frames, AudioError):
             problems.append(str(frames))
             continue
-        scaled = (frames - frames.mean(axis=0)) / np.maximum(frames.std(axis=0), _LEAST)
+        deviation = np.maximum(frames.std(axis=0), SMALLEST_DEVIATION)
+        scaled = (frames - frames.mean(axis=0)) / deviation
         for said, start, end in spoken[file]:
             word, part = (
                 "-".join(tokenise(said)),

@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 
+from serenade.systems._deviation import SMALLEST_DEVIATION
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_LEAST = 1e-5
 
 
 class ReferenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -37,7 +37,8 @@ class ReferenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.mean_ = rows.mean(axis=0, dtype=np.float64)
         deviation = rows.std(axis=0, dtype=np.float64)
         # A column that stands still in the reference must not outweigh all others elsewhere.
-        self.scale_ = np.where(deviation > _LEAST, deviation, np.maximum(X.std(axis=0), _LEAST))
+        overall = np.maximum(X.std(axis=0), SMALLEST_DEVIATION)
+        self.scale_ = np.where(deviation > SMALLEST_DEVIATION, deviation, overall)
         return self
 
     def transform(self, X: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -142,6 +142,8 @@ class System:
         source: the publication it follows.
         recipes: its settings by name; every system has `default`.
         sampling_rate: rate that recordings are read at, in Hz.
+        writable_with: changes of a recipe, FIELD=VALUE, one of which makes a system that a model
+            folder can hold; empty if no change is needed or none helps.
     """
 
     name: ClassVar[str]
@@ -149,6 +151,7 @@ class System:
     source: ClassVar[str] = ""
     recipes: ClassVar[Mapping[str, Any]]
     sampling_rate: ClassVar[int] = 16000
+    writable_with: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"

@@ -124,6 +124,7 @@ class DualBiLSTMSystem(System):
             branch_dropout=0.8,
         ),
     }
+    writable_with = ("branches=acoustic",)
 
     def features(self, recipe: DualRecipe) -> tuple[Stream, ...]:
         """Return the short-term features, the embedded words, or both."""

@@ -146,6 +146,7 @@ class FusionTransformerSystem(System):
         # (docs/benchmarks/pretraining.md): each has its say.
         "ensemble": dataclasses.replace(_TUNED, parts="ensemble"),
     }
+    writable_with = ("encoder=whisper", "encoder=none")
 
     def features(self, recipe: FusionRecipe) -> tuple[Stream, ...]:
         """Return the streams of the network, their statistics, or both."""

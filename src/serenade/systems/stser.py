@@ -102,6 +102,7 @@ class STSERSystem(System):
             text_dropout=0.8,
         ),
     }
+    writable_with = ("parts=speech",)
 
     def features(self, recipe: STSERRecipe) -> tuple[Stream, ...]:
         """Return the log-mel spectrogram, the states of ALBERT, or both."""

@@ -5,5 +5,4 @@ from ._device import choose_device as choose_device
 from ._enrolled_probe import EnrolledProbe as EnrolledProbe
 from ._estimator import Estimator as Estimator
 from ._fit import train_model as train_model
-from ._keep_memory import keep_memory as keep_memory
 from ._state_files import StateFile as StateFile

@@ -10,6 +10,7 @@ from skorch import NeuralNetClassifier
 from torch.nn import functional
 
 from serenade.errors import SerenadeError
+from serenade.training._recall import compute_mean_recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,9 +124,8 @@ def get_optimiser(recipe: NetworkRecipe) -> dict[str, Any]:
 
 
 def score_recall(net: Any, X: Any, y: NDArray[np.int64]) -> float:
-    """Mean recall over the classes that occur: skorch's scorer of validation clips."""
-    found = net.predict(X)
-    return float(np.mean([np.mean(found[y == label] == label) for label in np.unique(y)]))
+    """Score a network by mean recall, as skorch calls its scorers."""
+    return compute_mean_recall(y, net.predict(X))
 
 
 def make_schedule(recipe: Any, steps: int) -> Callable[[int], float]:

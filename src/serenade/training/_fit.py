@@ -11,6 +11,7 @@ import numpy as np
 from serenade.errors import SerenadeError
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
 from serenade.training._learners import is_network
+from serenade.training._recall import compute_mean_recall
 from serenade.training._write_model import fit_temperature, require_writable, write_model
 
 if TYPE_CHECKING:
@@ -46,11 +47,8 @@ class HeldOut:
     @property
     def ua(self) -> float:
         """Unweighted average recall over the rows."""
-        found = np.array(self.classes)[self.probabilities.argmax(axis=1)]
-        recalls = [
-            np.mean(found[self.reference == label] == label) for label in set(self.reference)
-        ]
-        return float(np.mean(recalls))
+        predicted = np.array(self.classes)[self.probabilities.argmax(axis=1)]
+        return compute_mean_recall(self.reference, predicted)
 
     def temperature(self) -> float:
         """What the logits must be divided by to be calibrated, every class counting the same."""

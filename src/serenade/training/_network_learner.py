@@ -12,6 +12,7 @@ import torch
 from skorch.callbacks import EpochScoring, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 
+from serenade._malloc import keep_memory
 from serenade.systems import TrainingSet
 from serenade.training._batches import Batches, ClipSet
 from serenade.training._callbacks import Bar, make_logger
@@ -19,7 +20,6 @@ from serenade.training._checkpoint import Best, Checkpoint, Seeds, derive_epoch_
 from serenade.training._clip_net import ClipNet, get_optimiser, make_schedule, score_recall
 from serenade.training._clips import list_examples, pick_clips
 from serenade.training._device import Device
-from serenade.training._keep_memory import keep_memory
 from serenade.training._scaling import Scaler
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from serenade.runtime import OPSET
+from serenade.systems import SMALLEST_DEVIATION
 from serenade.training._batches import pad
 from serenade.training._ensemble import list_members, pick_streams
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from serenade.training._scaling import Scaler
 
     Member = tuple[NetworkLearner, Sequence[int]]
-
-_LEAST = 1e-5  # as of `Scaler`
 
 
 class Scaling(nn.Module):
@@ -58,7 +57,7 @@ class Scaling(nn.Module):
             count = real.sum(dim=1, keepdim=True)
             centred = (wide - (wide * real).sum(dim=1, keepdim=True) / count) * real
             deviation = (centred.square().sum(dim=1, keepdim=True) / count).sqrt()
-            return (centred / deviation.clamp(min=_LEAST)).float()
+            return (centred / deviation.clamp(min=SMALLEST_DEVIATION)).float()
         return ((wide - self.mean) / self.deviation * real).float()
 
 

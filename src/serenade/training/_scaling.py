@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade.systems import SMALLEST_DEVIATION
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
@@ -13,9 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.training._clips import Matrices
-
-SMALLEST_DEVIATION = 1e-5
-"""Divisor of columns that are nearly constant, which would otherwise divide by zero."""
 
 
 class Scaler:

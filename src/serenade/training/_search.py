@@ -9,6 +9,7 @@ import numpy as np
 
 from serenade._parallel import run_parallel
 from serenade.errors import SerenadeError
+from serenade.training._recall import compute_mean_recall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,21 +95,11 @@ def _scores(
 ) -> list[float]:
     """Mean recall of each candidate on the clips that a fold holds out."""
     from sklearn.base import clone
-    from sklearn.metrics import recall_score
 
     train, test = fold
     inner = [block[train] for block in blocks]
-    known = np.unique(labels[test])
-    return [
-        float(
-            recall_score(
-                labels[test],
-                fit_copies(clone(candidate), inner, labels[train], weights[train]).predict(
-                    blocks[0][test]
-                ),
-                labels=known,
-                average="macro",
-            )
-        )
-        for candidate in candidates
-    ]
+    scores = []
+    for candidate in candidates:
+        fitted = fit_copies(clone(candidate), inner, labels[train], weights[train])
+        scores.append(compute_mean_recall(labels[test], fitted.predict(blocks[0][test])))
+    return scores

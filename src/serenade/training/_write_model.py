@@ -1,4 +1,4 @@
-"""Writing a fitted system as a model folder that inference loads without what trained it."""
+"""Write a fitted system as a model folder, which inference loads without training libraries."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _FORMAT = 2
 _VERSIONS = ("numpy", "onnx", "onnxruntime", "scikit-learn")
 _TOLERANCE = 1e-4  # between a graph's probabilities and those of what it was made from
-_HEARING = {"stser": ": --set parts=speech", "dual-bilstm": ": --set branches=acoustic"}
-_INSTEAD = {"fusion-transformer": "; train it with --set encoder=whisper or --set encoder=none"}
 
 
 def write_model(
@@ -48,115 +46,143 @@ def write_model(
 ) -> None:
     """Write a model folder: `model.json`, `head.onnx` and `MODEL_CARD.md`.
 
-    The graph takes features as they are extracted: their scaling is inside it. Before anything is
-    written, it is tried on training clips of all lengths against what was trained.
+    The graph takes features as they are extracted and scales them itself. Before anything is
+    written, its probabilities on training clips of all lengths are compared with those of the
+    fitted system.
 
-    With enrolment also `enrolled.onnx`, the head for enrolled speakers, and `speakers.npz`, what
-    a speaker's mean is estimated by.
+    With enrolment the folder also holds `enrolled.onnx`, the head for enrolled speakers, and
+    `speakers.npz`, the statistics that estimate a speaker's mean.
 
     Args:
-        estimator: fitted, of a system that `require_writable` lets pass.
-        folder: made where it does not exist.
+        estimator: fitted, of a system that `require_writable` accepts.
+        folder: created if it does not exist.
         card: the model card, Markdown.
         temperature: divides the logits; see `fit_temperature`.
         labels: order of the probabilities; the classifier's own if None.
-        facts: JSON-ready entries for `model.json`: what it was trained on, licence.
+        facts: JSON-ready entries for `model.json`, such as training corpus and licence.
         enrolled: the fitted probe for enrolled speakers and its temperature, if there is one.
 
     Raises:
-        SerenadeError: see `require_writable`; or the graph does not do as it should.
+        SerenadeError: see `require_writable`; or the graph gives other probabilities.
         MissingExtraError: the extra "train" is not installed.
     """
     if importlib.util.find_spec("onnx") is None:
         raise MissingExtraError("writing a model folder", "train")
     require_writable(estimator)
     order = [str(label) for label in (estimator.classes_ if labels is None else labels)]
-    columns = [list(estimator.classes_).index(label) for label in order]
+    columns = find_columns(estimator, order)
+    content, difference = _export_checked(estimator, columns, temperature)
+    files = {"head.onnx": content}
+    description = _describe(estimator, order, temperature, difference)
+    if enrolled is not None:
+        probe, own_temperature = enrolled
+        files |= _export_enrolment(probe, find_columns(probe, order), own_temperature)
+        neutral = probe.population_.neutral
+        enrolment = {"temperature": round(own_temperature, 4), "neutral": neutral}
+        description |= {"enrolment": enrolment}
+    description |= facts or {}
+    files["MODEL_CARD.md"] = card.encode()
+    # Last: a folder without it is not a model, so an interrupted write cannot be loaded.
+    files["model.json"] = (json.dumps(description, indent=2) + "\n").encode()
+    for name, bytes_of_file in files.items():
+        write_atomically(Path(folder) / name, bytes_of_file)
+
+
+def find_columns(fitted: Estimator | EnrolledProbe, order: Sequence[str]) -> list[int]:
+    """Return the places of labels among the classes of a fitted estimator."""
+    return [list(fitted.classes_).index(label) for label in order]
+
+
+def _export_checked(
+    estimator: Estimator, columns: list[int], temperature: float
+) -> tuple[bytes, float]:
+    """Return the graph of an estimator, and the largest difference of its probabilities.
+
+    Raises:
+        SerenadeError: the difference is too large.
+    """
     learner = estimator.learner_
-    content = _graph(learner, columns, temperature)
-    difference = measure_difference(content, _trials(learner, columns, temperature))
+    content = _export_learner(learner, columns, temperature)
+    difference = measure_difference(content, _make_trials(learner, columns, temperature))
     if not difference < _TOLERANCE:
         raise SerenadeError(
             f"{estimator.get_system().name}: the exported graph's probabilities differ from the "
             f"trained system's by {difference:.1e}; report this"
         )
-    folder = Path(folder)
-    write_atomically(folder / "head.onnx", content)
-    known: dict[str, Any] = {}
-    if enrolled is not None:
-        probe, own_temperature = enrolled
-        own = [list(probe.classes_).index(label) for label in order]
-        write_atomically(
-            folder / "enrolled.onnx", export_pipeline(probe.classifier_, own, own_temperature)
-        )
-        statistics = io.BytesIO()
-        probe.population_.save(statistics)
-        write_atomically(folder / "speakers.npz", statistics.getvalue())
-        known = {
-            "enrolment": {
-                "temperature": round(own_temperature, 4),
-                "neutral": probe.population_.neutral,
-            }
-        }
-    description = {
+    return content, difference
+
+
+def _export_enrolment(
+    probe: EnrolledProbe, columns: list[int], temperature: float
+) -> dict[str, bytes]:
+    """Return the files of the head for enrolled speakers."""
+    statistics = io.BytesIO()
+    probe.population_.save(statistics)
+    return {
+        "enrolled.onnx": export_pipeline(probe.classifier_, columns, temperature),
+        "speakers.npz": statistics.getvalue(),
+    }
+
+
+def _describe(
+    estimator: Estimator, order: list[str], temperature: float, difference: float
+) -> dict[str, Any]:
+    """Return the content of `model.json` that every model has."""
+    recipe, system = estimator.get_recipe(), estimator.get_system()
+    versions = (*_VERSIONS, "torch") if is_network(recipe) else _VERSIONS
+    return {
         "format": _FORMAT,
         "serenade": importlib.metadata.version("serenade"),
-        "system": estimator.get_system().name,
-        "recipe": dataclasses.asdict(estimator.get_recipe()),
+        "system": system.name,
+        "recipe": dataclasses.asdict(recipe),
         "labels": order,
-        "sampling_rate": estimator.get_system().sampling_rate,
+        "sampling_rate": system.sampling_rate,
         "features": [feature_to_json(feature) for feature in estimator.features],
-        "scaling": _scaling(learner),
+        "scaling": _list_scaling(estimator.learner_),
         "difference": float(f"{difference:.2g}"),
-        "versions": {
-            name: importlib.metadata.version(name)
-            for name in (*_VERSIONS, *(("torch",) if is_network(estimator.get_recipe()) else ()))
-        },
+        "versions": {name: importlib.metadata.version(name) for name in versions},
         "temperature": round(temperature, 4),
-        **known,
-        **(facts or {}),
     }
-    write_atomically(folder / "MODEL_CARD.md", card.encode())
-    # Last: a folder without it is not a model, so an interrupted write cannot be loaded.
-    write_atomically(folder / "model.json", (json.dumps(description, indent=2) + "\n").encode())
 
 
 def require_writable(estimator: Estimator) -> None:
-    """Refuse what a model folder cannot hold, before hours of training.
+    """Raise an error before the training of a system that a model folder cannot hold.
 
     Raises:
         SerenadeError: features by speaker, of texts, or of an encoder that needs PyTorch.
     """
-    name = estimator.get_system().name
     if estimator.speaker_standardisation:
         raise SerenadeError(
-            "a model standardised by speaker cannot judge a single recording; "
+            "a model with speaker standardisation cannot predict a single recording; "
             "train without speaker standardisation"
         )
+    system = estimator.get_system()
+    changes = " or ".join(f"--set {change}" for change in system.writable_with)
+    advice = f"; train it with {changes}" if changes else ""
     for feature in estimator.features:
         if isinstance(feature, TextFeature):
             raise SerenadeError(
-                f"{name}: looks at what is said, and a model folder judges recordings alone; "
-                f"evaluate it, or train what it hears{_HEARING.get(name, '')}"
+                f"{system.name}: uses transcripts, and a model folder predicts from recordings "
+                f"alone{advice or '; evaluate it instead'}"
             )
         try:
             feature_to_json(feature)
         except SerenadeError as error:
-            raise SerenadeError(f"{name}: {error}{_INSTEAD.get(name, '')}") from None
+            raise SerenadeError(f"{system.name}: {error}{advice}") from None
 
 
 def fit_temperature(
     logits: NDArray[np.float64], reference: NDArray[np.int_], weights: NDArray[np.float64]
 ) -> float:
-    """The temperature that makes held-out probabilities honest (Guo et al. 2017, section 4.2).
+    """Fit the temperature that calibrates held-out probabilities (Guo et al. 2017, section 4.2).
 
     Args:
-        logits: of recordings the classifier did not see, shape `(rows, classes)`.
+        logits: logits of recordings that were not trained on, shape `(rows, classes)`.
         reference: column of each true class, shape `(rows,)`.
-        weights: of the rows.
+        weights: weight of each row in the loss.
 
     Returns:
-        The positive number that minimises the weighted log loss of `softmax(logits / it)`.
+        The positive divisor of the logits that minimises the weighted log loss.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -170,15 +196,15 @@ def fit_temperature(
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def _scaling(learner: Any) -> list[str]:
-    """How each stream of each network is scaled; the statistics are in the graph."""
+def _list_scaling(learner: Any) -> list[str]:
+    """Return the scaling of each stream of each network; its statistics are in the graph."""
     if isinstance(learner, PipelineLearner):
         return [type(learner.classifier.steps[0][1]).__name__]
     return [scaler.mode for network, _ in list_members(learner) for scaler in network.scalers]
 
 
-def _graph(learner: Any, columns: list[int], temperature: float) -> bytes:
-    """A learner's posteriors as an ONNX model."""
+def _export_learner(learner: Any, columns: list[int], temperature: float) -> bytes:
+    """Export a fitted learner as an ONNX model of its posteriors."""
     if isinstance(learner, PipelineLearner):
         return export_pipeline(learner.classifier, columns, temperature)
     from serenade.training._network_onnx import export_network
@@ -186,17 +212,17 @@ def _graph(learner: Any, columns: list[int], temperature: float) -> bytes:
     return export_network(learner, columns, temperature)
 
 
-def _trials(
+def _make_trials(
     learner: Any, columns: list[int], temperature: float
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
-    """Inputs of a learner's graph, and the probabilities that the learner itself gives."""
-    for inputs, posteriors in _judged(learner):
+    """Yield inputs of a learner's graph and the calibrated probabilities of the learner itself."""
+    for inputs, posteriors in _predict_examples(learner):
         powered = np.maximum(posteriors[:, columns], 1e-300) ** (1 / temperature)
         yield inputs, powered / powered.sum(axis=1, keepdims=True)
 
 
-def _judged(learner: Any) -> Iterable[tuple[dict[str, Any], NDArray[np.float64]]]:
-    """Inputs of a learner's graph, and its own posteriors of them."""
+def _predict_examples(learner: Any) -> Iterable[tuple[dict[str, Any], NDArray[np.float64]]]:
+    """Return inputs of a learner's graph and the learner's own posteriors of them."""
     if isinstance(learner, PipelineLearner):
         return [
             ({"features": stack_rows(learner.examples)}, learner.predict_proba(learner.examples))
@@ -207,7 +233,7 @@ def _judged(learner: Any) -> Iterable[tuple[dict[str, Any], NDArray[np.float64]]
 
 
 def measure_difference(content: bytes, trials: Iterable[tuple[dict[str, Any], Any]]) -> float:
-    """Between a graph's probabilities and those it must give.
+    """Return the largest difference between a graph's probabilities and the expected ones.
 
     Args:
         content: the ONNX model.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from serenade.systems import SMALLEST_DEVIATION
 from serenade.systems.networks._layers import mean_pool
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _CLIP = 3.0  # deviations
 _SLOPE = 0.4 / _CLIP
-_LEAST = 1e-5
 
 
 class Components(nn.Module):
@@ -57,7 +57,7 @@ class Components(nn.Module):
         values, vectors = values[::-1][:channels], vectors[:, ::-1][:, :channels]
         # The sign of an eigenvector is arbitrary: its largest entry is made positive.
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(channels)])
-        scaled = vectors / np.sqrt(np.maximum(values, max(values[0], _LEAST) * 1e-7))
+        scaled = vectors / np.sqrt(np.maximum(values, max(values[0], SMALLEST_DEVIATION) * 1e-7))
         self.mean.copy_(torch.from_numpy(mean))
         self.projection.copy_(torch.from_numpy(scaled.copy()))
         return self
@@ -200,7 +200,7 @@ class SparseConvolution(nn.Module):
             ]
             steps = torch.cat([values[0] for values, _ in found]).double()
             self.centre.copy_(steps.mean(dim=0))
-            self.deviation.copy_(steps.std(dim=0, correction=0).clamp(min=_LEAST))
+            self.deviation.copy_(steps.std(dim=0, correction=0).clamp(min=SMALLEST_DEVIATION))
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised maps of clips (equations 4 to 6).
