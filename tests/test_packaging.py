@@ -1,5 +1,6 @@
 """What the package promises about itself: bounds, rooms, lightness."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -44,3 +45,24 @@ def test_architecture_names_files_that_exist():
     drawn = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     for name in re.findall(r"`([a-z_]+(?:/[a-z_]+)+\.(?:py|md))`", drawn):
         assert (ROOT / "src" / "serenade" / name).is_file() or (ROOT / name).is_file(), name
+
+
+def _list_extras_in_messages():
+    """Return each extra that the package names, with the place of the message."""
+    for path in (ROOT / "src" / "serenade").rglob("*.py"):
+        text = path.read_text("utf-8")
+        for found in re.findall(r"serenade\[([\w,]+)\]", text):
+            for extra in found.split(","):
+                yield extra, str(path)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "MissingExtraError":
+                extra = node.args[1]
+                if isinstance(extra, ast.Constant):
+                    yield extra.value, f"{path}:{node.lineno}"
+
+
+def test_every_extra_in_a_message_exists():
+    extras = PROJECT["project"]["optional-dependencies"]
+    named = list(_list_extras_in_messages())
+    assert {extra for extra, _ in named} >= {"train", "audformat", "serve"}
+    assert [place for extra, place in named if extra not in extras] == []

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from serenade import corpora
-from serenade.corpora import Corpus
+from serenade.corpora import from_audformat, to_audformat
 from serenade.errors import CorpusError, MissingExtraError
 
 audformat = pytest.importorskip("audformat")
@@ -29,28 +29,28 @@ def corpus(tmp_path, record):
 
 
 def test_there_and_back(corpus):
-    database = corpus.to_audformat()
+    database = to_audformat(corpus)
     assert isinstance(database, audformat.Database)
     assert list(database.files) == ["sub/a.wav", "sub/b.wav"]
     assert database.schemes["emotion"].labels == ["happy", "sad", "tired"]
-    back = Corpus.from_audformat(database, corpus.root)
+    back = from_audformat(database, corpus.root)
     pd.testing.assert_frame_equal(back.table, corpus.table)
 
 
 def test_through_audformat_on_disk(corpus, tmp_path):
-    corpus.to_audformat().save(tmp_path / "db", storage_format="csv")
+    to_audformat(corpus).save(tmp_path / "db", storage_format="csv")
     loaded = audformat.Database.load(tmp_path / "db")
-    pd.testing.assert_frame_equal(Corpus.from_audformat(loaded, corpus.root).table, corpus.table)
+    pd.testing.assert_frame_equal(from_audformat(loaded, corpus.root).table, corpus.table)
     as_manifest = corpora.open(tmp_path / "db" / "db.segments.csv", corpus.root)
     pd.testing.assert_frame_equal(as_manifest.table, corpus.table)
 
 
 def test_real_corpus_there_and_back(corpora_root):
     corpus = corpora.open("emodb", corpora_root)
-    database = corpus.to_audformat()
+    database = to_audformat(corpus)
     assert database.languages == ["deu"]
     assert database.license == corpus.info.licence
-    back = Corpus.from_audformat(database, corpus.root)
+    back = from_audformat(database, corpus.root)
     pd.testing.assert_frame_equal(back.table, corpus.table)
     assert back.info.licence == corpus.info.licence
     assert corpus.info.citation in back.info.citation
@@ -64,15 +64,15 @@ def test_filewise_table_with_another_column_name(tmp_path, record):
     database["files"]["label"] = audformat.Column(scheme_id="label")
     database["files"]["label"].set(["anger", "anger"])
     with pytest.raises(CorpusError, match='no table "segments"; it has files'):
-        Corpus.from_audformat(database, tmp_path)
+        from_audformat(database, tmp_path)
     with pytest.raises(CorpusError, match=r"no column emotion.*which has label"):
-        Corpus.from_audformat(database, tmp_path, table="files")
-    corpus = Corpus.from_audformat(database, tmp_path, table="files", columns={"emotion": "label"})
+        from_audformat(database, tmp_path, table="files")
+    corpus = from_audformat(database, tmp_path, table="files", columns={"emotion": "label"})
     assert list(corpus.table["emotion"]) == ["anger"]
     assert {p.kind for p in corpus.problems} == {"missing", "speaker", "label"}
 
 
 def test_without_audformat_the_extra_is_named(corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "audformat", None)
-    with pytest.raises(MissingExtraError, match=r"serenade\[dev\]"):
-        corpus.to_audformat()
+    with pytest.raises(MissingExtraError, match=r"serenade\[audformat\]"):
+        to_audformat(corpus)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from serenade import corpora
-from serenade.corpora import Corpus, CorpusInfo, _paired, build_table
+from serenade.corpora import Corpus, CorpusInfo, _paired, build_table, write_manifest
 from serenade.corpora import _meld as meld
 from serenade.errors import CorpusError
 
@@ -119,7 +119,7 @@ def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tm
     from serenade.protocols import get
 
     corpus = _paired.pair(speech(), tables())
-    corpus.to_csv(tmp_path / "innocent.csv")
+    write_manifest(corpus, tmp_path / "innocent.csv")
     again = corpora.open(tmp_path / "innocent.csv", corpus.root)
     assert again.table["text"].tolist() == corpus.table["text"].tolist()
     for each in (corpus, again):
@@ -135,7 +135,7 @@ def test_several_texts_for_each_recording(speech, tables, tmp_path):
     assert corpus.table.groupby(level="file")["text"].nunique().eq(3).all()
     assert corpus.table.groupby(level="file")["emotion"].nunique().eq(1).all()
     assert corpus.table.groupby("text")["speaker"].nunique().max() == 1
-    corpus.to_csv(tmp_path / "manifest.csv")
+    write_manifest(corpus, tmp_path / "manifest.csv")
     again = corpora.open(tmp_path / "manifest.csv", corpus.root)
     assert len(again) == len(speech())
     assert any("the same segment as line" in problem.message for problem in again.problems)

@@ -1,5 +1,5 @@
-from . import _download as _download
-from . import _manifest as _manifest
+from ._audformat import from_audformat as from_audformat
+from ._audformat import to_audformat as to_audformat
 from ._checks import AudioFacts as AudioFacts
 from ._checks import add_warning as add_warning
 from ._checks import check_corpus as check_corpus
@@ -11,10 +11,13 @@ from ._corpus import Loader as Loader
 from ._corpus import Problem as Problem
 from ._corpus import mark_incomplete as mark_incomplete
 from ._corpus import require_labels as require_labels
+from ._corpus_words import list_word_times as list_word_times
 from ._discovery import to_absolute as to_absolute
 from ._discovery import to_relative as to_relative
 from ._items import Item as Item
 from ._items import list_items as list_items
+from ._manifest import load_manifest as load_manifest
+from ._manifest import write_manifest as write_manifest
 from ._registry import describe as describe
 from ._registry import fetch as fetch
 from ._registry import get as get
@@ -23,7 +26,6 @@ from ._registry import open as open  # noqa: A004
 from ._tables import build_table as build_table
 from ._tables import write_table as write_table
 from ._word_times import WordInterval as WordInterval
-from ._word_times import list_word_times as list_word_times
 from ._word_times import parse_words as parse_words
 from ._word_times import read_words as read_words
 from ._word_times import write_words as write_words

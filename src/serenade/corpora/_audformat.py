@@ -22,7 +22,7 @@ def _audformat() -> ModuleType:
     try:
         import audformat
     except ImportError as error:
-        raise MissingExtraError("exchanging corpora with audformat", "dev") from error
+        raise MissingExtraError("exchanging corpora with audformat", "audformat") from error
     module: ModuleType = audformat
     return module
 

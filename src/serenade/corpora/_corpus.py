@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from pathlib import Path
 
     import numpy as np
     import pandas as pd
@@ -213,49 +211,6 @@ class Corpus:
             info=dataclasses.replace(self.info, labels=labels, expected=None),
             table=table[table["emotion"].notna()],
         )
-
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write the table as a manifest, paths relative to `root` where they lie below it.
-
-        Args:
-            path: the `.csv` or `.tsv` file to write. `from_csv(path, root)` reads it back.
-        """
-        from serenade.corpora._tables import write_table
-
-        write_table(self.table, self.root, Path(path))
-
-    @classmethod
-    def from_csv(
-        cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
-    ) -> Corpus:
-        """Read a manifest; see `serenade.corpora._manifest.load_manifest`."""
-        from serenade.corpora._manifest import load_manifest
-
-        return load_manifest(path, root)
-
-    def to_audformat(self) -> Any:
-        """The corpus as an `audformat.Database` with one segmented table, `segments`.
-
-        Raises:
-            MissingExtraError: audformat is not installed.
-        """
-        from serenade.corpora._audformat import to_audformat
-
-        return to_audformat(self)
-
-    @classmethod
-    def from_audformat(
-        cls,
-        database: Any,
-        root: str | os.PathLike[str],
-        *,
-        table: str = "segments",
-        columns: Mapping[str, str] | None = None,
-    ) -> Corpus:
-        """Read one table of an `audformat.Database`; see `serenade.corpora._audformat`."""
-        from serenade.corpora._audformat import from_audformat
-
-        return from_audformat(database, root, table=table, columns=columns)
 
 
 @dataclasses.dataclass(frozen=True)

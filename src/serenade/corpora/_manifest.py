@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from serenade.corpora._corpus import Problem
 from serenade.corpora._rows import collect_rows
-from serenade.corpora._tables import clean_cell
+from serenade.corpora._tables import clean_cell, write_table
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -60,6 +60,16 @@ def load_manifest(
         labels=labels,
         drop_duplicates=drop_duplicates,
     )
+
+
+def write_manifest(corpus: Corpus, path: str | os.PathLike[str]) -> None:
+    """Write the table of a corpus as a manifest.
+
+    Args:
+        corpus: files below its root are named relative to it.
+        path: the `.csv` or `.tsv` file to write. `load_manifest(path, corpus.root)` reads it.
+    """
+    write_table(corpus.table, corpus.root, Path(path))
 
 
 def _entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[Problem]]:

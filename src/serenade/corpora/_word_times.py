@@ -18,8 +18,6 @@ from serenade.errors import CorpusError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from serenade.corpora._corpus import Corpus
-
     WordInterval = tuple[str, float, float]
     """A word, its start and its end in seconds."""
 
@@ -32,47 +30,6 @@ FRAME = 0.01
 _SEGMENT = re.compile(r"\s*(\d+)\s+(\d+)\s+-?\d+\s+(\S+)\s*")
 _VARIANT = re.compile(r"\(\d+\)$")
 _FILLER = re.compile(r"<.*>|\+\+.*\+\+|\[.*\]", re.IGNORECASE)
-
-
-def list_word_times(
-    corpus: Corpus, table: str | os.PathLike[str] | None = None
-) -> list[tuple[WordInterval, ...]]:
-    """The words of every row of a corpus, with start and end in seconds within the file.
-
-    Args:
-        corpus: IEMOCAP, or a corpus with a column `words` that `parse_words` reads.
-        table: a table of words that `serenade transcribe --words` wrote; any corpus' words.
-
-    Returns:
-        Words by row; none where a row has none, or no alignment.
-
-    Raises:
-        CorpusError: no table, and a corpus that knows no times; or as of `read_words`.
-    """
-    rows = corpus.table
-    if table is not None:
-        known = read_words(table)
-        return [
-            tuple(
-                (word, first, last)
-                for word, first, last in known.get(file, ())
-                # NaT, a file's end, compares as false.
-                if start.total_seconds() <= (first + last) / 2
-                and not (first + last) / 2 >= end.total_seconds()
-            )
-            for file, start, end in rows.index
-        ]
-    if corpus.info.name == "iemocap":
-        from serenade.corpora import iemocap
-
-        files = rows.index.get_level_values("file")
-        return [iemocap.words(f) if iemocap.alignment(f).is_file() else () for f in files]
-    if "words" in rows:
-        return [parse_words(cell) for cell in rows["words"]]
-    raise CorpusError(
-        f"{corpus.info.name}: does not say when its words are said; find it out with "
-        f"`serenade transcribe {corpus.info.name} --align --words words.csv`, and give that table"
-    )
 
 
 def parse_words(cell: str) -> tuple[WordInterval, ...]:
