@@ -248,8 +248,10 @@ SYSTEM = AttentiveCRNNSystem()
 class CRNNSystem(AttentiveCRNNSystem):
     """`attentive-crnn` before attention, experiment three of the paper.
 
-    128 memory cells over the maps of the kernels. Not stated in the paper: outputs are averaged
-    over time with equal weights; `pooling=last` takes the last output instead.
+    128 memory cells over the maps of the kernels.
+
+    Not stated in the paper, and read so: outputs are averaged over time with equal weights;
+    `pooling=last` takes the last output instead.
     """
 
     name = "crnn"
