@@ -1,0 +1,169 @@
+"""Linear heads on pooled features, trained on several corpora at once.
+
+A head must not learn which corpus a recording comes from: a class that only one corpus has would be
+recognised by its microphone. Two measures prevent this. Every class gets the same total weight, and
+the offset of each place (a corpus, or an augmented copy of it) is estimated beside the class means
+and taken away from the training features. Offsets of tested places are not known and stay.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Labels = NDArray[np.str_]
+
+FOLDS = 5
+RIDGE = 1e-3
+
+
+def balance(y: Labels, corpora: Labels) -> Floats:
+    """Return weights that give the classes of a corpus, then corpora, then classes equal totals."""
+    weights = np.ones(len(y))
+    for corpus in np.unique(corpora):
+        mine = corpora == corpus
+        for label in np.unique(y[mine]):
+            cell = mine & (y == label)
+            weights[cell] = 1 / cell.sum()
+        weights[mine] /= weights[mine].sum()
+    for label in np.unique(y):
+        weights[y == label] /= weights[y == label].sum()
+    result: Floats = weights / weights.mean()
+    return result
+
+
+def fit_means_and_offsets(
+    X: Floats, y: Labels, places: Labels, labels: Sequence[str], weights: Floats
+) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """Fit class means plus place offsets by weighted least squares.
+
+    Args:
+        X: shape `(rows, values)`.
+        y: class of each row.
+        places: place of each row.
+        labels: the classes.
+        weights: of the rows.
+
+    Returns:
+        Class means `(classes, values)`, offsets `(places, values)`, and the place number of each
+        row. Places are in the order of `np.unique`.
+    """
+    names, place = np.unique(places, return_inverse=True)
+    order = {label: number for number, label in enumerate(labels)}
+    kind = np.array([order[label] for label in y])
+    size, classes = len(labels) + len(names), len(labels)
+    design, target = np.zeros((size, size)), np.zeros((size, X.shape[1]))
+    for one in (kind, classes + place):
+        np.add.at(target, one, weights[:, None] * X)
+        for other in (kind, classes + place):
+            np.add.at(design, (one, other), weights)
+    # A constant may move between means and offsets: the small penalty settles it.
+    design += RIDGE * np.trace(design) / size * np.eye(size)
+    solution = np.linalg.solve(design, target)
+    return solution[:classes], solution[classes:], place
+
+
+def contrasts(classes: int) -> Floats:
+    """Return an orthonormal basis of the differences between classes, `(classes, classes - 1)`."""
+    result: Floats = np.linalg.svd(np.ones((1, classes)))[2][1:].T
+    return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """Map features to contrasts of class logits.
+
+    Args:
+        mean: of the training features.
+        scale: standard deviation of each feature.
+        rotation: principal axes, `(features, axes)`.
+        weight: `(axes, classes - 1)`.
+        bias: `(classes - 1,)`.
+    """
+
+    mean: Floats
+    scale: Floats
+    rotation: Floats
+    weight: Floats
+    bias: Floats
+
+    def rotate(self, X: NDArray[np.float32]) -> Floats:
+        """Standardise features and project them on the principal axes."""
+        return np.asarray(((X - self.mean) / self.scale) @ self.rotation, dtype=np.float64)
+
+    def __call__(self, X: NDArray[np.float32]) -> Floats:
+        """Compute the contrasts of rows of features."""
+        return np.asarray(self.rotate(X) @ self.weight + self.bias)
+
+
+def _fit_linear(
+    Z: Floats, y: Labels, places: Labels, labels: Sequence[str], weights: Floats, C: float
+) -> tuple[Floats, Floats]:
+    _, offsets, place = fit_means_and_offsets(Z, y, places, labels, weights)
+    level = Z - offsets[place] + offsets.mean(axis=0)
+    model = LogisticRegression(C=C, max_iter=300, tol=1e-3)
+    model.fit(level, y, sample_weight=weights)
+    order = [list(model.classes_).index(label) for label in labels]
+    basis = contrasts(len(labels))
+    return model.coef_[order].T @ basis, model.intercept_[order] @ basis
+
+
+def fit_head(
+    X: NDArray[np.float32],
+    y: Labels,
+    places: Labels,
+    speakers: Labels,
+    corpora: Labels,
+    labels: Sequence[str],
+    *,
+    C: float,
+    axes: int,
+    seed: int = 0,
+) -> tuple[Head, Floats]:
+    """Fit a head, and compute contrasts of its training rows by heads of other speakers.
+
+    Args:
+        X: features of clips and of their copies.
+        y: classes.
+        places: whose offsets are taken away.
+        speakers: that the folds of held-out contrasts are made of.
+        corpora: that weights are balanced over.
+        labels: the classes.
+        C: weight of the loss beside the penalty.
+        axes: number of principal axes.
+        seed: of the folds.
+
+    Returns:
+        The head and the held-out contrasts, a row per row of `X`.
+    """
+    weights = balance(y, corpora)
+    share = weights / weights.sum()
+    mean = share @ X
+    scale = np.sqrt(share @ (X - mean) ** 2)
+    scale = np.sqrt(scale**2 + 1e-8 * np.mean(scale**2))
+    level = (X - mean) / scale
+    _, vectors = np.linalg.eigh((level * share[:, None]).T @ level)
+    rotation = vectors[:, ::-1][:, :axes]
+    Z = np.asarray(level @ rotation, dtype=np.float64)
+    head = Head(mean, scale, rotation, *_fit_linear(Z, y, places, labels, weights, C))
+    fold = np.zeros(len(y), int)
+    for corpus in np.unique(corpora):
+        names = np.unique(speakers[corpora == corpus])
+        for number, name in enumerate(np.random.default_rng(seed).permutation(names)):
+            fold[speakers == name] = number % FOLDS
+    held_out = np.zeros((len(y), len(labels) - 1))
+    for number in range(FOLDS):
+        rest = fold != number
+        parts: Any = (Z[rest], y[rest], places[rest], labels, weights[rest], C)
+        weight, bias = _fit_linear(*parts)
+        held_out[~rest] = Z[~rest] @ weight + bias
+    return head, held_out
