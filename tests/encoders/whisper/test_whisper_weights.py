@@ -81,7 +81,7 @@ def test_other_weights_or_heads_are_another_encoder(
 
 def test_weights_without_a_configuration(tiny: Path) -> None:
     (tiny.parent / "config.json").unlink()
-    with pytest.raises(ModelError, match=r"model\.safetensors: no config\.json beside it"):
+    with pytest.raises(ModelError, match=r"model\.safetensors: no config\.json in its folder"):
         _whisper_weights.locate_whisper(str(tiny))
 
 
