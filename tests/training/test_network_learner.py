@@ -219,7 +219,7 @@ def test_recall_is_unweighted():
 def test_mistakes_name_the_fix(learner, clips_of):
     with pytest.raises(SerenadeError, match="no optimiser 'adm'; choose from sgd"):
         learner(optimiser="adm").fit(clips_of())
-    with pytest.raises(SerenadeError, match=r"device 'abacus'.*give cpu"):
+    with pytest.raises(SerenadeError, match=r"device 'abacus'.*use cpu"):
         learner(device="abacus")
     with pytest.raises(SerenadeError, match="write tensorboard=FOLDER or mlflow"):
         make_logger("tensorboard", "run")

@@ -149,7 +149,10 @@ def test_the_small_preset_is_small(encoder: object) -> None:
 
 
 def test_impossible_sizes(tiny_tera: EncoderSettings) -> None:
-    for wrong, message in (({"heads": 3}, "heads must divide it"), ({"offsets": range(5)}, "offsets")):
+    for wrong, message in (
+        ({"heads": 3}, "heads must divide it"),
+        ({"offsets": range(5)}, "offsets"),
+    ):
         odd = dataclasses.replace(tiny_tera, network=dataclasses.replace(SIZES, **wrong))
         with pytest.raises(ModelError, match=message):
             build_network(odd)
