@@ -91,11 +91,14 @@ SINGLE = {
     "Home": "index.md",
     "Leaderboard": "leaderboard.md",
     "Runs": "runs/index.md",
+    "Recordings and live speech": "recordings.md",
+    "Models and features": "models.md",
+    "Commands by task": "command_line.md",
     "The server": "server.md",
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",
     "The bundled model": "model_card.md",
-    "The house": "architecture.md",
+    "Architecture": "architecture.md",
 }
 
 
