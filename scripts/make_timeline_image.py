@@ -1,7 +1,7 @@
 """Draw the timeline of `examples/example.flac` for the README.
 
-Run `python scripts/make_timeline_image.py`; it writes `docs/images/timeline.svg` from the figure that
-notebooks show for a timeline.
+Run `python scripts/make_timeline_image.py`; it writes `docs/images/timeline.svg` from the figure
+that notebooks show for a timeline.
 """
 
 from __future__ import annotations
