@@ -23,19 +23,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from enrolment_trials import Condition, enrolment_trials
 from kept import keep, options, stated
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from serenade import corpora, systems
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import list_versions
-from serenade.evaluation._enrolment_trials import Condition, enrolment_trials
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from serenade.evaluation._enrolment_trials import Trials
+    from enrolment_trials import Trials
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from make_bundled_model import FEW, LABELS, SOURCES, gaps, pooled

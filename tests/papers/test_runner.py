@@ -98,11 +98,11 @@ def test_finished_runs_are_not_run_again(filled):
     runner, lines, entries, out = filled
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")}
     assert len(before) == 4
-    told = len(lines)
+    before_again = len(lines)
     again = [e for e in runner.entries(PAPER) if e.corpus == "synthetic"]
     assert again == [e for e in entries if e.corpus == "synthetic"]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")} == before
-    assert not [line for line in lines[told:] if "casia" not in line.lower()]
+    assert not [line for line in lines[before_again:] if "casia" not in line.lower()]
     dry = Runner(None, out, fast=True, dry=True).entries(PAPER)
     assert [e.speaker_independent for e in dry] == [e.speaker_independent for e in entries]
     assert {e.reason for e in Runner(None, out / "new", dry=True).entries(PAPER)} == {
@@ -179,7 +179,7 @@ def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
 def test_seeds_are_averaged():
     from types import SimpleNamespace
 
-    from serenade.papers._runner import _by_paper
+    from serenade.papers._runner import _score_by_paper
 
     def report(value):
         return SimpleNamespace(
@@ -187,10 +187,10 @@ def test_seeds_are_averaged():
             speaker_independent=False,
         )
 
-    assert _by_paper("wa", [report(0.5)])["spread"] is None
+    assert _score_by_paper("wa", [report(0.5)])["spread"] is None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("serenade.papers._runner.compute_pooled_interval", lambda *_: (0.2, 0.8))
-        found = _by_paper("wa", [report(0.5), report(0.7)])
+        found = _score_by_paper("wa", [report(0.5), report(0.7)])
     assert found["paper_protocol"] == pytest.approx(0.6)
     assert found["spread"] == pytest.approx(0.1414, abs=1e-4)
     assert (found["seeds"], found["speaker_dependent"]) == (2, True)
@@ -204,17 +204,17 @@ def test_rows_are_tested_against_the_papers_own(filled):
         tables = (dataclasses.replace(PAPER.tables[0], against=against),)
         return _render.format_paper(dataclasses.replace(PAPER, tables=tables), whole, runner.kept)
 
-    assert page("network").count("Rows against network, ") == 2
+    assert page("network").count("rows against network, ") == 2
     assert page("network").count("\n| probe | network | ") == 2
     assert page("probe").count("\n| network | probe | ") == 2
-    assert "Rows against" not in page("others")  # nothing fills it
+    assert "rows against" not in page("others")  # nothing fills it
 
 
 @pytest.mark.parametrize(
     ("column", "whose"),
     [
-        ("speaker_independent", "unseen speakers"),
-        ("paper_protocol", "by the paper's protocol, *speaker-dependent*, speakers"),
+        ("speaker_independent", "over unseen speakers"),
+        ("paper_protocol", "by the paper's protocol (*speaker-dependent*) over speakers"),
     ],
 )
 def test_rows_are_tested_against_each_other(filled, column, whose):
@@ -224,9 +224,9 @@ def test_rows_are_tested_against_each_other(filled, column, whose):
     )  # a quick look
     whole = [dataclasses.replace(entry, fast=False) for entry in entries]
     page = _render.format_paper(PAPER, whole, runner.kept)
-    told = f"Rows against each other, {whose} of synthetic exchanged as a whole:"
-    assert page.count(told) == 1
-    part = page[page.index(told) + len(told) :].partition("Rows against")[0]
+    title = f"Permutation test of rows against each other, {whose} of synthetic:"
+    assert page.count(title) == 1
+    part = page[page.index(title) + len(title) :].partition("rows against")[0]
     (line,) = (line for line in part.splitlines() if line.startswith("| probe"))
     by = {(e.row, e.metric): e for e in entries if e.corpus == "synthetic"}
     random = column == "paper_protocol"

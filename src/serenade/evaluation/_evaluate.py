@@ -192,7 +192,7 @@ def _get_protocol(protocol: str | EvaluationProtocol) -> EvaluationProtocol:
         return protocols.get(protocol)
     raise EvaluationError(
         f"protocol: cannot use a {type(protocol).__name__}; give the name of a protocol "
-        f"({', '.join(protocols.names())}) or what serenade.protocols.get returns"
+        f"({', '.join(protocols.names())}) or a result of serenade.protocols.get"
     )
 
 

@@ -2,7 +2,7 @@
 
 Haitsma & Kalker (2002), "A highly robust audio fingerprinting system", ISMIR: 32 bits per frame,
 the signs of how differences between neighbouring bands change from a frame to the next. Two
-recordings of one performance agree in most bits; two performances, of whatever sentence, in about
+recordings of one performance agree in most bits; two performances, even of one sentence, in about
 half. Frames here are 256 ms every 32 ms, shorter than the paper's, as speech is.
 """
 

@@ -33,7 +33,7 @@ class FoldClassifier(Protocol):
     Further members are used if they exist. `curve_`, numbers by name for each epoch, is kept in the
     report. `fit` may take `validation=(X, y)` and then gets the validation rows of the fold, unless
     an attribute `uses_validation` is false. `prepare(X)` is called first if folds run on a cluster,
-    to fill a shared cache. `describe()` returns what the report states; see `Estimator.describe`.
+    to fill a shared cache. `describe()` returns the statements for the report; see `Estimator.describe`.
     """
 
     classes_: NDArray[Any]
@@ -154,7 +154,7 @@ def predict_fold(
 
 
 def describe_estimator(estimator: Any) -> dict[str, Any]:
-    """Return what a report states about an estimator, as JSON data.
+    """Describe an estimator for a report, as JSON data.
 
     Returns:
         `system` (name), `recipe` (settings by name) and `speaker_standardisation`. They come from
@@ -198,7 +198,7 @@ def _require_json(recipe: Mapping[str, Any]) -> None:
 
 
 def _to_json(value: Any) -> Any:
-    """Return a parameter as JSON data; text stands for other objects, and paths are shortened."""
+    """Return a parameter as JSON data; other objects become the names of their classes, and paths are shortened."""
     if isinstance(value, (str, os.PathLike)):
         text = os.fspath(value)
         return Path(text).name if isinstance(text, str) and Path(text).is_absolute() else str(text)

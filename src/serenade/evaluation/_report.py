@@ -245,7 +245,7 @@ class Report:
         """Read a report; every score is computed again from the predictions.
 
         Args:
-            path: what `to_json` wrote.
+            path: file that `to_json` wrote.
 
         Raises:
             EvaluationError: no such file, or something in it is missing or contradicts itself.

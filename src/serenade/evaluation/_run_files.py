@@ -35,7 +35,7 @@ def read_reports(path: str | os.PathLike[str], seed: int | None = None) -> list[
 def add_report(path: str | os.PathLike[str], report: Report) -> Path:
     """Add a report to a compressed file; replace the one that has the same seed.
 
-    The file is gzip of a JSON array, whose items are what `Report.to_json` writes. Processes may
+    The file is gzip of a JSON array, whose items have the format of `Report.to_json`. Processes may
     add to one file at the same time.
 
     Args:

@@ -260,7 +260,7 @@ def _count_clusters(
     """Count a confusion matrix for each speaker, by name, or each item: `(clusters, K, K)`."""
     reference, predicted = list(reference), list(predicted)
     order = list_labels(reference, predicted) if labels is None else tuple(labels)
-    confusion(reference, predicted, order)  # Refuses what cannot be scored.
+    confusion(reference, predicted, order)  # raises if the labels cannot be scored
     rows, columns = (
         encode_labels(reference, order, "reference"),
         encode_labels(predicted, order, "predicted"),

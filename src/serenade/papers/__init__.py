@@ -1,4 +1,4 @@
-"""The tables of five papers: their numbers, ours by their protocol, ours on unseen speakers.
+"""Tables of five papers: their scores, ours by their protocol, and ours on unseen speakers.
 
 Each public module holds the tables of one paper as data; a new module is a new paper.
 """

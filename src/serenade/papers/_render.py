@@ -1,4 +1,4 @@
-"""Reproduced tables as Markdown, JSON and figures."""
+"""Format reproduced tables as Markdown, JSON and figures."""
 
 from __future__ import annotations
 
@@ -34,67 +34,67 @@ if TYPE_CHECKING:
     from serenade.papers._runner import Entry
     from serenade.papers._tables import Paper, Place, Table
 
-_SHORT = 50  # letters of a reason that stands in the table
+_SHORT = 50  # letters of the longest reason inside a table; longer ones become notes
 _TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
 _FAST = (
-    "**A quick look (`--fast`): six speakers, one seed, few epochs. It shows that everything runs; "
-    "its numbers mean nothing else.**"
+    "**A quick look (`--fast`): six speakers, one seed, few epochs. It only shows that everything "
+    "runs; do not quote its numbers.**"
 )
 
 
 def write_json(entries: Sequence[Entry], path: Path) -> Path:
-    """Write every entry, a line each.
+    """Write one entry per line as JSON.
 
     Args:
-        entries: of all papers.
-        path: usually `tables.json`.
+        entries: entries of all papers.
+        path: file to write, usually `tables.json`.
     """
     lines = ",\n ".join(json.dumps(dataclasses.asdict(e), ensure_ascii=False) for e in entries)
     return write_atomically(path, f"[\n {lines}\n]\n".encode())
 
 
 def list_papers(path: Path) -> set[str]:
-    """Papers whose rows a file of `write_json` holds; none where there is no such file.
+    """Return the papers whose rows are in a file of `write_json`; none if there is no file.
 
     Raises:
-        EvaluationError: another file has its name, or it is damaged.
+        EvaluationError: the file is damaged, or another program wrote it.
     """
     if not path.is_file():
         return set()
     try:
         return {row["paper"] for row in json.loads(path.read_text("utf-8"))}
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise EvaluationError(f"{path}: no rows of papers in it; move it away") from None
+        raise EvaluationError(f"{path}: no rows of papers in it; move the file away") from None
 
 
 def format_paper(
     paper: Paper, entries: Sequence[Entry], kept: Callable[[str], Report | None] | None = None
 ) -> str:
-    """A paper's tables: its number, ours by its protocol, ours on unseen speakers.
+    """Format the tables of a paper: its scores, ours by its protocol, ours on unseen speakers.
 
     Args:
-        paper: whose.
-        entries: of this paper, in the order of `Runner.entries`.
-        kept: the report of a run by its name, for tests between the rows of a table; None for no
-            tests. Quick looks are not tested.
+        paper: paper to format.
+        entries: entries of the paper, in the order of `Runner.entries`.
+        kept: function that returns the report of a run by its name, for tests between the rows of
+            a table; None for no tests. Quick looks are not tested.
     """
     lines = [f"# {paper.name}", "", f"{paper.title}. {paper.citation}.", ""]
     if any(entry.fast for entry in entries):
         lines += [_FAST, ""]
-    for table, part in _parts(paper, entries):
-        lines += [f"## {table.name}", "", table.caption, "", *_table(part, table.places), ""]
+    for table, part in _split_by_table(paper, entries):
+        lines += [f"## {table.name}", "", table.caption, "", *_format_rows(part, table.places), ""]
         if kept is not None:
-            lines += _tests([entry for entry in part if not entry.fast], kept, table.against)
+            lines += _format_tests([entry for entry in part if not entry.fast], kept, table.against)
     if paper.notes:
         lines += [*(f"- {note}" for note in paper.notes), ""]
     return "\n".join(lines)
 
 
 def format_overview(found: Sequence[tuple[Paper, Sequence[Entry]]]) -> str:
-    """What each paper is known for, in one table: its accuracy, ours, ours on unseen speakers.
+    """Format the headline rows of all papers in one table.
 
     Args:
-        found: papers and their entries, those in the order of `Runner.entries`.
+        found: papers with their entries, in the order of `Runner.entries`.
     """
     rows = [
         dataclasses.replace(
@@ -103,20 +103,22 @@ def format_overview(found: Sequence[tuple[Paper, Sequence[Entry]]]) -> str:
             reason=entry.reason.partition(";")[0].removeprefix("corpora: "),
         )
         for paper, entries in found
-        for table, part in _parts(paper, entries)
+        for table, part in _split_by_table(paper, entries)
         for entry in part
         if entry.row in table.headline and entry.metric in COMPARED_SCORES
     ]
     lines = ["# The papers' headlines", ""]
     if any(entry.fast for entry in rows):
         lines += [_FAST, ""]
-    told = "Made by `serenade reproduce`; 95% intervals are bootstrapped over speakers."
+    source = "Made by `serenade reproduce`; 95% intervals are bootstrapped over speakers."
     places = [place for paper, _ in found for table in paper.tables for place in table.places]
-    return "\n".join([*lines, told, "", *_table(rows, places), ""])
+    return "\n".join([*lines, source, "", *_format_rows(rows, places), ""])
 
 
-def _parts(paper: Paper, entries: Sequence[Entry]) -> Iterator[tuple[Table, Sequence[Entry]]]:
-    """A paper's tables, each with its entries."""
+def _split_by_table(
+    paper: Paper, entries: Sequence[Entry]
+) -> Iterator[tuple[Table, Sequence[Entry]]]:
+    """Yield each table of a paper with its entries."""
     place = 0
     for table in paper.tables:
         count = sum(len(row.values) for row in table.rows) * len(table.places)
@@ -124,7 +126,7 @@ def _parts(paper: Paper, entries: Sequence[Entry]) -> Iterator[tuple[Table, Sequ
         place += count
 
 
-def _table(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
+def _format_rows(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
     head = (
         "| row | corpus | | paper | ours, paper's protocol | ours, unseen speakers | 95% interval |"
     )
@@ -133,15 +135,15 @@ def _table(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
     for entry in entries:
         corpus = mark_incomplete(entry.corpus, entry.incomplete)
         corpus += f", for {entry.stands_for}" if entry.stands_for else ""
-        ours = _value(entry.paper_protocol)
+        ours = _format_value(entry.paper_protocol)
         if entry.spread is not None:
             ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
         if entry.speaker_dependent and entry.paper_protocol is not None:
             ours += " *speaker-dependent*"
         reason = f"note {long.index(entry.reason) + 1}" if entry.reason in long else entry.reason
         interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else reason
-        cells = [entry.row, corpus, _TITLES[entry.metric], _value(entry.paper_value)]
-        cells += [ours, _value(entry.speaker_independent), interval]
+        cells = [entry.row, corpus, _TITLES[entry.metric], _format_value(entry.paper_value)]
+        cells += [ours, _format_value(entry.speaker_independent), interval]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     for number, reason in enumerate(long, start=1):
         lines += ["", f"Note {number}: {reason}."]
@@ -155,10 +157,10 @@ def _table(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
     return lines
 
 
-def _tests(
+def _format_tests(
     entries: Sequence[Entry], kept: Callable[[str], Report | None], against: str
 ) -> list[str]:
-    """Rows against one of them, or each other, by corpus, on unseen speakers and on known ones."""
+    """Format tests between rows, by corpus, on unseen speakers and by the paper's protocol."""
     lines = []
     for corpus in dict.fromkeys(entry.corpus for entry in entries):
         # A row has an entry for each metric, and its runs are read once.
@@ -167,9 +169,9 @@ def _tests(
             row: [report for report in map(kept, names) if report is not None]
             for row, names in runs.items()
         }
-        for unseen, whose in (
-            (True, f"unseen speakers of {corpus}"),
-            (False, f"by the paper's protocol, *speaker-dependent*, speakers of {corpus}"),
+        for unseen, unit in (
+            (True, f"over unseen speakers of {corpus}"),
+            (False, f"by the paper's protocol (*speaker-dependent*) over speakers of {corpus}"),
         ):
             alike = {
                 row: [report for report in found if report.speaker_independent is unseen]
@@ -178,23 +180,23 @@ def _tests(
             rows = [Entrant.of(row, found) for row, found in alike.items() if found]
             tests = [] if against and not alike[against] else compare_runs(rows, against)
             if tests:
-                what = against or "each other"
-                told = f"Rows against {what}, {whose} exchanged as a whole:"
-                lines += [told, "", format_tests(tests), ""]
+                other = against or "each other"
+                title = f"Permutation test of rows against {other}, {unit}:"
+                lines += [title, "", format_tests(tests), ""]
     return lines
 
 
-def _value(value: float | None) -> str:
+def _format_value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
 def list_figures(
     paper: Paper, entries: Sequence[Entry], kept: Callable[[str], Report | None]
 ) -> dict[str, Callable[[], Figure]]:
-    """Return what draws a paper's figures, by their names.
+    """Return functions that draw the figures of a paper, by the names of the figures.
 
-    Its tables become bars, UA and WA apart. Losses are drawn where the paper draws them, and
-    confusion matrices on unseen speakers for the rows that the paper is known for.
+    Each table becomes one figure with bars for UA and one for WA. Losses are drawn if the paper
+    draws them, and confusion matrices on unseen speakers for its headline rows.
 
     Args:
         paper: the paper.
@@ -207,26 +209,26 @@ def list_figures(
         if metric in COMPARED_SCORES:
             alike = [one for one in shown if (one.corpus, one.metric) == (corpus, metric)]
             found[f"{paper.name}-{corpus}-{metric}"] = functools.partial(draw_bars, alike)
-    for table, part in _parts(paper, entries):
+    for table, part in _split_by_table(paper, entries):
         for place in table.places:
             here = [entry for entry in part if entry.corpus == place.corpus_name]
             about = f"{paper.name}-{place.corpus_name}"
-            if table.curves and (reports := _trained(kept, here)):
+            if table.curves and (reports := _get_trained(kept, here)):
                 draws = functools.partial(make_curves_figure, reports)
                 found[f"{about}-{_slug(table.curves)}"] = draws
             known = {entry.row: entry.runs for entry in here if entry.row in table.headline}
             for row, names in known.items():
-                if (report := _unseen(kept, names)) is not None:
+                if (report := _get_unseen(kept, names)) is not None:
                     draws = functools.partial(make_confusion_figure, report)
                     found[f"{about}-confusion-{_slug(row)}"] = draws
     return found
 
 
 def draw_bars(entries: Sequence[Entry]) -> Figure:
-    """The paper's numbers and ours side by side, with whiskers for intervals.
+    """Draw the paper's scores and ours as bars, with whiskers for intervals.
 
     Args:
-        entries: of one metric and corpus.
+        entries: entries of one metric and corpus.
     """
     from matplotlib.figure import Figure
 
@@ -269,13 +271,15 @@ def _slug(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower())
 
 
-def _unseen(kept: Callable[[str], Report | None], names: Sequence[str]) -> Report | None:
+def _get_unseen(kept: Callable[[str], Report | None], names: Sequence[str]) -> Report | None:
     """Return the first report on unseen speakers of the runs that are kept."""
     reports = (report for report in map(kept, names) if report is not None)
     return next((report for report in reports if report.speaker_independent), None)
 
 
-def _trained(kept: Callable[[str], Report | None], entries: Sequence[Entry]) -> dict[str, Report]:
+def _get_trained(
+    kept: Callable[[str], Report | None], entries: Sequence[Entry]
+) -> dict[str, Report]:
     """Return the first report of each row, for its curves."""
     found = {entry.row: kept(entry.runs[0]) for entry in entries if entry.seeds}
     return {row: report for row, report in found.items() if report is not None}

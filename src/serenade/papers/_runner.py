@@ -1,4 +1,4 @@
-"""Running what fills a paper's tables: each run once, kept, and gone on with after a kill."""
+"""Run the evaluations behind the tables of papers, each once, and resume after a kill."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from serenade.papers._tables import Paper, Place, Row, Run, Table
 
 
-_AT_ONCE = 16  # runs that a cluster is given at once
+_AT_ONCE = 16  # runs that a cluster gets at once
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One number of a paper beside ours.
+    """Score of a paper with our scores.
 
     Args:
         paper: name of the paper's system.
-        table: as the paper numbers it.
-        row: as the paper names it.
+        table: name of the table in the paper.
+        row: name of the row in the paper.
         metric: `ua`, `wa` or `f1_weighted`.
-        corpus: what it was measured on here.
-        stands_for: the paper's corpus, where this is another one.
-        paper_value: what the paper prints for this corpus; None where it prints nothing.
-        paper_protocol: ours by the paper's protocol, mean over seeds; None where it was not run.
-        speaker_independent: ours on unseen speakers; likewise.
-        low: lower end of its 95% interval, over speakers.
-        high: upper end.
-        paper_low: lower end of the interval under the paper's protocol.
-        paper_high: upper end.
-        seeds: how many, under the paper's protocol.
-        spread: standard deviation over them; None of one.
+        corpus: corpus of our scores.
+        stands_for: corpus of the paper, if it is another one.
+        paper_value: score that the paper prints for this corpus; None if it prints none.
+        paper_protocol: our score by the paper's protocol, mean over seeds; None if it was not run.
+        speaker_independent: our score on unseen speakers; None if it was not run.
+        low: lower end of its 95% interval over speakers.
+        high: upper end of that interval.
+        paper_low: lower end of the interval by the paper's protocol.
+        paper_high: upper end of that interval.
+        seeds: number of seeds by the paper's protocol.
+        spread: standard deviation over seeds; None for one seed.
         speaker_dependent: whether the paper's protocol trains on test speakers.
-        incomplete: label of a corpus of which recordings were missing; empty where none was.
-        reason: why a number is lacking; empty where none is.
-        fast: whether this is a quick look only, never to be quoted.
-        runs: names of the runs behind it.
+        incomplete: label of a corpus with missing recordings; empty if it is complete.
+        reason: reason for a missing score; empty if there is none.
+        fast: whether this is a quick look, which must not be quoted.
+        runs: names of the runs.
     """
 
     paper: str
@@ -79,7 +79,7 @@ class Entry:
 
 
 class Runner:
-    """Makes and keeps the reports of runs.
+    """Runner that makes and keeps the reports of runs.
 
     Args:
         root: the folder that holds the corpora.
@@ -87,12 +87,12 @@ class Runner:
             their files.
         fast: a quick look with few speakers and epochs.
         jobs: processes for extraction; None for all cores.
-        device: what networks are trained on.
-        progress: called with a line as work goes on.
-        use: paths by name, of what rows need and this package does not bring: `text`, a text
+        device: device that networks are trained on.
+        progress: called with a line of text for each step.
+        use: paths by name of files that rows need and this package does not contain: `text`, a text
             encoder (by default ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
             as serenade speech2vec writes them, and `glove`, a folder of `100.txt` and so on.
-        dry: whether nothing is run: what was not finished earlier is lacking.
+        dry: run nothing; scores of unfinished runs are missing.
     """
 
     def __init__(
@@ -119,9 +119,9 @@ class Runner:
         self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus | SerenadeError] = {}
 
     def entries(self, paper: Paper) -> list[Entry]:
-        """Every number of a paper's tables beside ours, each with its reason where it lacks.
+        """Return every score of a paper's tables with ours, or the reason why ours is missing.
 
-        On a cluster the runs, seeds among them, are made side by side.
+        On a cluster, runs and their seeds are made in parallel.
         """
         if _parallel.has_cluster() and not self.dry:
             self._make_all(paper)
@@ -134,14 +134,14 @@ class Runner:
         ]
 
     def report(self, run: Run) -> Report:
-        """The report of a run: the one that is kept, or a new one.
+        """Return the report of a run: the saved one, or a new one.
 
-        One that was made with other settings, which the recipe of this name had then, is not kept;
-        nor is one on a corpus that was less complete than it is here. A dry run keeps the latter,
-        and its rows carry the corpus' label.
+        A saved report is replaced if the recipe of this name had other settings then, or if the
+        corpus was less complete than it is here. A dry run keeps reports on a less complete corpus,
+        and their rows carry the label of the corpus.
 
         Raises:
-            SerenadeError: it cannot be run here; the message says why.
+            SerenadeError: the evaluation cannot be run here; the message states the reason.
         """
         kept = self._kept(run)
         if kept is not None:
@@ -153,27 +153,27 @@ class Runner:
             raise SerenadeError("not run yet")
         if run.name in self._failed:
             raise self._failed[run.name]
-        return self._write(run, self._evaluated(run))
+        return self._write(run, self._evaluate_run(run))
 
     def _make_all(self, paper: Paper) -> None:
-        """Make and keep what lacks of a paper's runs; what cannot be run is told later."""
+        """Make and save the missing runs of a paper; keep the errors of those that fail."""
         wanted = []
         for run in list_all_runs(paper, fast=self.fast):
             if run.name in self._failed or self._kept(run) is not None:
                 continue
             try:
-                self._corpus(run)  # opened here: the threads share it
+                self._corpus(run)  # opened here, because threads share it
                 wanted.append(run)
             except SerenadeError as error:
                 self._failed[run.name] = error
 
         def made(run: Run) -> Report | SerenadeError:
             try:
-                return self._evaluated(run)
+                return self._evaluate_run(run)
             except SerenadeError as error:
                 return error
 
-        # The work is the cluster's; threads wait for it.
+        # Threads only wait for the cluster.
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for run, found in zip(wanted, pool.map(made, wanted), strict=True):
                 if isinstance(found, Report):
@@ -187,7 +187,7 @@ class Runner:
         return report
 
     def kept(self, name: str) -> Report | None:
-        """The report of a run, by its name; None of one that is not finished."""
+        """Return the report of a run by its name; None if it is not finished."""
         path, seed = self._place(name)
         reports = read_reports(path, seed) if path.is_file() else []
         return reports[0] if reports else None
@@ -203,12 +203,12 @@ class Runner:
             return None
         recipe = systems.get(run.system).recipe(run.recipe)
         # A field that came later had its default, which changes nothing.
-        before = {**_stated(run, type(recipe)()), **report.recipe}
-        now = _stated(run, recipe)
+        before = {**_recipe_to_json(run, type(recipe)()), **report.recipe}
+        now = _recipe_to_json(run, recipe)
         same = all(before[field] == value for field, value in now.items())
-        return report if same and not self._outgrown(run, report) else None
+        return report if same and not self._is_outdated(run, report) else None
 
-    def _outgrown(self, run: Run, report: Report) -> bool:
+    def _is_outdated(self, run: Run, report: Report) -> bool:
         """Return whether a run lacked recordings that the corpus here may have."""
         if self.dry or not report.incomplete:
             return False
@@ -217,7 +217,7 @@ class Runner:
         except SerenadeError:
             return False  # a corpus that is not here cannot replace the run
 
-    def _evaluated(self, run: Run) -> Report:
+    def _evaluate_run(self, run: Run) -> Report:
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
         corpus = self._corpus(run)
         changes = resolve_changes(run.changes, self.use)
@@ -237,14 +237,14 @@ class Runner:
             command=f"serenade reproduce (run {run.name})",
         )
         # A kept report names the files that only this machine has as the row does: `@NAME/rest`.
-        return dataclasses.replace(report, recipe={**report.recipe, **_stated_changes(run)})
+        return dataclasses.replace(report, recipe={**report.recipe, **_changes_to_json(run)})
 
     def _corpus(self, run: Run) -> Corpus:
-        """The corpus of a run, looked for once."""
+        """Return the corpus of a run, which is opened once."""
         key = run.corpus, run.labels, run.speakers
         if key not in self._corpora:
             try:
-                self._corpora[key] = self._opened(run)
+                self._corpora[key] = self._open_corpus(run)
             except SerenadeError as error:
                 self._corpora[key] = error
         found = self._corpora[key]
@@ -252,7 +252,7 @@ class Runner:
             raise found
         return found
 
-    def _opened(self, run: Run) -> Corpus:
+    def _open_corpus(self, run: Run) -> Corpus:
         options: dict[str, Any] = {"labels": run.labels} if run.labels else {}
         corpus = corpora.open(run.corpus, self.root, **options)
         if run.speakers:
@@ -288,41 +288,41 @@ class Runner:
                 reason=reasons,
                 incomplete="; ".join(gaps),
                 runs=names,
-                **_by_paper(entry.metric, papers),
-                **_unseen(entry.metric, ours),
+                **_score_by_paper(entry.metric, papers),
+                **_score_unseen(entry.metric, ours),
             )
             for entry in blank
         ]
 
     def _reports(self, wanted: Sequence[Run]) -> tuple[list[Report], str]:
-        """The reports that could be made, and why others could not."""
+        """Return the reports that can be made, and the reason why others cannot."""
         found, reason = [], ""
         for run in wanted:
             try:
                 found.append(self.report(run))
             except SerenadeError as error:
-                reason = _brief(error)
+                reason = _shorten(error)
                 self.progress(f"{run.name}: {reason}")
         return found, reason
 
 
-def _stated(run: Run, recipe: Any) -> dict[str, Any]:
-    """A recipe as reports state it: without this machine's paths."""
+def _recipe_to_json(run: Run, recipe: Any) -> dict[str, Any]:
+    """Return a recipe as reports state it, without paths of this machine."""
     fields = json.loads(json.dumps({"name": run.recipe, **dataclasses.asdict(recipe)}))
-    return {**fields, **_stated_changes(run)}
+    return {**fields, **_changes_to_json(run)}
 
 
-def _stated_changes(run: Run) -> dict[str, Any]:
+def _changes_to_json(run: Run) -> dict[str, Any]:
     """Return the changed fields of a recipe as JSON data."""
     changes: dict[str, Any] = json.loads(json.dumps(dict(run.changes)))
     return changes
 
 
-def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
-    """What an entry says of the paper's protocol."""
+def _score_by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
+    """Return the fields of an entry on the paper's protocol."""
     if not reports:
         return {}
-    values, low, high = _over_seeds(metric, reports)
+    values, low, high = _pool_seeds(metric, reports)
     return {
         "paper_protocol": float(np.mean(values)),
         "paper_low": low,
@@ -333,18 +333,18 @@ def _by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
     }
 
 
-def _unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
-    """What an entry says of unseen speakers."""
+def _score_unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
+    """Return the fields of an entry on unseen speakers."""
     if not reports:
         return {}
-    values, low, high = _over_seeds(metric, reports)
+    values, low, high = _pool_seeds(metric, reports)
     return {"speaker_independent": float(np.mean(values)), "low": low, "high": high}
 
 
-def _over_seeds(
+def _pool_seeds(
     metric: str, reports: Sequence[Report]
 ) -> tuple[list[float], float | None, float | None]:
-    """A score by each seed, and the interval of all."""
+    """Return the score of each seed, and the interval of all."""
     return [report.metrics[metric].value for report in reports], *compute_pooled_interval(
         metric, reports
     )
@@ -353,7 +353,7 @@ def _over_seeds(
 def compute_pooled_interval(
     metric: str, reports: Sequence[Report]
 ) -> tuple[float | None, float | None]:
-    """The interval of a score of all predictions of several seeds, speakers being resampled."""
+    """Compute the interval of a score over the predictions of several seeds."""
     if len(reports) == 1:
         found = reports[0].metrics[metric]
     else:
@@ -370,7 +370,7 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _brief(error: SerenadeError) -> str:
-    """An error as a reason, without this machine's folders."""
+def _shorten(error: SerenadeError) -> str:
+    """Return an error as a reason, without folders of this machine."""
     words = [Path(word).name if word.startswith("/") else word for word in str(error).split()]
     return " ".join(words)

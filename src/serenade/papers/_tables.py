@@ -1,4 +1,4 @@
-"""A paper's tables as data: rows, the numbers it prints, and the runs that fill them."""
+"""Tables of a paper as data: rows, the scores it prints, and the runs that fill them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One evaluation, by everything that decides its result.
+    """One evaluation, defined by everything that determines its result.
 
     Args:
         system: name of the system.
         corpus: name of the corpus.
-        labels: the emotions that are kept; empty for all.
+        labels: emotions to keep; empty for all.
         recipe: name of the system's recipe.
-        changes: fields of it that are changed.
+        changes: changed fields of the recipe.
         protocol: name of the protocol.
-        plan: fields of it that are changed.
-        seed: of the folds and the estimators.
-        speakers: only the first so many are looked at; 0 for all.
+        plan: changed fields of the protocol.
+        seed: random seed of the folds and the estimators.
+        speakers: number of speakers to use, the first ones; 0 for all.
     """
 
     system: str
@@ -56,19 +56,19 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row of a paper's table.
+    """Row of a table in a paper.
 
     Args:
-        name: as the paper has it.
-        values: what it prints, as shares of one, by the name of our metric: `ua`, `wa`,
-            `f1_weighted`; for a figure without numbers, metrics with None.
-        system: that fills it; empty where nothing here does.
+        name: name of the row in the paper.
+        values: printed scores between 0 and 1 by the name of our metric: `ua`, `wa`,
+            `f1_weighted`; None for a metric of a figure without numbers.
+        system: name of the system that fills the row; empty if there is none.
         recipe: name of its recipe.
-        changes: fields of the recipe that are changed; a text `@NAME/rest` is a file below what
-            the user names so, see `resolve_changes`.
-        fast: further ones for a quick look.
-        known: further ones by the paper's protocol, where that tests speakers it trains on.
-        reason: why nothing fills it.
+        changes: changed fields of the recipe. A text `@NAME/rest` is a file below a path that the
+            user gives for NAME, see `resolve_changes`.
+        fast: further changes for a quick look.
+        known: further changes by the paper's protocol if it trains on test speakers.
+        reason: reason why no system fills the row.
     """
 
     name: str
@@ -83,16 +83,16 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A corpus that a table is filled on.
+    """Corpus and protocol that a table is filled with.
 
     Args:
-        corpus: its name, or the path of a `.py` file as in `serenade.corpora.get`.
-        labels: the emotions that are kept; empty for all.
-        protocol: the paper's.
-        plan: fields of it.
-        independent: fields of the protocol on unseen speakers.
-        seeds: how many, under the paper's protocol; under another, on unseen speakers, one.
-        stands_for: the paper's corpus, where this is another one.
+        corpus: name of the corpus, or the path of a `.py` file as in `serenade.corpora.get`.
+        labels: emotions to keep; empty for all.
+        protocol: name of the paper's protocol.
+        plan: changed fields of that protocol.
+        independent: changed fields of the protocol on unseen speakers.
+        seeds: number of seeds by the paper's protocol; other protocols have one seed.
+        stands_for: corpus of the paper, if it is another one.
     """
 
     corpus: str
@@ -105,22 +105,23 @@ class Place:
 
     @property
     def corpus_name(self) -> str:
-        """Name of the corpus; `corpus` can be the path of a `.py` file."""
+        """Return the name of the corpus; `corpus` can be the path of a `.py` file."""
         return corpora.describe(self.corpus).name
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table or figure.
+    """Table or figure of a paper.
 
     Args:
-        name: as the paper numbers it.
-        caption: what it shows, in our words.
-        rows: in the paper's order.
-        places: where they are filled; the first is the paper's own corpus, if it is one.
-        curves: the paper's figure of its rows' training losses; empty where it has none.
-        headline: names of the rows that an overview of all papers shows.
-        against: name of the row that the others are tested against; by default every pair is.
+        name: name in the paper, such as "Table 1".
+        caption: description in our words.
+        rows: rows in the order of the paper.
+        places: corpora and protocols; the first is the paper's own corpus if we have it.
+        curves: name of the paper's figure of training losses; empty if there is none.
+        headline: names of the rows that the overview of all papers shows.
+        against: name of the row that the others are tested against; by default every pair is
+            tested.
     """
 
     name: str
@@ -134,15 +135,15 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Paper:
-    """What a paper reports.
+    """Paper with its tables.
 
     Args:
-        name: of its system.
-        title: of the paper.
+        name: name of its system.
+        title: title of the paper.
         citation: authors, year, venue.
         tables: its tables and figures of results.
-        notes: what must be known to compare.
-        position: where the results list the paper, counted from 1.
+        notes: facts that a comparison needs.
+        position: place of the paper in the results, from 1.
     """
 
     name: str
@@ -154,11 +155,11 @@ class Paper:
 
 
 def tune_row(row: Row, recipe: str = "tuned", **changes: Any) -> Row:
-    """A row of the paper as a recipe of ours fills it.
+    """Return a row of the paper that a recipe of ours fills.
 
     Args:
-        row: the paper's.
-        recipe: its name, which the row's name begins with.
+        row: row of the paper.
+        recipe: name of the recipe, which the name of the new row begins with.
         changes: further fields of the row.
     """
     return dataclasses.replace(row, name=f"{recipe}: {row.name}", recipe=recipe, **changes)
@@ -167,14 +168,14 @@ def tune_row(row: Row, recipe: str = "tuned", **changes: Any) -> Row:
 def list_runs(
     row: Row, place: Place, *, fast: bool = False
 ) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
-    """The runs of a row: by the paper's protocol, a seed each; and on unseen speakers.
+    """Return the runs of a row by the paper's protocol, one for each seed, and on unseen speakers.
 
-    Where the paper's own protocol keeps speakers apart, its runs are those on unseen speakers, too.
+    Both are the same if the protocol of the paper is speaker-independent.
 
     Args:
-        row: with a system.
-        place: where.
-        fast: a quick look: few speakers, one seed, two groups, the row's quick settings.
+        row: row with a system.
+        place: corpus and protocol.
+        fast: quick look with few speakers, one seed, two groups and the row's quick settings.
     """
     common: dict[str, Any] = {
         "system": row.system,
@@ -209,14 +210,14 @@ def list_runs(
 
 
 def resolve_changes(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:
-    """Changes of a recipe with the files that only this machine knows.
+    """Replace `@NAME/rest` in the changes of a recipe by paths of this machine.
 
     Args:
-        changes: of a `Row` or `Run`.
+        changes: changes of a `Row` or `Run`.
         use: paths (or ids on a hub) by name.
 
     Raises:
-        EvaluationError: a name nobody has given a path for.
+        EvaluationError: no path is given for a name.
 
     >>> resolve_changes({"vectors": "@speech2vec/50.txt", "epochs": 3}, {"speech2vec": "vectors"})
     {'vectors': 'vectors/50.txt', 'epochs': 3}
@@ -232,7 +233,7 @@ def resolve_changes(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[
 
 
 def list_all_runs(paper: Paper, *, fast: bool = False) -> Iterator[Run]:
-    """Every run of a paper once, in the order of its tables."""
+    """Yield every run of a paper once, in the order of its tables."""
     seen = set()
     for table in paper.tables:
         for place in table.places:

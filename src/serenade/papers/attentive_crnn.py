@@ -42,7 +42,7 @@ def _figure(corpus: str, accuracy: float, place: Place) -> Table:
 
 
 def _four(table: Table) -> Table:
-    """Return a table of EMO-DB with four of its emotions; rows differ in name, too."""
+    """Return a table of EMO-DB with four of its emotions; rows have other names."""
     return dataclasses.replace(
         table,
         name=f"{table.name}, four emotions",
@@ -60,7 +60,7 @@ def _four_emotions(row: str) -> str:
 _FIGURE = _figure("EMO-DB", 0.7797, _EMODB)
 _TUNED = Table(
     "Figure 4, tuned",
-    "Experiment 4 by a recipe for unseen speakers, ours.",
+    "Experiment 4 by our recipe for unseen speakers.",
     (
         Row(
             "ours, tuned",
@@ -75,7 +75,7 @@ _TUNED = Table(
 )
 _CONTEXTS = Table(
     "Section 4.2",
-    "LSTM and BLSTM over growing contexts; described in the text without numbers.",
+    "LSTM and BLSTM over growing contexts, which the text describes without numbers.",
     tuple(
         Row(
             f"{'BLSTM' if both else 'LSTM'}, context of {frames} frames" if frames else name,
@@ -108,8 +108,8 @@ PAPER = Paper(
     ),
     notes=(
         (
-            "The paper names no split; random 80/10/10 by emotion is taken. Its figure 4 has bars "
-            "without numbers; the text gives those of experiment 4."
+            "The paper does not state its split. We split at random, 80/10/10 by emotion. Figure 4 "
+            "has bars without numbers; the text states the numbers of experiment 4."
         ),
     ),
 )

@@ -28,7 +28,7 @@ PAPER = Paper(
     tables=(
         Table(
             "Table 1",
-            "Confusion matrix, rows in shares of one; here the mean of its diagonal.",
+            "Confusion matrix with rows that add up to one; we compare the mean of its diagonal.",
             (
                 Row(
                     "mean of the diagonal",
@@ -42,7 +42,7 @@ PAPER = Paper(
         ),
         Table(
             "Table 2",
-            "Accuracy on RAVDESS' eight emotions.",
+            "Accuracy on the eight emotions of RAVDESS.",
             (
                 Row(
                     "DCNN",
@@ -68,12 +68,12 @@ PAPER = Paper(
     ),
     notes=(
         (
-            "The paper does not state its split; random 80/10/10 by emotion is taken, noise being "
-            "added to training clips only."
+            "The paper does not state its split. We split at random, 80/10/10 by emotion, and add "
+            "noise to training clips only."
         ),
         (
-            "Ours, tuned, is the average of two networks on unseen speakers; on known ones, one "
-            "network that is trained three times as long."
+            "On unseen speakers, our tuned row is the average of two networks. On known speakers "
+            "it is one network that is trained three times as long."
         ),
     ),
 )

@@ -25,7 +25,7 @@ def _row(name: str, ua: float, **changes: str | int) -> Row:
 
 
 def _sizes() -> tuple[Row, ...]:
-    """Table 3, a row for each size and kind of embedding."""
+    """Return the rows of table 3, one for each size and kind of embedding."""
     speech = {50: 0.6849, 100: 0.6608, 200: 0.6487, 300: 0.6575}
     word = {50: 0.6712, 100: 0.6601, 200: 0.6680, 300: 0.6132}
     return (
@@ -49,7 +49,7 @@ _ALONE = (
 
 
 def _tuned() -> Iterator[Row]:
-    """Rows of tables 1 and 3 that words of 50 dimensions have; ours below them."""
+    """Yield our tuned rows of tables 1 and 3 with embeddings of 50 dimensions."""
     whole = [row for row in _sizes() if row.name.startswith("50,")]
     averages = [
         dataclasses.replace(
@@ -69,13 +69,13 @@ PAPER = Paper(
     tables=(
         Table(
             "Table 1",
-            "Unweighted accuracy of one kind of input alone.",
+            "Unweighted accuracy with one kind of input.",
             _ALONE,
             _PLACES,
         ),
         Table(
             "Table 2",
-            "Unweighted accuracy, compared with others.",
+            "Unweighted accuracy, compared with other systems.",
             (
                 _row("Bi-LSTM", 0.5503, branches="acoustic", vectors="random"),
                 Row("E-Vector", {"ua": 0.5725}, reason=_OTHERS),
@@ -87,19 +87,19 @@ PAPER = Paper(
         ),
         Table(
             "Table 3",
-            "Unweighted accuracy of the whole by size and kind of embedding.",
+            "Unweighted accuracy of the whole system by size and kind of embedding.",
             _sizes(),
             _PLACES,
             headline=("50, speech embedding",),
         ),
         Table(
             "Tables 1 and 3, tuned",
-            "The same by a recipe for hundreds of recordings, each with four texts; and, ours, the "
-            "average of the networks of one branch, of the other and of both.",
+            "The same rows by a recipe for hundreds of recordings, each with four texts. We add "
+            "the average of three networks: of each branch alone, and of both.",
             tuple(_tuned()),
             (dataclasses.replace(_PAIRED, corpus="paired-ravdess-x4", seeds=3),),
             headline=("tuned: 50, speech embedding, average",),
         ),
     ),
-    notes=("The paper tests on IEMOCAP's session 5 only; here every session is tested in turn.",),
+    notes=("The paper tests on session 5 of IEMOCAP only; here every session is tested in turn.",),
 )

@@ -24,7 +24,7 @@ def _ours(name: str, encoder: str, recipe: str = "tuned", **changes: int | None)
         _row(name, encoder),
         recipe,
         changes={"encoder": encoder, **changes},
-        # Shares of 16 clips are too coarse to tell epochs apart.
+        # UA of 16 clips is too coarse to rank epochs.
         known={"monitor": "loss"},
         fast={"epochs": 3},
     )
@@ -41,7 +41,7 @@ PAPER = Paper(
     tables=(
         Table(
             "Table 1",
-            "F1 and accuracy of acoustic features alone, and fused with three encoders'.",
+            "F1 and accuracy of acoustic features alone, and fused with those of three encoders.",
             (
                 _row("Acoustic Only", "none", 0.789, 0.789),
                 _row("Acoustic+Npc", "npc", 0.861, 0.861),
@@ -60,10 +60,10 @@ PAPER = Paper(
         ),
         Table(
             "Table 1, tuned",
-            "The same by a smaller network with more against learning by heart.",
+            "The rows of table 1, by a smaller network with more regularisation.",
             (
                 _ours("Acoustic Only", "none"),
-                # All states; their learnt shares stay within a hundredth of equal ones.
+                # All states: their learnt weights stay within 0.01 of equal weights.
                 _ours("Acoustic+Npc", "npc", layer=None),
                 _ours("Acoustic+Audio Albert", "aalbert", layer=None),
                 _ours("Acoustic+Tera", "tera", layer=None),
@@ -84,8 +84,8 @@ PAPER = Paper(
         Table(
             "Table 1, ensemble",
             (
-                "The posteriors of the tuned network averaged with those of a linear classifier, "
-                "which sees mean and standard deviation of each column over the clip."
+                "The posteriors of the tuned network, averaged with those of a linear classifier "
+                "on the mean and standard deviation of each feature over the clip."
             ),
             (
                 _ours("Acoustic Only", "none", "ensemble"),
@@ -103,21 +103,22 @@ PAPER = Paper(
     ),
     notes=(
         (
-            "The paper draws 6000 utterances of CASIA at random, 5440/280/280; its public part has "
-            "1200, and the same shares are taken. Encoders are those of this project, trained on a "
-            "few hours of speech, where the paper's were trained on hundreds. They have heard all "
-            "of RAVDESS, its test speakers too, without labels, and none of EMO-DB."
+            "The paper splits 6000 utterances of CASIA at random into 5440, 280 and 280. Its "
+            "public part has 1200 utterances, which we split by the same shares. The encoders "
+            "are trained by this project on a few hours of speech; those of the paper were "
+            "trained on hundreds of hours. Our training data include all of RAVDESS without "
+            "labels, also its test speakers, and nothing of EMO-DB."
         ),
         (
-            "Tuned and ensemble rows take all states of these encoders; of Whisper they take the "
-            "one that a linear probe of EMO-DB's emotions, test speakers among them, likes about "
-            "best."
+            "Tuned and ensemble rows use all states of these encoders. Of Whisper they use one "
+            "state, with which a linear probe of EMO-DB's emotions, test speakers included, is "
+            "about best."
         ),
         (
-            "The linear classifier came last, when the network, as stated and tuned, had shown "
-            "next to nothing of the paper's order on unseen speakers, and a linear probe had shown "
-            "it (docs/benchmarks/pretraining.md). Its learning rate was looked for on EMO-DB's "
-            "speakers, with acoustic features alone."
+            "The linear classifier was added last. On unseen speakers, neither the stated nor the "
+            "tuned network reproduced the paper's order of encoders, but a linear probe did "
+            "(docs/benchmarks/pretraining.md). Its learning rate was tuned on EMO-DB's speakers, "
+            "with acoustic features alone."
         ),
     ),
 )

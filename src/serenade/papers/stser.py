@@ -46,14 +46,15 @@ PAPER = Paper(
         ),
         Table(
             "Table 1",
-            "The same of speech and text paired by emotion; a recipe for hundreds of clips.",
+            "The same rows on speech and text that are paired by emotion, by a recipe for hundreds "
+            "of clips.",
             tuple(map(tune_row, _ROWS)),
             (_PAIRED,),
             headline=("tuned: STSER",),
         ),
         Table(
             "Table 2",
-            "Compared with others that use speech and text.",
+            "Comparison with other systems that use speech and text.",
             (
                 _published("E_vec-MCNN-LSTM", 0.649, 0.659),
                 _published("MDRE", 0.718, None),
@@ -67,7 +68,7 @@ PAPER = Paper(
     notes=(
         (
             "The paper's own protocol, leave one session out, is speaker-independent. The paired "
-            "corpus shows that fusion works, not what IEMOCAP would give."
+            "corpus shows that fusion works; it does not predict scores on IEMOCAP."
         ),
     ),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from serenade.adaptation import NEUTRAL
 from serenade.errors import EvaluationError
-from serenade.evaluation._statistics import (
+from serenade.evaluation import (
     Difference,
     Interval,
     compute_intervals,

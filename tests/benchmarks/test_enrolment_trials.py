@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from enrolment_trials import Condition, Trials, enrolment_trials
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from serenade.errors import EvaluationError
-from serenade.evaluation._enrolment_trials import Condition, Trials, enrolment_trials
 from serenade.systems import get
 from serenade.training import Estimator
 from serenade.training._clips import Clips
