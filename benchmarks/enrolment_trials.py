@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 
 from serenade.adaptation import NEUTRAL
 from serenade.errors import EvaluationError
@@ -15,6 +16,7 @@ from serenade.evaluation import (
     compute_intervals,
     paired_permutation,
 )
+from serenade.training import EnrolledProbe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from serenade.training import EnrolledProbe, Estimator
+    from serenade.training import Estimator
 
     Fold = tuple[NDArray[np.int_], NDArray[np.int_]]
 
@@ -109,10 +111,6 @@ def enrolment_trials(
     Raises:
         EvaluationError: a speaker on both sides.
     """
-    from sklearn.base import clone
-
-    from serenade.training import EnrolledProbe
-
     speakers, classes = X["speaker"].to_numpy(dtype=str), np.unique(y)
     found: dict[Condition, list[Trials]] = {condition: [] for condition in conditions}
     for train, test in folds:

@@ -33,8 +33,9 @@ class Recipe:
     copies: int = 0
 
 
-def plain(recipe, seed):  # noqa: ARG001
-    return [make_pipeline(StandardScaler(), LogisticRegression())]
+class Plain(type(get("whisper-probe"))):
+    def classifiers(self, recipe, seed):  # noqa: ARG002
+        return [make_pipeline(StandardScaler(), LogisticRegression())]
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +47,21 @@ def table():
     offsets = {"angry": (2, 0), "neutral": (0, 0), "sad": (0, 2)}
     rows = centres + np.array([offsets[label] for label in labels])
     rows += 0.7 * rng.standard_normal(rows.shape)
-    frame = pd.DataFrame({"a": rows[:, 0], "b": rows[:, 1], "speaker": speakers})
+    files = [f"{number}.wav" for number in range(480)]
+    index = pd.MultiIndex.from_product(
+        [files, [pd.Timedelta(0)], [pd.NaT]], names=["file", "start", "end"]
+    )
+    columns = {"a": rows[:, 0], "b": rows[:, 1], "speaker": speakers}
+    frame = pd.DataFrame(columns, index=index)
     return frame, labels
 
 
 @pytest.fixture(scope="module")
 def trials(table):
     X, y = table
-    system = dataclasses.replace(get("whisper-probe"), classifiers=plain)
     number = X["speaker"].astype(int).to_numpy()
     folds = [(np.flatnonzero(number % 3 != f), np.flatnonzero(number % 3 == f)) for f in range(3)]
-    return enrolment_trials(Made(system, Recipe()), X, y, folds, CONDITIONS, draws=3)
+    return enrolment_trials(Made(Plain(), Recipe()), X, y, folds, CONDITIONS, draws=3)
 
 
 def test_enrolment_finds_what_speakers_hide(trials):
@@ -89,7 +94,6 @@ def test_the_choice_can_be_among_fewer_classes(trials):
 
 def test_a_speaker_on_both_sides_is_refused(table):
     X, y = table
-    system = dataclasses.replace(get("whisper-probe"), classifiers=plain)
     rows = np.arange(len(y))
     with pytest.raises(EvaluationError, match="both sides"):
-        enrolment_trials(Made(system, Recipe()), X, y, [(rows, rows[:40])], CONDITIONS)
+        enrolment_trials(Made(Plain(), Recipe()), X, y, [(rows, rows[:40])], CONDITIONS)

@@ -33,7 +33,7 @@ class FoldClassifier(Protocol):
     Further members are used if they exist. `curve_`, numbers by name for each epoch, is kept in the
     report. `fit` may take `validation=(X, y)` and then gets the validation rows of the fold, unless
     an attribute `uses_validation` is false. `prepare(X)` is called first if folds run on a cluster,
-    to fill a shared cache. `describe()` returns the statements for the report; see `Estimator.describe`.
+    to fill a shared cache. `describe()` states system and recipe; see `Estimator.describe`.
     """
 
     classes_: NDArray[Any]
@@ -198,7 +198,7 @@ def _require_json(recipe: Mapping[str, Any]) -> None:
 
 
 def _to_json(value: Any) -> Any:
-    """Return a parameter as JSON data; other objects become the names of their classes, and paths are shortened."""
+    """Return a parameter as JSON data: paths are shortened, and objects become class names."""
     if isinstance(value, (str, os.PathLike)):
         text = os.fspath(value)
         return Path(text).name if isinstance(text, str) and Path(text).is_absolute() else str(text)
