@@ -6,7 +6,9 @@ import inspect
 import re
 from typing import Any
 
-_GAP = re.compile(r"\bread so\b|^Not the paper's|[Gg]aps in the paper")
+_GAP = re.compile(
+    r"\b[Nn]ot stated in the paper\b|\bread so\b|^Not the paper's|[Gg]aps in the paper"
+)
 _CODE = re.compile(r"(`[^`]*`)")
 
 

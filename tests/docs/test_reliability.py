@@ -1,6 +1,7 @@
-"""Figures of hand-written pages are those of the files that benchmarks wrote."""
+"""Figures and file names of hand-written pages are those of the repository."""
 
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -10,6 +11,13 @@ MACHINES = (ROOT / "docs" / "cluster.md").read_text("utf-8")
 
 def kept(name):
     return json.loads((ROOT / "docs" / "benchmarks" / f"{name}.json").read_text("utf-8"))
+
+
+def test_files_that_pages_name_exist():
+    pattern = re.compile(r"`(?:python )?((?:tests|benchmarks|scripts|constraints)/[\w./-]+)`")
+    named = set(pattern.findall(PAGE + MACHINES))
+    assert len(named) >= 10
+    assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
 def test_inputs_that_were_tried():

@@ -90,9 +90,8 @@ def installs(line):
     """Whether a line installs, which it may do by names that pyproject has."""
     if not line.startswith("pip install "):
         return False
-    found = re.fullmatch(r'pip install "?serenade(?:\[([\w,]+)\])?"?', line) or re.fullmatch(
-        r'pip install "\.\[([\w,]+)\]"', line
-    )
+    # The package is on no index: a page that names it there would install something else.
+    found = re.fullmatch(r'pip install (?:\.|"\.\[([\w,]+)\]")', line)
     assert found, line
     extras = found[1].split(",") if found[1] else []
     assert set(extras) <= set(PROJECT["optional-dependencies"]), line
