@@ -51,7 +51,7 @@ def public(room: str) -> list[str]:
     return [
         _home(room, name, getattr(module, name))
         for name in module.__all__
-        if not name.startswith("__")
+        if not name.startswith("_")
     ]
 
 

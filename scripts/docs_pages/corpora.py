@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from typing import TYPE_CHECKING
@@ -45,11 +44,9 @@ def pages() -> dict[str, str]:
 
 def page(name: str, info: CorpusInfo) -> str:
     """A corpus' page."""
-    module = importlib.import_module(f"serenade.corpora.{name.replace('-', '_')}")
-    about = inspect.cleandoc(module.__doc__ or "")
-    if refers := re.search(r"see `serenade\.corpora\.(\w+)`", about):
-        other = importlib.import_module(f"serenade.corpora.{refers.group(1)}")
-        about += "\n\n" + inspect.cleandoc(other.__doc__ or "")
+    load = corpora.get(name).load
+    load = getattr(load, "func", load)  # paired corpora are partial functions
+    about = inspect.getdoc(inspect.getmodule(load)) or ""
     facts = [
         ["licence", info.licence],
         ["cite", info.citation],
@@ -74,7 +71,7 @@ def page(name: str, info: CorpusInfo) -> str:
         )
         table = text.table(["emotion", "recordings"], rows, "lr")
         parts += ["## Published counts", says, table]
-    parts += ["## Opening it", _loader(module.load)]
+    parts += ["## Opening it", _loader(load)]
     parts.append(
         f"`serenade corpora {name} --root DIR` counts what is there and lists every problem "
         "with the files concerned."

@@ -18,8 +18,9 @@ from serenade.errors import CorpusError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    WordInterval = tuple[str, float, float]
-    """A word, its start and its end in seconds."""
+
+WordInterval = tuple[str, float, float]
+"""A word, its start and its end in seconds."""
 
 COLUMNS = ("file", "word", "start", "end", "probability")
 """Of a table of words; times are seconds within the file."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DEFAULT_WINDOW, DEFAULT_HOP = 2.0, 1.0
+DEFAULT_WINDOW = 2.0
+DEFAULT_HOP = 1.0
 """Default length of a window and distance between windows, in seconds."""
 
 LONGEST_UTTERANCE = 12.0

@@ -7,8 +7,12 @@ resumes after the last complete line. The caller removes the journal after writi
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from serenade.audio import read
 from serenade.errors import AudioError
@@ -17,15 +21,12 @@ from serenade.transcription._asr import RATE, Transcript, Word
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Mapping, Sequence
 
     from serenade.extraction import Clip
 
-    Recogniser = Callable[[NDArray[np.float32], int, int], Transcript]
-    """Function from a signal, its sampling rate and the number of its clip to a transcript."""
+Recogniser = Callable[[NDArray[np.float32], int, int], Transcript]
+"""Function from a signal, its sampling rate and the number of its clip to a transcript."""
 
 
 def transcribe(

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from serenade.encoders.selfsupervised._build import Network
 
-CONFIG, ENCODER_WEIGHTS, CARD = "config.json", "model.safetensors", "MODEL_CARD.md"
+CONFIG = "config.json"
+ENCODER_WEIGHTS = "model.safetensors"
+CARD = "MODEL_CARD.md"
 
 
 def save_encoder(folder: Path, settings: EncoderSettings, network: Network, card: str) -> None:
