@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether nobody on the way can change what is downloaded: HTTPS, or this very machine.
+    """Return whether a download is safe from changes on the way: HTTPS, or this machine.
 
     Args:
         url: the address.

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: readers never see half of one."""
+"""Write files atomically: a reader never sees an unfinished file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
-    """A file to write instead, beside `path`, which it becomes if the block ends without an error.
+    """Give a temporary file, and move it to `path` if the block ends without an error.
 
     Args:
         path: the file, in a folder that exists.
@@ -36,9 +36,9 @@ def replace_atomically(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which one process has at a time; it ends with the process.
+    """Hold the lock of a folder, which one process has at a time; it ends with the process.
 
-    Where the system has no such lock, as on Windows and some network drives, go on without it.
+    Windows and some network drives have no such lock: there, the block runs without it.
 
     Args:
         folder: an existing folder.
@@ -59,10 +59,10 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file whole or not at all.
+    """Write a file atomically.
 
     Args:
-        path: the file; its folder is made where it is missing.
+        path: the file; its folder is created if it is missing.
         content: all of its bytes.
 
     Returns:

@@ -11,9 +11,9 @@ FOLDER_VARIABLE = "SERENADE_CACHE"
 
 
 def get_cache_folder() -> Path:
-    """Where this package keeps what it can make or fetch again.
+    """Return the folder for files that the package can compute or download again.
 
-    `SERENADE_CACHE` names the folder; otherwise it is the platform's own place for caches.
+    `SERENADE_CACHE` names the folder; otherwise it is in the platform's folder for caches.
 
     Raises:
         MissingExtraError: no variable, and the extra "train" is not installed.

@@ -1,4 +1,4 @@
-"""Users' own corpora and systems: one Python file, named by its path where a name is asked for."""
+"""Load a user's own corpus or system from a Python file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_python_file(name: str | os.PathLike[str]) -> bool:
-    """Whether a name means a file of Python instead of something built in.
+    """Return whether a name is the path of a Python file.
 
     >>> is_python_file("mine/own_system.py"), is_python_file("whisper-probe")
     (True, False)
@@ -31,24 +31,23 @@ def load_attribute(
     example: str,
     error: type[SerenadeError] = SerenadeError,
 ) -> Any:
-    """Run a file of Python and take something from it.
+    """Run a Python file and return an object that it defines.
 
-    The file's folder goes to the end of `sys.path`, as that of a script goes to its beginning: the
-    file can import its neighbours, and worker processes can import the file. It runs once, however
-    often it is asked for.
+    The folder of the file is added to the end of `sys.path`, so that the file can import its
+    neighbours and worker processes can import the file. The file runs once in a process.
 
     Args:
         path: of the file.
-        name: what is taken.
-        kind: what it has to be.
-        example: how it is made, for the message to somebody who has none.
-        error: raised on any mistake.
+        name: of the object.
+        kind: type that the object must have.
+        example: code that creates such an object, for error messages.
+        error: type of the errors that are raised.
 
     Raises:
-        SerenadeError: as `error`: no such file, one that another module hides, one that fails as
-            it runs, or has nothing of this name and kind.
+        SerenadeError: as `error`: the file does not exist, another module has its name, it fails
+            when it runs, or it does not define an object of this name and type.
     """
-    module = _module(Path(path).expanduser().resolve(), str(path), error)
+    module = _import_file(Path(path).expanduser().resolve(), str(path), error)
     if not hasattr(module, name):
         raise error(f"{path}: defines no {name}; end it with {example}")
     found = getattr(module, name)
@@ -57,47 +56,47 @@ def load_attribute(
     return found
 
 
-def _module(path: Path, shown: str, error: type[SerenadeError]) -> ModuleType:
-    """The module of a file, under the file's own name so that processes agree about it."""
+def _import_file(path: Path, shown: str, error: type[SerenadeError]) -> ModuleType:
+    """Import a file under its own name, which is the same in every process."""
     if not path.is_file():
         raise error(f"{shown}: no such file; give the path of a Python file, or a built-in name")
     if not path.stem.isidentifier():
         raise error(
-            f"{shown}: {path.stem} is no name of a module; rename the file to letters, digits "
+            f"{shown}: {path.stem} is not the name of a module; rename the file to letters, digits "
             "and underscores"
         )
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
         importlib.invalidate_caches()
-    spec = sys.modules[path.stem].__spec__ if path.stem in sys.modules else _spec(path.stem)
+    spec = sys.modules[path.stem].__spec__ if path.stem in sys.modules else _find_spec(path.stem)
     origin = getattr(spec, "origin", None)
     if origin is None or Path(origin).resolve() != path:
         raise error(
-            f"{shown}: another module, {origin or 'built in'}, is called {path.stem}, too; "
+            f"{shown}: another module, {origin or 'built in'}, has the name {path.stem} as well; "
             "rename the file"
         )
     try:
         return importlib.import_module(path.stem)
     except SerenadeError:
         raise
-    # Whatever a user's file raises, its line is what helps.
+    # A user's file can raise any error: the message names its line.
     except Exception as failure:
-        line = _line(failure, path)
+        line = _find_line(failure, path)
         raise error(
             f"{shown}{line}: {type(failure).__name__}: {failure}; correct it there"
         ) from failure
 
 
-def _spec(name: str) -> Any:
+def _find_spec(name: str) -> Any:
     try:
         return importlib.util.find_spec(name)
-    except ValueError:  # a module made by hand
+    except ValueError:  # the module was created without a spec
         return None
 
 
-def _line(failure: BaseException, path: Path) -> str:
-    """Where in the file it went wrong, as a clause."""
+def _find_line(failure: BaseException, path: Path) -> str:
+    """Return the line of the file that raised an error, as a clause."""
     if isinstance(failure, SyntaxError):
         return f", line {failure.lineno}"
     number, trace = None, failure.__traceback__

@@ -1,4 +1,4 @@
-"""Download of files of models from the Hugging Face hub."""
+"""Download models from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUFFIXES = {".onnx", ".safetensors", ".json", ".pt", ".pth", ".ckpt", ".bin"}  
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name is that of a model on the hub, rather than of a file or folder.
+    """Return whether a name is the id of a model on the hub, and not a file or a folder.
 
     >>> is_hub_id("openai/whisper-base"), is_hub_id("models/weights.ckpt"), is_hub_id("tera")
     (True, False, False)
@@ -31,19 +31,19 @@ def is_hub_id(name: str) -> bool:
 
 
 def get_endpoint() -> str:
-    """The hub's address: `HF_ENDPOINT`, or huggingface.co.
+    """Return the address of the hub: `HF_ENDPOINT`, or huggingface.co.
 
     Raises:
-        ModelError: not an https address; what it gives, and a token it is sent, could be anybody's.
+        ModelError: the address is not https, so that files and tokens would not be protected.
     """
     stated = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     if not is_safe_url(stated):
-        raise ModelError(f"HF_ENDPOINT={stated}: no https address; give one, or leave it out")
+        raise ModelError(f"HF_ENDPOINT={stated}: not an https address; give one, or leave it out")
     return stated.rstrip("/")
 
 
 def download_model(model_id: str) -> tuple[Path, Path]:
-    """Fetch weights and configuration of a model, once.
+    """Download the weights and the configuration of a model, once.
 
     Args:
         model_id: such as `openai/whisper-base`; `HF_ENDPOINT` names another hub.
@@ -52,7 +52,7 @@ def download_model(model_id: str) -> tuple[Path, Path]:
         The paths of `model.safetensors` and `config.json`.
 
     Raises:
-        ModelError: no such model, or no connection; the message says which address failed.
+        ModelError: the model does not exist, or the connection failed; the message has the address.
         MissingExtraError: the extra "hub" is not installed.
     """
     folder = get_cache_folder() / "hub" / model_id.replace("/", "--")
@@ -64,7 +64,7 @@ def download_model(model_id: str) -> tuple[Path, Path]:
 
 
 def download_file(model_id: str, name: str, target: Path) -> Path:
-    """Download one file of a model; it is there only when whole.
+    """Download one file of a model; an interrupted download leaves no file.
 
     Args:
         model_id: see `download_model`.
@@ -75,7 +75,7 @@ def download_file(model_id: str, name: str, target: Path) -> Path:
         `target`.
 
     Raises:
-        ModelError: no such file, no connection, or not what the hub states.
+        ModelError: the file does not exist, the connection failed, or the checksum differs.
         MissingExtraError: the extra "hub" is not installed.
     """
     try:
@@ -85,7 +85,7 @@ def download_file(model_id: str, name: str, target: Path) -> Path:
     address = f"{get_endpoint()}/{model_id}/resolve/main/{name}"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # Compressed on the way, the length would be another one.
+        # A compressed response would have another length than the file.
         headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
         with (
             requests.get(address, headers=headers, timeout=_TIMEOUT, stream=True) as response,
@@ -94,7 +94,7 @@ def download_file(model_id: str, name: str, target: Path) -> Path:
             response.raise_for_status()
             if not all(is_safe_url(answer.url) for answer in (*response.history, response)):
                 raise ValueError("it leads to an address without https")
-            _write(response, unfinished, f"downloading {model_id}")
+            _write_response(response, unfinished, f"downloading {model_id}")
     except (requests.RequestException, OSError, ValueError) as error:
         raise ModelError(
             f"{model_id}: could not be downloaded from {address} ({error}); check the id and "
@@ -103,8 +103,8 @@ def download_file(model_id: str, name: str, target: Path) -> Path:
     return target
 
 
-def _write(response: Any, file: Path, label: str) -> None:
-    """Write a response's body; a ValueError where it is not what its header states."""
+def _write_response(response: Any, file: Path, label: str) -> None:
+    """Write the body of a response; raise ValueError if size or checksum differ from its header."""
     stated = response.headers.get("Content-Length", "")
     length = int(stated) if stated.isdecimal() else None
     digest, size = hashlib.sha256(), 0

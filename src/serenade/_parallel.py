@@ -1,7 +1,7 @@
-"""Work on all cores by joblib, or on the machines of a Dask cluster: no scheduler of our own.
+"""Run tasks on all cores with joblib, or on the machines of a Dask cluster.
 
-A task is sent with all it needs, so that another machine can do it when the first one dies; what
-a task does is decided by its arguments alone, so that results do not depend on who did it.
+A task is sent with everything it needs, so that another machine can run it if the first one fails.
+Its result depends on its arguments only, and not on the machine.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _client: Any = None  # of this process; workers have none, so that their tasks d
 
 
 def has_cluster() -> bool:
-    """Whether work goes to a cluster."""
+    """Return whether tasks run on a cluster."""
     return _client is not None
 
 
 @contextlib.contextmanager
 def use_dask(address: str | None) -> Iterator[None]:
-    """Send work to a Dask cluster while the context lasts.
+    """Run tasks on a Dask cluster within the block.
 
     Args:
-        address: of the scheduler, such as `tcp://head:8786`; None leaves all as it is.
+        address: of the scheduler, such as `tcp://head:8786`; None keeps the current setting.
 
     Raises:
         SerenadeError: no scheduler answers there, it has no workers, or a worker has another
@@ -51,7 +51,7 @@ def use_dask(address: str | None) -> Iterator[None]:
         from distributed import Client
     except ImportError:
         raise MissingExtraError("work on a Dask cluster", "cluster") from None
-    # Tasks carry what they need, training tables and features among it: see this module's head.
+    # Tasks carry their data, such as training tables and features.
     quiet = {"distributed.admin.large-graph-warning-threshold": "1GB"}
     with dask.config.set(quiet):
         try:
@@ -62,7 +62,7 @@ def use_dask(address: str | None) -> Iterator[None]:
                 "with `dask scheduler` and give the address it prints"
             ) from None
         with client:
-            _check(client, address)
+            _check_cluster(client, address)
             before, _client = _client, client
             try:
                 yield
@@ -73,12 +73,12 @@ def use_dask(address: str | None) -> Iterator[None]:
 def run_parallel(
     function: Callable[..., T], *arguments: Iterable[Any], jobs: int | None = None
 ) -> Iterator[T]:
-    """Call a function with each set of arguments; results in order, as they come.
+    """Call a function with each set of arguments, in parallel; give the results in order.
 
     Args:
         function: of a module that workers can import, or a closure.
-        arguments: iterables, as of `map`.
-        jobs: processes where there is no cluster; None for one per core.
+        arguments: iterables, as in `map`.
+        jobs: number of processes without a cluster; None for one per core.
 
     Raises:
         SerenadeError: the cluster was lost.
@@ -88,7 +88,7 @@ def run_parallel(
         yield from map(function, *arguments)
         return
     if has_cluster():
-        yield from _on_cluster(function, zip(*arguments, strict=True))
+        yield from _run_on_cluster(function, zip(*arguments, strict=True))
         return
     try:
         import joblib
@@ -98,11 +98,11 @@ def run_parallel(
     yield from joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(calls)
 
 
-def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) -> Iterator[T]:
-    """The same by Dask's own client.
+def _run_on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """Run the calls with the client of Dask.
 
-    joblib's Dask backend (1.6) waits for ever for a task that no worker can load, or whose workers
-    died too often, and leaves arguments of over 1 kB on one machine, where they die with it.
+    The Dask backend of joblib 1.6 never returns if no worker can load a task or too many workers
+    failed, and it keeps arguments of over 1 kB on one machine, which can fail.
     """
     from distributed import CancelledError, KilledWorker
     from distributed.protocol.pickle import dumps
@@ -111,8 +111,8 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) ->
     waiting: collections.deque[Any] = collections.deque()
     try:
         for given in calls:
-            # As bytes: what cannot be loaded is then the task's error, and no machine's.
-            waiting.append(_client.submit(_alone, dumps((function, given)), pure=False))
+            # As bytes: if they cannot be loaded, the task fails and not the worker.
+            waiting.append(_client.submit(_run_task, dumps((function, given)), pure=False))
             if len(waiting) >= room:
                 yield waiting.popleft().result()
         while waiting:
@@ -128,18 +128,18 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) ->
         reason = first_line(error)
         raise SerenadeError(
             f"the Dask cluster was lost ({type(error).__name__}: {reason}); repeat the command: "
-            "what was kept is not computed again"
+            "stored results are not computed again"
         ) from None
     finally:
         for future in waiting:
             future.cancel()
 
 
-def _alone(call: bytes) -> Any:
-    """Do a task, which shall not spread its own work further; this runs on a worker.
+def _run_task(call: bytes) -> Any:
+    """Run one task on a worker, with nested parallelism disabled.
 
     Args:
-        call: function and arguments as the client wrote them, whom workers obey in any case.
+        call: pickled function and arguments, from the client, which workers trust.
     """
     import joblib
     from distributed.protocol.pickle import loads
@@ -149,8 +149,8 @@ def _alone(call: bytes) -> Any:
         return function(*given)
 
 
-def _check(client: Any, address: str) -> None:
-    """Refuse a cluster without workers, or with workers that could compute something else."""
+def _check_cluster(client: Any, address: str) -> None:
+    """Raise an error for a cluster without workers, or with workers of other versions."""
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
     except TimeoutError:
@@ -172,7 +172,7 @@ def _check(client: Any, address: str) -> None:
 
 
 def list_versions() -> dict[str, str]:
-    """What must be the same everywhere: Python but for its patch, NumPy and this package."""
+    """Return the versions that all machines must share: Python (minor), NumPy, this package."""
     import numpy as np
 
     python = ".".join(platform.python_version_tuple()[:2])

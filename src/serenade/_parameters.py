@@ -1,4 +1,4 @@
-"""Values from a file or a command line, held against the annotations of a dataclass's fields."""
+"""Check values from a file or a command line against the annotations of a dataclass."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ _SCALARS = (bool, int, float, str)
 
 
 def find_mismatch(kind: type, values: Mapping[str, Any]) -> str:
-    """What is wrong with values for a dataclass's fields, as a clause; empty for nothing.
+    """Describe the first value that does not fit its field of a dataclass; "" if all fit.
 
-    Numbers, texts, tuples and choices of these are checked; a whole number is also taken for a
-    float, and NaN for none. Fields annotated otherwise, and names that are no field, are not
-    judged.
+    Numbers, texts, tuples and choices of these are checked. An integer fits a float; NaN does not.
+    Other annotations, and names that are not fields, are not checked.
 
     Args:
         kind: the dataclass.
@@ -36,38 +35,38 @@ def find_mismatch(kind: type, values: Mapping[str, Any]) -> str:
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in values and not _fits(values[field.name], hints[field.name]):
-            wanted = _wanted(hints[field.name])
-            return f"{field.name} is {wanted}, got {_shown(values[field.name])}"
+            wanted = _describe_hint(hints[field.name])
+            return f"{field.name} is {wanted}, got {_show_value(values[field.name])}"
     return ""
 
 
-def _wanted(hint: Any) -> str:
-    """What an annotation asks for, in words where it lists choices.
+def _describe_hint(hint: Any) -> str:
+    """Describe an annotation, and list its choices if it has some.
 
-    >>> _wanted(typing.Literal["a", "b"] | typing.Literal["c"])
+    >>> _describe_hint(typing.Literal["a", "b"] | typing.Literal["c"])
     'one of a, b, c'
     """
-    choices = _choices(hint)
+    choices = _list_choices(hint)
     if choices:
         return f"one of {', '.join(map(str, choices))}"
     return hint.__name__ if hint in _SCALARS else str(hint).replace("typing.", "")
 
 
-def _choices(hint: Any) -> tuple[Any, ...]:
-    """The values of an annotation that allows nothing else; none where it does."""
+def _list_choices(hint: Any) -> tuple[Any, ...]:
+    """Return the values of an annotation that consists of literals only, else no value."""
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
     if typing.get_origin(hint) not in {typing.Union, types.UnionType}:
         return ()
-    parts = [_choices(part) for part in typing.get_args(hint)]
+    parts = [_list_choices(part) for part in typing.get_args(hint)]
     return tuple(choice for part in parts for choice in part) if all(parts) else ()
 
 
-def _shown(value: Any) -> str:
-    """A value on one short line."""
+def _show_value(value: Any) -> str:
+    """Return a value as one short line."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no integer of thousands of digits
+    except ValueError:  # Python does not write integers of thousands of digits
         return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:60]}…"
 
@@ -78,7 +77,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is None or hint is type(None):
         fits = value is None
     elif hint is float:
-        # Beyond what a float holds, an integer is as little a number as NaN.
+        # An integer that is too large for a float is refused like NaN.
         fits = type(value) in {int, float} and abs(value) < 1e308
     elif hint in _SCALARS:
         fits = type(value) is hint

@@ -1,4 +1,4 @@
-"""A progress bar on standard error: only on a terminal, only for what takes its time."""
+"""Show a progress bar on standard error, on a terminal and for long work only."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PATIENCE = 2.0
 
 
 def show_progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """Pass items on, with a bar if standard error is a terminal and they take over two seconds.
+    """Pass items on, and show a bar on a terminal if they take over two seconds.
 
     Args:
         items: passed on as they come.
         total: how many there will be.
-        label: what is being done.
+        label: name of the work.
 
     >>> list(show_progress("ab", 2, "spelling"))
     ['a', 'b']

@@ -1,12 +1,12 @@
-"""Errors a user can meet, each with a message that names the file and the fix."""
+"""Errors for users: each message names the file, the problem and the fix."""
 
 
 class SerenadeError(Exception):
-    """Base of every error Serenade raises on purpose."""
+    """Base class of all errors that Serenade raises."""
 
 
 class AudioError(SerenadeError):
-    """A recording that cannot be used.
+    """The recording cannot be used.
 
     Args:
         source: the file, or a description of the array.
@@ -26,47 +26,47 @@ class AudioError(SerenadeError):
 
 
 class MissingFileError(AudioError):
-    """No such file, or it cannot be opened."""
+    """The file does not exist or cannot be opened."""
 
 
 class EmptyFileError(AudioError):
-    """A file of zero bytes."""
+    """The file has zero bytes."""
 
 
 class NotAudioError(AudioError):
-    """Bytes libsndfile does not recognise as audio."""
+    """libsndfile does not recognise the file as audio."""
 
 
 class TruncatedAudioError(AudioError):
-    """The header promises more samples than the file holds."""
+    """The file holds fewer samples than its header states."""
 
 
 class NoSamplesError(AudioError):
-    """A valid header with no sample behind it, or an empty array."""
+    """The file has a valid header and no sample, or the array is empty."""
 
 
 class NonFiniteAudioError(AudioError):
-    """NaN or infinite samples."""
+    """The recording has NaN or infinite samples."""
 
 
 class TooShortError(AudioError):
-    """Less speech than an emotion can be told from (0.1 s)."""
+    """The recording is shorter than 0.1 s, too short to predict an emotion."""
 
 
 class TooLongError(AudioError):
-    """More than is held in memory at once, or than a server takes."""
+    """The recording is longer than fits in memory or than a server accepts."""
 
 
 class SilenceError(AudioError):
-    """Nothing above -80 dBFS."""
+    """No sample is above -80 dBFS."""
 
 
 class NoSpeechError(AudioError):
-    """A long recording in which nobody speaks."""
+    """The recording is long and contains no speech."""
 
 
 class SignalFormatError(AudioError):
-    """An array or a rate of the wrong shape, type or range."""
+    """The array or the sampling rate has a wrong shape, type or range."""
 
 
 class InputError(SerenadeError, TypeError, ValueError):
@@ -74,27 +74,27 @@ class InputError(SerenadeError, TypeError, ValueError):
 
 
 class CorpusError(SerenadeError):
-    """A corpus folder or manifest that cannot be opened."""
+    """The folder or the manifest of a corpus cannot be opened."""
 
 
 class EvaluationError(SerenadeError, ValueError):
-    """Labels, folds or reports that cannot be evaluated."""
+    """Labels, folds or reports cannot be evaluated."""
 
 
 class ModelError(SerenadeError):
-    """A model folder that is missing, damaged or of another version."""
+    """The model folder is missing, damaged or of another version."""
 
 
 class DeviceError(SerenadeError):
-    """No microphone, or it cannot be opened."""
+    """The microphone is missing or cannot be opened."""
 
 
 class MissingExtraError(SerenadeError, ImportError):
     """An optional dependency is not installed.
 
     Args:
-        purpose: what was asked for.
-        extra: the extra of this package that brings it.
+        purpose: the task that needs the dependency, as a phrase.
+        extra: the extra of this package that installs it.
     """
 
     def __init__(self, purpose: str, extra: str) -> None:
@@ -107,7 +107,7 @@ class MissingExtraError(SerenadeError, ImportError):
 
 
 def first_line(error: BaseException) -> str:
-    r"""What an error of another library says, on one line; "" where it says nothing.
+    r"""Return the first line of an error message of another library; "" if it is empty.
 
     >>> first_line(ValueError("no archive\nrun it to see")), first_line(ValueError())
     ('no archive', '')

@@ -105,7 +105,7 @@ def test_a_folder_in_use_is_left_alone(site, tmp_path):
     site.pages["/c.zip"] = data = packed(a="one")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
-    with pytest.raises(CorpusError, match="is there and not a download"):
+    with pytest.raises(CorpusError, match="exists and is not a download"):
         _download.download_archive(f"{site.url}/c.zip", md5(data), tmp_path / "mine")
     _download.download_archive(f"{site.url}/c.zip", md5(data), tmp_path / "corpus")
     with pytest.raises(CorpusError, match="holds another download"):

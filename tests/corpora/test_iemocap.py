@@ -77,7 +77,7 @@ def test_a_complete_selection_is_no_problem(tree, monkeypatch):
     counts = {"angry": 20, "happy": 20, "excited": 20, "neutral": 20, "sad": 20}
     monkeypatch.setattr(
         iemocap,
-        "_counts",
+        "_get_counts",
         lambda _, merged: iemocap.Counts(
             100, 10, {"angry": 20, "happy": 40 if merged else 20, "neutral": 20, "sad": 20}
         ),
@@ -181,12 +181,12 @@ def test_another_folder_says_what_is_expected(tmp_path):
 
 def test_words_of_a_recording(one):
     file = one / "Session1/sentences/wav" / DIALOGUE / f"{DIALOGUE}_F000.wav"
-    words = iemocap.words(file)
+    words = iemocap.read_alignment(file)
     assert [word for word, _, _ in words[:5]] == ["i", "don't", "want", "to", "hear"]
     assert words[0][1:] == pytest.approx((0.05, 0.10)), "both frames stated lie within the word"
-    assert "++LAUGHTER++" in [word for word, _, _ in iemocap.words(file, fillers=True)]
+    assert "++LAUGHTER++" in [word for word, _, _ in iemocap.read_alignment(file, fillers=True)]
     with pytest.raises(CorpusError, match=r"Ses01F_impro01_F900\.wdseg: No such file"):
-        iemocap.words(file.with_name(f"{DIALOGUE}_F900.wav"))
+        iemocap.read_alignment(file.with_name(f"{DIALOGUE}_F900.wav"))
 
 
 def test_sessions_in_turn_share_no_speaker(tree):

@@ -17,11 +17,11 @@ def write(folder, rows, encoding="utf-8", part="train"):
 
 
 def texts(folder):
-    return [line.text for line in meld.read(folder)[0]]
+    return [line.text for line in meld.read_lines(folder)[0]]
 
 
 def test_published_counts_disjoint_by_dialogue(corpora_root):
-    lines, problems = meld.read(corpora_root)
+    lines, problems = meld.read_lines(corpora_root)
     counts = {part: sum(line.part == part for line in lines) for part in meld.PARTS}
     assert counts == {"train": 9988, "dev": 1109, "test": 2610}
     # One of the 1432 dialogues has that row only.
@@ -52,7 +52,7 @@ def test_rows_that_cannot_be_used_are_named(tmp_path):
         "4,So,Joey,bliss,positive,0,2\n"
         "5,So,Joey,joy,positive,,3\n"
     )
-    lines, problems = meld.read(write(tmp_path, rows))
+    lines, problems = meld.read_lines(write(tmp_path, rows))
     assert [line.text for line in lines] == ["Hi"]
     messages = [problem.message for problem in problems]
     assert [f"line {n}:" in m for n, m in zip((3, 4, 5, 6), messages, strict=True)] == [True] * 4
@@ -64,9 +64,9 @@ def test_a_missing_table_or_column_is_an_error(tmp_path):
     write(tmp_path, "")
     (tmp_path / "dev_sent_emo.csv").write_text("Utterance,Speaker\n")
     with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv, line 1: no column Emotion"):
-        meld.read(tmp_path)
+        meld.read_lines(tmp_path)
     (tmp_path / "dev_sent_emo.csv").unlink()
     with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv: No such file"):
-        meld.read(tmp_path)
+        meld.read_lines(tmp_path)
     with pytest.raises(CorpusError, match=r"expected train_sent_emo\.csv"):
-        meld.read(tmp_path / "nowhere")
+        meld.read_lines(tmp_path / "nowhere")

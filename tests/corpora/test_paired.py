@@ -64,7 +64,7 @@ def tables(tmp_path):
 def test_every_clip_gets_a_text_of_its_label(real, corpora_root):
     assert real.table["emotion"].value_counts().to_dict() == real.info.expected.per_label
     assert len(real) == 672
-    said = {(line.text, line.dialogue): line.emotion for line in meld.read(corpora_root)[0]}
+    said = {(line.text, line.dialogue): line.emotion for line in meld.read_lines(corpora_root)[0]}
     found = zip(real.table["text"], real.table["dialogue"], strict=True)
     assert [said[pair] for pair in found] == list(real.table["emotion"])
     assert set(real.table["spoken_text"]) == {
@@ -159,7 +159,7 @@ def test_the_same_seed_gives_the_same_pairs(speech, tables):
 def test_too_little_text_is_used_again_by_the_same_speaker_only(speech, tables):
     corpus = _paired.pair(speech(speakers=3, each=5), tables(train=2, dev=2, test=2))
     assert corpus.table.groupby("text")["speaker"].nunique().max() == 1
-    assert any("36 recordings say what another" in p.message for p in corpus.problems)
+    assert any("36 recordings share their text with another" in p.message for p in corpus.problems)
 
 
 def test_a_text_that_dialogues_share_is_kept_in_one(speech, tables):

@@ -75,10 +75,10 @@ def test_a_missing_column_is_named(tmp_path):
 def test_words_of_every_row_by_the_corpus_own_alignment(write_iemocap, tmp_path):
     corpus = corpora.open("iemocap", write_iemocap(tmp_path, sessions=[2]))
     files = list(corpus.table.index.get_level_values("file"))
-    iemocap.alignment(files[0]).unlink()
+    iemocap.locate_alignment(files[0]).unlink()
     found = list_word_times(corpus)
     assert found[0] == ()
-    assert found[1:] == [iemocap.words(file) for file in files[1:]]
+    assert found[1:] == [iemocap.read_alignment(file) for file in files[1:]]
     assert all(found[1:])
 
 
@@ -95,5 +95,5 @@ def test_words_of_segments_by_a_table(tmp_path, record):
         (("two", 0.45, 0.6),),
         (),
     ]
-    with pytest.raises(CorpusError, match="rows: does not say when its words are said"):
+    with pytest.raises(CorpusError, match="rows: has no times of words"):
         list_word_times(corpus)

@@ -227,7 +227,7 @@ def test_a_task_that_kills_every_worker_and_a_cluster_that_ends_are_told():
         local(1) as made,
         _parallel.use_dask(made.scheduler_address),
     ):
-        with pytest.raises(SerenadeError, match=r"was lost.*what was kept is not computed again"):
+        with pytest.raises(SerenadeError, match=r"was lost.*stored results are not computed again"):
             list(_parallel.run_parallel(os._exit, [3]))
         ending = threading.Timer(1.0, made.close)
         ending.start()

@@ -1,4 +1,4 @@
-"""Audio: any recording to mono float32 at a stated rate, or one error that names the fix."""
+"""Read recordings as mono float32 at one sampling rate, change them, and check them."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""Where in a recording somebody speaks, by energy."""
+"""Find the part of a recording that has speech, by its energy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ACTIVITY_HOP = 0.010
 """Distance between frames in seconds."""
 
 ACTIVITY_DROP = 35.0
-"""Below the loud frames, in dB: what is quieter is no speech."""
+"""Frames this many dB below the loud frames do not count as speech."""
 
 ACTIVITY_MARGIN = 0.05
-"""Kept on both sides of the speech, in seconds."""
+"""Seconds that are kept on both sides of the speech."""
 
 
 def compute_frame_power(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float64]:
-    """Mean square of 25 ms frames every 10 ms, shape `(frames,)`; at least one frame.
+    """Compute the mean square of 25 ms frames every 10 ms, shape `(frames,)`.
 
     >>> compute_frame_power(np.full(1600, 0.5, np.float32), 16000)[:2]
     array([0.25, 0.25])
@@ -45,10 +45,10 @@ def find_active_part(
     drop: float = ACTIVITY_DROP,
     margin: float = ACTIVITY_MARGIN,
 ) -> slice:
-    """The part between the first and the last active frame, widened by a margin.
+    """Find the part between the first and the last active frame, widened by a margin.
 
     A frame is active when it lies less than `drop` dB below the 95th percentile of the frames'
-    power: a measure that one click or one shout does not move.
+    power, which one click or one shout does not change.
 
     Args:
         signal: mono samples, shape `(samples,)`.

@@ -1,4 +1,4 @@
-"""Changes to a recording that leave its emotion alone: what training adds to training clips."""
+"""Change recordings at random without changing their emotion, to augment training clips."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Augmentation:
     """Random speed, reverberation, filtering and noise, each with its own probability.
 
-    Speed changes pitch and tempo together, as another speaker would; the others stand for other
+    Speed changes pitch and tempo together, as another speaker would; the others imitate other
     rooms, microphones and lines. Set a probability to zero to leave a change out.
 
     Args:
@@ -44,14 +44,14 @@ class Augmentation:
     def __call__(
         self, signal: NDArray[np.float32], sampling_rate: int, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """A changed copy, shape `(other samples,)` where the speed changed.
+        """Return a changed copy; its length differs if the speed changed.
 
-        What would exceed full scale is made quieter as a whole: nothing is clipped.
+        A copy that would exceed full scale is made quieter, so that it is not clipped.
 
         Args:
             signal: mono samples, shape `(samples,)`.
             sampling_rate: in Hz.
-            rng: decides everything; the same state gives the same copy.
+            rng: source of all random choices; the same state gives the same copy.
         """
         if rng.random() < self.speed:
             signal = change_speed(signal, sampling_rate, rng.uniform(*self.speed_range))
@@ -74,7 +74,7 @@ class Augmentation:
 
 @dataclasses.dataclass(frozen=True)
 class WhiteNoise:
-    """Nothing but additive white Gaussian noise, in every copy.
+    """Additive white Gaussian noise in every copy.
 
     Args:
         snr: lowest and highest signal-to-noise ratio, in dB, between which each copy's is drawn.
@@ -93,12 +93,12 @@ class WhiteNoise:
         sampling_rate: int,  # noqa: ARG002 - white at every rate
         rng: np.random.Generator,
     ) -> NDArray[np.float32]:
-        """A noisy copy of the same shape; samples may exceed full scale, none is clipped.
+        """Return a noisy copy of the same shape; samples can exceed full scale.
 
         Args:
             signal: mono samples, shape `(samples,)`.
             sampling_rate: in Hz.
-            rng: decides everything; the same state gives the same copy.
+            rng: source of all random choices; the same state gives the same copy.
         """
         return add_noise(signal, rng.uniform(*self.snr), rng)
 
@@ -122,7 +122,7 @@ def add_noise(
     noise = rng.standard_normal(signal.size)
     if slope:
         spectrum = np.fft.rfft(noise)
-        # The lowest bins would carry all the power of brown noise: they stay level.
+        # The lowest bins would have all the power of brown noise, so the slope starts above them.
         bins = np.maximum(np.arange(spectrum.size), spectrum.size / 200)
         noise = np.fft.irfft(spectrum * bins ** (-slope / 2), signal.size)
     power = float(np.mean(np.square(signal, dtype=np.float64)))
@@ -161,7 +161,7 @@ def reverberate(
         rng: source of the room's response.
 
     Returns:
-        Of the same shape: what rings on after the end is left out.
+        The signal with reverberation, of the same shape; its end is cut off.
     """
     length = max(1, round(time * sampling_rate))
     response = rng.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)

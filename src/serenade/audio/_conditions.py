@@ -1,4 +1,4 @@
-"""What happens to recordings outside the studio, one thing at a time and by how much."""
+"""Imitate recording conditions outside the studio, one at a time, for robustness tests."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class PinkNoise:
         sampling_rate: int,  # noqa: ARG002 - every change's
         rng: np.random.Generator,
     ) -> NDArray[np.float32]:
-        """A noisy copy of the same shape."""
+        """Return a noisy copy of the same shape."""
         return add_noise(signal, self.snr, rng, slope=1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Reverberation:
-    """A room.
+    """Reverberation of a room.
 
     Args:
         time: until the reverberation has fallen by 60 dB, in seconds.
@@ -50,7 +50,7 @@ class Reverberation:
     def __call__(
         self, signal: NDArray[np.float32], sampling_rate: int, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """A copy in the room, of the same shape."""
+        """Return a copy with reverberation, of the same shape."""
         return reverberate(signal, sampling_rate, self.time, self.direct, rng)
 
 
@@ -64,7 +64,7 @@ class Telephone:
         sampling_rate: int,
         rng: np.random.Generator,  # noqa: ARG002 - every change's
     ) -> NDArray[np.float32]:
-        """A copy from the other end, of the same shape."""
+        """Return a copy as the listener hears it, of the same shape."""
         band = filter_band(signal, sampling_rate, 300.0, 3400.0)
         peak = max(float(np.abs(band).max(initial=0.0)), 1e-9)
         level = np.sign(band) * np.log1p(255 * np.abs(band) / peak) / np.log(256)
@@ -77,7 +77,7 @@ class Telephone:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """Another recording level; what exceeds full scale is clipped.
+    """Other recording level; samples beyond full scale are clipped.
 
     Args:
         gain: in dB.
@@ -91,7 +91,7 @@ class Level:
         sampling_rate: int,  # noqa: ARG002 - every change's
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float32]:
-        """A copy of the same shape."""
+        """Return a copy at the other level, of the same shape."""
         gain = np.float32(10 ** (self.gain / 20))
         clipped: NDArray[np.float32] = np.clip(signal * gain, -1.0, 1.0)
         return clipped
@@ -107,4 +107,4 @@ CONDITIONS: Mapping[str, Condition] = {
     "20 dB quieter": Level(-20.0),
     "20 dB louder, clipped": Level(20.0),
 }
-"""What a robustness report tries."""
+"""Conditions of a robustness report, by name."""

@@ -1,7 +1,7 @@
-"""What a file's container states about its own length.
+"""Compare the length of a file with the length that its container states.
 
-libsndfile quietly shortens a cut file to what is there. Most containers state their sizes, so a cut
-shows without decoding anything.
+libsndfile reads a truncated file without an error. Most containers state their sizes, so a
+truncated file is found without decoding it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class _Chunks(NamedTuple):
-    """How a family of containers lays out its chunks."""
+    """Layout of the chunks of a family of containers."""
 
     first: int  # position of the first chunk
     name: int  # bytes of a chunk's name
     length: str  # layout of a chunk's length
     align: int  # chunks start at multiples of this
-    samples: bytes  # how the name of the chunk that holds the samples begins
+    samples: bytes  # first bytes of the name of the chunk with the samples
 
 
 _LAYOUTS = {
@@ -34,27 +34,27 @@ _LAYOUTS = {
     b"caff": _Chunks(8, 4, ">q", 1, b"data"),
     b"riff": _Chunks(40, 16, "<q", 8, b"data"),  # Wave64: its lengths count their own header
 }
-_MOST_CHUNKS = 1000  # a header of zeros would be millions
+_MOST_CHUNKS = 1000  # a header of zeros would have millions
 
 _STREAMED = 0x7FFFF000
-"""32-bit lengths from here on are what writers put down that cannot know: not a promise."""
+"""Streaming writers store placeholder lengths of at least this value; they are ignored."""
 
 _SLOPPY = 64
-"""Some writers count the header among the samples: so few missing bytes are no cut."""
+"""Some writers count the header as samples: this many missing bytes are accepted."""
 
 _OGG_TAIL = 1 << 17  # the largest Ogg page is 65,307 bytes
 
 
 def count_missing_bytes(path: Path) -> int:
-    """How many bytes are missing at a file's end, as far as its container tells.
+    """Count the bytes that are missing at the end of a file, if its container states its length.
 
-    WAV, RF64, Wave64, AIFF, CAF, AU and Ogg tell; a FLAC or MP3 file must be decoded to know.
+    WAV, RF64, Wave64, AIFF, CAF, AU and Ogg state it; a FLAC or MP3 file must be decoded.
 
     Args:
         path: a file of any kind.
 
     Returns:
-        0 where nothing is missing or the container does not say.
+        The number of bytes; 0 if the container does not state a length.
 
     Raises:
         OSError: the file cannot be read.
@@ -64,11 +64,11 @@ def count_missing_bytes(path: Path) -> int:
         file.seek(0)
         magic = file.read(4)
         if magic == b"OggS":
-            return _last_page(file, size)
+            return _count_missing_ogg(file, size)
         if magic == b".snd":
             start, length = _unpack(file, 4, ">II")
         elif magic in _LAYOUTS:
-            start, length = _samples(file, size, _LAYOUTS[magic])
+            start, length = _find_samples(file, size, _LAYOUTS[magic])
         else:
             return 0
         if magic == b"RF64" and length == 0xFFFFFFFF:
@@ -80,22 +80,22 @@ def count_missing_bytes(path: Path) -> int:
 
 
 def open_unfinished_wav(path: Path) -> BinaryIO | None:
-    """A WAV file whose length was never filled in, opened as if it were.
+    """Open a WAV file whose header has a length of zero, with the length filled in.
 
-    A recorder that crashes, and some that write to a pipe, leave a zero where the samples' length
-    belongs; libsndfile then finds no sample.
+    Recorders that crash, and some that write to a pipe, leave this zero; libsndfile then finds no
+    sample.
 
     Returns:
-        The file, for the caller to close; None where the file is no such file.
+        The file, which the caller closes; None if the file is not such a file.
     """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if file.read(4) != b"RIFF":
             return None
-        start, length = _samples(file, size, _LAYOUTS[b"RIFF"])
+        start, length = _find_samples(file, size, _LAYOUTS[b"RIFF"])
         file.seek(start)
-        # Another chunk after the zero: the file is complete, and empty.
+        # Another chunk follows the zero: the file is complete and empty.
         if length or size - start < 8 or file.read(4).isalpha():
             return None
     patch = struct.pack("<I", min(size - start, 0xFFFFFFFF))
@@ -103,12 +103,12 @@ def open_unfinished_wav(path: Path) -> BinaryIO | None:
 
 
 class _Patched(io.RawIOBase):
-    """A file with some of its bytes replaced: nothing of it is held in memory.
+    """Read-only view of a file with some of its bytes replaced; it is not held in memory.
 
     Args:
         path: the file.
         position: of the first replaced byte.
-        patch: what is read there instead.
+        patch: the bytes that are read there.
     """
 
     def __init__(self, path: Path, position: int, patch: bytes) -> None:
@@ -142,11 +142,11 @@ class _Patched(io.RawIOBase):
 
 
 def has_mp3_length(path: Path) -> bool:
-    """Whether an MP3 file says how long it is; its length is an estimate where it does not."""
+    """Return whether an MP3 file states its length; otherwise its length is an estimate."""
     with path.open("rb") as file:
         start = 0
         if file.read(3) == b"ID3":
-            digits = _unpack(file, 6, "4B")  # of the tag's length, seven bits each
+            digits = _unpack(file, 6, "4B")  # of the length of the tag, seven bits each
             start = 10 + sum((digit & 127) << 7 * (3 - i) for i, digit in enumerate(digits))
         file.seek(start)
         frame = file.read(200)
@@ -154,14 +154,14 @@ def has_mp3_length(path: Path) -> bool:
 
 
 def _unpack(file: BinaryIO, position: int, layout: str) -> tuple[int, ...]:
-    """Integers at a position; zeros where the file ends before them."""
+    """Read integers at a position; they are zero beyond the end of the file."""
     file.seek(position)
     size = struct.calcsize(layout)
     return struct.unpack(layout, file.read(size).ljust(size, b"\0"))
 
 
-def _samples(file: BinaryIO, size: int, chunks: _Chunks) -> tuple[int, int]:
-    """Where the samples begin and their bytes; those of the last chunk where none holds any."""
+def _find_samples(file: BinaryIO, size: int, chunks: _Chunks) -> tuple[int, int]:
+    """Find the first byte and the number of bytes of the samples, or else of the last chunk."""
     header = chunks.name + struct.calcsize(chunks.length)
     position = start = chunks.first
     length = 0
@@ -177,14 +177,14 @@ def _samples(file: BinaryIO, size: int, chunks: _Chunks) -> tuple[int, int]:
             break
         position = start + length
         padding = -position % chunks.align
-        # Padding is zeros, and no chunk's name begins with one: some writers forget to pad.
+        # Padding is zeros, and no name begins with a zero: some writers do not pad.
         if padding and _unpack(file, position, "B") == (0,):
             position += padding
     return start, length
 
 
-def _last_page(file: BinaryIO, size: int) -> int:
-    """Bytes missing from the last page of an Ogg stream."""
+def _count_missing_ogg(file: BinaryIO, size: int) -> int:
+    """Count the bytes that are missing from the last page of an Ogg stream."""
     start = max(0, size - _OGG_TAIL)
     file.seek(start)
     tail = file.read()

@@ -1,4 +1,4 @@
-"""Decode a file with libsndfile, or raise the error that says what is wrong with it."""
+"""Decode a file with libsndfile, or raise an error that names the problem and the fix."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SAMPLING_RATES = (1000, 768_000)
 MAX_CHANNELS = 64
 """Most channels a recording may have."""
 
-_BLOCK = 1 << 18  # samples decoded at once: a header may promise more than memory holds
-_UNKNOWN = 1 << 62  # libsndfile's length of a stream that does not state one is beyond this
+_BLOCK = 1 << 18  # samples decoded at once: a header can state more than fits in memory
+_UNKNOWN = 1 << 62  # libsndfile gives a larger length if a stream does not state one
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decoded:
-    """A file that was opened and whose header is sound.
+    """Open file with a valid header.
 
     Args:
         rate: in Hz.
         channels: in each block.
         blocks: float32 samples `(samples, channels)`, integer formats scaled to [-1, 1]; a
-            TruncatedAudioError where the file holds fewer than its header states.
+            TruncatedAudioError is raised if the file holds fewer than its header states.
     """
 
     rate: int
@@ -47,7 +47,7 @@ class Decoded:
 
 @contextlib.contextmanager
 def open_decoder(name: str, start: float, end: float | None) -> Iterator[Decoded]:
-    """Open a file to decode it between two times, a block at a time.
+    """Open a file and decode the part between two times, block by block.
 
     Args:
         name: the file.
@@ -55,7 +55,7 @@ def open_decoder(name: str, start: float, end: float | None) -> Iterator[Decoded
         end: in seconds; None, or beyond it, for the file's end.
 
     Raises:
-        AudioError: one of its subclasses says what is wrong with the file and what to do.
+        AudioError: the file cannot be used; the subclass and the message say why.
     """
     stop = math.inf if end is None else end
     if not 0 <= start < stop:
@@ -65,7 +65,7 @@ def open_decoder(name: str, start: float, end: float | None) -> Iterator[Decoded
     try:
         _check_file(name)
         cut, content = count_missing_bytes(Path(name)) > 0, open_unfinished_wav(Path(name))
-    except (OSError, ValueError) as error:  # a ValueError is about a name that cannot be one
+    except (OSError, ValueError) as error:  # ValueError: the name is not possible on this system
         absent = isinstance(error, FileNotFoundError | NotADirectoryError)
         raise errors.MissingFileError(
             name,
@@ -74,12 +74,12 @@ def open_decoder(name: str, start: float, end: float | None) -> Iterator[Decoded
         ) from None
     # Bytes, since soundfile cannot encode every name that a POSIX system may have.
     source = content or (name if os.name == "nt" else os.fsencode(name))
-    with content or contextlib.nullcontext(), _opened(name, source, cut) as file:
-        yield Decoded(file.samplerate, file.channels, _segment(name, file, start, stop))
+    with content or contextlib.nullcontext(), _open_file(name, source, cut) as file:
+        yield Decoded(file.samplerate, file.channels, _read_segment(name, file, start, stop))
 
 
 def _check_file(name: str) -> None:
-    """Raise where there is no file, or no byte in it."""
+    """Raise an error if a file does not exist or is empty."""
     stated = Path(name).stat()
     if stat.S_ISDIR(stated.st_mode):
         raise errors.MissingFileError(name, "is a folder", "name a file in it")
@@ -91,12 +91,12 @@ def _check_file(name: str) -> None:
         raise errors.EmptyFileError(name, "is empty (0 bytes)", "copy or record it again")
 
 
-def _opened(name: str, source: Any, cut: bool) -> Any:
-    """The file opened by libsndfile, what its header states checked."""
+def _open_file(name: str, source: Any, cut: bool) -> Any:
+    """Open a file with libsndfile and check its header."""
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]
-        """Reads on without the seek after each block, which needs a known length."""
+        """Sound file that does not seek after each block, which would need a known length."""
 
         def seekable(self) -> bool:
             return False
@@ -106,7 +106,7 @@ def _opened(name: str, source: Any, cut: bool) -> Any:
     except (soundfile.LibsndfileError, TypeError):
         # soundfile's TypeError: a suffix ".raw" states that there is no header.
         if cut:
-            raise _truncated(name) from None
+            raise _make_truncated_error(name) from None
         raise errors.NotAudioError(
             name, "is not audio that libsndfile can read", "convert it to WAV or FLAC"
         ) from None
@@ -122,12 +122,12 @@ def _opened(name: str, source: Any, cut: bool) -> Any:
         )
     if cut:
         file.close()
-        raise _truncated(name)
+        raise _make_truncated_error(name)
     return file
 
 
-def _segment(name: str, file: Any, start: float, stop: float) -> Iterator[NDArray[np.float32]]:
-    """Samples between two times; an error where they are fewer than the header states."""
+def _read_segment(name: str, file: Any, start: float, stop: float) -> Iterator[NDArray[np.float32]]:
+    """Yield the samples between two times; raise an error if the header states more."""
     import soundfile
 
     rate, promised = file.samplerate, file.frames
@@ -150,19 +150,21 @@ def _segment(name: str, file: Any, start: float, stop: float) -> Iterator[NDArra
             missing -= len(block)
             yield block
     except soundfile.LibsndfileError:
-        raise _truncated(name) from None
-    if missing > 0 and _exact(name, file):
-        raise _truncated(name)
+        raise _make_truncated_error(name) from None
+    if missing > 0 and _has_exact_length(name, file):
+        raise _make_truncated_error(name)
 
 
-def _exact(name: str, file: Any) -> bool:
-    """Whether libsndfile knows how long the file is, rather than having guessed."""
+def _has_exact_length(name: str, file: Any) -> bool:
+    """Return whether the length that libsndfile gives is exact, and not an estimate."""
     if file.format == "MP3":
         return has_mp3_length(Path(name))
     return bool(file.frames < _UNKNOWN)
 
 
-def _truncated(name: str) -> errors.TruncatedAudioError:
+def _make_truncated_error(name: str) -> errors.TruncatedAudioError:
     return errors.TruncatedAudioError(
-        name, "is cut off or damaged (its header promises more than it holds)", "copy it again"
+        name,
+        "is cut off or damaged (its header states more samples than it holds)",
+        "copy it again",
     )

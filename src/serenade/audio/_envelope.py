@@ -1,4 +1,4 @@
-"""What a waveform looks like from afar: its lowest and highest samples per stretch of time."""
+"""Compute the envelope of a waveform: its lowest and highest samples over time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def compute_envelope(blocks: Iterable[NDArray[np.float32]], points: int) -> NDArray[np.float32]:
-    """Extremes of a signal of any length, in memory that does not grow with it.
+    """Compute the envelope of a signal of any length in constant memory.
 
     Args:
         blocks: of the signal, each `(samples,)`.
@@ -28,7 +28,7 @@ def compute_envelope(blocks: Iterable[NDArray[np.float32]], points: int) -> NDAr
     """
     if points < 2:
         raise ValueError(f"need at least 2 points, got {points}")
-    size = 1  # samples to a column: doubled whenever the columns are too many
+    size = 1  # samples of a column; doubled when there are too many columns
     columns = np.zeros((2, 0), dtype=np.float32)
     rest = np.zeros(0, dtype=np.float32)
     for block in blocks:
@@ -36,21 +36,21 @@ def compute_envelope(blocks: Iterable[NDArray[np.float32]], points: int) -> NDAr
         while rest.size // size + columns.shape[1] > points:
             size *= 2
             odd = columns.shape[1] % 2
-            if odd:  # its other half is still to come
+            if odd:  # its other half is not read yet
                 columns, last = columns[:, :-1], columns[:, -1]
-                rest = np.concatenate([_standing_for(last, size // 2), rest])
-            columns = _halved(columns)
+                rest = np.concatenate([_expand_column(last, size // 2), rest])
+            columns = _merge_pairs(columns)
         count = rest.size // size
         whole = rest[: count * size].reshape(count, size)
         columns = np.concatenate([columns, [whole.min(axis=1), whole.max(axis=1)]], axis=1)
         rest = rest[count * size :]
     if rest.size:
         columns = np.concatenate([columns, [[rest.min()], [rest.max()]]], axis=1)
-    return columns if columns.shape[1] <= points else _halved(columns)
+    return columns if columns.shape[1] <= points else _merge_pairs(columns)
 
 
-def _halved(columns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Every two columns as one; a last one without a second stays."""
+def _merge_pairs(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Merge pairs of columns; keep a last column without a partner."""
     starts = np.arange(0, columns.shape[1], 2)
     if not starts.size:
         return columns
@@ -58,8 +58,8 @@ def _halved(columns: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([low, high])
 
 
-def _standing_for(extremes: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """A stretch of `size` samples with the extremes given."""
+def _expand_column(extremes: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Return `size` samples that have the given extremes."""
     stretch = np.full(size, extremes[0], dtype=np.float32)
     stretch[-1] = extremes[1]
     return stretch

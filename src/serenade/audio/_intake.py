@@ -1,7 +1,7 @@
-"""Samples as they come, block by block, to checked mono float32 at one rate.
+"""Convert blocks of samples to checked mono float32 at one sampling rate.
 
-Everything that enters the package passes here: files, arrays and live chunks. What comes out does
-not depend on how the samples were cut into blocks.
+Files, arrays and live chunks are all converted here. The result does not depend on how the samples
+were cut into blocks.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ SILENCE = 1e-4
 """Peak below which a recording counts as silent: -80 dB of full scale."""
 
 LOUDEST = 100.0
-"""Peak above which samples are taken for unscaled ones: 40 dB over full scale."""
+"""Peak above which samples were probably not scaled: 40 dB over full scale."""
 
 
 class Intake:
-    """Checks, averages channels and resamples, a block at a time.
+    """Converter that checks samples, averages channels and resamples, block by block.
 
     Args:
         source_rate: of the samples, in Hz.
         sampling_rate: to resample to, in Hz.
-        source: what error messages call it.
+        source: name of the signal in error messages.
 
     Raises:
-        SignalFormatError: a rate that is no whole number from 1 to 768 kHz.
+        SignalFormatError: a rate that is not an integer from 1 to 768 kHz.
 
     >>> intake = Intake(8000, 16000, "microphone")
     >>> blocks = [intake.push(np.full((800, 1), 0.1, np.float32)) for _ in range(10)]
@@ -51,7 +51,7 @@ class Intake:
         self.sampling_rate = int(sampling_rate)
         self.source = source
         self.samples = 0
-        """Taken so far, per channel, at the source's rate."""
+        """Number of samples per channel that were pushed, at the rate of the source."""
         self._peak = 0.0  # of the average over channels
         self._loudest = 0.0  # of any channel
         self._resampler = None
@@ -64,26 +64,26 @@ class Intake:
 
     @property
     def duration(self) -> float:
-        """Of what was taken so far, in seconds."""
+        """Duration of the samples that were pushed, in seconds."""
         return self.samples / self.source_rate
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take a block.
+        """Convert a block.
 
         Args:
             samples: `(samples, channels)`, of any length.
 
         Returns:
-            What is ready of the mono signal at the rate asked for, `(samples,)`: the resampler
-            holds back a few hundredths of a second.
+            The next samples of the mono signal at `sampling_rate`, `(samples,)`; the resampler
+            delays them by a few hundredths of a second.
 
         Raises:
-            NonFiniteAudioError: NaN or infinite samples. Nothing of the block was taken.
-            SignalFormatError: samples beyond 40 dB over full scale. Likewise.
+            NonFiniteAudioError: NaN or infinite samples. The block is ignored.
+            SignalFormatError: samples beyond 40 dB over full scale. The block is ignored.
         """
         if not len(samples):
             return np.zeros(0, dtype=np.float32)
-        mono = samples[:, 0] if samples.shape[1] == 1 else _averaged(samples)
+        mono = samples[:, 0] if samples.shape[1] == 1 else _average_channels(samples)
         low, high = float(mono.min()), float(mono.max())
         if not math.isfinite(high - low):
             raise errors.NonFiniteAudioError(
@@ -98,17 +98,17 @@ class Intake:
         self._peak = max(self._peak, peak)
         if self._peak < SILENCE:
             self._loudest = max(self._loudest, float(np.abs(samples).max()))
-        return self._resampled(np.ascontiguousarray(mono), last=False)
+        return self._resample(np.ascontiguousarray(mono), last=False)
 
     def finish(self) -> NDArray[np.float32]:
-        """The end of the signal, `(samples,)`, once the last block was taken."""
-        return self._resampled(np.zeros(0, dtype=np.float32), last=True)
+        """Return the last samples of the signal, `(samples,)`, after the last block."""
+        return self._resample(np.zeros(0, dtype=np.float32), last=True)
 
     def check(self) -> None:
-        """Whether all that was taken makes a recording.
+        """Raise an error if the blocks together are not a recording.
 
         Raises:
-            NoSamplesError: nothing was taken.
+            NoSamplesError: no sample was pushed.
             TooShortError: under 0.1 s.
             SilenceError: nothing above -80 dBFS.
         """
@@ -127,7 +127,7 @@ class Intake:
                 "keep one channel" if cancelled else "check the microphone and its level",
             )
 
-    def _resampled(self, mono: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
+    def _resample(self, mono: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
         if self._resampler is None:
             return mono
         ready: NDArray[np.float32] = self._resampler.resample_chunk(mono, last=last)
@@ -135,10 +135,10 @@ class Intake:
 
 
 def check_rate(rate: int, source: str) -> None:
-    """Refuse what is no sampling rate.
+    """Raise an error for an impossible sampling rate.
 
     Raises:
-        SignalFormatError: no whole number, or beyond what recordings have.
+        SignalFormatError: the rate is not an integer, or out of range.
     """
     if not isinstance(rate, int | np.integer) or not SAMPLING_RATES[0] <= rate <= SAMPLING_RATES[1]:
         raise errors.SignalFormatError(
@@ -179,7 +179,7 @@ def to_float32(signal: ArrayLike, source: str) -> NDArray[np.float32]:
     if np.issubdtype(array.dtype, np.integer):
         return _scale_integers(array, source)
     if np.issubdtype(array.dtype, np.floating):
-        with np.errstate(over="ignore"):  # beyond float32 becomes infinite, reported as such
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is reported
             return array.astype(np.float32)
     raise errors.SignalFormatError(
         source, f"an array of {array.dtype}", "give floats in [-1, 1] or integers"
@@ -204,7 +204,9 @@ def _scale_integers(array: NDArray[Any], source: str) -> NDArray[np.float32]:
     return ((array.astype(np.float64) * scale) - 1).astype(np.float32)
 
 
-def _averaged(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean over channels."""
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite, and reported as such
+def _average_channels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average the channels."""
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # overflow becomes infinite, which is reported
         return np.asarray(samples.mean(axis=1, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""Samples that come while they are made: a microphone, or raw samples from a pipe."""
+"""Read live samples from a microphone, or raw samples from a pipe."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 CHUNK = 0.1
 """Seconds in a chunk."""
 
-_WAITING = 600  # chunks that may wait, a minute: a listener that falls behind loses the newest
+_WAITING = (
+    600  # most chunks in the queue, one minute; if the reader is too slow, new chunks are lost
+)
 
 
 def read_raw_samples(file: BinaryIO, sampling_rate: int) -> Iterator[NDArray[np.int16]]:
-    r"""Chunks of raw mono samples, signed 16-bit little-endian, until the file ends.
+    r"""Yield chunks of raw mono samples, signed 16-bit little-endian, until the file ends.
 
     Args:
-        file: opened for bytes. Chunks are given as they arrive; half a sample at the end is left
-            out.
+        file: binary file. Chunks are yielded as they arrive; half a sample at the end is
+            ignored.
         sampling_rate: in Hz.
 
     Yields:
@@ -36,7 +38,7 @@ def read_raw_samples(file: BinaryIO, sampling_rate: int) -> Iterator[NDArray[np.
     [[1, -1]]
     """
     size = 2 * max(1, round(CHUNK * sampling_rate))
-    read = getattr(file, "read1", file.read)  # what is there now, not what a whole chunk needs
+    read = getattr(file, "read1", file.read)  # does not wait for a whole chunk
     rest = b""
     while content := read(size - len(rest)):
         content = rest + content
@@ -49,11 +51,11 @@ def read_raw_samples(file: BinaryIO, sampling_rate: int) -> Iterator[NDArray[np.
 def record_microphone(
     sampling_rate: int, device: str | int | None = None
 ) -> Iterator[NDArray[np.int16]]:
-    """Chunks from a microphone, without end.
+    """Yield chunks from a microphone, without end.
 
     Args:
         sampling_rate: in Hz.
-        device: its number or a part of its name; None for the system's own choice.
+        device: its number or a part of its name; None for the default of the system.
 
     Yields:
         Arrays `(samples,)` of a tenth of a second.
@@ -62,7 +64,7 @@ def record_microphone(
         MissingExtraError: python-sounddevice is not installed.
         DeviceError: PortAudio or the microphone is missing, busy or does not know the rate.
     """
-    sounddevice = _sounddevice()
+    sounddevice = _import_sounddevice()
     chunks: queue.Queue[NDArray[np.int16]] = queue.Queue(_WAITING)
 
     def arrived(data: NDArray[np.int16], *_: Any) -> None:
@@ -87,12 +89,12 @@ def record_microphone(
         ) from None
 
 
-def _sounddevice() -> Any:
+def _import_sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError:
         raise MissingExtraError("listening to a microphone", "listen") from None
-    except OSError:  # what it raises where its shared library is not to be found
+    except OSError:  # its shared library is missing
         raise DeviceError(
             "microphone: the PortAudio library is missing; install it (Debian: libportaudio2), or "
             "pipe samples in with --input -"

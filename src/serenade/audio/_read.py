@@ -1,4 +1,4 @@
-"""Read a file or take an array, as mono float32 at a stated sampling rate."""
+"""Read a file or an array as mono float32 at a given sampling rate."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 RATE = 16000
-"""Sampling rate in Hz that everything in this package works at unless told otherwise."""
+"""Default sampling rate of the package in Hz."""
 
 MOST = 50_000_000
-"""Most samples that `read` holds, 52 minutes at 16 kHz: a small file may state a week."""
+"""Largest number of samples that `read` returns: 52 minutes at 16 kHz."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Audio:
-    """A recording that was read and checked.
+    """Recording in memory, after its checks.
 
     Args:
         signal: mono float32 samples, shape `(samples,)`; integer formats fill [-1, 1].
@@ -64,7 +64,7 @@ def read(
         The recording, its channels averaged.
 
     Raises:
-        AudioError: one of its subclasses says what is wrong with the file and what to do.
+        AudioError: the file cannot be used; the subclass and the message say why.
 
     >>> import soundfile, tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "tone.wav")
@@ -77,7 +77,7 @@ def read(
     check_rate(sampling_rate, name)
     with open_decoder(name, start, end) as file:
         intake = Intake(file.rate, sampling_rate, name)
-        # Grown in place: blocks that are joined at the end would be there twice.
+        # One buffer that grows: joining blocks at the end would need twice the memory.
         held = bytearray()
         for block in file.blocks:
             held += intake.push(block).data
@@ -89,24 +89,24 @@ def read(
                 )
         intake.check()
         held += intake.finish().data
-        return _audio(intake, np.frombuffer(held, dtype=np.float32), file.channels)
+        return _make_audio(intake, np.frombuffer(held, dtype=np.float32), file.channels)
 
 
 def read_blocks(
     path: str | os.PathLike[str], *, sampling_rate: int = RATE
 ) -> Iterator[NDArray[np.float32]]:
-    """Read a file of any length, a part at a time, in constant memory.
+    """Read a file of any length block by block, in constant memory.
 
     Args:
-        path: as of `read`.
+        path: as in `read`.
         sampling_rate: to resample to, in Hz.
 
     Yields:
-        Parts of the signal that `read` would give, `(samples,)`, of up to some seconds.
+        Blocks of the signal that `read` would return, `(samples,)`, of up to a few seconds.
 
     Raises:
-        AudioError: as of `read`, where it shows: that the recording is cut off, silent or too
-            short is known at its end only.
+        AudioError: as in `read`. Errors for a truncated, silent or short recording are raised
+            after its last block.
 
     >>> import soundfile, tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "tone.wav")
@@ -147,19 +147,19 @@ def from_array(
     samples = to_float32(_put_samples_first(signal), source)
     begun = intake.push(samples)
     intake.check()
-    return _audio(intake, np.concatenate([begun, intake.finish()]), samples.shape[1])
+    return _make_audio(intake, np.concatenate([begun, intake.finish()]), samples.shape[1])
 
 
 def _put_samples_first(signal: ArrayLike) -> ArrayLike:
-    """Transpose `(1, samples)` and `(2, samples)`, which cannot be a row or two of channels."""
+    """Transpose `(1, samples)` and `(2, samples)`, which have too many columns for channels."""
     shape = np.shape(signal) if hasattr(signal, "shape") else ()
     if len(shape) == 2 and 1 <= shape[0] <= 2 and shape[1] > MAX_CHANNELS:
         return np.transpose(signal)
     return signal
 
 
-def _audio(intake: Intake, signal: NDArray[np.float32], channels: int) -> Audio:
-    """All that an intake gave, as a recording."""
+def _make_audio(intake: Intake, signal: NDArray[np.float32], channels: int) -> Audio:
+    """Return the converted signal as a recording."""
     return Audio(
         signal=signal,
         sampling_rate=intake.sampling_rate,

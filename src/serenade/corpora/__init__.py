@@ -1,4 +1,4 @@
-"""Corpora: a folder or a manifest becomes a checked table of recordings.
+"""Open a corpus, from a folder or a manifest, as a checked table of recordings.
 
 Each public module here is a corpus, with `INFO` (a `CorpusInfo`) and `load(root, **options)`; a
 new module is a new corpus. Outside the package, such a module is opened by its path. Nothing heavy

@@ -1,4 +1,4 @@
-"""Corpora to and from audformat, the interchange format of audb."""
+"""Convert corpora to and from audformat, the interchange format of audb."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from serenade.corpora._corpus import Corpus
 
 
-def _audformat() -> ModuleType:
+def _import_audformat() -> ModuleType:
     try:
         import audformat
     except ImportError as error:
@@ -28,11 +28,11 @@ def _audformat() -> ModuleType:
 
 
 def to_audformat(corpus: Corpus) -> Any:
-    """A corpus as an `audformat.Database`.
+    """Convert a corpus to an `audformat.Database`.
 
     Args:
-        corpus: files below its root are named relative to it, as audformat wants portable
-            databases to be.
+        corpus: files below its root are named relative to it, which makes the database
+            portable.
 
     Returns:
         A database with one segmented table, `segments`, and a scheme per column.
@@ -40,7 +40,7 @@ def to_audformat(corpus: Corpus) -> Any:
     Raises:
         MissingExtraError: audformat is not installed.
     """
-    audformat = _audformat()
+    audformat = _import_audformat()
     info, table = corpus.info, corpus.table
     database = audformat.Database(
         info.name,
@@ -76,20 +76,20 @@ def from_audformat(
     table: str = "segments",
     columns: Mapping[str, str] | None = None,
 ) -> Corpus:
-    """Read one table of an `audformat.Database`; its rows are checked as a manifest's are.
+    """Read one table of an `audformat.Database`; its rows are checked like those of a manifest.
 
     Args:
-        database: the database, filewise or segmented tables alike.
+        database: the database; its tables can be filewise or segmented.
         root: the folder that its relative paths start from.
         table: the table to read.
         columns: the table's names of columns by the toolkit's, for instance
             `{"emotion": "label"}`; the others keep theirs.
 
     Raises:
-        CorpusError: no such table, no emotion in it, or no good row.
+        CorpusError: the table does not exist, has no emotions, or has no valid row.
         MissingExtraError: audformat is not installed.
     """
-    audformat = _audformat()
+    audformat = _import_audformat()
     import pandas as pd
 
     if table not in database.tables:

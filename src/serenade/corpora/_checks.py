@@ -1,4 +1,4 @@
-"""The checks a corpus passes when it is opened: every problem is listed by name."""
+"""Check a corpus when it is opened, and list its problems with the files concerned."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class AudioFacts:
-    """What a recording's header says.
+    """Content of the header of a recording.
 
     Args:
         size: in bytes.
-        channels: how many.
+        channels: number of channels.
         frames: samples per channel.
         sampling_rate: in Hz.
-        trouble: why the recording cannot be used (`empty`, `unreadable`), or nothing.
+        trouble: reason why the recording cannot be used (`empty`, `unreadable`), or "".
     """
 
     size: int
@@ -42,12 +42,12 @@ class AudioFacts:
 
     @property
     def duration(self) -> float:
-        """In seconds."""
+        """Duration in seconds."""
         return self.frames / self.sampling_rate
 
 
 def inspect_files(files: Iterable[str]) -> dict[str, AudioFacts]:
-    """Read every recording's header, each once.
+    """Read the header of each recording once.
 
     Args:
         files: paths of existing files.
@@ -55,10 +55,10 @@ def inspect_files(files: Iterable[str]) -> dict[str, AudioFacts]:
     Returns:
         The facts by path.
     """
-    return {file: _inspect(file) for file in dict.fromkeys(files)}
+    return {file: _read_header(file) for file in dict.fromkeys(files)}
 
 
-def _inspect(file: str) -> AudioFacts:
+def _read_header(file: str) -> AudioFacts:
     import soundfile
 
     size = Path(file).stat().st_size
@@ -73,7 +73,7 @@ def _inspect(file: str) -> AudioFacts:
 
 
 def find_identical(facts: Mapping[str, AudioFacts]) -> list[list[str]]:
-    """Groups of byte-identical files; only files of equal size are read.
+    """Find groups of byte-identical files; only files of equal size are read.
 
     Args:
         facts: by path.
@@ -101,16 +101,16 @@ def check_corpus(
     drop_duplicates: bool = False,
     facts: Mapping[str, AudioFacts] | None = None,
 ) -> Corpus:
-    """Check recordings and make them a corpus; the last step of every loader.
+    """Check recordings and create a corpus of them; the last step of every loader.
 
     Args:
         info: the corpus.
         root: its folder.
-        rows: as `tables.build` takes them; files exist.
-        problems: what the loader itself found.
-        labels: the emotions that are kept; the others are neither checked nor counted.
+        rows: as in `build_table`; their files exist.
+        problems: problems that the loader found.
+        labels: the emotions to keep; others are neither checked nor counted.
         drop_duplicates: keep only the first (by path) of byte-identical recordings.
-        facts: the headers, where the loader has read them.
+        facts: the headers, if the loader has read them.
 
     Returns:
         The corpus without recordings that cannot be used, and all problems.
@@ -118,15 +118,15 @@ def check_corpus(
     Raises:
         CorpusError: a label the corpus does not have, or no usable recording.
     """
-    incomplete = _label(info, len(rows))
+    incomplete = _label_incomplete(info, len(rows))
     if labels is not None:
         require_labels(info.name, labels, info.labels)
         rows = [row for row in rows if row.get("emotion") in labels]
     files = [str(row["file"]) for row in rows]
     facts = inspect_files(files) if facts is None else {file: facts[file] for file in files}
-    found = [*problems, *_header_problems(facts, root)]
+    found = [*problems, *_list_header_problems(facts, root)]
     groups = find_identical(facts)
-    found += _duplicate_problems(groups, rows, root, dropped=drop_duplicates)
+    found += _list_duplicates(groups, rows, root, dropped=drop_duplicates)
     gone = {file for file, fact in facts.items() if fact.trouble}
     if drop_duplicates:
         gone |= {file for group in groups for file in group[1:]}
@@ -137,19 +137,19 @@ def check_corpus(
             f"{root}: nothing usable of {info.title}: {listed}; "
             f"expected {info.layout or 'readable audio files'}"
         )
-    found += _count_problems(info, table, labels)
+    found += _compare_counts(info, table, labels)
     if info.warning:
         found.insert(0, Problem("warning", info.warning))
     return Corpus(info, root, table, tuple(found), incomplete)
 
 
 def add_warning(corpus: Corpus, kind: str, warning: str) -> Corpus:
-    """A corpus whose every report carries a warning.
+    """Return a corpus with a warning that every report prints.
 
     Args:
-        corpus: that was checked.
-        kind: of the problem that states it, the first of the corpus' problems.
-        warning: what numbers on it need as a remark.
+        corpus: a checked corpus.
+        kind: of the problem for this warning, which becomes the first problem.
+        warning: remark that results on this corpus need.
     """
     info = dataclasses.replace(corpus.info, warning=warning)
     return dataclasses.replace(
@@ -157,8 +157,8 @@ def add_warning(corpus: Corpus, kind: str, warning: str) -> Corpus:
     )
 
 
-def _header_problems(facts: Mapping[str, AudioFacts], root: Path) -> list[Problem]:
-    """Empty, unreadable and many-channel files."""
+def _list_header_problems(facts: Mapping[str, AudioFacts], root: Path) -> list[Problem]:
+    """List empty, unreadable and multi-channel files."""
     kinds = {
         "empty": "no samples in these files; left out",
         "unreadable": "libsndfile cannot read these files; left out",
@@ -175,14 +175,14 @@ def _header_problems(facts: Mapping[str, AudioFacts], root: Path) -> list[Proble
     ]
 
 
-def _duplicate_problems(
+def _list_duplicates(
     groups: Iterable[Sequence[str]],
     rows: Sequence[Mapping[str, object]],
     root: Path,
     *,
     dropped: bool,
 ) -> list[Problem]:
-    """One problem per group; copies that disagree about a label or speaker say so."""
+    """Return one problem per group; it says whether labels or speakers differ in the group."""
     said: defaultdict[str, set[tuple[object, object]]] = defaultdict(set)
     for row in rows:
         said[str(row["file"])].add((row.get("emotion"), row.get("speaker")))
@@ -196,10 +196,10 @@ def _duplicate_problems(
     return problems
 
 
-def _count_problems(
+def _compare_counts(
     info: CorpusInfo, table: pd.DataFrame, labels: Sequence[str] | None
 ) -> list[Problem]:
-    """Where the table differs from the published counts, over the labels that were asked for."""
+    """Compare the table with the published counts, for the requested labels."""
     if info.expected is None:
         return []
     wanted = {
@@ -212,33 +212,35 @@ def _count_problems(
     pairs += [("speakers", table["speaker"].nunique(), info.expected.speakers)]
     pairs += [(f'files of "{label}"', here[label], count) for label, count in wanted.items()]
     return [
-        Problem("count", f"{found} {what} where {count} are published" + _missing(found, count))
+        Problem(
+            "count", f"{found} {what} where {count} are published" + _count_missing(found, count)
+        )
         for what, found, count in pairs
         if found != count
     ]
 
 
-def _label(info: CorpusInfo, found: int) -> str:
-    """Return the label for results on so many recordings; empty where none is missing."""
+def _label_incomplete(info: CorpusInfo, found: int) -> str:
+    """Return the label for results on this many recordings; "" if none is missing."""
     if info.expected is None or found >= info.expected.files:
         return ""
     return f"incomplete {info.title.partition(' (')[0]}, {found} of {info.expected.files}"
 
 
-def _missing(found: int, published: int) -> str:
-    """Return a clause on how many are missing; nothing where none is."""
+def _count_missing(found: int, published: int) -> str:
+    """Return a clause with the number of missing recordings; "" if none is missing."""
     return f"; {published - found} missing" if found < published else ""
 
 
 def find_missing(expected: Iterable[str], present: Iterable[str]) -> list[Problem]:
-    """The names a layout implies that are not there.
+    """List the names that the layout implies and that are missing.
 
     Args:
         expected: every name, without suffix.
         present: the names found, without suffix.
 
     Returns:
-        No problem, or one that lists them all.
+        No problem, or one with all missing names.
     """
     absent = sorted(set(expected) - {os.fspath(name) for name in present})
     if not absent:

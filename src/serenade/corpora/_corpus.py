@@ -1,4 +1,4 @@
-"""What every corpus is: facts about it, a checked table of its recordings, and its problems."""
+"""Corpus: facts about it, a checked table of its recordings, and its problems."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LABELS = (
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """How many recordings the publisher's description promises.
+    """Published numbers of recordings and speakers.
 
     Args:
         files: recordings in all.
@@ -59,22 +59,22 @@ class Archive:
 
 @dataclasses.dataclass(frozen=True)
 class CorpusInfo:
-    """What is known about a corpus before any of its files is seen.
+    """Facts about a corpus that do not depend on its files.
 
     Args:
-        name: the name it is opened by.
+        name: the name that opens it.
         title: its full name.
-        licence: what its publisher allows.
+        licence: of its publisher.
         citation: the publication to cite.
         url: its home.
-        languages: ISO 639-1 codes of what is spoken.
+        languages: ISO 639-1 codes of the spoken languages.
         labels: its emotions, in the toolkit's names.
-        expected: the published counts; None where none are published.
+        expected: the published counts, or None.
         layout: the folder layout the loader reads, as a phrase.
-        obtain: where to get it by hand, as a clause.
+        obtain: instructions to get it, as a clause.
         archive: a download whose checksum is known, or None.
         folders: usual names of its folder, looked for inside a parent folder.
-        warning: why numbers on it need a remark; empty where they need none.
+        warning: remark that results on it need, or "".
     """
 
     name: str
@@ -94,14 +94,14 @@ class CorpusInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a corpus as found on disk.
+    """Problem of a corpus on disk.
 
     Args:
         kind: a word to filter by: `missing`, `count`, `name`, `label`, `duplicate`, `stereo`,
             `empty`, `unreadable`, `twice`, `excluded`, `mac`, `row`, `time`, `speaker`,
             `contradiction`, `text`, `paired`, `synthetic`, `warning`.
-        message: what is wrong and what follows from it.
-        files: every file concerned, relative to the corpus' root where it lies below it.
+        message: the problem and its consequence.
+        files: all files concerned; paths below the root of the corpus are relative to it.
     """
 
     kind: str
@@ -109,7 +109,7 @@ class Problem:
     files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The problem on one line, with its first three files.
+        """Return the problem on one line, with its first three files.
 
         >>> print(Problem("stereo", "2 channels", ("a.wav", "b.wav", "c.wav", "d.wav")))
         stereo: 2 channels (a.wav, b.wav, c.wav and 1 more)
@@ -122,18 +122,18 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpus:
-    """A corpus that was opened and checked.
+    """Open corpus with a checked table of its recordings.
 
     Args:
-        info: what is known about it.
-        root: the folder that its files lie in.
+        info: facts about it.
+        root: its folder.
         table: one row per recording or segment. Index `(file, start, end)` as audformat's
-            segmented tables have it: absolute path, start as a time difference, end likewise or
-            NaT for the file's end. Columns `speaker` and `emotion`, and where known `session`,
-            `gender`, `text`, `language`, `split` and what only this corpus has.
-        problems: what the checks found.
-        incomplete: label for results where recordings are missing, whatever emotions are kept,
-            such as `incomplete EMO-DB, 342 of 535`; empty where none is.
+            segmented tables have it: absolute path, start and end as time differences; NaT is the
+            end of the file. Columns `speaker` and `emotion`, and if known `session`, `gender`,
+            `text`, `language`, `split` and columns that only this corpus has.
+        problems: problems that the checks found.
+        incomplete: label for results if recordings are missing, also of emotions that are not
+            kept, such as `incomplete EMO-DB, 342 of 535`; "" if none is missing.
     """
 
     info: CorpusInfo
@@ -238,7 +238,7 @@ def mark_incomplete(name: str, incomplete: str) -> str:
 def order_labels(
     labels: Iterable[str], first: Sequence[str] = LABELS, *, keep_absent: bool = False
 ) -> tuple[str, ...]:
-    """Labels in the order of `first`, then the others sorted.
+    """Return labels in the order of `first`, then the others sorted.
 
     >>> order_labels({"tired", "sad", "angry"})
     ('angry', 'sad', 'tired')
@@ -249,7 +249,7 @@ def order_labels(
 
 
 def require_labels(name: str, wanted: Iterable[str], known: Sequence[str]) -> None:
-    """Raise `CorpusError` where a label is asked for that the corpus does not have."""
+    """Raise `CorpusError` if the corpus does not have a wanted label."""
     if strange := [label for label in wanted if label not in known]:
         raise CorpusError(
             f"{name}: no label {', '.join(map(repr, strange))}; it has {', '.join(known)}"

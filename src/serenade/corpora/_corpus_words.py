@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 def list_word_times(
     corpus: Corpus, table: str | os.PathLike[str] | None = None
 ) -> list[tuple[WordInterval, ...]]:
-    """The words of every row of a corpus, with start and end in seconds within the file.
+    """Return the words of each row of a corpus, with start and end in seconds within the file.
 
     Args:
         corpus: IEMOCAP, or a corpus with a column `words` that `parse_words` reads.
-        table: a table of words that `serenade transcribe --words` wrote; any corpus' words.
+        table: a table of words that `serenade transcribe --words` wrote, for any corpus.
 
     Returns:
-        Words by row; none where a row has none, or no alignment.
+        Words by row; empty if a row has no words or no alignment.
 
     Raises:
-        CorpusError: no table, and a corpus that knows no times; or as of `read_words`.
+        CorpusError: no table is given and the corpus has no times, or as in `read_words`.
     """
     rows = corpus.table
     if table is not None:
@@ -45,10 +45,13 @@ def list_word_times(
         ]
     if corpus.info.name == "iemocap":
         files = rows.index.get_level_values("file")
-        return [iemocap.words(f) if iemocap.alignment(f).is_file() else () for f in files]
+        return [
+            iemocap.read_alignment(f) if iemocap.locate_alignment(f).is_file() else ()
+            for f in files
+        ]
     if "words" in rows:
         return [parse_words(cell) for cell in rows["words"]]
     raise CorpusError(
-        f"{corpus.info.name}: does not say when its words are said; find it out with "
+        f"{corpus.info.name}: has no times of words; compute them with "
         f"`serenade transcribe {corpus.info.name} --align --words words.csv`, and give that table"
     )

@@ -1,4 +1,4 @@
-"""Finding a corpus' folder and its recordings; by stem, because containers get changed."""
+"""Find the folder of a corpus and its recordings; names are compared without their suffix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from serenade.corpora._corpus import CorpusInfo
 
-# What libsndfile reads from a name alone; lossless first, so that they win over their copies.
+# Suffixes that libsndfile reads; lossless formats come first and win over their copies.
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64", ".sph"),
     *(".ogg", ".oga", ".opus", ".mp3"),
@@ -24,22 +24,22 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 
 def is_audio(path: Path) -> bool:
-    """Whether a file is taken for a recording: by suffix, and not a Mac's `._` companion."""
+    """Return whether a file is a recording: by its suffix, and not a `._` file of macOS."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("._")
 
 
 def has_recording(paths: Iterable[Path], name: re.Pattern[str]) -> bool:
-    """Whether one of the files is a recording whose stem matches `name` wholly."""
+    """Return whether one of the files is a recording with a stem that matches `name`."""
     return any(is_audio(path) and name.fullmatch(path.stem) for path in paths)
 
 
 def to_absolute(path: str | os.PathLike[str]) -> Path:
-    """An absolute path without `..`; links in it are kept, as the user named them."""
+    """Return an absolute path without `..`; links in it are not resolved."""
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
 
 
 def to_relative(path: Path | str, root: Path) -> str:
-    """A path below `root` relative to it with forward slashes; any other path as it is."""
+    """Return a path below `root` relative to it with forward slashes, any other path unchanged."""
     path = Path(path)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
@@ -47,18 +47,18 @@ def to_relative(path: Path | str, root: Path) -> str:
 def locate_corpus(
     root: str | os.PathLike[str] | None, info: CorpusInfo, fits: Callable[[Path], bool]
 ) -> Path:
-    """The corpus' own folder: `root` itself, or the one inside it that has the layout.
+    """Find the folder of a corpus: `root` itself, or the folder in it that has the layout.
 
     Args:
-        root: what the user gave.
-        info: the corpus; `folders` names the children that are preferred.
-        fits: whether a folder has the corpus' layout.
+        root: the folder that the user gave.
+        info: the corpus; folders named in `folders` are preferred.
+        fits: returns whether a folder has the layout of the corpus.
 
     Returns:
         Its absolute path.
 
     Raises:
-        CorpusError: no folder there has the layout, or several have it.
+        CorpusError: no folder has the layout, or several folders have it.
     """
     if root is None:
         raise CorpusError(f"{info.name}: no folder given; give its root, {info.layout}")
@@ -89,13 +89,13 @@ def locate_corpus(
 def scan_recordings(
     folder: Path, root: Path, key: Callable[[Path], str] | None = None
 ) -> tuple[list[Path], list[Problem]]:
-    """Every recording below a folder, each taken once.
+    """List every recording below a folder once.
 
     Args:
-        folder: where to look, subfolders included.
-        root: what the paths in problems are relative to.
-        key: what makes two files the same recording; by default the path without its suffix.
-            Corpora whose stems are unique give the stem.
+        folder: the folder to search, with its subfolders.
+        root: folder that the paths in problems are relative to.
+        key: returns the identity of a recording; by default the path without its suffix.
+            Corpora with unique stems return the stem.
 
     Returns:
         Recordings sorted by path, and problems: copies of a recording (the lossless one that
@@ -130,3 +130,33 @@ def scan_recordings(
         if files
     ]
     return sorted(taken.values()), problems
+
+
+def parse_paths(
+    files: Iterable[Path],
+    root: Path,
+    parse: Callable[[Path], Mapping[str, object] | None],
+    layout: str,
+) -> tuple[list[dict[str, object]], list[Problem]]:
+    """Create a row for each recording from its path.
+
+    Args:
+        files: the recordings.
+        root: what the paths in problems are relative to.
+        parse: returns the columns of a recording; None if its name does not have the layout.
+        layout: the layout of the names, for the problem.
+
+    Returns:
+        The rows as `build_table` takes them, and a problem if recordings have other names.
+    """
+    rows: list[dict[str, object]] = []
+    other: list[str] = []
+    for path in files:
+        columns = parse(path)
+        if columns is None:
+            other.append(to_relative(path, root))
+        else:
+            rows.append({"file": str(path), **columns})
+    if not other:
+        return rows, []
+    return rows, [Problem("name", f"not {layout}; left out", tuple(other))]

@@ -1,4 +1,4 @@
-"""Downloading a corpus once: checksum first, then safe unpacking, then a completion marker."""
+"""Download a corpus once: check the checksum, unpack safely, then mark it as complete."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ MARKER = ".serenade-complete.json"
 
 
 def download_archive(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
-    """Download a zip file and unpack it, unless that was completed before.
+    """Download a zip file and unpack it, unless this was done before.
 
-    The archive lies beside the destination until it is unpacked, and unpacking happens in a
-    folder that takes its final name only when whole: an interrupted call is simply repeated.
+    The archive is stored next to the destination until it is unpacked. The unpacked folder gets its
+    final name when it is complete, so that an interrupted call can be repeated.
 
     Args:
         url: address of a zip file.
         checksum: `"md5:<hex>"` or `"sha256:<hex>"`; nothing is unpacked before it matches.
-        destination: the folder to make; its parents are made too.
+        destination: the folder to create, with its parents.
 
     Returns:
         The folder.
 
     Raises:
-        CorpusError: not an https address, the download fails, its checksum differs, its names lead
-            out of the folder, or the destination holds something else.
+        CorpusError: the address is not https, the download fails, its checksum differs, its names
+            lead out of the folder, or the destination holds other files.
         MissingExtraError: pooch is not installed.
     """
     target = to_absolute(destination)
     asked = {"url": url, "checksum": checksum}
     marker = target / MARKER
     if marker.is_file():
-        with contextlib.suppress(ValueError):  # a damaged marker is another download's
+        with contextlib.suppress(ValueError):  # a damaged marker counts as another download
             if json.loads(marker.read_text(encoding="utf-8")) == asked:
                 return target
         raise CorpusError(f"{target}: holds another download; choose another folder")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise CorpusError(f"{target}: is there and not a download; choose a new folder")
+        raise CorpusError(f"{target}: exists and is not a download; choose a new folder")
     archive = target.with_name(f".{target.name}.zip")
     partial = target.with_name(f".{target.name}.partial")
     _retrieve(url, checksum, archive)
@@ -65,9 +65,9 @@ def download_archive(url: str, checksum: str, destination: str | os.PathLike[str
 
 
 def _retrieve(url: str, checksum: str, archive: Path) -> None:
-    """Download to `archive`; a file there that has the checksum is taken as it is."""
+    """Download to `archive`, unless a file with the checksum is there."""
     if not is_safe_url(url):
-        raise CorpusError(f"{url}: not an https address; what it gives could be anybody's")
+        raise CorpusError(f"{url}: not an https address, the download would not be protected")
     try:
         import pooch
         import requests
@@ -79,33 +79,34 @@ def _retrieve(url: str, checksum: str, archive: Path) -> None:
         raise CorpusError(f"{url}: download failed ({error}); try again later") from error
     except ValueError as error:
         raise CorpusError(
-            f"{url}: what arrived does not have the checksum {checksum}; try again, and if it "
-            "stays so the file was changed: do not use it"
+            f"{url}: the download does not have the checksum {checksum}; try again. If it "
+            "fails again, the file was changed: do not use it"
         ) from error
 
 
 def unpack_archive(archive: Path, folder: Path) -> None:
-    """Unpack a zip file; nothing is written unless every name in it stays inside the folder.
+    """Unpack a zip file, if every name in it stays inside the folder.
 
     Args:
         archive: the zip file.
-        folder: where to; made if need be.
+        folder: the destination, created if it is missing.
 
     Raises:
-        CorpusError: no zip file, a damaged one, or one with a link, an absolute path or `..`.
+        CorpusError: the file is not a zip file, is damaged, or has a link, an absolute path or
+            `..`.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
             for entry in packed.infolist():
                 _check_entry(archive, entry)
             packed.extractall(folder)
-    # NotImplementedError and RuntimeError: a compression or a password nobody has.
+    # NotImplementedError and RuntimeError: unknown compression, or a password.
     except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
-        raise CorpusError(f"{archive}: a damaged zip file ({error}); download it anew") from error
+        raise CorpusError(f"{archive}: a damaged zip file ({error}); download it again") from error
 
 
 def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
-    """Raise `CorpusError` where an entry is a link or leads out of the folder."""
+    """Raise `CorpusError` if an entry is a link or leads out of the folder."""
     windows = PureWindowsPath(entry.filename)  # understands both separators, and drives
     outside = (
         windows.drive

@@ -1,4 +1,4 @@
-"""Names of rows that hold on any machine."""
+"""Identify the rows of a table independently of the machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """What a table's row is about.
+    """Part of a file that a row of a table describes.
 
     Args:
-        file: path, relative to the corpus' root where it lies below it.
+        file: path; below the root of the corpus, relative to it.
         start: in seconds.
         end: in seconds; None for the end of the file.
     """
@@ -28,7 +28,7 @@ class Item(NamedTuple):
 
 
 def list_items(table: pd.DataFrame, root: str | os.PathLike[str]) -> list[Item]:
-    """The items of a table indexed by `(file, start, end)`.
+    """Return the items of a table indexed by `(file, start, end)`.
 
     Args:
         table: a corpus' table.

@@ -1,8 +1,8 @@
-"""Anyone's own data: a CSV or TSV file with one row per recording or segment.
+"""Read and write manifests: CSV or TSV files with one row per recording or segment.
 
-Columns `file` and `emotion`; where known `start` and `end`, `speaker`, `session`, `gender`,
-`text`, `language`, `split`, and any others. A `warning` is printed on every report. audformat's
-segmented tables are such files.
+Columns are `file` and `emotion`, and if known `start` and `end`, `speaker`, `session`, `gender`,
+`text`, `language`, `split` and any others. A `warning` is printed on every report. audformat's
+segmented tables are manifests.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ def load_manifest(
     """Open a manifest.
 
     Args:
-        path: the file, UTF-8. `.tsv` means tabs; otherwise the header tells commas, semicolons
-            or tabs. Columns without a name are ignored.
-        root: the folder that relative paths start from; the manifest's own by default.
+        path: the file, UTF-8. `.tsv` means tabs; otherwise the header decides between commas,
+            semicolons and tabs. Columns without a name are ignored.
+        root: the folder that relative paths start from; by default the folder of the manifest.
         labels: the emotions to keep.
         drop_duplicates: keep the first of byte-identical recordings.
 
     Returns:
-        The corpus with the good rows in their order. Times are seconds ("1.5") or time
-        differences ("0 days 00:00:01.5"). Labels stay as written; those that the toolkit has
-        another name for are listed in a problem. Every row left out is a problem of its own.
+        The corpus with the valid rows in their order. Times are seconds ("1.5") or time
+        differences ("0 days 00:00:01.5"). Labels stay as written; a problem lists labels that
+        have another name in the toolkit. Each invalid row is a problem.
 
     Raises:
-        CorpusError: no file, no header, a missing column, or no good row.
+        CorpusError: no file, no header, a missing column, or no valid row.
     """
     path = Path(path).expanduser()
     base = path.parent if root is None else Path(root)
-    entries, problems = _entries(path)
+    entries, problems = _read_entries(path)
     return collect_rows(
         path.stem,
         str(path),
@@ -72,8 +72,8 @@ def write_manifest(corpus: Corpus, path: str | os.PathLike[str]) -> None:
     write_table(corpus.table, corpus.root, Path(path))
 
 
-def _entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[Problem]]:
-    """The manifest's rows as cleaned cells with line numbers; blank lines are passed over."""
+def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[Problem]]:
+    """Return the rows as cleaned cells with line numbers, without blank lines."""
     entries: list[tuple[int, dict[str, str | None]]] = []
     problems: list[Problem] = []
     try:
@@ -93,7 +93,7 @@ def _entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[
         for cells in reader:
             if len(cells) == len(columns):
                 named = dict(zip(columns, map(clean_cell, cells), strict=True))
-                # White space inside a file's name is part of it.
+                # White space is part of a file name.
                 named["file"] = cells[columns.index("file")].strip() or None
                 named.pop("", None)
                 if any(named.values()):
@@ -110,7 +110,7 @@ def _entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[
 
 
 def _check_header(path: Path, columns: list[str]) -> None:
-    """Raise `CorpusError` where a column is missing or named twice."""
+    """Raise `CorpusError` if a column is missing or named twice."""
     shown = ", ".join(filter(None, columns)) or "nothing"
     if lacking := [name for name in ("file", "emotion") if name not in columns]:
         raise CorpusError(

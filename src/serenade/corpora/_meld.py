@@ -1,7 +1,7 @@
-"""MELD's utterances as text (Poria et al. 2019): what is said in Friends, with emotions.
+"""Read the utterances of MELD (Poria et al. 2019): text of the series Friends with emotions.
 
 Three tables, `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv`, share no dialogue.
-Only their text is read: it is what `serenade.corpora._paired` gives speech to say.
+Only their text is read; `serenade.corpora._paired` pairs it with speech.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ INFO = CorpusInfo(
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """What somebody says.
+    """Utterance of MELD.
 
     Args:
         text: with plain quotes and apostrophes.
         emotion: in the toolkit's names.
-        part: whose table it is of: train, dev or test.
+        part: the table that it is from: train, dev or test.
         dialogue: part and number, "train-12".
         speaker: the character.
     """
@@ -79,54 +79,54 @@ class Line:
     speaker: str
 
 
-def read(root: str | os.PathLike[str] | None) -> tuple[list[Line], list[Problem]]:
+def read_lines(root: str | os.PathLike[str] | None) -> tuple[list[Line], list[Problem]]:
     """Read the three tables.
 
     Args:
         root: their folder, or one that contains it.
 
     Returns:
-        The lines in the tables' order, and problems: rows that cannot be used, and those that
-        are there twice.
+        The lines in the order of the tables, and problems: rows that cannot be used or occur
+        twice.
 
     Raises:
-        CorpusError: a table is missing, or lacks a column.
+        CorpusError: a table or a column is missing.
     """
-    folder = locate_corpus(root, INFO, lambda path: (path / _file("train")).is_file())
+    folder = locate_corpus(root, INFO, lambda path: (path / _name_file("train")).is_file())
     found: list[Line] = []
     problems: list[Problem] = []
     for part in PARTS:
-        _read(folder / _file(part), part, found, problems)
+        _read_table(folder / _name_file(part), part, found, problems)
     return found, problems
 
 
-def repair(text: str) -> str:
-    r"""Text with plain quotes, and with what a wrong encoding made of them put right.
+def repair_text(text: str) -> str:
+    r"""Repair a text that was read in a wrong encoding, and write its quotes plainly.
 
     Editions of the tables differ: some hold Windows' quotes as control characters, some hold
     UTF-8 that was once read as Windows' encoding.
 
-    >>> repair("he\u2019s"), repair("he\x92s"), repair("heâ€™s"), repair("Café\u2026")
-    ("he's", "he's", "he's", 'Café...')
+    >>> [repair_text(text) for text in ("he\u2019s", "he\x92s", "heâ€™s", "Café\u2026")]
+    ["he's", "he's", "he's", 'Café...']
     """
-    with contextlib.suppress(UnicodeError):  # which most texts raise, and are right as they are
+    with contextlib.suppress(UnicodeError):  # most texts raise it and need no repair
         text = text.encode("cp1252").decode("utf-8")
     text = _CONTROLS.sub(lambda c: c[0].encode("latin-1").decode("cp1252", "replace"), text)
     return " ".join(text.translate(_STRAIGHT).split())
 
 
-def _file(part: str) -> str:
+def _name_file(part: str) -> str:
     return f"{part}_sent_emo.csv"
 
 
-def _read(path: Path, part: str, found: list[Line], problems: list[Problem]) -> None:
+def _read_table(path: Path, part: str, found: list[Line], problems: list[Problem]) -> None:
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     if lacking := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
         raise CorpusError(f"{path}, line 1: no column {', '.join(lacking)}; {INFO.obtain}")
     seen: set[tuple[str, str]] = set()
     for row in reader:
-        # Repaired first: U+0085, Windows' ellipsis, counts as white space.
-        cells = {name: repair(row[name] or "") for name in _COLUMNS}
+        # Repair first: U+0085, Windows' ellipsis, counts as white space.
+        cells = {name: repair_text(row[name] or "") for name in _COLUMNS}
         place = cells["Dialogue_ID"], cells["Utterance_ID"]
         emotion = _EMOTIONS.get(cells["Emotion"])
         trouble = (
@@ -136,7 +136,7 @@ def _read(path: Path, part: str, found: list[Line], problems: list[Problem]) -> 
             if emotion is None
             else "no words"
             if not re.search(r"\w", cells["Utterance"])
-            else "its dialogue and utterance number are there twice"
+            else "its dialogue and utterance number occur twice"
             if place in seen
             else ""
         )

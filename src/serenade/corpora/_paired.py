@@ -1,12 +1,12 @@
-"""Paired corpora: real speech that is given real text of the same emotion to say.
+"""Pair recordings of a corpus with texts of MELD that have the same emotion.
 
-Where no corpus with emotional speech and emotional text may be had, speech of one corpus is paired
-with MELD's utterances of the same label. Voice and text then tell of the emotion independently of
-each other, which those of a real utterance do not: it shows that fusion works, nothing more.
+If no corpus with emotional speech and emotional text is available, speech of one corpus is paired
+with utterances of MELD of the same label. Voice and text are then independent given the emotion,
+unlike in a real utterance: results show that fusion works, and nothing else.
 
-A dialogue belongs to one speaker. Whatever protocol keeps speakers apart therefore keeps dialogues
-apart, too, and no text is heard of two speakers. Each speaker's dialogues are of one of MELD's
-three tables, and the column `split` says which: the protocol `fixed` is MELD's own division.
+Each dialogue is assigned to one speaker. A protocol that separates speakers therefore separates
+dialogues as well, and no two speakers share a text. The dialogues of a speaker are from one of the
+three tables of MELD, which the column `split` names: the protocol `fixed` is the division of MELD.
 """
 
 from __future__ import annotations
@@ -44,13 +44,15 @@ FOUR = ("angry", "happy", "neutral", "sad")
 _COLUMNS = ("text", "dialogue", "split", "text_speaker", "warning")
 
 
-def describe(speech: CorpusInfo, labels: Sequence[str] = FOUR, texts: int = 1) -> CorpusInfo:
-    """What is known about speech of a corpus paired with MELD's text.
+def describe_pairing(
+    speech: CorpusInfo, labels: Sequence[str] = FOUR, texts: int = 1
+) -> CorpusInfo:
+    """Return the facts about the speech of a corpus paired with texts of MELD.
 
     Args:
-        speech: the corpus of the recordings.
+        speech: facts about the corpus of the recordings.
         labels: the emotions that are paired.
-        texts: given to each recording.
+        texts: number of texts for each recording.
     """
     expected = None
     if speech.expected is not None:
@@ -81,25 +83,25 @@ def pair(
     texts: int = 1,
     seed: int = 0,
 ) -> Corpus:
-    """Give a corpus' recordings MELD's utterances of the same emotion to say.
+    """Pair each recording of a corpus with an utterance of MELD of the same emotion.
 
     Args:
         corpus: the speech, three speakers or more.
         root: the folder of MELD's tables, or one that contains it.
         labels: the emotions to pair.
-        texts: given to each recording, a row for each: MELD has more texts than most corpora
-            have recordings, and few texts teach a network little. A manifest has room for one.
-        seed: of who gets which dialogues; the same seed gives the same pairs.
+        texts: number of texts for each recording, one row for each: MELD has more texts than
+            most corpora have recordings, and networks need many texts. A manifest can store one.
+        seed: of the random assignment of dialogues; the same seed gives the same pairs.
 
     Returns:
-        The corpus of these emotions, its warning its first problem. Columns `text`, `dialogue`
-        ("train-12"), `split` (train, dev, test: the table that the text is of), `text_speaker`
-        (the character), `spoken_text` (what is really said, where known) and `warning`, besides
-        those it had.
+        The corpus of these emotions; its first problem is the warning. New columns are `text`,
+        `dialogue` ("train-12"), `split` (train, dev, test: the table of the text),
+        `text_speaker` (the character), `spoken_text` (the original text, if known) and
+        `warning`.
 
     Raises:
-        CorpusError: no tables there, a label neither has, fewer than three speakers, recordings
-            without a speaker, or a speaker for whom no text of an emotion is left.
+        CorpusError: the tables are missing, a label is unknown, there are fewer than three
+            speakers, a recording has no speaker, or no text is left for a speaker and emotion.
     """
     import numpy as np
     import pandas as pd
@@ -112,10 +114,10 @@ def pair(
             f"{len(meld.PARTS)} of them; found {len(corpus.speakers)}"
         )
     corpus = dataclasses.replace(corpus, table=pd.concat([corpus.table] * texts))
-    spoken, problems = meld.read(root)
+    spoken, problems = meld.read_lines(root)
     rng = np.random.default_rng(seed)
-    dialogues, repeated = _unique(spoken, rng)
-    given = list(_given(corpus, _deal(corpus, dialogues, rng)))
+    dialogues, repeated = _drop_repeated(spoken, rng)
+    given = list(_assign_lines(corpus, _deal_lines(corpus, dialogues, rng)))
     said = corpus.table.get("text")
     table = corpus.table.assign(
         text=[line.text for line in given],
@@ -126,14 +128,14 @@ def pair(
         warning=WARNING,
     ).astype(dict.fromkeys(_COLUMNS, object))
     if repeated:
-        message = f"{repeated} utterances say what another one says; left out"
+        message = f"{repeated} utterances repeat the text of another one; left out"
         problems.append(Problem("text", message))
     if again := len(given) - len(set(given)):
-        message = f"{again} recordings say what another of the same speaker says"
+        message = f"{again} recordings share their text with another recording of the same speaker"
         problems.append(Problem("text", message))
     corpus = dataclasses.replace(
         corpus,
-        info=describe(corpus.info, labels, texts),
+        info=describe_pairing(corpus.info, labels, texts),
         table=table,
         problems=(*corpus.problems, *problems),
     )
@@ -157,15 +159,15 @@ def load(
         root: a folder that holds the speech and MELD's tables, each in a folder of its own.
         meld_root: where MELD's tables are, if elsewhere.
         labels: the emotions to pair; by default angry, happy, neutral and sad.
-        texts: given to each recording.
-        seed: of who gets which dialogues.
+        texts: number of texts for each recording.
+        seed: of the random assignment of dialogues.
         drop_duplicates: keep the first of byte-identical recordings.
 
     Returns:
         See `pair`.
 
     Raises:
-        CorpusError: the speech or the tables are not there, or as of `pair`.
+        CorpusError: the speech or the tables are missing, or as in `pair`.
     """
     kept = FOUR if labels is None else tuple(labels)
     corpus = speech.load(root, labels=kept, drop_duplicates=drop_duplicates)
@@ -173,8 +175,8 @@ def load(
     return pair(corpus, tables, labels=kept, texts=texts, seed=seed)
 
 
-def _unique(spoken: Sequence[Line], rng: Generator) -> tuple[dict[str, list[Line]], int]:
-    """Lines by dialogue in a drawn order, each text once in all; and how many went."""
+def _drop_repeated(spoken: Sequence[Line], rng: Generator) -> tuple[dict[str, list[Line]], int]:
+    """Return the lines by dialogue in random order, each text once, and the number left out."""
     of: defaultdict[str, list[Line]] = defaultdict(list)
     for line in spoken:
         of[line.dialogue].append(line)
@@ -190,15 +192,17 @@ def _unique(spoken: Sequence[Line], rng: Generator) -> tuple[dict[str, list[Line
     return dialogues, len(spoken) - sum(map(len, dialogues.values()))
 
 
-def _deal(
+def _deal_lines(
     corpus: Corpus, dialogues: dict[str, list[Line]], rng: Generator
 ) -> dict[str, list[Line]]:
-    """The lines of each speaker: speakers are shared out to the tables, dialogues to speakers."""
-    speakers = iter(_mixed(corpus, rng))
+    """Return the lines of each speaker: assign speakers to tables, then dialogues to speakers."""
+    speakers = iter(_order_speakers(corpus, rng))
     parts = {part: [n for n in dialogues if n.startswith(f"{part}-")] for part in meld.PARTS}
     lines: dict[str, list[Line]] = {}
     for names, count in zip(
-        parts.values(), _shares([len(n) for n in parts.values()], len(corpus.speakers)), strict=True
+        parts.values(),
+        _share_speakers([len(n) for n in parts.values()], len(corpus.speakers)),
+        strict=True,
     ):
         for start, speaker in zip(range(count), speakers, strict=False):
             own = [line for name in names[start::count] for line in dialogues[name]]
@@ -206,8 +210,8 @@ def _deal(
     return lines
 
 
-def _given(corpus: Corpus, lines: dict[str, list[Line]]) -> Iterator[Line]:
-    """A line for each recording: the next of its speaker and emotion, from the first on again."""
+def _assign_lines(corpus: Corpus, lines: dict[str, list[Line]]) -> Iterator[Line]:
+    """Yield a line for each recording: the next of its speaker and emotion, in a cycle."""
     supply = {
         (speaker, emotion): itertools.cycle([line for line in own if line.emotion == emotion])
         for speaker, own in lines.items()
@@ -223,8 +227,8 @@ def _given(corpus: Corpus, lines: dict[str, list[Line]]) -> Iterator[Line]:
         yield line
 
 
-def _mixed(corpus: Corpus, rng: Generator) -> list[str]:
-    """The speakers in a drawn order in which genders, where known, take turns."""
+def _order_speakers(corpus: Corpus, rng: Generator) -> list[str]:
+    """Return the speakers in random order, with alternating genders if they are known."""
     table = corpus.table
     of = dict(zip(table["speaker"], table["gender"], strict=True)) if "gender" in table else {}
     genders: defaultdict[str, list[str]] = defaultdict(list)
@@ -234,26 +238,26 @@ def _mixed(corpus: Corpus, rng: Generator) -> list[str]:
     return sorted(place, key=place.__getitem__)
 
 
-def _shares(sizes: Sequence[int], speakers: int) -> list[int]:
-    """How many speakers each table gets: by its dialogues, at least one.
+def _share_speakers(sizes: Sequence[int], speakers: int) -> list[int]:
+    """Return the number of speakers of each table: by its dialogues, at least one.
 
-    >>> _shares([1038, 114, 280], 24)
+    >>> _share_speakers([1038, 114, 280], 24)
     [17, 2, 5]
     """
     counts = [1] * len(sizes)
     for _ in range(speakers - len(sizes)):
-        # The next one goes where the most dialogues would be left for each.
+        # The next speaker goes to the table with the most dialogues per speaker.
         counts[max(range(len(sizes)), key=lambda i: sizes[i] / (2 * counts[i] + 1))] += 1
     return counts
 
 
-PAIRED_NEMO = Loader(describe(nemo.INFO), functools.partial(load, nemo))
+PAIRED_NEMO = Loader(describe_pairing(nemo.INFO), functools.partial(load, nemo))
 """Speech of nEMO, in Polish, with English texts of MELD."""
 
-PAIRED_RAVDESS = Loader(describe(ravdess.INFO), functools.partial(load, ravdess))
+PAIRED_RAVDESS = Loader(describe_pairing(ravdess.INFO), functools.partial(load, ravdess))
 """Speech of RAVDESS with texts of MELD."""
 
 PAIRED_RAVDESS_X4 = Loader(
-    describe(ravdess.INFO, texts=4), functools.partial(load, ravdess, texts=4)
+    describe_pairing(ravdess.INFO, texts=4), functools.partial(load, ravdess, texts=4)
 )
 """Speech of RAVDESS, each recording with four texts of MELD."""

@@ -70,8 +70,10 @@ def get(name: str | os.PathLike[str]) -> Loader:
     ('de',)
     """
     if _extensions.is_python_file(name):
-        parts = (("INFO", CorpusInfo, _INFO_EXAMPLE), ("load", FunctionType, _LOAD_EXAMPLE))
-        return Loader(*(_extensions.load_attribute(name, *part, CorpusError) for part in parts))
+        return Loader(
+            _extensions.load_attribute(name, "INFO", CorpusInfo, _INFO_EXAMPLE, CorpusError),
+            _extensions.load_attribute(name, "load", FunctionType, _LOAD_EXAMPLE, CorpusError),
+        )
     if name == "synthetic":
         raise CorpusError(
             "no corpus 'synthetic'; it is now examples/synthetic_corpus.py in the repository: "

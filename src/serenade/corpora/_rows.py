@@ -1,4 +1,4 @@
-"""Rows that somebody wrote, from a manifest or another table: checked one by one."""
+"""Check the rows of a manifest or another table one by one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SYNONYMS = {
     "surprised": "surprise",
     "bored": "boredom",
 }
-_LONGEST = 1e9  # seconds; far beyond any recording and within what nanoseconds can count
+_LONGEST = 1e9  # seconds; longer than any recording, and exact in nanoseconds
 _ROUNDING = 1e-3  # seconds a written end may lie beyond the file's through rounding
 
 
 class _BadRowError(Exception):
-    """Why a row is left out: the kind of problem, and the reason with its fix."""
+    """The row is left out; holds the kind of problem, and the reason with its fix."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
@@ -47,19 +47,19 @@ def collect_rows(
     labels: Sequence[str] | None = None,
     drop_duplicates: bool = False,
 ) -> Corpus:
-    """Check rows of cells and make them a corpus.
+    """Check rows of cells and create a corpus of them.
 
     Args:
         name: the corpus' name.
-        source: what the rows come from, for messages.
-        entries: line numbers and cells by column; None where a cell is missing.
+        source: origin of the rows, for messages.
+        entries: line numbers and cells by column; a missing cell is None.
         base: the folder that relative paths start from.
-        problems: what reading them found.
+        problems: problems that were found when they were read.
         labels: the emotions to keep.
         drop_duplicates: keep the first of byte-identical recordings.
 
     Raises:
-        CorpusError: no good row.
+        CorpusError: no row is valid.
     """
     base = to_absolute(base)
     facts: dict[str, AudioFacts] = {}
@@ -68,7 +68,7 @@ def collect_rows(
     contradicted: set[tuple[object, ...]] = set()
     for line, cells in entries:
         try:
-            row = _parse(cells, base, facts)
+            row = _parse_row(cells, base, facts)
             segment = row["file"], row["start"], row["end"]
             if segment in kept:
                 first, other = kept[segment]
@@ -85,24 +85,24 @@ def collect_rows(
             concerned = (str(cells["file"]),) if cells.get("file") else ()
             found.append(Problem(bad.kind, f"{source}, line {line}: {bad}", concerned))
     rows = [row for segment, (_, row) in kept.items() if segment not in contradicted]
-    info = _info(name, rows)
+    info = _describe_rows(name, rows)
     found += _column_problems(rows)
     corpus = check_corpus(
         info, base, rows, found, labels=labels, drop_duplicates=drop_duplicates, facts=facts
     )
-    # What another corpus' reports had to say stays with its rows when they are written.
+    # Rows of another corpus keep its warning, in the column `warning`.
     warnings = sorted({str(row["warning"]) for row in rows if row.get("warning")})
     return add_warning(corpus, "warning", "; ".join(warnings)) if warnings else corpus
 
 
 def to_nanoseconds(cell: str | None) -> int | None:
-    """A time as nanoseconds; None for an empty cell or NaT.
+    """Convert a time to nanoseconds; None for an empty cell or NaT.
 
     Args:
         cell: seconds, or a time difference as pandas writes it.
 
     Raises:
-        ValueError: neither, or not within 0 and 1e9 seconds.
+        ValueError: the cell is not a time from 0 to 1e9 seconds.
 
     >>> to_nanoseconds("1.5"), to_nanoseconds("0 days 00:00:01.5"), to_nanoseconds("NaT")
     (1500000000, 1500000000, None)
@@ -123,23 +123,23 @@ def to_nanoseconds(cell: str | None) -> int | None:
     return exact
 
 
-def _parse(
+def _parse_row(
     cells: Mapping[str, str | None], base: Path, facts: dict[str, AudioFacts]
 ) -> dict[str, object]:
-    """A row for `tables.build`; headers already read are kept in `facts`."""
+    """Parse a row for `build_table`; headers are read once and kept in `facts`."""
     if not cells.get("file"):
         raise _BadRowError("row", "no file; fill the cell in")
     if not cells.get("emotion"):
         raise _BadRowError("label", "no emotion; fill the cell in or delete the row")
-    file = _resolve(str(cells["file"]), base)
+    file = _find_file(str(cells["file"]), base)
     if file not in facts:
         facts.update(inspect_files([file]))
-    start, end = _times(cells, facts[file])
+    start, end = _parse_times(cells, facts[file])
     return {**cells, "file": file, "start": start, "end": end}
 
 
-def _resolve(name: str, base: Path) -> str:
-    """The absolute path of an audio file that is there."""
+def _find_file(name: str, base: Path) -> str:
+    """Return the absolute path of an existing audio file."""
     path = os.path.abspath(base / name)  # noqa: PTH100 - keeps links
     if not os.path.isfile(path):  # noqa: PTH113 - False for impossible names, too
         raise _BadRowError(
@@ -149,8 +149,8 @@ def _resolve(name: str, base: Path) -> str:
     return path
 
 
-def _times(cells: Mapping[str, str | None], facts: AudioFacts) -> tuple[int, int | None]:
-    """Start and end in nanoseconds, checked against the recording."""
+def _parse_times(cells: Mapping[str, str | None], facts: AudioFacts) -> tuple[int, int | None]:
+    """Return start and end in nanoseconds, checked against the recording."""
     times = {}
     for column in ("start", "end"):
         try:
@@ -158,7 +158,8 @@ def _times(cells: Mapping[str, str | None], facts: AudioFacts) -> tuple[int, int
         except ValueError:
             raise _BadRowError(
                 "time",
-                f'{column} "{cells[column]}" is no time; write seconds (1.5) or 0 days 00:00:01.5',
+                f'{column} "{cells[column]}" is not a time; write seconds (1.5) '
+                "or 0 days 00:00:01.5",
             ) from None
     start, end = times["start"] or 0, times["end"]
     if end is not None and start >= end:
@@ -176,8 +177,8 @@ def _times(cells: Mapping[str, str | None], facts: AudioFacts) -> tuple[int, int
     return start, end
 
 
-def _info(name: str, rows: Sequence[Mapping[str, object]]) -> CorpusInfo:
-    """What a manifest tells about its corpus."""
+def _describe_rows(name: str, rows: Sequence[Mapping[str, object]]) -> CorpusInfo:
+    """Return the facts that the rows give about their corpus."""
     labels = order_labels({str(row["emotion"]) for row in rows}, LABELS)
     languages = sorted({str(row["language"]) for row in rows if row.get("language")})
     return CorpusInfo(
@@ -193,7 +194,7 @@ def _info(name: str, rows: Sequence[Mapping[str, object]]) -> CorpusInfo:
 
 
 def _column_problems(rows: Sequence[Mapping[str, object]]) -> list[Problem]:
-    """Speakers nobody named, and labels the toolkit has another name for."""
+    """List missing speakers, and labels that have another name in the toolkit."""
     problems = []
     if unnamed := {str(row["file"]) for row in rows if not row.get("speaker")}:
         message = (

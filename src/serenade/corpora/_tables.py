@@ -1,4 +1,4 @@
-"""The corpus table: one builder for all loaders, so that what is written reads back the same."""
+"""Build and write the table of a corpus; a written table reads back unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INDEX = ("file", "start", "end")
 TEXT_COLUMNS = ("speaker", "emotion", "session", "gender", "text", "language", "split")
-"""Columns every corpus shares; always text, so that speaker "03" stays "03"."""
+"""Columns that all corpora share; they are always text, so that speaker "03" stays "03"."""
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
@@ -25,7 +25,7 @@ _NAT = -(2**63)
 
 
 def clean_cell(value: object) -> str | None:
-    """A cell's text with its white space made single blanks; None where nothing is left.
+    """Clean the text of a cell: single blanks as white space, None if it is empty.
 
     >>> clean_cell("  WR0 "), clean_cell(""), clean_cell(None), clean_cell(3)
     ('WR0', None, None, '3')
@@ -34,13 +34,13 @@ def clean_cell(value: object) -> str | None:
 
 
 def build_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Rows to a table in audformat's segmented convention.
+    """Build a table in audformat's segmented convention.
 
     Args:
         rows: mappings with `file` (absolute path), optionally `start` and `end` in nanoseconds
-            (absent or None: the file's beginning, its end), and columns. A column other than
-            the shared ones is int64 where every value is an integer without leading zeros,
-            float64 where every value that is there is a number, text otherwise.
+            (absent or None: the beginning, the end of the file), and columns. A column other
+            than the shared ones is int64 if every value is an integer without leading zeros,
+            float64 if every value that exists is a number, text otherwise.
 
     Returns:
         A table indexed by `(file, start, end)`, in the order of `rows`.
@@ -63,14 +63,14 @@ def build_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         names=INDEX,
     )
     columns = {
-        name: _column([clean_cell(row.get(name)) for row in rows], text=name in TEXT_COLUMNS)
+        name: _make_column([clean_cell(row.get(name)) for row in rows], text=name in TEXT_COLUMNS)
         for name in names
     }
     return pd.DataFrame(columns).set_axis(index, axis="index")
 
 
-def _column(values: list[str | None], *, text: bool) -> pd.Series:
-    """Cells as text (object, None where missing) or, where they all are, as numbers."""
+def _make_column(values: list[str | None], *, text: bool) -> pd.Series:
+    """Convert cells to numbers if all are numbers, otherwise to text (object, None if missing)."""
     import pandas as pd
 
     there = [value for value in values if value is not None]
@@ -84,13 +84,13 @@ def _column(values: list[str | None], *, text: bool) -> pd.Series:
 
 
 def write_table(table: pd.DataFrame, root: Path, path: Path) -> None:
-    """Write a table as CSV, or as TSV where the suffix says so.
+    """Write a table as CSV, or as TSV if the suffix is `.tsv`.
 
     Args:
-        table: as `build_table` makes it.
+        table: as `build_table` returns it.
         root: files below it are written relative to it.
-        path: the file to write, UTF-8. Times are written as "0 days 00:00:01.5", the end of a
-            segment that lasts to its file's end as an empty cell.
+        path: the file to write, UTF-8. Times are written as "0 days 00:00:01.5", the end of
+            the file as an empty cell.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Words with their times: IEMOCAP's alignment files, and what `serenade transcribe` writes."""
+"""Read and write words with their times: alignment files of IEMOCAP, and tables of words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WordInterval = tuple[str, float, float]
 """A word, its start and its end in seconds."""
 
 COLUMNS = ("file", "word", "start", "end", "probability")
-"""Of a table of words; times are seconds within the file."""
+"""Columns of a table of words; times are seconds within the file."""
 
 FRAME = 0.01
 """Seconds per frame of a `.wdseg` file."""
@@ -46,20 +46,20 @@ def parse_words(cell: str) -> tuple[WordInterval, ...]:
 
 
 def read_wdseg(path: str | os.PathLike[str], *, fillers: bool = False) -> tuple[WordInterval, ...]:
-    """The words of a `.wdseg` file, which SPHINX's aligner writes.
+    """Read the words of a `.wdseg` file, which the aligner of SPHINX writes.
 
-    Its lines give first frame, last frame (both within the word), score and word; other lines
-    are its header and sum.
+    Its lines have first frame, last frame (both within the word), score and word; other lines
+    are the header and the total.
 
     Args:
         path: the file.
-        fillers: keep silence and noises (`<s>`, `<sil>`, `++LAUGHTER++`) as they are written.
+        fillers: keep silence and noises (`<s>`, `<sil>`, `++LAUGHTER++`) as written.
 
     Returns:
         Words in lower case without the number of their variant (`A(2)` is `a`), in order.
 
     Raises:
-        CorpusError: no such file, or none of its lines is a segment.
+        CorpusError: the file does not exist, or none of its lines is a segment.
     """
     segments = [_SEGMENT.fullmatch(line) for line in read_text(path).splitlines()]
     found = [segment.groups() for segment in segments if segment]
@@ -77,10 +77,10 @@ def read_wdseg(path: str | os.PathLike[str], *, fillers: bool = False) -> tuple[
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """A text file in UTF-8, or else in Windows' Western encoding.
+    """Read a text file in UTF-8, or else in the Western encoding of Windows.
 
     Raises:
-        CorpusError: it cannot be read.
+        CorpusError: the file cannot be read.
     """
     try:
         raw = Path(path).read_bytes()
@@ -116,13 +116,13 @@ def read_words(path: str | os.PathLike[str]) -> dict[str, tuple[WordInterval, ..
     """Read a table of words.
 
     Args:
-        path: a CSV with the columns file, word, start and end, as `write_words` writes it.
+        path: a CSV file with the columns file, word, start and end, as `write_words` writes it.
 
     Returns:
         Words by the absolute path of the recording, by time.
 
     Raises:
-        CorpusError: a column is missing, or a row's times are none; the message names the line.
+        CorpusError: a column is missing, or a row has no valid times; the message names the line.
     """
     base = to_absolute(path).parent
     found: defaultdict[str, list[WordInterval]] = defaultdict(list)

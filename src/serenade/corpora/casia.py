@@ -1,7 +1,7 @@
 """CASIA, the Mandarin emotional speech corpus of the Chinese Academy of Sciences.
 
 The released part has 4 speakers x 6 emotions x 50 sentences, as `<speaker>/<emotion>/<number>`;
-numbers 201 to 250 stand for the same sentences with every speaker and emotion.
+numbers 201 to 250 are the same sentences for every speaker and emotion.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import check_corpus, find_missing
 from serenade.corpora._corpus import CorpusInfo, Counts, Problem
-from serenade.corpora._discovery import is_audio, locate_corpus, scan_recordings, to_relative
+from serenade.corpora._discovery import is_audio, locate_corpus, parse_paths, scan_recordings
 
 if TYPE_CHECKING:
     import os
@@ -64,30 +64,13 @@ def load(
         The corpus; columns `speaker`, `emotion`, `gender`, `language`, `sentence` (number).
 
     Raises:
-        CorpusError: no CASIA there.
+        CorpusError: the folder has no CASIA.
     """
     root = locate_corpus(root, INFO, _fits)
     files, problems = scan_recordings(root, root)
-    rows: list[dict[str, object]] = []
-    strange: list[str] = []
-    for path in files:
-        match path.relative_to(root).with_suffix("").parts:
-            case (speaker, emotion, number) if emotion.lower() in _EMOTIONS and number.isdecimal():
-                rows.append(
-                    {
-                        "file": str(path),
-                        "speaker": speaker,
-                        "emotion": emotion.lower(),
-                        "gender": _GENDERS.get(speaker),
-                        "language": "zh",
-                        "sentence": int(number),
-                    }
-                )
-            case _:
-                strange.append(to_relative(path, root))
-    if strange:
-        message = f"not <speaker>/<emotion>/<number> with {', '.join(_EMOTIONS)}; left out"
-        problems.append(Problem("name", message, tuple(strange)))
+    layout = f"<speaker>/<emotion>/<number> with {', '.join(_EMOTIONS)}"
+    rows, misnamed = parse_paths(files, root, lambda path: _parse(path.relative_to(root)), layout)
+    problems += misnamed
     if unknown := sorted({str(row["speaker"]) for row in rows} - set(_GENDERS)):
         message = f"speakers {', '.join(unknown)} are not of the released part"
         problems.append(Problem("speaker", message))
@@ -96,6 +79,20 @@ def load(
         [f"{row['speaker']}/{row['emotion']}/{row['sentence']}" for row in rows],
     )
     return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
+
+
+def _parse(path: Path) -> dict[str, object] | None:
+    """Return the columns that a path below the root encodes; None for other paths."""
+    match path.with_suffix("").parts:
+        case (speaker, emotion, number) if emotion.lower() in _EMOTIONS and number.isdecimal():
+            return {
+                "speaker": speaker,
+                "emotion": emotion.lower(),
+                "gender": _GENDERS.get(speaker),
+                "language": "zh",
+                "sentence": int(number),
+            }
+    return None
 
 
 def _fits(folder: Path) -> bool:

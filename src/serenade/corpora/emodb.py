@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import check_corpus
-from serenade.corpora._corpus import CorpusInfo, Counts, Problem
-from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
+from serenade.corpora._corpus import CorpusInfo, Counts
+from serenade.corpora._discovery import has_recording, locate_corpus, parse_paths, scan_recordings
 
 if TYPE_CHECKING:
     import os
@@ -105,21 +105,13 @@ def load(
         `text_code`, `version`.
 
     Raises:
-        CorpusError: no EMO-DB there.
+        CorpusError: the folder has no EMO-DB.
     """
     root = locate_corpus(root, INFO, _fits)
     folder = root / "wav" if (root / "wav").is_dir() else root
     files, problems = scan_recordings(folder, root, key=lambda path: path.stem)
-    rows: list[dict[str, object]] = []
-    strange: list[str] = []
-    for path in files:
-        if name := _NAME.fullmatch(path.stem):
-            rows.append({"file": str(path), **_parse(name)})
-        else:
-            strange.append(to_relative(path, root))
-    if strange:
-        message = "not a name of EMO-DB (SSttEv); left out"
-        problems.append(Problem("name", message, tuple(strange)))
+    rows, misnamed = parse_paths(files, root, _parse, "a name of EMO-DB (SSttEv)")
+    problems += misnamed
     return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
@@ -127,8 +119,11 @@ def _fits(folder: Path) -> bool:
     return has_recording(folder.glob("wav/*"), _NAME) or has_recording(folder.glob("*"), _NAME)
 
 
-def _parse(name: re.Match[str]) -> dict[str, object]:
-    """The columns a name tells."""
+def _parse(path: Path) -> dict[str, object] | None:
+    """Return the columns that the name encodes; None for other names."""
+    name = _NAME.fullmatch(path.stem)
+    if name is None:
+        return None
     speaker, code, letter, version = name.groups()
     gender, age = _SPEAKERS[speaker]
     return {

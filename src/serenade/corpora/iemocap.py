@@ -1,8 +1,8 @@
 """IEMOCAP (Busso et al. 2008): five sessions of a woman and a man, acted and improvised.
 
-A recording is labelled by what most annotators said of it. The selection nearly all papers use
-has four classes, "excited" counted as happy: 5531 recordings. Scripted sentences repeat over
-sessions, so their text can be known from training; the column `kind` tells them apart.
+The label of a recording is the emotion that most annotators chose. Nearly all papers select four
+classes, with "excited" counted as happy: 5531 recordings. Scripted sentences occur in several
+sessions, so a text model can know them from training; the column `kind` marks them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CODES = {
     "fea": "fear",
     "dis": "disgust",
 }
-_UNDECIDED = {"xxx": "no emotion had a majority", "oth": "an emotion without a name of its own"}
+_UNDECIDED = {"xxx": "no emotion had a majority", "oth": "another emotion"}
 _PUBLISHED = {
     "angry": 1103,
     "happy": 595,
@@ -60,8 +60,8 @@ _EVALUATION = re.compile(
 _TRANSCRIPTION = re.compile(r"(Ses0\w+)\s*\[[-\d. ]+\]\s*:?\s*(.*)")
 
 
-def _counts(labels: Iterable[str], *, merged: bool) -> Counts:
-    """The published counts of a selection."""
+def _get_counts(labels: Iterable[str], *, merged: bool) -> Counts:
+    """Return the published counts of a selection."""
     published = _PUBLISHED | ({"happy": 595 + 1041} if merged else {})
     per_label = {label: published[label] for label in labels}
     return Counts(files=sum(per_label.values()), speakers=10, per_label=per_label)
@@ -79,7 +79,7 @@ INFO = CorpusInfo(
     url="https://sail.usc.edu/iemocap/",
     languages=("en",),
     labels=_FOUR,
-    expected=_counts(_FOUR, merged=True),
+    expected=_get_counts(_FOUR, merged=True),
     layout=(
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav and so on, "
         "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt, Session1/dialog/transcriptions"
@@ -101,24 +101,26 @@ def load(
     Args:
         root: the folder of the `SessionN` folders, or one that contains it.
         labels: the emotions to keep; by default angry, happy, neutral and sad. There are also
-            frustrated, surprise, fear and disgust, and excited where it is not merged.
+            frustrated, surprise, fear and disgust, and excited if it is not merged.
         excited_as_happy: count "excited" as happy.
         drop_duplicates: keep the first of byte-identical recordings.
 
     Returns:
         The corpus; columns `speaker` ("Ses01F" to "Ses05M"), `emotion`, `session` ("1" to "5"),
-        `gender`, `text` (as transcribed, events such as "[LAUGHTER]" included; None where there
-        is none, which is a problem), `language`, `dialogue`, `kind` (scripted, improvised),
+        `gender`, `text` (as transcribed, events such as "[LAUGHTER]" included; a missing text
+        is None, and a problem), `language`, `dialogue`, `kind` (scripted, improvised),
         `valence`, `activation` and `dominance` (means of ratings from 1 to 5).
 
     Raises:
-        CorpusError: no IEMOCAP there, or a label it does not have.
+        CorpusError: the folder has no IEMOCAP, or a label is unknown.
     """
     root = locate_corpus(root, INFO, _fits)
     known = [name for name in _PUBLISHED if name != "excited" or not excited_as_happy]
     kept = tuple(labels) if labels is not None else _FOUR
     require_labels(INFO.name, kept, known)
-    info = dataclasses.replace(INFO, labels=kept, expected=_counts(kept, merged=excited_as_happy))
+    info = dataclasses.replace(
+        INFO, labels=kept, expected=_get_counts(kept, merged=excited_as_happy)
+    )
     reading = _Reading(root)
     for number in _PER_SESSION:
         reading.session(number)
@@ -133,31 +135,33 @@ def load(
     corpus = check_corpus(info, root, rows, reading.problems(), drop_duplicates=drop_duplicates)
     if set(kept) != set(_FOUR) or not excited_as_happy:
         return corpus
-    return dataclasses.replace(corpus, problems=(*corpus.problems, *_session_problems(corpus)))
+    return dataclasses.replace(corpus, problems=(*corpus.problems, *_compare_sessions(corpus)))
 
 
-def words(file: str | os.PathLike[str], *, fillers: bool = False) -> tuple[WordInterval, ...]:
-    """The words of a recording with start and end in seconds, by the corpus' own alignment.
+def read_alignment(
+    file: str | os.PathLike[str], *, fillers: bool = False
+) -> tuple[WordInterval, ...]:
+    """Read the words of a recording with start and end in seconds, from its alignment file.
 
     Args:
-        file: path of the recording, as the table's index has it.
+        file: path of the recording, as in the index of the table.
         fillers: keep silence and noises.
 
     Raises:
-        CorpusError: there is no alignment of it, or a damaged one.
+        CorpusError: its alignment is missing or damaged.
     """
-    return read_wdseg(alignment(file), fillers=fillers)
+    return read_wdseg(locate_alignment(file), fillers=fillers)
 
 
-def alignment(file: str | os.PathLike[str]) -> Path:
-    """Where the alignment of a recording lies."""
+def locate_alignment(file: str | os.PathLike[str]) -> Path:
+    """Return the path of the alignment file of a recording."""
     path = Path(file)
     folder = path.parents[2] / "ForcedAlignment" / path.parent.name
     return folder / f"{path.stem}.wdseg"
 
 
 class _Reading:
-    """Collects rows, and problems that concern many files, session by session."""
+    """Reader of sessions, which collects rows and problems."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -175,7 +179,7 @@ class _Reading:
         ]
 
     def session(self, number: str) -> None:
-        """Read `SessionN`."""
+        """Read the folder of a session."""
         folder = self.root / f"Session{number}"
         if not folder.is_dir():
             self.note("missing", "{} of the five sessions", [folder.name])
@@ -192,19 +196,21 @@ class _Reading:
             else:
                 message = "not a name of IEMOCAP (Ses01F_impro01_F000); left out"
                 self.note("name", message, [to_relative(path, self.root)])
-        evaluations = self._texts(folder / "dialog" / "EmoEvaluation")
-        transcriptions = self._texts(folder / "dialog" / "transcriptions")
+        evaluations = self._list_texts(folder / "dialog" / "EmoEvaluation")
+        transcriptions = self._list_texts(folder / "dialog" / "transcriptions")
         for dialogue in sorted({*dialogues, *evaluations}):
-            texts = _transcriptions(transcriptions.get(dialogue))
+            texts = _read_transcriptions(transcriptions.get(dialogue))
             if evaluation := evaluations.get(dialogue):
-                self._dialogue(dialogue, dialogues[dialogue], self._labels(evaluation), texts)
+                self._add_dialogue(
+                    dialogue, dialogues[dialogue], self._read_labels(evaluation), texts
+                )
             else:
                 absent = folder / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
                 message = "evaluation files; the recordings of their dialogues are left out"
                 self.note("missing", message, [to_relative(absent, self.root)])
 
-    def _texts(self, folder: Path) -> dict[str, Path]:
-        """The text files of a folder by stem, those a Mac made noted and left out."""
+    def _list_texts(self, folder: Path) -> dict[str, Path]:
+        """Return the text files of a folder by stem, without `._` files of macOS."""
         found = {path.stem: path for path in sorted(folder.glob("*.txt"))}
         mac = [
             to_relative(path, self.root) for path in found.values() if path.name.startswith("._")
@@ -212,8 +218,8 @@ class _Reading:
         self.note("mac", "companion files a Mac made, no audio; left out", mac)
         return {stem: path for stem, path in found.items() if not stem.startswith("._")}
 
-    def _labels(self, path: Path) -> dict[str, re.Match[str]]:
-        """The summary line of each utterance; none where two contradict each other."""
+    def _read_labels(self, path: Path) -> dict[str, re.Match[str]]:
+        """Return the summary line of each utterance, unless two lines contradict each other."""
         found: dict[str, re.Match[str]] = {}
         contradicted: set[str] = set()
         for line in filter(None, map(_EVALUATION.fullmatch, read_text(path).splitlines())):
@@ -223,14 +229,14 @@ class _Reading:
         self.note("contradiction", message, contradicted)
         return {name: line for name, line in found.items() if name not in contradicted}
 
-    def _dialogue(
+    def _add_dialogue(
         self,
         name: str,
         recordings: Mapping[str, Path],
         labels: Mapping[str, re.Match[str]],
         texts: Mapping[str, str],
     ) -> None:
-        """Rows of a dialogue's recordings."""
+        """Add the rows of the recordings of a dialogue."""
         self.note(
             "missing", "recordings that are labelled", sorted(labels.keys() - recordings.keys())
         )
@@ -239,7 +245,7 @@ class _Reading:
             if stem not in labels:
                 self.note("label", "no line in the evaluation file; left out", [file])
             elif (code := labels[stem][2]) in _CODES:
-                self.rows.append(_row(stem, path, name, labels[stem], texts.get(stem)))
+                self.rows.append(_make_row(stem, path, name, labels[stem], texts.get(stem)))
             elif code in _UNDECIDED:
                 message = f'{{}} recordings labelled "{code}", {_UNDECIDED[code]}; left out'
                 self.note("excluded", message, [file])
@@ -247,10 +253,10 @@ class _Reading:
                 self.note("label", f'unknown emotion "{code}"; left out', [file])
 
 
-def _row(
+def _make_row(
     stem: str, path: Path, dialogue: str, line: re.Match[str], text: str | None
 ) -> dict[str, object]:
-    """The columns of a labelled recording."""
+    """Return the row of a labelled recording."""
     name = _NAME.fullmatch(stem)
     assert name is not None
     _, session, kind, letter = name.groups()
@@ -271,8 +277,8 @@ def _row(
     }
 
 
-def _transcriptions(path: Path | None) -> dict[str, str]:
-    """Text by utterance; lines that belong to none ("M: …") are passed over."""
+def _read_transcriptions(path: Path | None) -> dict[str, str]:
+    """Return the text of each utterance, without lines that belong to none ("M: …")."""
     if path is None:
         return {}
     found = filter(
@@ -281,8 +287,8 @@ def _transcriptions(path: Path | None) -> dict[str, str]:
     return {line[1]: line[2].strip() for line in found}
 
 
-def _session_problems(corpus: Corpus) -> list[Problem]:
-    """Sessions of other sizes than published, of the four classes."""
+def _compare_sessions(corpus: Corpus) -> list[Problem]:
+    """List the sessions with other counts of the four classes than published."""
     here = corpus.table["session"].value_counts()
     return [
         Problem("count", f"{here.get(name, 0)} files of session {name} where {count} are published")

@@ -1,8 +1,8 @@
 """nEMO, emotional speech in Polish (Christop 2024).
 
-`data.tsv` says for each recording in `samples/` its emotion, text and speaker; names are
+`data.tsv` has emotion, text and speaker of each recording in `samples/`; names are
 `<speaker>_<emotion>_<sentence>`. The same 90 sentences are read in every emotion, so the text
-tells nothing about the emotion.
+does not depend on the emotion.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def load(
         `sentence` (number), `normalized_text`.
 
     Raises:
-        CorpusError: no nEMO there, or a `data.tsv` without its columns.
+        CorpusError: the folder has no nEMO, or `data.tsv` lacks a column.
     """
     root = locate_corpus(root, INFO, _fits)
     files, problems = scan_recordings(root / "samples", root, key=lambda path: path.stem)
@@ -89,9 +89,9 @@ def load(
     rows: list[dict[str, object]] = []
     silent: list[str] = []
     listed: set[str] = set()
-    for line, entry in _entries(root / "data.tsv"):
+    for line, entry in _read_entries(root / "data.tsv"):
         stem = entry["file_id"].rsplit(".", 1)[0]
-        trouble = _trouble(stem, entry, listed)
+        trouble = _find_problem(stem, entry, listed)
         listed.add(stem)
         if trouble:
             message = f"data.tsv, line {line}: {trouble}; left out"
@@ -114,8 +114,8 @@ def _fits(folder: Path) -> bool:
     return (folder / "data.tsv").is_file() and has_recording((folder / "samples").glob("*"), _NAME)
 
 
-def _entries(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows with their line numbers; every cell stripped (speaker_id is padded)."""
+def _read_entries(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows with their line numbers, without padding (speaker_id has some)."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         if lacking := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
@@ -128,8 +128,8 @@ def _entries(path: Path) -> list[tuple[int, dict[str, str]]]:
         ]
 
 
-def _trouble(stem: str, entry: dict[str, str], listed: set[str]) -> str:
-    """What is wrong with a row, as a clause; nothing where it is good."""
+def _find_problem(stem: str, entry: dict[str, str], listed: set[str]) -> str:
+    """Describe the problem of a row as a clause; "" if the row is valid."""
     name = _NAME.fullmatch(stem)
     if name is None:
         return f'"{stem}" is not <speaker>_<emotion>_<sentence>'
@@ -141,7 +141,7 @@ def _trouble(stem: str, entry: dict[str, str], listed: set[str]) -> str:
 
 
 def _parse(stem: str, entry: dict[str, str]) -> dict[str, object]:
-    """The columns of a good row."""
+    """Return the columns of a valid row."""
     return {
         "speaker": entry["speaker_id"],
         "emotion": _EMOTIONS[entry["emotion"]],

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import check_corpus, find_missing
 from serenade.corpora._corpus import Archive, CorpusInfo, Counts, Problem
-from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
+from serenade.corpora._discovery import (
+    has_recording,
+    locate_corpus,
+    parse_paths,
+    scan_recordings,
+    to_relative,
+)
 
 if TYPE_CHECKING:
     import os
@@ -82,28 +88,19 @@ def load(
         `intensity` (normal, strong), `statement` and `repetition` (1, 2).
 
     Raises:
-        CorpusError: no RAVDESS speech there.
+        CorpusError: the folder has no speech of RAVDESS.
     """
     root = locate_corpus(root, INFO, _fits)
-    # A stem names one recording wherever it lies: some copies hold every file in two folders.
+    # A stem identifies a recording: some copies hold every file in two folders.
     files, problems = scan_recordings(root, root, key=lambda path: path.stem)
-    rows: list[dict[str, object]] = []
-    strange: list[str] = []
-    other: list[str] = []
-    for path in files:
-        codes = _CODES.fullmatch(path.stem)
-        if codes and codes[1] in {"01", "02", "03"} and codes.group(1, 2) != ("03", "01"):
-            other.append(to_relative(path, root))
-        elif codes and path.stem in _NAMES:
-            rows.append({"file": str(path), **_parse(codes)})
-        else:
-            strange.append(to_relative(path, root))
+    other = [path for path in files if _is_song_or_video(path)]
     if other:
         message = "song, or the sound of a video: speech that is already here; left out"
-        problems.append(Problem("excluded", message, tuple(other)))
-    if strange:
-        message = "not a name of RAVDESS (03-01-EE-II-SS-RR-AA); left out"
-        problems.append(Problem("name", message, tuple(strange)))
+        paths = tuple(to_relative(path, root) for path in other)
+        problems.append(Problem("excluded", message, paths))
+    speech = sorted(set(files) - set(other))
+    rows, misnamed = parse_paths(speech, root, _parse, "a name of RAVDESS (03-01-EE-II-SS-RR-AA)")
+    problems += misnamed
     here = {Path(str(row["file"])).stem for row in rows}
     problems += find_missing(
         [f"Actor_{name[-2:]}/{name}" for name in _NAMES],
@@ -112,13 +109,13 @@ def load(
     return check_corpus(INFO, root, rows, problems, labels=labels, drop_duplicates=drop_duplicates)
 
 
-def _names() -> frozenset[str]:
-    """The 1440 stems; neutral has no strong intensity."""
+def _list_names() -> frozenset[str]:
+    """Return the 1440 stems; neutral has no strong intensity."""
     codes = itertools.product(_EMOTIONS, _INTENSITIES, _STATEMENTS, ("01", "02"), _ACTORS)
     return frozenset("-".join(("03", "01", *code)) for code in codes if code[:2] != ("01", "02"))
 
 
-_NAMES = _names()
+_NAMES = _list_names()
 
 
 def _fits(folder: Path) -> bool:
@@ -127,8 +124,18 @@ def _fits(folder: Path) -> bool:
     )
 
 
-def _parse(codes: re.Match[str]) -> dict[str, object]:
-    """The columns a name tells."""
+def _is_song_or_video(path: Path) -> bool:
+    codes = _CODES.fullmatch(path.stem)
+    return (
+        codes is not None and codes[1] in {"01", "02", "03"} and codes.group(1, 2) != ("03", "01")
+    )
+
+
+def _parse(path: Path) -> dict[str, object] | None:
+    """Return the columns that the name encodes; None for other names."""
+    codes = _CODES.fullmatch(path.stem)
+    if codes is None or path.stem not in _NAMES:
+        return None
     _, _, emotion, intensity, statement, repetition, actor = codes.groups()
     return {
         "speaker": actor,
