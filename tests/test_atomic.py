@@ -7,7 +7,7 @@ import pytest
 from serenade._atomic import write_atomically
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+def test_write_atomically_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
     path = write_atomically(tmp_path / "report.json", b"old")
 
     def refuse(*_):

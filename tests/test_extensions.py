@@ -44,7 +44,7 @@ def write(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def test_a_system_is_found_once(write):
+def test_systems_get_runs_a_file_once(write):
     path = write(system())
     assert systems.get(path).name == "mine"
     assert systems.get(path) is systems.get(path)
@@ -63,46 +63,46 @@ def test_a_system_is_found_once(write):
         (system(learner="network"), "mine: its R needs the method classifiers"),
     ],
 )
-def test_a_file_that_cannot_be_used_names_the_fix(write, text, message):
+def test_systems_get_explains_a_file_that_cannot_be_used(write, text, message):
     path = write(text)
     with pytest.raises(SerenadeError, match=message) as caught:
         systems.get(path)
     assert str(caught.value).startswith(path)
 
 
-def test_no_such_file(tmp_path):
+def test_systems_get_refuses_a_missing_file(tmp_path):
     with pytest.raises(SerenadeError, match=r"gone\.py: no such file"):
         systems.get(str(tmp_path / "gone.py"))
 
 
 @pytest.mark.parametrize("name", ["json.py", "numpy.py"])
-def test_a_name_that_is_taken(write, name):
+def test_systems_get_refuses_a_file_with_the_name_of_a_module(write, name):
     path = write(system(), name)
     with pytest.raises(SerenadeError, match="rename the file"):
         systems.get(path)
 
 
-def test_a_name_that_is_none(write):
+def test_systems_get_refuses_a_file_name_that_is_not_an_identifier(write):
     path = write(system(), "my-system.py")
     with pytest.raises(SerenadeError, match="letters, digits and underscores"):
         systems.get(path)
 
 
-def test_a_file_can_import_its_neighbours(write):
+def test_systems_get_lets_a_file_import_its_neighbours(write):
     write("TITLE = 'neighbourly'", "own_neighbour_of_test.py")
     text = "from own_neighbour_of_test import TITLE\n"
     path = write(text + system(name="TITLE"))
     assert systems.get(path).name == "neighbourly"
 
 
-def test_names_unknown_tell_of_files():
+def test_unknown_names_mention_python_files():
     with pytest.raises(SerenadeError, match=r"or give the path of a \.py file"):
         systems.get("mine")
     with pytest.raises(CorpusError, match=r"or of a \.py file with INFO and load"):
         corpora.open("mine")
 
 
-def test_a_corpus_needs_both_parts(write):
+def test_corpora_get_needs_info_and_load(write):
     info = (
         "from serenade.corpora._corpus import CorpusInfo\n"
         "INFO = CorpusInfo('own', 'Own', 'mine', 'none', '', ('en',), ('sad',))\n"
@@ -117,7 +117,7 @@ def test_a_corpus_needs_both_parts(write):
     assert corpora.describe(whole).title == "Own"
 
 
-def test_a_changed_file_is_another_feature(write):
+def test_feature_of_a_changed_file_has_another_identity(write):
     text = (
         "import dataclasses\nfrom serenade.features._feature import Feature\n"
         "@dataclasses.dataclass(frozen=True)\nclass Own(Feature):\n"
@@ -132,7 +132,7 @@ def test_a_changed_file_is_another_feature(write):
     assert own().identity() != before
 
 
-def test_a_feature_of_the_package_is_told_by_its_version():
+def test_feature_of_the_package_is_identified_by_its_version():
     from serenade.features import LogMel
 
     assert "source" not in LogMel().identity()

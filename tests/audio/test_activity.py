@@ -18,14 +18,14 @@ def reference_power(signal: np.ndarray, rate: int) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [1, 399, 400, 401, 559, 560, 16000])
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
-def test_power_is_the_mean_square(size: int, rate: int) -> None:
+def test_compute_frame_power_is_the_mean_square(size: int, rate: int) -> None:
     signal = np.random.default_rng(0).standard_normal(size).astype(np.float32)
     np.testing.assert_allclose(
         compute_frame_power(signal, rate), reference_power(signal, rate), rtol=1e-9
     )
 
 
-def test_power_of_quiet_frames_after_loud_ones() -> None:
+def test_compute_frame_power_keeps_quiet_frames_after_loud_ones() -> None:
     """The running sum must not lose them."""
     signal = np.concatenate([np.ones(60 * RATE), np.full(RATE, 1e-3)]).astype(np.float32)
     np.testing.assert_allclose(compute_frame_power(signal, RATE)[-50:], 1e-6, rtol=1e-4)
@@ -41,35 +41,37 @@ def burst(before: float, speech: float, after: float, floor: float = 0.0) -> np.
 
 @pytest.mark.parametrize("floor", [0.0, 1e-4])
 @pytest.mark.parametrize(("before", "after"), [(0, 0), (0.5, 0), (0, 0.5), (1.0, 2.0), (5, 5)])
-def test_silence_around_speech_is_left_out(before: float, after: float, floor: float) -> None:
+def test_find_active_part_leaves_out_silence_around_speech(
+    before: float, after: float, floor: float
+) -> None:
     part = find_active_part(burst(before, 1.0, after, floor), RATE, margin=0.1)
     assert part.start / RATE == pytest.approx(max(0, before - 0.1), abs=0.03)
     end = min(before + 1 + after, before + 1.1)
     assert part.stop / RATE == pytest.approx(end, abs=0.03)
 
 
-def test_pauses_within_stay() -> None:
+def test_find_active_part_keeps_pauses() -> None:
     signal = np.concatenate([burst(0.5, 0.5, 1.0), burst(0, 0.5, 0.5)])
     part = find_active_part(signal, RATE)
     assert part.start / RATE == pytest.approx(0.45, abs=0.03)
     assert part.stop / RATE == pytest.approx(2.55, abs=0.03)
 
 
-def test_one_click_does_not_hide_quiet_speech() -> None:
+def test_find_active_part_keeps_quiet_speech_beside_a_click() -> None:
     signal = burst(1.0, 1.0, 1.0)
     signal[40000:40010] = 50.0
     part = find_active_part(signal, RATE, margin=0.0)
     assert part.start / RATE == pytest.approx(1.0, abs=0.03)
 
 
-def test_drop_decides_what_is_quiet() -> None:
+def test_find_active_part_uses_the_drop() -> None:
     signal = burst(1.0, 1.0, 1.0, floor=0.001)  # 40 dB below
     assert find_active_part(signal, RATE, drop=30).start > 0
     assert find_active_part(signal, RATE, drop=50) == slice(0, signal.size)
 
 
 @pytest.mark.parametrize("signal", [np.zeros(RATE), np.ones(RATE), np.zeros(1), np.ones(3)])
-def test_signals_without_a_beginning_stay_whole(signal: np.ndarray) -> None:
+def test_find_active_part_keeps_signals_without_silence_whole(signal: np.ndarray) -> None:
     signal = signal.astype(np.float32)
     part = find_active_part(signal, RATE)
     assert (part.start, part.stop) == (0, signal.size)
@@ -78,7 +80,9 @@ def test_signals_without_a_beginning_stay_whole(signal: np.ndarray) -> None:
 @given(
     st.integers(1, 6000), st.integers(0, 2**32), st.floats(0, 60), st.sampled_from([8000, 44100])
 )
-def test_the_part_is_inside_and_never_empty(size: int, seed: int, drop: float, rate: int) -> None:
+def test_find_active_part_is_inside_the_signal_and_not_empty(
+    size: int, seed: int, drop: float, rate: int
+) -> None:
     rng = np.random.default_rng(seed)
     signal = rng.standard_normal(size) * 10 ** rng.uniform(-6, 0, size)
     part = find_active_part(signal.astype(np.float32), rate, drop=drop, margin=0.0)
@@ -86,7 +90,7 @@ def test_the_part_is_inside_and_never_empty(size: int, seed: int, drop: float, r
 
 
 @given(st.integers(-12, 0))
-def test_the_level_does_not_matter(exponent: int) -> None:
+def test_find_active_part_does_not_depend_on_the_level(exponent: int) -> None:
     signal = burst(0.3, 0.5, 0.7, floor=1e-3)
     assert find_active_part(signal * np.float32(2.0**exponent), RATE) == find_active_part(
         signal, RATE

@@ -23,14 +23,14 @@ def level(signal: np.ndarray) -> float:
 
 
 @given(st.floats(-20, 60), st.floats(0, 2), st.integers(0, 1000), st.integers(1600, 20001))
-def test_noise_has_the_ratio_asked_for(snr: float, slope: float, seed: int, size: int) -> None:
+def test_add_noise_has_the_given_ratio(snr: float, slope: float, seed: int, size: int) -> None:
     clean = sine(300, 2)[:size]
     noise = add_noise(clean, snr, np.random.default_rng(seed), slope).astype(float) - clean
     assert level(clean) - level(noise) == pytest.approx(snr, abs=0.02)
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
-def test_noise_falls_as_asked(slope: float) -> None:
+def test_add_noise_has_the_given_slope(slope: float) -> None:
     clean = sine(300, 20)
     noise = add_noise(clean, 0.0, np.random.default_rng(0), slope).astype(float) - clean
     frequencies, power = scipy.signal.welch(noise, RATE, nperseg=4096)
@@ -39,13 +39,13 @@ def test_noise_falls_as_asked(slope: float) -> None:
     assert -found == pytest.approx(slope, abs=0.1)
 
 
-def test_silence_gets_no_noise() -> None:
+def test_add_noise_leaves_silence_unchanged() -> None:
     silent = np.zeros(1600, np.float32)
     assert not add_noise(silent, 10.0, np.random.default_rng(0)).any()
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.0, 1.12, 1.25])
-def test_speed_moves_tempo_and_pitch(factor: float) -> None:
+def test_change_speed_changes_tempo_and_pitch(factor: float) -> None:
     changed = change_speed(sine(400, 2), RATE, factor)
     assert changed.dtype == np.float32
     assert changed.size == pytest.approx(2 * RATE / factor, abs=2)
@@ -56,7 +56,7 @@ def test_speed_moves_tempo_and_pitch(factor: float) -> None:
 
 
 @pytest.mark.parametrize("time", [0.1, 0.4, 0.7])
-def test_reverberation_falls_by_60_db_in_its_time(time: float) -> None:
+def test_reverberate_falls_by_60_db_in_its_time(time: float) -> None:
     click = np.zeros(2 * RATE, np.float32)
     click[0] = 1.0
     response = reverberate(click, RATE, time, 0.0, np.random.default_rng(0))
@@ -71,7 +71,7 @@ def test_reverberation_falls_by_60_db_in_its_time(time: float) -> None:
 
 
 @pytest.mark.parametrize("direct", [0.0, 12.0])
-def test_direct_sound_over_reverberation(direct: float) -> None:
+def test_reverberate_has_the_given_direct_sound(direct: float) -> None:
     click = np.zeros(RATE, np.float32)
     click[0] = 1.0
     response = reverberate(click, RATE, 0.3, direct, np.random.default_rng(0)).astype(float)
@@ -79,7 +79,7 @@ def test_direct_sound_over_reverberation(direct: float) -> None:
     assert level(response) + 10 * np.log10(RATE) == pytest.approx(-direct, abs=0.1)
 
 
-def test_filter_has_its_edges() -> None:
+def test_filter_band_has_the_given_edges() -> None:
     def change(frequency: float, tilt: float = 0.0) -> float:
         signal = sine(frequency, 2)
         return level(filter_band(signal, RATE, 200, 4000, tilt)[4000:-4000]) - level(signal)
@@ -94,7 +94,7 @@ def test_filter_has_its_edges() -> None:
 
 
 @pytest.mark.parametrize("size", [1600, 1601, 15991])
-def test_filter_keeps_length_and_type(size: int) -> None:
+def test_filter_band_keeps_length_and_type(size: int) -> None:
     changed = filter_band(np.ones(size, np.float32), RATE, 100, 5000)
     assert changed.shape == (size,)
     assert changed.dtype == np.float32
@@ -102,7 +102,7 @@ def test_filter_keeps_length_and_type(size: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-def test_the_same_state_gives_the_same_copy(seed: int) -> None:
+def test_augmentation_repeats_with_the_same_state(seed: int) -> None:
     signal = sine(500, 0.2)
     first, second = (Augmentation()(signal, RATE, np.random.default_rng(seed)) for _ in "ab")
     np.testing.assert_array_equal(first, second)
@@ -110,7 +110,7 @@ def test_the_same_state_gives_the_same_copy(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-def test_copies_are_signals(seed: int) -> None:
+def test_augmentation_returns_valid_signals(seed: int) -> None:
     signal = (2 * sine(220, 0.3)).astype(np.float32)  # full scale
     changed = Augmentation()(signal, RATE, np.random.default_rng(seed))
     assert changed.dtype == np.float32
@@ -120,19 +120,19 @@ def test_copies_are_signals(seed: int) -> None:
     assert signal.size / 1.13 < changed.size < signal.size / 0.89
 
 
-def test_states_give_different_copies() -> None:
+def test_augmentation_differs_between_states() -> None:
     copies = [Augmentation()(sine(220), RATE, np.random.default_rng(seed)) for seed in range(20)]
     assert len({copy.tobytes() for copy in copies}) == 20
 
 
-def test_probabilities_of_zero_change_nothing() -> None:
+def test_augmentation_with_probabilities_of_zero_changes_nothing() -> None:
     signal = sine(220)
     changed = Augmentation(**NONE)(signal, RATE, np.random.default_rng(0))
     np.testing.assert_array_equal(changed, signal)
 
 
 @pytest.mark.parametrize("change", sorted(NONE))
-def test_a_probability_of_one_always_changes(change: str) -> None:
+def test_augmentation_with_a_probability_of_one_always_changes(change: str) -> None:
     signal = sine(220)
     for seed in range(10):
         changed = Augmentation(**NONE | {change: 1.0})(signal, RATE, np.random.default_rng(seed))
@@ -140,7 +140,7 @@ def test_a_probability_of_one_always_changes(change: str) -> None:
         assert (changed.shape != signal.shape) == (change == "speed")
 
 
-def test_nothing_is_clipped() -> None:
+def test_augmentation_does_not_clip() -> None:
     """A copy that would be too loud is quieter as a whole, its noise included."""
     signal = (2 * sine(220)).astype(np.float32)
     loud = Augmentation(**NONE | {"noise": 1.0}, noise_range=(0.0, 0.0))
@@ -151,7 +151,7 @@ def test_nothing_is_clipped() -> None:
     assert level(scale * signal) - level(changed - scale * signal) == pytest.approx(0, abs=0.3)
 
 
-def test_white_noise_alone_has_the_ratio_and_no_colour() -> None:
+def test_white_noise_has_the_given_ratio_and_a_flat_spectrum() -> None:
     signal = np.sin(np.arange(96000, dtype=np.float32))
     ratios = []
     for seed in range(20):

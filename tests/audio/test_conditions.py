@@ -16,7 +16,7 @@ def spectrum(signal):
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_shape_type_and_repeatability(name, tone):
+def test_conditions_keep_shape_and_type_and_repeat(name, tone):
     one, two = (CONDITIONS[name](tone, RATE, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert one.shape == tone.shape
@@ -37,7 +37,7 @@ def test_pink_noise_has_its_ratio_and_slope(snr, seed):
     assert 10 < low / high < 26  # sixteen times the frequency, a sixteenth of the power
 
 
-def test_a_telephone_passes_its_band_only():
+def test_telephone_passes_its_band_only():
     noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     power, frequency = spectrum(Telephone()(noise, RATE, np.random.default_rng(0)))
     inside = power[(frequency > 500) & (frequency < 3000)].mean()
@@ -45,7 +45,7 @@ def test_a_telephone_passes_its_band_only():
     assert power[frequency < 100].mean() < inside / 10
 
 
-def test_reverberation_rings_as_long_as_it_says():
+def test_reverberation_has_the_given_time():
     click = np.zeros(2 * RATE, np.float32)
     click[100] = 1.0
     wet = Reverberation(0.5)(click, RATE, np.random.default_rng(0)).astype(np.float64)
@@ -55,7 +55,7 @@ def test_reverberation_rings_as_long_as_it_says():
     assert slope == pytest.approx(-120, rel=0.15)  # 60 dB in half a second
 
 
-def test_levels_clip():
+def test_level_clips_beyond_full_scale():
     signal = np.array([0.05, -0.5], np.float32)
     rng = np.random.default_rng(0)
     np.testing.assert_allclose(Level(20.0)(signal, RATE, rng), [0.5, -1.0])

@@ -29,14 +29,16 @@ def missing(folder: Path, content: bytes) -> int:
 
 @pytest.mark.parametrize("kind", ["WAV", "RF64", "W64", "AIFF", "AU", "CAF"])
 @pytest.mark.parametrize("lost", [66, 1000, 20000])
-def test_missing_bytes_are_counted(tmp_path: Path, tone: np.ndarray, kind: str, lost: int) -> None:
+def test_count_missing_bytes_counts_a_cut(
+    tmp_path: Path, tone: np.ndarray, kind: str, lost: int
+) -> None:
     content = encoded(tone, format=kind, subtype="PCM_16")
     assert missing(tmp_path, content) == 0
     assert missing(tmp_path, content + b"trailing bytes") == 0
     assert missing(tmp_path, content[:-lost]) == lost
 
 
-def test_big_endian_wav(tmp_path: Path, tone: np.ndarray) -> None:
+def test_count_missing_bytes_reads_big_endian_wav(tmp_path: Path, tone: np.ndarray) -> None:
     content = encoded(tone, format="WAV", subtype="PCM_16", endian="BIG")
     assert content[:4] == b"RIFX"
     assert missing(tmp_path, content) == 0
@@ -44,7 +46,7 @@ def test_big_endian_wav(tmp_path: Path, tone: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("padding", [b"\0", b""])
-def test_odd_chunks_with_and_without_padding(
+def test_count_missing_bytes_accepts_odd_chunks_with_and_without_padding(
     tmp_path: Path, tone: np.ndarray, padding: bytes
 ) -> None:
     content = encoded(tone, format="WAV", subtype="PCM_16")
@@ -54,19 +56,21 @@ def test_odd_chunks_with_and_without_padding(
     assert missing(tmp_path, content[:-1000]) == 1000
 
 
-def test_a_cut_inside_the_header(tmp_path: Path) -> None:
+def test_count_missing_bytes_accepts_a_cut_header(tmp_path: Path) -> None:
     head = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16)
     assert missing(tmp_path, head + b"LIST" + struct.pack("<I", 5000) + b"INFO") > 0
     assert missing(tmp_path, b"RIFF") == missing(tmp_path, b".snd") == missing(tmp_path, b"") == 0
 
 
-def test_a_header_of_nothing_ends(tmp_path: Path) -> None:
+def test_count_missing_bytes_ends_on_a_header_of_zeros(tmp_path: Path) -> None:
     """Chunks of no length, a million of them."""
     assert missing(tmp_path, b"RIFF\0\0\0\0WAVE" + bytes(8_000_000)) == 0
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
-def test_ogg_pages(tmp_path: Path, tone: np.ndarray, subtype: str) -> None:
+def test_count_missing_bytes_reads_ogg_pages(
+    tmp_path: Path, tone: np.ndarray, subtype: str
+) -> None:
     content = encoded(tone, format="OGG", subtype=subtype)
     assert missing(tmp_path, content) == 0
     assert missing(tmp_path, content[:-1]) == 1
@@ -77,7 +81,7 @@ def test_ogg_pages(tmp_path: Path, tone: np.ndarray, subtype: str) -> None:
 
 
 @pytest.mark.parametrize("chance", [b"OggS\x07\x00", b"OggS\x00\xff"])
-def test_the_capture_pattern_in_a_packet_is_no_page(
+def test_count_missing_bytes_ignores_the_capture_pattern_in_a_packet(
     tmp_path: Path, tone: np.ndarray, chance: bytes
 ) -> None:
     content = encoded(tone, format="OGG", subtype="VORBIS")
@@ -86,7 +90,9 @@ def test_the_capture_pattern_in_a_packet_is_no_page(
     assert missing(tmp_path, chanced[:-10]) == 10
 
 
-def test_only_files_without_a_length_are_mended(tmp_path: Path, tone: np.ndarray) -> None:
+def test_open_unfinished_wav_opens_only_files_without_a_length(
+    tmp_path: Path, tone: np.ndarray
+) -> None:
     path = tmp_path / "file.wav"
     content = encoded(tone, format="WAV", subtype="PCM_16")
     path.write_bytes(content)
@@ -97,7 +103,7 @@ def test_only_files_without_a_length_are_mended(tmp_path: Path, tone: np.ndarray
     assert whole.read() == content
 
 
-def test_mp3_with_and_without_a_stated_length(tmp_path: Path, tone: np.ndarray) -> None:
+def test_has_mp3_length_reads_the_header(tmp_path: Path, tone: np.ndarray) -> None:
     path = tmp_path / "file.mp3"
     content = encoded(tone, format="MP3", subtype="MPEG_LAYER_III")
     tag = b"ID3\x03\0\0\0\0\x10\x05" + bytes(2053)

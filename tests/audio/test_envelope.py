@@ -11,7 +11,7 @@ from serenade.audio import compute_envelope
 
 
 @given(st.integers(0, 3000), st.integers(2, 50), st.lists(st.integers(0, 3000), max_size=8))
-def test_columns_are_the_extremes_of_equal_stretches(
+def test_compute_envelope_has_the_extremes_of_equal_parts(
     size: int, points: int, cuts: list[int]
 ) -> None:
     signal = np.random.default_rng(size).standard_normal(size).astype(np.float32)
@@ -29,10 +29,10 @@ def test_columns_are_the_extremes_of_equal_stretches(
         assert found.shape[1] >= points // 2
 
 
-def test_no_block_is_no_column() -> None:
+def test_compute_envelope_of_no_block_is_empty() -> None:
     assert compute_envelope([], 10).shape == (2, 0)
 
 
-def test_one_point_is_refused() -> None:
+def test_compute_envelope_refuses_one_point() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         compute_envelope([], 1)

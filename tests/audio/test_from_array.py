@@ -13,7 +13,7 @@ from serenade.audio import from_array
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, ">f4"])
-def test_floats_are_taken_as_they_are(tone: np.ndarray, dtype: object) -> None:
+def test_from_array_keeps_floats(tone: np.ndarray, dtype: object) -> None:
     audio = from_array(tone.astype(dtype), 16000)
     assert audio.signal.dtype == np.float32
     assert audio.signal.dtype.isnative
@@ -22,7 +22,7 @@ def test_floats_are_taken_as_they_are(tone: np.ndarray, dtype: object) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, ">i2"])
-def test_integers_are_scaled_by_their_full_scale(dtype: str) -> None:
+def test_from_array_scales_integers_by_full_scale(dtype: str) -> None:
     limits = np.iinfo(dtype)
     samples = np.linspace(limits.min, limits.max, 1601).astype(dtype)
     signal = from_array(samples, 16000).signal
@@ -31,25 +31,25 @@ def test_integers_are_scaled_by_their_full_scale(dtype: str) -> None:
     np.testing.assert_allclose(signal, samples.astype(float) / -float(limits.min), atol=1e-7)
 
 
-def test_channels_are_averaged(tone: np.ndarray) -> None:
+def test_from_array_averages_channels(tone: np.ndarray) -> None:
     stereo = np.stack([tone, np.zeros_like(tone)], axis=1)
     audio = from_array(stereo, 16000)
     np.testing.assert_array_equal(audio.signal, tone / 2)
     assert audio.channels == 2
 
 
-def test_a_list_will_do() -> None:
+def test_from_array_takes_a_list() -> None:
     assert from_array([0.5, -0.5] * 800, 16000).signal.shape == (1600,)
 
 
-def test_the_result_is_a_copy(tone: np.ndarray) -> None:
+def test_from_array_copies(tone: np.ndarray) -> None:
     audio = from_array(tone, 16000)
     assert not np.shares_memory(audio.signal, tone)
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32, 64])
 @pytest.mark.parametrize("signed", [True, False])
-def test_integers_are_scaled_by_the_range_of_their_type(
+def test_from_array_scales_integers_by_the_range_of_their_type(
     tone: np.ndarray, bits: int, signed: bool
 ) -> None:
     kind = np.dtype(f"{'int' if signed else 'uint'}{bits}")
@@ -60,14 +60,14 @@ def test_integers_are_scaled_by_the_range_of_their_type(
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_one_or_two_channels_may_come_first(tone: np.ndarray, channels: int) -> None:
+def test_from_array_takes_one_or_two_channels_first(tone: np.ndarray, channels: int) -> None:
     samples = np.stack([tone, 0.5 * tone][:channels], axis=1)
     first, last = from_array(samples.T, 16000), from_array(samples, 16000)
     np.testing.assert_array_equal(first.signal, last.signal)
     assert first.channels == channels
 
 
-def test_it_resamples(tone: np.ndarray) -> None:
+def test_from_array_resamples(tone: np.ndarray) -> None:
     audio = from_array(tone, 16000, sampling_rate=8000, source="microphone")
     assert (audio.signal.size, audio.sampling_rate, audio.source_rate) == (8000, 8000, 16000)
     assert audio.source == "microphone"
@@ -90,13 +90,13 @@ def test_it_resamples(tone: np.ndarray) -> None:
         (np.full(16000, 20000.0), r"up to 20000; scale them to \[-1, 1\]"),
     ],
 )
-def test_arrays_that_are_no_signal(samples: object, words: str) -> None:
+def test_from_array_refuses_arrays_that_are_not_signals(samples: object, words: str) -> None:
     with pytest.raises(errors.SignalFormatError, match=f"array: .*{words}"):
         from_array(samples, 16000)
 
 
 @pytest.mark.parametrize("rate", [0, -16000, 16000.0, 16, 2**31, float("nan"), None, "16000", True])
-def test_rates_that_are_none(tone: np.ndarray, rate: object) -> None:
+def test_from_array_refuses_impossible_rates(tone: np.ndarray, rate: object) -> None:
     with pytest.raises(errors.SignalFormatError, match="whole number"):
         from_array(tone, rate)
     with pytest.raises(errors.SignalFormatError, match="whole number"):
@@ -105,19 +105,19 @@ def test_rates_that_are_none(tone: np.ndarray, rate: object) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_values_that_are_not_finite(tone: np.ndarray, value: float, channels: int) -> None:
+def test_from_array_refuses_nonfinite_values(tone: np.ndarray, value: float, channels: int) -> None:
     samples = np.stack([tone] * channels, axis=1).astype(np.float64)
     samples[5000] = value
     with pytest.raises(errors.NonFiniteAudioError, match="NaN or infinite"):
         from_array(samples, 16000)
 
 
-def test_channels_whose_sum_overflows() -> None:
+def test_from_array_refuses_channels_with_an_overflow() -> None:
     with pytest.raises(errors.AudioError):
         from_array(np.full((16000, 2), 3e38, np.float32), 16000)
 
 
-def test_too_short_silent_or_empty(tone: np.ndarray) -> None:
+def test_from_array_refuses_short_silent_and_empty_arrays(tone: np.ndarray) -> None:
     assert from_array(tone[:1600], 16000).duration == 0.1
     with pytest.raises(errors.TooShortError, match=r"lasts 0\.100 s"):
         from_array(tone[:1599], 16000)
@@ -128,7 +128,7 @@ def test_too_short_silent_or_empty(tone: np.ndarray) -> None:
     assert from_array(np.full(16000, 1.01e-4), 16000).duration == 1.0
 
 
-def test_channels_that_cancel_are_said_to(tone: np.ndarray) -> None:
+def test_from_array_explains_channels_that_cancel(tone: np.ndarray) -> None:
     with pytest.raises(errors.SilenceError, match=r"channels, which cancel.*keep one channel"):
         from_array(np.stack([tone, -tone], axis=1), 16000)
 
@@ -141,7 +141,7 @@ def test_channels_that_cancel_are_said_to(tone: np.ndarray) -> None:
     ),
     st.sampled_from([1000, 8000, 16000, 48000]),
 )
-def test_any_array_is_taken_or_refused(samples: np.ndarray, rate: int) -> None:
+def test_from_array_takes_or_refuses_any_array(samples: np.ndarray, rate: int) -> None:
     try:
         audio = from_array(samples, rate)
     except errors.AudioError as error:
@@ -152,7 +152,7 @@ def test_any_array_is_taken_or_refused(samples: np.ndarray, rate: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [errors.AudioError, *errors.AudioError.__subclasses__()])
-def test_errors_survive_being_sent_to_another_process(kind: type[errors.AudioError]) -> None:
+def test_audio_errors_can_be_pickled(kind: type[errors.AudioError]) -> None:
     sent = kind("a.wav", "is silent", "speak up")
     came = pickle.loads(pickle.dumps(sent))
     assert type(came) is kind
@@ -160,7 +160,7 @@ def test_errors_survive_being_sent_to_another_process(kind: type[errors.AudioErr
     assert (came.source, came.problem, came.fix) == ("a.wav", "is silent", "speak up")
 
 
-def test_a_missing_extra_survives_too() -> None:
+def test_missing_extra_error_can_be_pickled() -> None:
     came = pickle.loads(pickle.dumps(errors.MissingExtraError("training", "train")))
     assert isinstance(came, ImportError)
     assert 'pip install "serenade[train]"' in str(came)

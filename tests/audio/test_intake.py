@@ -26,7 +26,9 @@ def joined(intake: Intake, samples: np.ndarray, cuts: list[int]) -> np.ndarray:
     st.lists(st.integers(0, 2**31), max_size=40),
     st.integers(1, 3),
 )
-def test_cutting_does_not_matter(rate: int, size: int, cuts: list[int], channels: int) -> None:
+def test_intake_does_not_depend_on_blocks(
+    rate: int, size: int, cuts: list[int], channels: int
+) -> None:
     samples = np.random.default_rng(size).uniform(-1, 1, (size, channels)).astype(np.float32)
     found = joined(Intake(rate, 16000, "array"), samples, cuts)
     mono = samples[:, 0] if channels == 1 else samples.mean(axis=1)
@@ -36,7 +38,7 @@ def test_cutting_does_not_matter(rate: int, size: int, cuts: list[int], channels
 
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000, 192_000])
 @pytest.mark.parametrize("chunk", [0.001, 0.1])
-def test_the_resampler_holds_back_less_than_is_stated(rate: int, chunk: float) -> None:
+def test_intake_delays_samples_less_than_documented(rate: int, chunk: float) -> None:
     from serenade.inference._stream import RESAMPLING
 
     intake, given_, size = Intake(rate, 16000, "stream"), 0, max(1, round(chunk * rate))
@@ -47,7 +49,7 @@ def test_the_resampler_holds_back_less_than_is_stated(rate: int, chunk: float) -
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
-def test_a_bad_block_is_as_if_it_never_came(value: float) -> None:
+def test_intake_ignores_an_invalid_block(value: float) -> None:
     rng = np.random.default_rng(0)
     good = rng.uniform(-1, 1, (8000, 1)).astype(np.float32)
     bad = good.copy()
@@ -61,7 +63,7 @@ def test_a_bad_block_is_as_if_it_never_came(value: float) -> None:
     np.testing.assert_array_equal(rest, whole)
 
 
-def test_what_is_no_recording_shows_at_the_end() -> None:
+def test_intake_check_refuses_short_and_silent_recordings() -> None:
     intake = Intake(16000, 16000, "x")
     with pytest.raises(errors.NoSamplesError):
         intake.check()
@@ -80,12 +82,12 @@ def test_what_is_no_recording_shows_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("rate", [0, 16000.0, 10**7, "16000"])
-def test_rates_that_are_none(rate: object) -> None:
+def test_intake_refuses_impossible_rates(rate: object) -> None:
     with pytest.raises(errors.SignalFormatError, match="sampling rate"):
         Intake(rate, 16000, "x")
 
 
-def test_an_array_is_one_block(tone: np.ndarray) -> None:
+def test_intake_takes_an_array_as_one_block(tone: np.ndarray) -> None:
     intake = Intake(16000, 8000, "array")
     np.testing.assert_array_equal(
         joined(intake, tone[:, None], [100, 7000]),

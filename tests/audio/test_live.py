@@ -12,7 +12,7 @@ from serenade.audio import read_raw_samples, record_microphone
 from serenade.errors import DeviceError, MissingExtraError
 
 
-def test_a_pipe_gives_what_is_there(tone: np.ndarray) -> None:
+def test_read_raw_samples_yields_available_bytes(tone: np.ndarray) -> None:
     samples = (tone * 32767).astype("<i2")
     content = samples.tobytes()
     out, into = os.pipe()
@@ -31,7 +31,7 @@ def test_a_pipe_gives_what_is_there(tone: np.ndarray) -> None:
     assert all(chunk.size <= 1600 for chunk in chunks)
 
 
-def test_no_such_microphone_names_the_way_out() -> None:
+def test_record_microphone_explains_a_missing_microphone() -> None:
     """Wherever this runs: with or without sounddevice, PortAudio and devices."""
     with pytest.raises((DeviceError, MissingExtraError), match=r"--input -|serenade\[listen\]"):
         next(record_microphone(16000, "there is no such microphone"))

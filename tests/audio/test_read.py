@@ -44,7 +44,7 @@ def write(path: Path, signal: np.ndarray, rate: int = 16000, **options: object) 
 
 
 @pytest.mark.parametrize(("suffix", "subtype", "step"), LOSSLESS)
-def test_lossless_formats_give_the_samples(
+def test_read_returns_the_samples_of_lossless_formats(
     tmp_path: Path, tone: np.ndarray, suffix: str, subtype: str, step: float
 ) -> None:
     path = write(tmp_path / f"tone.{suffix}", tone, subtype=subtype)
@@ -57,7 +57,7 @@ def test_lossless_formats_give_the_samples(
 
 @pytest.mark.parametrize(("suffix", "subtype"), LOSSY)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_lossy_formats_come_close(
+def test_read_returns_similar_samples_of_lossy_formats(
     tmp_path: Path, tone: np.ndarray, suffix: str, subtype: str, channels: int
 ) -> None:
     signal = np.stack([tone] * channels, axis=1)
@@ -68,7 +68,7 @@ def test_lossy_formats_come_close(
     assert audio.signal.std() == pytest.approx(tone.std(), rel=0.05)
 
 
-def test_channels_are_averaged(tmp_path: Path, tone: np.ndarray) -> None:
+def test_read_averages_channels(tmp_path: Path, tone: np.ndarray) -> None:
     channels = np.stack([tone, 0.5 * tone, np.zeros_like(tone)], axis=1)
     audio = read(write(tmp_path / "three.wav", channels, subtype="FLOAT"))
     np.testing.assert_allclose(audio.signal, tone / 2, atol=1e-7)
@@ -77,7 +77,7 @@ def test_channels_are_averaged(tmp_path: Path, tone: np.ndarray) -> None:
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "caf"])
 @pytest.mark.parametrize(("start", "end"), [(0.0, 0.5), (0.25, 0.75), (0.5, None), (0.3, 9.0)])
-def test_segments_equal_slices(
+def test_read_of_a_segment_equals_a_slice(
     tmp_path: Path, tone: np.ndarray, suffix: str, start: float, end: float | None
 ) -> None:
     path = write(tmp_path / f"tone.{suffix}", tone)
@@ -89,7 +89,9 @@ def test_segments_equal_slices(
 
 
 @pytest.mark.parametrize(("suffix", "subtype"), LOSSY)
-def test_segments_of_lossy_files_are_in_place(tmp_path: Path, suffix: str, subtype: str) -> None:
+def test_read_of_a_segment_of_a_lossy_file_is_in_place(
+    tmp_path: Path, suffix: str, subtype: str
+) -> None:
     rng = np.random.default_rng(0)
     noise = np.convolve(rng.standard_normal(3 * 16000), np.ones(8) / 60, "same")
     path = write(tmp_path / f"noise.{suffix}", noise, subtype=subtype)
@@ -100,7 +102,7 @@ def test_segments_of_lossy_files_are_in_place(tmp_path: Path, suffix: str, subty
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000, 96000])
-def test_resampling_keeps_frequency_and_level(tmp_path: Path, rate: int) -> None:
+def test_read_keeps_frequency_and_level_when_it_resamples(tmp_path: Path, rate: int) -> None:
     time = np.arange(2 * rate) / rate
     signal = 0.5 * np.sin(2 * np.pi * 1000 * time)
     audio = read(write(tmp_path / "sine.wav", signal, rate, subtype="FLOAT"))
@@ -112,14 +114,14 @@ def test_resampling_keeps_frequency_and_level(tmp_path: Path, rate: int) -> None
     np.testing.assert_array_equal(audio.signal, expected)
 
 
-def test_what_lies_above_half_the_rate_is_removed(tmp_path: Path) -> None:
+def test_read_removes_frequencies_above_half_the_rate(tmp_path: Path) -> None:
     time = np.arange(48000) / 48000
     signal = 0.1 * np.sin(2 * np.pi * 440 * time) + 0.5 * np.sin(2 * np.pi * 12000 * time)
     audio = read(write(tmp_path / "high.wav", signal, 48000))
     assert audio.signal[2000:14000].std() == pytest.approx(0.1 / np.sqrt(2), rel=1e-2)
 
 
-def test_another_rate_can_be_asked_for(wav: Path) -> None:
+def test_read_takes_another_rate(wav: Path) -> None:
     audio = read(wav, sampling_rate=np.int64(8000))
     assert audio.signal.size == audio.sampling_rate == 8000
     assert audio.source_rate == 16000
@@ -128,13 +130,13 @@ def test_another_rate_can_be_asked_for(wav: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["mit Leerzeichen.wav", "грусть 悲しみ 😢.wav", "-.wav", "a%20b.wav"]
 )
-def test_any_file_name_will_do(tmp_path: Path, tone: np.ndarray, name: str) -> None:
+def test_read_takes_any_file_name(tmp_path: Path, tone: np.ndarray, name: str) -> None:
     path = write(tmp_path / "tone.wav", tone).rename(tmp_path / name)
     assert read(path).source == read(str(path)).source == read(os.fsencode(path)).source
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-def test_a_name_that_is_not_utf8_will_do(wav: Path) -> None:
+def test_read_takes_a_name_that_is_not_utf8(wav: Path) -> None:
     try:
         path = wav.rename(wav.parent / os.fsdecode(b"caf\xe9.wav"))
     except OSError:
@@ -142,18 +144,18 @@ def test_a_name_that_is_not_utf8_will_do(wav: Path) -> None:
     assert read(path).duration == 1.0
 
 
-def test_a_wrong_suffix_does_not_matter(tmp_path: Path, wav: Path) -> None:
+def test_read_ignores_a_wrong_suffix(tmp_path: Path, wav: Path) -> None:
     assert read(wav.rename(tmp_path / "tone.mp3")).duration == 1.0
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_many_blocks_are_read_as_one(tmp_path: Path, channels: int) -> None:
+def test_read_joins_many_blocks(tmp_path: Path, channels: int) -> None:
     signal = np.random.default_rng(0).uniform(-0.5, 0.5, (2_300_000, channels)).astype(np.float32)
     path = write(tmp_path / "long.wav", signal, subtype="FLOAT")
     np.testing.assert_allclose(read(path).signal, signal.mean(axis=1), atol=1e-7)
 
 
-def test_reading_imports_nothing_heavy(wav: Path) -> None:
+def test_read_imports_nothing_heavy(wav: Path) -> None:
     code = (
         "import sys; from serenade.audio import read; read(sys.argv[1], sampling_rate=8000); "
         "print(*(m for m in ('scipy', 'pandas', 'torch', 'sklearn') if m in sys.modules))"
@@ -168,7 +170,9 @@ def test_reading_imports_nothing_heavy(wav: Path) -> None:
     ("suffix", "subtype"), [(s, t) for s, t, _ in LOSSLESS if t != "PCM_U8"] + LOSSY
 )
 @pytest.mark.parametrize("rate", [16000, 44100])
-def test_blocks_are_the_signal(tmp_path: Path, suffix: str, subtype: str, rate: int) -> None:
+def test_read_blocks_yields_the_signal(
+    tmp_path: Path, suffix: str, subtype: str, rate: int
+) -> None:
     if subtype == "OPUS":
         rate = 48000
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (400_000, 2))
@@ -178,7 +182,7 @@ def test_blocks_are_the_signal(tmp_path: Path, suffix: str, subtype: str, rate: 
     np.testing.assert_array_equal(np.concatenate(blocks), read(path).signal)
 
 
-def test_blocks_raise_what_reading_raises(tmp_path: Path, tone: np.ndarray) -> None:
+def test_read_blocks_raises_the_errors_of_read(tmp_path: Path, tone: np.ndarray) -> None:
     path = write(tmp_path / "cut.flac", np.tile(tone, 60))
     path.write_bytes(path.read_bytes()[:-5000])
     blocks = read_blocks(path)
@@ -207,7 +211,7 @@ def crashed(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_blocks_take_little_memory(tmp_path: Path, broken: bool) -> None:
+def test_read_blocks_takes_little_memory(tmp_path: Path, broken: bool) -> None:
     path = tmp_path / "long.wav"
     with soundfile.SoundFile(path, "w", 44100, 2, "PCM_16") as file:
         for _ in range(24):

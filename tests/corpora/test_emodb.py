@@ -15,7 +15,7 @@ COUNTS = {
 }
 
 
-def test_the_complete_corpus_has_no_problem(corpora_root):
+def test_emodb_without_problems_if_complete(corpora_root):
     corpus = corpora.open("emodb", corpora_root)
     assert corpus.root.name == "emodb"
     assert len(corpus) == 535
@@ -25,20 +25,20 @@ def test_the_complete_corpus_has_no_problem(corpora_root):
     assert corpus.incomplete == ""
 
 
-def test_published_counts_are_those_of_the_corpus():
+def test_emodb_has_the_published_counts():
     expected = corpora.describe("emodb").expected
     assert (expected.files, expected.speakers) == (535, 10)
     assert expected.per_label == COUNTS
 
 
-def test_some_emotions_of_the_complete_corpus_have_no_problem(corpora_root):
+def test_emodb_without_problems_for_some_emotions(corpora_root):
     corpus = corpora.open("emodb", corpora_root / "emodb", labels=["angry", "sad"])
     assert len(corpus) == 127 + 62
     assert corpus.labels == ("angry", "sad")
     assert corpus.problems == ()
 
 
-def test_a_folder_with_fewer_recordings_says_how_many_of_each_emotion_are_missing(tmp_path, record):
+def test_emodb_counts_missing_recordings_of_each_emotion(tmp_path, record):
     for name in ("03a01Fa", "08a01Fa", "03a01Wa"):
         record(tmp_path / "wav" / f"{name}.wav")
     corpus = corpora.open("emodb", tmp_path)
@@ -58,7 +58,7 @@ def test_a_folder_with_fewer_recordings_says_how_many_of_each_emotion_are_missin
     ]
 
 
-def test_a_name_is_read_letter_by_letter(tmp_path, record):
+def test_emodb_parses_names(tmp_path, record):
     record(tmp_path / "wav" / "13b02Lc.wav")
     row = corpora.open("emodb", tmp_path).table.iloc[0].to_dict()
     assert row == {
@@ -74,13 +74,13 @@ def test_a_name_is_read_letter_by_letter(tmp_path, record):
 
 
 @pytest.mark.parametrize("root", [".", "wav", ".."])
-def test_root_wav_folder_and_parent_are_accepted(tmp_path, record, root):
+def test_emodb_opens_its_root_wav_folder_and_parent(tmp_path, record, root):
     record(tmp_path / "in" / "wav" / "03a01Fa.ogg", rate=16000)
     corpus = corpora.open("emodb", tmp_path / "in" / root)
     assert len(corpus) == 1
 
 
-def test_strange_names_are_listed(tmp_path, record):
+def test_emodb_lists_other_names(tmp_path, record):
     for name in ("03a01Fa", "03a01Xa", "04a01Fa", "03a03Fa", "03a01F"):
         record(tmp_path / "wav" / f"{name}.wav")
     corpus = corpora.open("emodb", tmp_path)

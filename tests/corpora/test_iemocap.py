@@ -27,7 +27,7 @@ def problems(corpus, kind):
     return {problem.message: problem.files for problem in corpus.problems if problem.kind == kind}
 
 
-def test_the_published_selection():
+def test_iemocap_has_the_published_selection():
     expected = corpora.describe("iemocap").expected
     assert expected.files == 5531
     assert expected.per_label == {"angry": 1103, "happy": 1636, "neutral": 1708, "sad": 1084}
@@ -36,7 +36,7 @@ def test_the_published_selection():
     assert sum(iemocap._PUBLISHED.values()) == 10039 - 2507 - 3
 
 
-def test_four_classes_with_excited_as_happy(tree):
+def test_iemocap_opens_four_classes_with_excited_as_happy(tree):
     corpus = corpora.open("iemocap", tree.parent)
     counts = corpus.table["emotion"].value_counts().to_dict()
     assert counts == {"happy": 40, "angry": 20, "neutral": 20, "sad": 20}
@@ -66,14 +66,14 @@ def test_four_classes_with_excited_as_happy(tree):
     assert set(both) == {2}
 
 
-def test_what_is_incomplete_is_counted_by_class_and_session(tree):
+def test_iemocap_counts_missing_recordings_by_class_and_session(tree):
     messages = problems(corpora.open("iemocap", tree), "count")
     assert "100 files where 5531 are published; 5431 missing" in messages
     assert '40 files of "happy" where 1636 are published; 1596 missing' in messages
     assert "20 files of session 5 where 1241 are published" in messages
 
 
-def test_a_complete_selection_is_no_problem(tree, monkeypatch):
+def test_iemocap_without_problems_if_complete(tree, monkeypatch):
     counts = {"angry": 20, "happy": 20, "excited": 20, "neutral": 20, "sad": 20}
     monkeypatch.setattr(
         iemocap,
@@ -87,7 +87,7 @@ def test_a_complete_selection_is_no_problem(tree, monkeypatch):
     assert not problems(corpora.open("iemocap", tree), "count")
 
 
-def test_other_labels_by_option(tree):
+def test_iemocap_opens_other_labels(tree):
     corpus = corpora.open("iemocap", tree, labels=("frustrated", "angry"))
     assert corpus.labels == ("frustrated", "angry")
     assert '20 files of "frustrated" where 1849 are published; 1829 missing' in problems(
@@ -101,7 +101,7 @@ def test_other_labels_by_option(tree):
         corpora.open("iemocap", tree, labels=("bored",))
 
 
-def test_undecided_recordings_are_counted_and_left_out(one):
+def test_iemocap_leaves_out_undecided_recordings(one):
     excluded = problems(corpora.open("iemocap", one), "excluded")
     assert len(excluded) == 2
     for code in ("xxx", "oth"):
@@ -110,7 +110,7 @@ def test_undecided_recordings_are_counted_and_left_out(one):
         assert len(excluded[message]) == 4
 
 
-def test_absent_sessions_are_named(one):
+def test_iemocap_names_missing_sessions(one):
     missing = problems(corpora.open("iemocap", one), "missing")
     assert missing["4 of the five sessions"] == ("Session2", "Session3", "Session4", "Session5")
 
@@ -121,7 +121,7 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_missing_transcription_line_leaves_the_text_out(one):
+def test_iemocap_opens_without_a_transcription_line(one):
     path = one / "Session1/dialog/transcriptions" / f"{DIALOGUE}.txt"
     edit(path, f"{DIALOGUE}_F000 [", "Ses01F_impro01_FXX0 [")
     corpus = corpora.open("iemocap", one)
@@ -134,7 +134,7 @@ def test_a_missing_transcription_line_leaves_the_text_out(one):
     assert len(files) == 10
 
 
-def test_a_missing_evaluation_file_leaves_its_dialogue_out(one):
+def test_iemocap_leaves_out_a_dialogue_without_evaluation(one):
     (one / "Session1/dialog/EmoEvaluation" / f"{DIALOGUE}.txt").unlink()
     corpus = corpora.open("iemocap", one)
     assert set(corpus.table["dialogue"]) == {"Ses01M_script01_1"}
@@ -142,7 +142,7 @@ def test_a_missing_evaluation_file_leaves_its_dialogue_out(one):
     assert (named,) in problems(corpus, "missing").values()
 
 
-def test_missing_and_unlabelled_recordings_are_named(one):
+def test_iemocap_names_missing_and_unlabelled_recordings(one):
     folder = one / "Session1/sentences/wav" / DIALOGUE
     (folder / f"{DIALOGUE}_F000.wav").unlink()
     shutil.copy(folder / f"{DIALOGUE}_F001.wav", folder / f"{DIALOGUE}_F099.wav")
@@ -153,7 +153,7 @@ def test_missing_and_unlabelled_recordings_are_named(one):
     assert any(files[0].endswith("noise.wav") for files in problems(corpus, "name").values())
 
 
-def test_mac_companions_are_left_out(one):
+def test_iemocap_leaves_out_files_of_macos(one):
     for path in (*sorted(one.rglob("*.wav"))[:3], *one.rglob("EmoEvaluation/*.txt")):
         path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7Mac OS X")
     corpus = corpora.open("iemocap", one)
@@ -162,7 +162,7 @@ def test_mac_companions_are_left_out(one):
     assert len(files) == 5
 
 
-def test_contradicting_and_unknown_labels_are_left_out(one):
+def test_iemocap_leaves_out_contradicting_and_unknown_labels(one):
     path = one / "Session1/dialog/EmoEvaluation" / f"{DIALOGUE}.txt"
     text = path.read_text()
     line = next(row for row in text.splitlines() if "_F000\tang" in row)
@@ -173,13 +173,13 @@ def test_contradicting_and_unknown_labels_are_left_out(one):
     assert any('"joy"' in message for message in problems(corpus, "label"))
 
 
-def test_another_folder_says_what_is_expected(tmp_path):
+def test_iemocap_explains_the_expected_layout(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(CorpusError, match=r"Session1/sentences/wav/.*found a"):
         corpora.open("iemocap", tmp_path)
 
 
-def test_words_of_a_recording(one):
+def test_read_alignment_reads_the_words_of_a_recording(one):
     file = one / "Session1/sentences/wav" / DIALOGUE / f"{DIALOGUE}_F000.wav"
     words = iemocap.read_alignment(file)
     assert [word for word, _, _ in words[:5]] == ["i", "don't", "want", "to", "hear"]
@@ -189,7 +189,7 @@ def test_words_of_a_recording(one):
         iemocap.read_alignment(file.with_name(f"{DIALOGUE}_F900.wav"))
 
 
-def test_sessions_in_turn_share_no_speaker(tree):
+def test_iemocap_sessions_share_no_speaker(tree):
     from serenade.protocols import get
 
     table = corpora.open("iemocap", tree).table

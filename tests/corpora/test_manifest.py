@@ -27,7 +27,7 @@ def bad(corpus, line):
     return [p for p in corpus.problems if f"line {line}: " in p.message]
 
 
-def test_columns_times_and_order(folder):
+def test_load_manifest_reads_columns_and_times_in_order(folder):
     corpus = load(
         folder,
         "emotion,file,start,end,speaker,session,rating\n"
@@ -50,7 +50,7 @@ def test_columns_times_and_order(folder):
     ("name", "delimiter", "encoding"),
     [("m.csv", ",", "utf-8"), ("m.csv", ";", "utf-8-sig"), ("m.tsv", "\t", "utf-8")],
 )
-def test_delimiters_and_byte_order_marks(folder, name, delimiter, encoding):
+def test_load_manifest_reads_delimiters_and_byte_order_marks(folder, name, delimiter, encoding):
     cells = ["audio/a.wav", "sad", "03", '"więc, tak; no"']
     head = delimiter.join(["file", "emotion", "speaker", "text"])
     body = f"{head}\r\n{delimiter.join(cells)}\r\n\r\n"
@@ -59,20 +59,20 @@ def test_delimiters_and_byte_order_marks(folder, name, delimiter, encoding):
     assert corpus.problems == ()
 
 
-def test_root_option_and_absolute_paths(folder):
+def test_load_manifest_takes_a_root_and_absolute_paths(folder):
     text = f"file,emotion,speaker\na.wav,sad,1\n{folder}/audio/b.wav,sad,1\n"
     corpus = load(folder, text, root=folder / "audio")
     assert len(corpus) == 2
     assert corpus.root == folder / "audio"
 
 
-def test_paths_spelled_differently_are_one_file(folder):
+def test_load_manifest_identifies_differently_written_paths(folder):
     corpus = load(folder, "file,emotion,speaker\naudio/a.wav,sad,1\n./audio/../audio/a.wav,sad,1\n")
     assert len(corpus) == 1
     assert "same segment as line 2" in bad(corpus, 3)[0].message
 
 
-def test_white_space_in_a_file_name_is_kept(folder, record):
+def test_load_manifest_keeps_white_space_in_file_names(folder, record):
     record(folder / "two  blanks.wav")
     assert len(load(folder, "file,emotion,speaker\ntwo  blanks.wav ,sad,1\n")) == 1
 
@@ -96,7 +96,7 @@ def test_white_space_in_a_file_name_is_kept(folder, record):
         (("x" * 5000) + ",,,sad", "missing", "no file"),
     ],
 )
-def test_bad_rows_are_named_by_file_and_line_and_good_ones_kept(folder, row, kind, why):
+def test_load_manifest_names_invalid_rows_and_keeps_others(folder, row, kind, why):
     corpus = load(folder, f"file,start,end,emotion\naudio/a.wav,,,sad\n{row}\naudio/c.wav,,,sad\n")
     assert [f.rsplit("/", 1)[1] for f, *_ in corpus.table.index] == ["a.wav", "c.wav"]
     (problem,) = bad(corpus, 3)
@@ -106,17 +106,17 @@ def test_bad_rows_are_named_by_file_and_line_and_good_ones_kept(folder, row, kin
         raise AssertionError(problem.message)
 
 
-def test_an_end_may_be_rounded(folder):
+def test_load_manifest_accepts_a_rounded_end(folder):
     assert len(load(folder, "file,end,emotion\naudio/a.wav,1.0005,sad\n")) == 1
 
 
-def test_line_numbers_count_line_breaks_in_cells(folder):
+def test_load_manifest_counts_line_breaks_in_cells(folder):
     corpus = load(folder, 'file,emotion,text\naudio/a.wav,sad,"one\ntwo"\naudio/gone.wav,sad,x\n')
     assert corpus.table["text"].iloc[0] == "one two"
     assert len(bad(corpus, 4)) == 1
 
 
-def test_contradicting_rows_are_both_left_out(folder):
+def test_load_manifest_leaves_out_contradicting_rows(folder):
     corpus = load(folder, "file,emotion\naudio/a.wav,sad\naudio/b.wav,sad\naudio/a.wav,happy\n")
     assert [f.rsplit("/", 1)[1] for f, *_ in corpus.table.index] == ["b.wav"]
     (problem,) = bad(corpus, 4)
@@ -124,7 +124,7 @@ def test_contradicting_rows_are_both_left_out(folder):
     assert 'line 2 says "sad"' in problem.message
 
 
-def test_segments_of_one_file_are_no_duplicates(folder):
+def test_load_manifest_accepts_several_segments_of_a_file(folder):
     corpus = load(
         folder,
         "file,start,end,emotion,speaker\naudio/a.wav,0,0.5,sad,1\naudio/a.wav,0.5,1,happy,1\n",
@@ -147,12 +147,12 @@ def test_segments_of_one_file_are_no_duplicates(folder):
         ("file,emotion\ngone.wav,sad\n", r"nothing usable.*line 2: no file"),
     ],
 )
-def test_a_manifest_without_a_good_row_is_an_error(folder, text, why):
+def test_load_manifest_refuses_a_manifest_without_a_valid_row(folder, text, why):
     with pytest.raises(CorpusError, match=why):
         load(folder, text)
 
 
-def test_unreadable_manifests_are_errors(folder):
+def test_load_manifest_refuses_unreadable_manifests(folder):
     with pytest.raises(CorpusError, match=r"No such file.*give the path"):
         _manifest.load_manifest(folder / "gone.csv")
     (folder / "latin.csv").write_bytes("file,emotion\né.wav,sad\n".encode("latin-1"))
@@ -160,7 +160,7 @@ def test_unreadable_manifests_are_errors(folder):
         _manifest.load_manifest(folder / "latin.csv")
 
 
-def test_speakers_and_foreign_labels_are_pointed_out(folder):
+def test_load_manifest_lists_missing_speakers_and_other_labels(folder):
     corpus = load(
         folder, "file,emotion,speaker\naudio/a.wav,Anger,1\naudio/b.wav,tired,\naudio/c.wav,sad,2\n"
     )
@@ -171,7 +171,7 @@ def test_speakers_and_foreign_labels_are_pointed_out(folder):
     assert corpus.map_labels({"Anger": "angry"}).labels == ("sad", "angry", "tired")
 
 
-def test_audio_checks_run_on_manifests(folder, record):
+def test_load_manifest_checks_the_recordings(folder, record):
     record(folder / "two.wav", channels=2)
     (folder / "copy.wav").write_bytes((folder / "audio" / "a.wav").read_bytes())
     (folder / "zero.wav").touch()
@@ -185,7 +185,7 @@ def test_audio_checks_run_on_manifests(folder, record):
     assert len(corpus) == 2
 
 
-def test_labels_option_selects(folder):
+def test_load_manifest_selects_labels(folder):
     text = "file,emotion\naudio/a.wav,sad\naudio/b.wav,happy\n"
     assert load(folder, text, labels=["happy"]).labels == ("happy",)
     with pytest.raises(CorpusError, match="no label 'calm'"):
@@ -195,7 +195,7 @@ def test_labels_option_selects(folder):
 @pytest.mark.parametrize(
     ("name", "suffix"), [("ravdess", ".csv"), ("emodb", ".tsv"), ("nemo", ".csv")]
 )
-def test_a_real_corpus_reads_back_identically(corpora_root, tmp_path, name, suffix):
+def test_write_manifest_of_a_real_corpus_reads_back_unchanged(corpora_root, tmp_path, name, suffix):
     corpus = corpora.open(name, corpora_root)
     path = tmp_path / f"{name}{suffix}"
     write_manifest(corpus, path)
@@ -212,7 +212,7 @@ CELL = st.one_of(st.none(), st.text(max_size=8), st.integers(), st.floats())
     times=st.lists(st.integers(0, 10**9), min_size=2, max_size=2, unique=True).map(sorted),
     name=st.sampled_from(["h.csv", "h.tsv"]),
 )
-def test_any_table_reads_back_identically(folder, cells, times, name):
+def test_write_manifest_reads_back_unchanged(folder, cells, times, name):
     from serenade.corpora import build_table
 
     rows = [
@@ -253,11 +253,11 @@ def _plain(folder):
         ("2s", 2_000_000_000),
     ],
 )
-def test_times(cell, time):
+def test_to_nanoseconds_converts_times(cell, time):
     assert to_nanoseconds(cell) == time
 
 
 @pytest.mark.parametrize("cell", ["-0.1", "inf", "nan", "1,5", "one", "2 lightyears", "nat"])
-def test_what_is_no_time(cell):
+def test_to_nanoseconds_refuses_other_text(cell):
     with pytest.raises(ValueError, match=r".*"):
         to_nanoseconds(cell)

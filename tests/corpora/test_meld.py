@@ -20,7 +20,7 @@ def texts(folder):
     return [line.text for line in meld.read_lines(folder)[0]]
 
 
-def test_published_counts_disjoint_by_dialogue(corpora_root):
+def test_meld_has_the_published_counts_and_disjoint_dialogues(corpora_root):
     lines, problems = meld.read_lines(corpora_root)
     counts = {part: sum(line.part == part for line in lines) for part in meld.PARTS}
     assert counts == {"train": 9988, "dev": 1109, "test": 2610}
@@ -33,18 +33,18 @@ def test_published_counts_disjoint_by_dialogue(corpora_root):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
-def test_quotes_are_plain_in_every_encoding(tmp_path, encoding):
+def test_meld_reads_plain_quotes_in_every_encoding(tmp_path, encoding):
     row = "1,\u201cHe\u2019s\u201d here\u2026 caf\u00e9,Joey,joy,positive,0,0\n"
     assert texts(write(tmp_path, row, encoding)) == ['"He\'s" here... café']
 
 
 @pytest.mark.parametrize("spoilt", ["He\x92s here\x85", "Heâ€™s hereâ€¦"])
-def test_what_a_wrong_encoding_made_is_put_right(tmp_path, spoilt):
+def test_repair_text_repairs_a_wrong_encoding(tmp_path, spoilt):
     # U+0085 ends a line for str.splitlines: it must not end a row.
     assert texts(write(tmp_path, f"1,{spoilt},Joey,joy,positive,0,0\n")) == ["He's here..."]
 
 
-def test_rows_that_cannot_be_used_are_named(tmp_path):
+def test_meld_names_rows_that_cannot_be_used(tmp_path):
     rows = (
         "1,Hi,Joey,joy,positive,0,0\n"
         "2,Hi there,Joey,joy,positive,0,0\n"
@@ -60,7 +60,7 @@ def test_rows_that_cannot_be_used_are_named(tmp_path):
         assert clause in message
 
 
-def test_a_missing_table_or_column_is_an_error(tmp_path):
+def test_meld_refuses_a_missing_table_or_column(tmp_path):
     write(tmp_path, "")
     (tmp_path / "dev_sent_emo.csv").write_text("Utterance,Speaker\n")
     with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv, line 1: no column Emotion"):

@@ -13,19 +13,19 @@ def nemo(corpora_root):
     return corpora.open("nemo", corpora_root)
 
 
-def test_published_counts_without_a_problem(nemo):
+def test_nemo_has_the_published_counts_and_no_problem(nemo):
     assert len(nemo) == 4481
     assert len(nemo.speakers) == 9
     assert nemo.table["emotion"].value_counts().to_dict() == nemo.info.expected.per_label
     assert nemo.problems == ()
 
 
-def test_speakers_are_stripped_and_agree_with_names(nemo):
+def test_nemo_speakers_agree_with_names(nemo):
     names = [file.rsplit("/", 1)[1].split("_") for file, *_ in nemo.table.index]
     assert [name[0] for name in names] == list(nemo.table["speaker"])
 
 
-def test_text_tells_nothing(nemo):
+def test_nemo_texts_do_not_depend_on_the_emotion(nemo):
     heard = nemo.table.groupby("text")["emotion"].nunique()
     assert len(heard) == 90
     assert set(heard) == {6}
@@ -44,7 +44,7 @@ def line(name, emotion="anger", speaker="  WR0"):
     return (name, emotion, 'Mówi "tak".', "mówi tak", speaker, "male", "23")
 
 
-def test_rows_and_audio_must_meet(tmp_path, record):
+def test_nemo_names_rows_without_audio_and_audio_without_rows(tmp_path, record):
     rows = [line("WR0_anger_1.wav"), line("WR0_anger_2.wav")]
     write(tmp_path, record, rows, ["WR0_anger_1.flac", "WR0_anger_3.wav"])
     corpus = corpora.open("nemo", tmp_path)
@@ -73,7 +73,7 @@ def test_rows_and_audio_must_meet(tmp_path, record):
         (line("WR0_anger_1.wav"), "listed twice"),
     ],
 )
-def test_bad_rows_are_named_by_line(tmp_path, record, bad, why):
+def test_nemo_names_invalid_rows_by_line(tmp_path, record, bad, why):
     audio = {"WR0_anger_1.wav", bad[0]}
     write(tmp_path, record, [line("WR0_anger_1.wav"), bad], sorted(audio))
     corpus = corpora.open("nemo", tmp_path)
@@ -84,14 +84,14 @@ def test_bad_rows_are_named_by_line(tmp_path, record, bad, why):
     )
 
 
-def test_missing_columns_are_an_error(tmp_path, record):
+def test_nemo_refuses_missing_columns(tmp_path, record):
     write(tmp_path, record, [], ["WR0_anger_1.wav"])
     (tmp_path / "data.tsv").write_text("file_id\temotion\n")
     with pytest.raises(CorpusError, match=r"data\.tsv, line 1: no column raw_text"):
         corpora.open("nemo", tmp_path)
 
 
-def test_audio_without_its_table_is_not_opened(tmp_path, record):
+def test_nemo_refuses_audio_without_its_table(tmp_path, record):
     record(tmp_path / "samples" / "WR0_anger_1.wav")
     with pytest.raises(CorpusError, match=r"expected data\.tsv and samples"):
         corpora.open("nemo", tmp_path)

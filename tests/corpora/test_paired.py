@@ -61,7 +61,7 @@ def tables(tmp_path):
     return write
 
 
-def test_every_clip_gets_a_text_of_its_label(real, corpora_root):
+def test_pair_gives_every_clip_a_text_of_its_label(real, corpora_root):
     assert real.table["emotion"].value_counts().to_dict() == real.info.expected.per_label
     assert len(real) == 672
     said = {(line.text, line.dialogue): line.emotion for line in meld.read_lines(corpora_root)[0]}
@@ -73,7 +73,7 @@ def test_every_clip_gets_a_text_of_its_label(real, corpora_root):
     }
 
 
-def test_no_dialogue_and_no_text_is_of_two_speakers(real):
+def test_pair_gives_no_dialogue_or_text_to_two_speakers(real):
     table = real.table.assign(text=real.table["text"].str.lower().str.findall(r"\w+").str.join(" "))
     for column in ("dialogue", "text"):
         assert table.groupby(column)["speaker"].nunique().max() == 1
@@ -87,7 +87,7 @@ def test_no_dialogue_and_no_text_is_of_two_speakers(real):
     assert table.groupby("split")["gender"].nunique().min() == 2
 
 
-def test_speaker_independent_folds_hold_out_dialogues_and_texts(real):
+def test_pair_separates_dialogues_in_speaker_independent_folds(real):
     from serenade.protocols import get
 
     for name in ("speaker-independent", "fixed"):
@@ -104,7 +104,7 @@ def test_speaker_independent_folds_hold_out_dialogues_and_texts(real):
                 assert not validation & test
 
 
-def test_the_word_paired_is_everywhere(real):
+def test_pair_marks_title_and_warning(real):
     for text in (real.info.name, real.info.title, real.info.warning, str(real.problems[0])):
         assert "paired" in text
     assert real.problems[0].kind == "paired"
@@ -112,7 +112,7 @@ def test_the_word_paired_is_everywhere(real):
     assert "CC BY-NC-SA" in real.info.licence
 
 
-def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tmp_path):
+def test_pair_warning_survives_a_manifest(speech, tables, tmp_path):
     from sklearn.dummy import DummyClassifier
 
     from serenade.evaluation import evaluate
@@ -128,7 +128,7 @@ def test_a_report_on_it_says_paired_even_by_way_of_a_manifest(speech, tables, tm
         assert not [note for note in report.notes if "say sentences" in note]  # none on both sides
 
 
-def test_several_texts_for_each_recording(speech, tables, tmp_path):
+def test_pair_gives_several_texts_to_each_recording(speech, tables, tmp_path):
     corpus = _paired.pair(speech(), tables(train=24, dev=6, test=12), texts=3)
     assert len(corpus) == 3 * len(speech())
     assert corpus.info.name == "paired-toy-x3"
@@ -141,14 +141,14 @@ def test_several_texts_for_each_recording(speech, tables, tmp_path):
     assert any("the same segment as line" in problem.message for problem in again.problems)
 
 
-def test_four_texts_of_each_label(corpora_root):
+def test_paired_ravdess_x4_has_four_texts_of_each_label(corpora_root):
     corpus = corpora.open("paired-ravdess-x4", corpora_root)
     assert corpus.table["emotion"].value_counts().to_dict() == corpus.info.expected.per_label
     assert len(corpus) == 4 * 672
     assert corpus.table["text"].nunique() > 0.99 * len(corpus)
 
 
-def test_the_same_seed_gives_the_same_pairs(speech, tables):
+def test_pair_repeats_with_the_same_seed(speech, tables):
     corpus, folder = speech(), tables()
     first, same = (_paired.pair(corpus, folder, seed=3).table for _ in range(2))
     assert first.equals(same)
@@ -156,13 +156,13 @@ def test_the_same_seed_gives_the_same_pairs(speech, tables):
     assert list(first["dialogue"]) != list(other["dialogue"])
 
 
-def test_too_little_text_is_used_again_by_the_same_speaker_only(speech, tables):
+def test_pair_repeats_scarce_text_for_one_speaker_only(speech, tables):
     corpus = _paired.pair(speech(speakers=3, each=5), tables(train=2, dev=2, test=2))
     assert corpus.table.groupby("text")["speaker"].nunique().max() == 1
     assert any("36 recordings share their text with another" in p.message for p in corpus.problems)
 
 
-def test_a_text_that_dialogues_share_is_kept_in_one(speech, tables):
+def test_pair_keeps_a_shared_text_in_one_dialogue(speech, tables):
     folder = tables(text="{emotion}!")  # the same four texts in every dialogue
     with pytest.raises(CorpusError, match=r"no .* text is left for speaker s"):
         _paired.pair(speech(), folder)
@@ -171,7 +171,7 @@ def test_a_text_that_dialogues_share_is_kept_in_one(speech, tables):
     assert len(set(corpus.table["text"])) == 12
 
 
-def test_other_emotions_by_option(corpora_root):
+def test_pair_takes_other_emotions(corpora_root):
     corpus = corpora.open("paired-ravdess", corpora_root, labels=("fear", "disgust"))
     assert corpus.labels == ("fear", "disgust")
     assert corpus.info.expected.files == len(corpus) == 384
@@ -179,14 +179,14 @@ def test_other_emotions_by_option(corpora_root):
         _paired.pair(corpora.open("ravdess", corpora_root), corpora_root, labels=("calm",))
 
 
-def test_polish_speech_too(corpora_root):
+def test_paired_nemo_pairs_polish_speech(corpora_root):
     corpus = corpora.open("paired-nemo", corpora_root)
     assert len(corpus) == 3076 == corpus.info.expected.files
     assert corpus.table.groupby("split")["speaker"].nunique().min() == 1
     assert corpus.table.groupby("dialogue")["speaker"].nunique().max() == 1
 
 
-def test_pairing_needs_three_named_speakers(speech, tables):
+def test_pair_needs_three_named_speakers(speech, tables):
     corpus, folder = speech(), tables()
     with pytest.raises(CorpusError, match="at least 3 of them; found 2"):
         _paired.pair(corpus.select(corpus.table["speaker"].isin(["s0", "s1"])), folder)

@@ -22,7 +22,7 @@ def test_names_are_sorted_and_complete():
 
 
 @pytest.mark.parametrize("name", corpora.names())
-def test_describe_tells_what_a_user_must_know(name):
+def test_describe_has_licence_citation_and_counts(name):
     info = corpora.describe(name)
     assert isinstance(info, CorpusInfo)
     assert info.name == name
@@ -34,7 +34,7 @@ def test_describe_tells_what_a_user_must_know(name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_every_corpus_says_how_to_get_it(name):
+def test_describe_says_how_to_get_each_corpus(name):
     info = corpora.describe(name)
     assert info.layout
     assert info.obtain
@@ -43,7 +43,7 @@ def test_every_corpus_says_how_to_get_it(name):
         assert len(digest) == {"md5": 32, "sha256": 64}[kind]
 
 
-def test_describing_imports_nothing_heavy():
+def test_describe_imports_nothing_heavy():
     code = (
         "import sys; from serenade import corpora\n"
         f"for name in {REAL}: corpora.describe(name)\n"
@@ -54,7 +54,7 @@ def test_describing_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_opening_imports_neither_torch_nor_features(tmp_path, record):
+def test_open_imports_neither_torch_nor_features(tmp_path, record):
     record(tmp_path / "wav" / "03a01Fa.wav")
     code = (
         "import sys; from serenade import corpora\n"
@@ -67,36 +67,36 @@ def test_opening_imports_neither_torch_nor_features(tmp_path, record):
 
 
 @pytest.mark.parametrize("ask", [corpora.get, corpora.describe, corpora.open])
-def test_an_unknown_corpus_gives_the_nearest_names(ask):
+def test_get_suggests_the_nearest_names(ask):
     with pytest.raises(CorpusError, match=r"no corpus 'ravdes'; did you mean ravdess"):
         ask("ravdes")
 
 
 @pytest.mark.parametrize("ask", [corpora.get, corpora.describe, corpora.open])
-def test_a_corpus_unlike_any_lists_all_names_and_kinds_of_files(ask):
+def test_get_lists_all_names_if_none_is_near(ask):
     with pytest.raises(CorpusError, match=r"no corpus 'x'; choose from .*ravdess.*\.csv.*\.py"):
         ask("x")
 
 
-def test_the_error_for_synthetic_says_where_it_went():
+def test_get_says_where_synthetic_is_now():
     with pytest.raises(CorpusError, match=r"it is now examples/synthetic_corpus\.py"):
         corpora.open("synthetic")
 
 
-def test_get_returns_the_facts_and_the_function_that_opens_a_corpus(tmp_path, record):
+def test_get_returns_facts_and_loader(tmp_path, record):
     record(tmp_path / "wav" / "03a01Fa.wav")
     emodb = corpora.get("emodb")
     assert emodb.info is corpora.describe("emodb")
     assert len(emodb.load(tmp_path)) == 1
 
 
-def test_open_without_a_folder_says_what_is_wanted():
+def test_open_without_a_folder_gives_the_layout():
     with pytest.raises(CorpusError, match=r"ravdess: no folder given.*Actor_01"):
         corpora.open("ravdess")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".TSV"])
-def test_a_manifest_is_opened_by_its_path(tmp_path, record, suffix):
+def test_open_takes_the_path_of_a_manifest(tmp_path, record, suffix):
     record(tmp_path / "a.wav")
     path = tmp_path / f"mine{suffix}"
     path.write_text("file,emotion\na.wav,sad\n".replace(",", "\t" if suffix == ".TSV" else ","))
@@ -105,7 +105,7 @@ def test_a_manifest_is_opened_by_its_path(tmp_path, record, suffix):
     assert corpus.info.name == "mine"
 
 
-def test_a_corpus_without_checksum_is_not_fetched_but_says_where_to_get_it(tmp_path):
+def test_fetch_refuses_a_corpus_without_checksum(tmp_path):
     with pytest.raises(SerenadeError, match=r"emodb: cannot be downloaded.*bilderbar"):
         corpora.fetch("emodb", tmp_path / "emodb")
     assert not (tmp_path / "emodb").exists()

@@ -17,7 +17,7 @@ def column(*values, name="extra"):
     return build_table(rows)[name]
 
 
-def test_missing_times_are_the_whole_file():
+def test_build_table_uses_the_whole_file_without_times():
     table = build_table([{"file": "/a.wav"}, {"file": "/a.wav", "start": 5, "end": 7}])
     starts, ends = (table.index.get_level_values(name) for name in ("start", "end"))
     assert list(starts) == [pd.Timedelta(0), pd.Timedelta(5, "ns")]
@@ -26,7 +26,7 @@ def test_missing_times_are_the_whole_file():
     assert starts.dtype == ends.dtype == np.dtype("m8[ns]")
 
 
-def test_speaker_and_emotion_are_always_there():
+def test_build_table_always_has_speaker_and_emotion():
     table = build_table([{"file": "/a.wav"}])
     assert list(table.columns) == ["speaker", "emotion"]
     assert table.isna().all(axis=None)
@@ -47,28 +47,28 @@ def test_speaker_and_emotion_are_always_there():
         ((None, None), "O"),
     ],
 )
-def test_extra_columns_are_numbers_only_where_all_are(values, kind):
+def test_build_table_converts_columns_of_numbers(values, kind):
     assert column(*values).dtype.kind == kind
 
 
-def test_shared_columns_stay_text():
+def test_build_table_keeps_shared_columns_as_text():
     assert list(column("3", "10", name="speaker")) == ["3", "10"]
     assert list(column(" WR0\t", "a \n b", "", name="speaker")) == ["WR0", "a b", None]
 
 
-def test_missing_numbers_are_nan():
+def test_build_table_uses_nan_for_missing_numbers():
     first, second = column("2.5", None)
     assert first == 2.5
     assert math.isnan(second)
 
 
 @given(st.lists(st.one_of(st.none(), st.text(), st.integers(), st.floats()), min_size=1))
-def test_building_from_built_cells_changes_nothing(values):
+def test_build_table_is_idempotent(values):
     once = column(*values)
     again = column(*(None if pd.isna(value) else str(value) for value in once))
     pd.testing.assert_series_equal(once, again)
 
 
 @given(st.text())
-def test_clean_is_idempotent(value):
+def test_clean_cell_is_idempotent(value):
     assert clean_cell(clean_cell(value)) == clean_cell(value)

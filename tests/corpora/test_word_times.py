@@ -10,7 +10,7 @@ from serenade.corpora._word_times import read_wdseg
 from serenade.errors import CorpusError
 
 
-def test_wdseg_frames_are_ten_milliseconds(tmp_path):
+def test_read_wdseg_uses_frames_of_ten_milliseconds(tmp_path):
     path = tmp_path / "a.wdseg"
     path.write_text(
         "\t SFrm\t EFrm\t   SegAScr Word\n"
@@ -27,14 +27,14 @@ def test_wdseg_frames_are_ten_milliseconds(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "SFrm EFrm SegAScr Word\n", "a b c\n"])
-def test_another_file_is_refused(tmp_path, text):
+def test_read_wdseg_refuses_other_files(tmp_path, text):
     path = tmp_path / "a.wdseg"
     path.write_text(text)
     with pytest.raises(CorpusError, match=r"a\.wdseg: not a \.wdseg file; expected lines of SFrm"):
         read_wdseg(path)
 
 
-def test_a_table_of_words_reads_back(tmp_path):
+def test_write_words_reads_back(tmp_path):
     file, other = str(tmp_path / "clips" / "a.wav"), "/elsewhere/b.wav"
     write_words(
         tmp_path / "words.csv",
@@ -58,21 +58,21 @@ def test_a_table_of_words_reads_back(tmp_path):
 @pytest.mark.parametrize(
     "row", ["a.wav,x,one,2", "a.wav,x,2,1", "a.wav,,1,2", "a.wav,x,1", "a.wav,x,-1,2", ",x,1,2"]
 )
-def test_a_damaged_row_is_named_by_line(tmp_path, row):
+def test_read_words_names_a_damaged_row_by_line(tmp_path, row):
     path = tmp_path / "words.csv"
     path.write_text(f"file,word,start,end\na.wav,x,0,1\n{row}\n")
     with pytest.raises(CorpusError, match=r"words\.csv, line 3: not a word with a start"):
         read_words(path)
 
 
-def test_a_missing_column_is_named(tmp_path):
+def test_read_words_names_a_missing_column(tmp_path):
     path = tmp_path / "words.csv"
     path.write_text("file,word,begin,end\n")
     with pytest.raises(CorpusError, match=r"line 1: no column start"):
         read_words(path)
 
 
-def test_words_of_every_row_by_the_corpus_own_alignment(write_iemocap, tmp_path):
+def test_list_word_times_reads_the_alignment_of_the_corpus(write_iemocap, tmp_path):
     corpus = corpora.open("iemocap", write_iemocap(tmp_path, sessions=[2]))
     files = list(corpus.table.index.get_level_values("file"))
     iemocap.locate_alignment(files[0]).unlink()
@@ -82,7 +82,7 @@ def test_words_of_every_row_by_the_corpus_own_alignment(write_iemocap, tmp_path)
     assert all(found[1:])
 
 
-def test_words_of_segments_by_a_table(tmp_path, record):
+def test_list_word_times_reads_a_table(tmp_path, record):
     file = str(record(tmp_path / "a.wav", 1.0))
     (tmp_path / "rows.csv").write_text(
         "file,start,end,emotion\na.wav,0,0.5,sad\na.wav,0.5,,sad\na.wav,0.9,,sad\n"

@@ -160,7 +160,7 @@ def test_a_hub_that_is_no_safe_address(
     monkeypatch: pytest.MonkeyPatch, cache: Path, endpoint: str
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    with pytest.raises(ModelError, match="no https address") as raised:
+    with pytest.raises(ModelError, match="not an https address") as raised:
         _whisper_weights.locate_whisper(ID)
     assert f"HF_ENDPOINT={endpoint}" in str(raised.value)
     assert files(cache) == []

@@ -190,11 +190,11 @@ def test_unsafe_addresses_are_refused_before_anything_is_sent(tmp_path, monkeypa
         )
     monkeypatch.setenv("SERENADE_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://example.org")
-    with pytest.raises(ModelError, match="no https address"):
+    with pytest.raises(ModelError, match="not an https address"):
         _hub.download_model("openai/whisper-tiny")
-    with pytest.raises(ModelError, match=r"HF_ENDPOINT=http://example\.org: no https address"):
+    with pytest.raises(ModelError, match=r"HF_ENDPOINT=http://example\.org: not an https address"):
         text.locate_text_encoder("somebody/encoder")
-    with pytest.raises(ModelError, match="no https address"):
+    with pytest.raises(ModelError, match="not an https address"):
         push_model(BUNDLED, "somebody/model")
     archives = [describe(name).archive for name in names()]
     for archive in filter(None, archives):
