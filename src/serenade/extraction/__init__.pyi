@@ -8,4 +8,5 @@ from ._extract import extract_usable as extract_usable
 from ._extract import list_clips as list_clips
 from ._extract import prefetch as prefetch
 from ._extract_texts import extract_texts as extract_texts
+from ._shards import read_shards as read_shards
 from ._shards import write_shards as write_shards
