@@ -51,7 +51,7 @@ def report_of(make_corpus):
     return make
 
 
-def test_runs_on_an_incomplete_corpus_are_not_ranked_with_others(report_of):
+def test_compare_runs_keeps_incomplete_corpora_apart(report_of):
     label = "incomplete A small corpus, 120 of 200"
     before = dataclasses.replace(report_of(0.5), incomplete=label)
     found = _compare.list_entrants([before, report_of(0.7)])
@@ -62,7 +62,7 @@ def test_runs_on_an_incomplete_corpus_are_not_ranked_with_others(report_of):
     assert "## small, 3 emotions: " in page
 
 
-def test_seeds_are_one_entrant(report_of):
+def test_list_entrants_groups_seeds(report_of):
     reports = [report_of(0.6, seed) for seed in (2, 0, 1)]
     (one,) = _compare.list_entrants(reports)
     values = [report.metrics["ua"].value for report in reports]
@@ -75,7 +75,7 @@ def test_seeds_are_one_entrant(report_of):
         _compare.list_entrants([*reports, reports[1]])
 
 
-def test_entrants_are_told_apart_by_what_differs(report_of):
+def test_list_entrants_names_the_differences(report_of):
     found = _compare.list_entrants(
         [
             report_of(0.5, epochs=3, width=8),
@@ -86,7 +86,7 @@ def test_entrants_are_told_apart_by_what_differs(report_of):
     assert [one.name for one in found] == ["ours, epochs=3", "ours, epochs=9", "x"]
 
 
-def test_pairs_are_tested_by_speaker_and_adjusted(report_of):
+def test_compare_runs_tests_pairs_by_speaker_and_adjusts(report_of):
     reports = [report_of(0.9, system="good"), report_of(0.5, system="fair"), report_of(0.1)]
     found = _compare.list_entrants(reports)
     tests = _compare.compare_runs(found)
@@ -108,7 +108,7 @@ def test_pairs_are_tested_by_speaker_and_adjusted(report_of):
     assert len(data["entrants"]) == len(data["comparisons"]) == 3
 
 
-def test_against_one_system_fewer_pairs_are_adjusted_for(report_of):
+def test_compare_runs_against_one_system_adjusts_for_fewer_pairs(report_of):
     reports = [report_of(0.9, system="good"), report_of(0.5, system="fair"), report_of(0.1)]
     found = _compare.list_entrants(reports)
     every = {(test.first, test.second): test for test in _compare.compare_runs(found)}
@@ -126,13 +126,13 @@ def test_against_one_system_fewer_pairs_are_adjusted_for(report_of):
         _compare.compare_runs(found, against="best")
 
 
-def test_other_recordings_are_not_compared(report_of):
+def test_compare_runs_ignores_other_recordings(report_of):
     found = _compare.list_entrants([report_of(0.9), report_of(0.5, protocol="random", system="x")])
     assert _compare.compare_runs(found) == []
     assert _compare.format_comparison(found, []).count("## small") == 2
 
 
-def test_reports_are_found_in_folders(report_of, tmp_path):
+def test_load_runs_finds_reports_in_folders(report_of, tmp_path):
     report_of(0.5).to_json(tmp_path / "runs" / "a" / "report.json")
     report_of(0.7, 1).to_json(tmp_path / "runs" / "b" / "c" / "report.json")
     for seed in (2, 3):
@@ -145,7 +145,7 @@ def test_reports_are_found_in_folders(report_of, tmp_path):
         _compare.load_runs([tmp_path / "empty"])
 
 
-def test_unknown_speakers_are_not_tested(make_corpus):
+def test_compare_runs_ignores_unknown_speakers(make_corpus):
     corpus = make_corpus(4)
     corpus.table["speaker"] = None
     reports = [

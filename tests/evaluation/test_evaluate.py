@@ -55,7 +55,7 @@ def _recorded(kind, made):
     return factory
 
 
-def test_each_fold_is_fitted_on_its_training_rows_only(make_corpus):
+def test_evaluate_fits_each_fold_on_its_training_rows_only(make_corpus):
     corpus, made, lines = make_corpus(5), [], []
     report = evaluate(
         _recorded(Features, made), corpus, _protocols.get(), seed=7, progress=lines.append
@@ -74,7 +74,7 @@ def test_each_fold_is_fitted_on_its_training_rows_only(make_corpus):
     assert all(fold.seconds <= report.seconds for fold in report.folds)
 
 
-def test_numbers_are_those_of_the_pooled_predictions(make_corpus):
+def test_evaluate_scores_the_pooled_predictions(make_corpus):
     corpus = make_corpus(5)
     report = evaluate(Features, corpus, _protocols.get())
     reference = [one.reference for one in report.predictions]
@@ -91,7 +91,7 @@ def test_numbers_are_those_of_the_pooled_predictions(make_corpus):
     assert again.metrics == report.metrics
 
 
-def test_files_are_named_as_on_any_machine(make_corpus, tmp_path):
+def test_evaluate_names_files_relative_to_the_corpus(make_corpus, tmp_path):
     corpus = make_corpus(3)
     report = evaluate(Features, corpus, _protocols.get())
     assert report.predictions[0].file == "s1/angry0.wav"
@@ -99,7 +99,7 @@ def test_files_are_named_as_on_any_machine(make_corpus, tmp_path):
     assert str(tmp_path) not in json.dumps(report.to_dict())
 
 
-def test_validation_rows_go_to_estimators_that_take_them(make_corpus):
+def test_evaluate_gives_validation_rows_to_estimators_that_take_them(make_corpus):
     corpus, made = make_corpus(5), []
     protocol = _protocols.LeaveOneSpeakerOut(validation_speakers=1)
     report = evaluate(_recorded(Validated, made), corpus, protocol)
@@ -113,7 +113,7 @@ def test_validation_rows_go_to_estimators_that_take_them(make_corpus):
     assert "45 validation rows were not used: fit() takes no validation=" in plain.notes
 
 
-def test_random_rows_are_called_speaker_dependent(make_corpus):
+def test_evaluate_labels_random_rows_speaker_dependent(make_corpus):
     report = evaluate(Features, make_corpus(4), _protocols.get("random", repeats=3))
     assert not report.speaker_independent
     assert report.label == "random, speaker-dependent"
@@ -128,7 +128,7 @@ def test_random_rows_are_called_speaker_dependent(make_corpus):
     assert "mean ± sd of 3 repeats" in report.to_markdown()
 
 
-def test_a_fixed_split_is_called_what_it_is(make_corpus):
+def test_evaluate_labels_a_fixed_split_by_its_speakers(make_corpus):
     parts = ["train", "train", "dev", "test"]
     corpus = make_corpus(4, split=lambda speaker: parts[speaker - 1])
     report = evaluate(Features, corpus, _protocols.get("fixed"))
@@ -137,7 +137,7 @@ def test_a_fixed_split_is_called_what_it_is(make_corpus):
     assert evaluate(Features, mixed, _protocols.get("fixed")).label == "fixed, speaker-dependent"
 
 
-def test_identical_files_on_both_sides_are_a_leak(make_corpus):
+def test_evaluate_notes_identical_files_as_a_leak(make_corpus):
     corpus = make_corpus(4)
     copied = (corpus.root / "s1" / "sad0.wav").read_bytes()
     (corpus.root / "s2" / "sad1.wav").write_bytes(copied)
@@ -163,7 +163,7 @@ class Shaken(Features):
         return found if change is None else np.roll(found, 1, axis=1)
 
 
-def test_conditions_are_predicted_and_kept(make_corpus, tmp_path):
+def test_evaluate_predicts_conditions_and_keeps_them(make_corpus, tmp_path):
     corpus = make_corpus(4, gender=lambda speaker: "female" if speaker % 2 else "male")
     report = evaluate(Shaken, corpus, _protocols.get(), conditions={"worse": 1, "same": None})
     found = report.robustness()
@@ -178,7 +178,7 @@ def test_conditions_are_predicted_and_kept(make_corpus, tmp_path):
     assert "expected calibration error " in page
 
 
-def test_an_estimator_that_comes_fitted_is_a_leak(make_corpus):
+def test_evaluate_notes_a_fitted_estimator_as_a_leak(make_corpus):
     corpus = make_corpus(3)
     fitted = DummyClassifier().fit(corpus.table, corpus.table["emotion"])
     report = evaluate(lambda _: fitted, corpus, _protocols.get())
@@ -188,7 +188,7 @@ def test_an_estimator_that_comes_fitted_is_a_leak(make_corpus):
     )
 
 
-def test_segments_of_one_file_on_both_sides_are_a_leak(make_corpus):
+def test_evaluate_notes_segments_of_one_file_as_a_leak(make_corpus):
     corpus = make_corpus(4)
     index = corpus.table.index.to_frame(index=False)
     index["file"] = index["file"].iloc[0]
@@ -202,7 +202,7 @@ def test_segments_of_one_file_on_both_sides_are_a_leak(make_corpus):
     assert (report.predictions[-1].start, report.predictions[-1].end) == (35.0, 36.5)
 
 
-def test_sentences_and_emotions_are_compared_over_the_fold(make_corpus):
+def test_evaluate_notes_shared_sentences_and_unseen_emotions(make_corpus):
     corpus = make_corpus(3, text=lambda speaker: "Kids" if speaker < 3 else "Dogs")
     report = evaluate(Features, corpus, _protocols.get())
     assert "18 of 27 test rows say sentences that are also said in training" in report.notes
@@ -214,7 +214,7 @@ def test_sentences_and_emotions_are_compared_over_the_fold(make_corpus):
     assert report.predictions[0].probabilities[2] == 0
 
 
-def test_corpora_without_speakers_are_resampled_by_item_and_it_is_said(make_corpus):
+def test_evaluate_resamples_items_and_warns_if_speakers_are_unknown(make_corpus):
     corpus = make_corpus(4)
     corpus = dataclasses.replace(corpus, table=corpus.table.assign(speaker=None))
     report = evaluate(Features, corpus, _protocols.get("random", test=0.5))
@@ -225,7 +225,7 @@ def test_corpora_without_speakers_are_resampled_by_item_and_it_is_said(make_corp
         evaluate(Features, corpus, _protocols.get())
 
 
-def test_notes_on_what_was_done(make_corpus):
+def test_evaluate_lists_its_notes_in_order(make_corpus):
     corpus = make_corpus(3)
     (corpus.root / "s1" / "sad0.wav").unlink()
     info = dataclasses.replace(corpus.info, warning="cut to two seconds")
@@ -250,7 +250,7 @@ def test_notes_on_what_was_done(make_corpus):
     }  # fmt: skip
 
 
-def test_estimators_that_cannot_be_scored_are_refused(make_corpus):
+def test_evaluate_rejects_invalid_probabilities(make_corpus):
     corpus = make_corpus(3)
 
     class Wrong(Features):
@@ -275,7 +275,7 @@ def test_estimators_that_cannot_be_scored_are_refused(make_corpus):
             evaluate(kind, corpus, _protocols.get())
 
 
-def test_what_cannot_be_evaluated_is_refused_before_training(make_corpus):
+def test_evaluate_rejects_invalid_input_before_training(make_corpus):
     corpus, made = make_corpus(3), []
     gap = corpus.table.assign(emotion=[None, *corpus.table["emotion"][1:]])
     unlabelled = dataclasses.replace(corpus, table=gap)

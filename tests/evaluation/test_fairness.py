@@ -28,7 +28,7 @@ def predictions():
     return [*rows, LabelledPrediction("x", 0.0, None, None, "sad", "angry", (1, 0))]
 
 
-def test_by_speaker_is_scikit_learns(predictions):
+def test_score_by_speaker_equals_scikit_learn(predictions):
     found = _fairness.score_by_speaker(predictions)
     assert list(found.values()) == sorted(found.values())
     assert len(found) == 8
@@ -40,7 +40,7 @@ def test_by_speaker_is_scikit_learns(predictions):
         assert value == pytest.approx(expected)
 
 
-def test_by_gender(predictions):
+def test_score_by_gender_equals_each_group_alone(predictions):
     found = _fairness.score_by_gender(predictions, LABELS)
     assert list(found) == ["female", "male"]
     assert found["female"].low > found["male"].high
@@ -51,6 +51,6 @@ def test_by_gender(predictions):
     assert genders.endswith(f"gap {gap:.3f}")
 
 
-def test_unknown_groups_are_not_told():
+def test_list_notes_leaves_unknown_groups_out():
     alone = [LabelledPrediction("x", 0.0, None, None, "sad", "sad", (0, 1))]
     assert _fairness.list_notes(alone, LABELS) == []

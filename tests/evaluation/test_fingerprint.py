@@ -32,7 +32,7 @@ def prints(signals):
     level=st.floats(0.01, 1.0),
 )
 @settings(max_examples=25, deadline=None)
-def test_copies_are_found_where_they_begin(seed, decibels, start, level):
+def test_find_matches_finds_copies_and_their_offset(seed, decibels, start, level):
     rng = np.random.default_rng(seed)
     voice = rng.standard_normal(3 * RATE) * np.sin(np.arange(3 * RATE) / 3000) ** 2
     noise = rng.standard_normal(voice.size) * voice.std() * 10 ** (-decibels / 20)
@@ -43,20 +43,20 @@ def test_copies_are_found_where_they_begin(seed, decibels, start, level):
     assert abs(found[0].offset + start / RATE) <= HOP
 
 
-def test_other_voices_and_words_do_not_match(voices):
+def test_find_matches_ignores_other_voices_and_words(voices):
     assert find_matches(prints(voices)) == []
     (found,) = find_matches(prints([*voices, voices[1]]))
     assert (found.first, found.second, found.offset, found.errors) == (1, len(voices), 0.0, 0.0)
 
 
-def test_silence_matches_nothing():
+def test_find_matches_ignores_silence():
     silence = np.zeros(2 * RATE, np.float32)
     assert (prints([silence])[0] == -1).all()
     assert find_matches(prints([silence, silence])) == []
     assert find_matches([]) == []
 
 
-def test_bits_are_the_papers():
+def test_fingerprint_equals_the_definition_of_the_paper():
     rng = np.random.default_rng(0)
     words = Fingerprint()(rng.standard_normal(RATE).astype(np.float32), RATE)
     assert words.shape == (32, 2)

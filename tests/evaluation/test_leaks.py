@@ -38,7 +38,7 @@ def changed(signal, kind):
 
 
 @pytest.mark.parametrize("kind", ["noise", "level", "start", "codec"])
-def test_a_copy_under_another_speakers_name_is_found(speech, tmp_path, kind):
+def test_audit_folds_finds_a_copy_of_another_speaker(speech, tmp_path, kind):
     source = speech.table.index[0][0]
     copy = tmp_path / ("copy.ogg" if kind == "codec" else "copy.wav")
     soundfile.write(copy, changed(read(source).signal, kind), 16000)
@@ -55,7 +55,7 @@ def test_a_copy_under_another_speakers_name_is_found(speech, tmp_path, kind):
     assert any("copy" in name for name in alike.files)
 
 
-def test_a_clean_corpus_is_clean(speech):
+def test_audit_folds_finds_no_leak_in_a_clean_corpus(speech):
     folds = _protocols.get("loso").split(speech.table)
     assert [one.kind for one in audit_folds(folds, speech.table, speech.root)] == ["text"]
     dependent = _protocols.get("random", test=0.4).split(speech.table)
@@ -65,7 +65,7 @@ def test_a_clean_corpus_is_clean(speech):
     assert "alike" not in kinds
 
 
-def test_validation_rows_count_as_trained_on(speech):
+def test_audit_folds_counts_validation_rows_as_training(speech):
     table = speech.table
     fold = _protocols.get("loso", validation_speakers=1).split(table)[0]
     mixed = dataclasses.replace(fold, validation=np.append(fold.validation, fold.test[0]))
@@ -73,7 +73,7 @@ def test_validation_rows_count_as_trained_on(speech):
     assert {"speakers", "segments"} <= kinds
 
 
-def test_real_corpora(corpora_root):
+def test_audit_folds_of_real_corpora(corpora_root):
     ravdess = corpora.open("ravdess", corpora_root)
     independent = audit_folds(_protocols.get().split(ravdess.table), ravdess.table, ravdess.root)
     assert [one.kind for one in independent if one.leak] == []
@@ -94,5 +94,5 @@ def test_real_corpora(corpora_root):
     assert "speakers" in {one.kind for one in leaks if one.leak}
 
 
-def test_many_files_are_counted():
+def test_finding_counts_many_files():
     assert str(Finding("x", False, "m", tuple("abcdefg"))) == "m: a, b, c, d, e and 2 more"

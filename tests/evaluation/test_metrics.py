@@ -22,7 +22,7 @@ PAIRS = st.lists(
 
 
 @given(PAIRS)
-def test_scores_equal_those_of_scikit_learn(pairs):
+def test_metrics_equal_scikit_learn(pairs):
     reference, predicted = map(list, zip(*pairs, strict=True))
     present = sorted(set(reference))
     expected = {
@@ -54,7 +54,7 @@ def test_confusion_and_recalls_keep_the_order_of_labels(pairs):
             assert math.isnan(recall)
 
 
-def test_scores_equal_those_of_audmetric():
+def test_metrics_equal_audmetric():
     rng = np.random.default_rng(0)
     reference, predicted = rng.choice(LABELS, 200), rng.choice(LABELS, 200)
     assert _metrics.unweighted_accuracy(reference, predicted) == pytest.approx(
@@ -68,7 +68,7 @@ def test_scores_equal_those_of_audmetric():
     )
 
 
-def test_numbers_series_and_lists_are_labels_too():
+def test_metrics_accept_numbers_series_and_lists():
     expected = _metrics.weighted_accuracy([2, 10, 2], [2, 2, 2])
     assert expected == pytest.approx(2 / 3)
     assert _metrics.weighted_accuracy(np.array([2, 10, 2]), pd.Series([2, 2, 2])) == expected
@@ -86,12 +86,12 @@ def test_numbers_series_and_lists_are_labels_too():
         (["a"], ["a"], ("a", "a"), "give each once"),
     ],
 )
-def test_labels_that_cannot_be_scored_are_refused(reference, predicted, labels, says):
+def test_confusion_rejects_invalid_labels(reference, predicted, labels, says):
     with pytest.raises(EvaluationError, match=says):
         _metrics.unweighted_accuracy(reference, predicted, labels)
 
 
-def test_scores_of_many_matrices_at_once():
+def test_scores_accept_many_matrices():
     rng = np.random.default_rng(1)
     many = rng.integers(0, 3, size=(50, 4, 4))
     many[0], many[1, 2] = 0, 0

@@ -45,7 +45,7 @@ def report(make_corpus):
     return dataclasses.replace(made, system="chance", recipe={"layers": [1, 2], "rate": 0.5})
 
 
-def test_a_report_is_remade_from_its_json(report, tmp_path):
+def test_from_json_equals_the_report(report, tmp_path):
     path = report.to_json(tmp_path / "new" / "report.json")
     again = Report.from_json(path)
     assert again == report
@@ -53,7 +53,7 @@ def test_a_report_is_remade_from_its_json(report, tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_report_of_an_incomplete_corpus_carries_its_label(make_corpus):
+def test_report_keeps_the_label_of_an_incomplete_corpus(make_corpus):
     label = "incomplete A small corpus, 24 of 30"
     corpus = dataclasses.replace(make_corpus(4, each=2), incomplete=label)
     report = dataclasses.replace(evaluate(_dummy, corpus, "loso"), system="chance")
@@ -65,7 +65,7 @@ def test_a_report_of_an_incomplete_corpus_carries_its_label(make_corpus):
     assert Report.from_dict(older).incomplete == ""
 
 
-def test_the_json_holds_what_it_promises_and_no_more(report, tmp_path):
+def test_to_json_writes_the_documented_fields(report, tmp_path):
     data = json.loads(report.to_json(tmp_path / "report.json").read_bytes())
     assert list(data) == KEYS
     assert list(data["folds"][0]) == [
@@ -83,7 +83,7 @@ def test_the_json_holds_what_it_promises_and_no_more(report, tmp_path):
     assert "/" not in data["versions"]["platform"]
 
 
-def test_numbers_come_from_the_predictions_not_from_the_file(report, tmp_path):
+def test_from_json_computes_scores_from_predictions(report, tmp_path):
     data = report.to_dict()
     data["metrics"]["ua"]["value"] = 0.99
     data["folds"][0]["ua"] = 0.99
@@ -98,7 +98,7 @@ def test_numbers_come_from_the_predictions_not_from_the_file(report, tmp_path):
     assert perfect.confusion == ((48, 0, 0), (0, 48, 0), (0, 0, 48))
 
 
-def test_a_file_that_is_no_report_is_named(report, tmp_path):
+def test_from_json_names_an_invalid_file(report, tmp_path):
     data = report.to_dict()
     short = {**data, "predictions": data["predictions"][1:]}
     strange = {**data, "labels": ["angry", "happy"]}
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_report_is_named(report, tmp_path):
         Report.from_json(tmp_path / "none.json")
 
 
-def test_markdown_says_protocol_interval_and_scores(report):
+def test_to_markdown_states_protocol_interval_and_scores(report):
     text = report.to_markdown()
     ua = report.metrics["ua"]
     assert text.startswith("# chance on small\n")
@@ -132,7 +132,7 @@ def test_markdown_says_protocol_interval_and_scores(report):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_few_speakers_are_said(make_corpus):
+def test_to_markdown_warns_of_few_speakers(make_corpus):
     report = evaluate(_dummy, make_corpus(4), _protocols.get())
     assert "only 4 speakers" in report.to_markdown()
     one = evaluate(_dummy, make_corpus(1), _protocols.get("random", validation=0, test=0.5))
@@ -141,7 +141,7 @@ def test_few_speakers_are_said(make_corpus):
     assert Report.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == one.to_dict()
 
 
-def test_figures_show_percentages_and_counts(report, tmp_path):
+def test_to_figures_draws_percentages_and_counts(report, tmp_path):
     from matplotlib import image
 
     png, pdf, *others = report.to_figures(tmp_path / "figures")
@@ -155,7 +155,7 @@ def test_figures_show_percentages_and_counts(report, tmp_path):
     assert sorted(png.parent.iterdir()) == sorted([png, pdf, *others])
 
 
-def test_cells_are_shares_of_their_row_over_counts(report):
+def test_make_confusion_figure_shows_shares_of_rows(report):
     axes = make_confusion_figure(report).axes[0]
     shown = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
     assert len(shown) == 9
@@ -174,7 +174,7 @@ class _Trained(DummyClassifier):
         return tuple({"train_loss": 1 / epoch, "valid_ua": 0.1 * epoch} for epoch in epochs)
 
 
-def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
+def test_make_curves_figure_draws_training_curves(make_corpus, report, tmp_path):
     trained = evaluate(
         lambda seed: _Trained(random_state=seed), make_corpus(4), _protocols.get("loso"), seed=2
     )
@@ -198,7 +198,7 @@ def test_curves_of_training_are_kept_and_drawn(make_corpus, report, tmp_path):
     assert not make_curves_figure({"ours": trained}, "valid_loss").axes[0].lines
 
 
-def test_the_confusion_matrix_is_the_reference_by_row(report):
+def test_confusion_has_the_reference_in_rows(report):
     reference = [one.reference for one in report.predictions]
     predicted = [one.predicted for one in report.predictions]
     expected = _metrics.confusion(reference, predicted, report.labels)

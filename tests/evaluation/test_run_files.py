@@ -14,18 +14,11 @@ from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
 from serenade.evaluation import add_report, evaluate, read_reports
-from serenade.protocols import get
 
 
 @pytest.fixture
 def report(make_corpus):
-    return evaluate(
-        lambda seed: DummyClassifier(strategy="stratified", random_state=seed),
-        make_corpus(4),
-        get("loso"),
-        seed=3,
-        system="chance",
-    )
+    return evaluate(DummyClassifier(strategy="stratified"), make_corpus(4), "loso", seed=3)
 
 
 def test_add_report_keeps_each_seed_once(report, tmp_path):

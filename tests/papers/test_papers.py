@@ -21,7 +21,7 @@ def value(paper, table, row, metric):
     )
 
 
-def test_headlines_are_the_papers():
+def test_headline_values_are_those_of_the_papers():
     assert value("fusion-transformer", "Table 1", "Acoustic+Tera", "wa") == 0.943
     assert value("fusion-transformer", "Table 1", "Acoustic+Tera", "f1_weighted") == 0.942
     assert value("stser", "Table 1", "STSER", "ua") == 0.7205
@@ -31,7 +31,7 @@ def test_headlines_are_the_papers():
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
-def test_every_row_is_filled_by_a_system_or_says_why(paper):
+def test_rows_have_a_system_or_a_reason(paper):
     for table in paper.tables:
         assert table.places
         for row in table.rows:
@@ -48,7 +48,7 @@ def test_every_row_is_filled_by_a_system_or_says_why(paper):
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
-def test_every_paper_is_known_for_rows_of_its_tables(paper):
+def test_headlines_name_rows_of_their_tables(paper):
     for table in paper.tables:
         assert {*table.headline, table.against} <= {"", *(row.name for row in table.rows)}
     printed = [row for t in paper.tables for row in t.rows if row.name in t.headline]
@@ -56,7 +56,7 @@ def test_every_paper_is_known_for_rows_of_its_tables(paper):
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_runs_are_told_apart(fast):
+def test_run_names_are_unique(fast):
     for paper in PAPERS:
         found = list(list_all_runs(paper, fast=fast))
         assert len({run.name for run in found}) == len(found)
@@ -75,13 +75,13 @@ def test_runs_are_told_apart(fast):
     assert len({run.name for run in (one, *others)}) == 7
 
 
-def test_a_quick_look_never_shares_a_run_with_the_whole():
+def test_list_all_runs_keeps_quick_looks_apart():
     for paper in PAPERS:
         whole = {run.name for run in list_all_runs(paper)}
         assert whole.isdisjoint(run.name for run in list_all_runs(paper, fast=True))
 
 
-def test_the_papers_protocol_has_its_seeds_and_the_honest_one_no_shared_speaker():
+def test_list_runs_has_seeds_by_the_paper_and_unseen_speakers():
     paper = papers.get("cnn-transformer")
     table = paper.tables[-1]
     by_paper, unseen = list_runs(table.rows[-1], table.places[0])
@@ -91,7 +91,7 @@ def test_the_papers_protocol_has_its_seeds_and_the_honest_one_no_shared_speaker(
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_a_protocol_of_unseen_speakers_is_run_once(fast):
+def test_list_runs_of_a_speaker_independent_protocol_are_the_same(fast):
     table = papers.get("stser").tables[0]
     for place in table.places:
         by_paper, unseen = list_runs(table.rows[0], place, fast=fast)
@@ -99,6 +99,6 @@ def test_a_protocol_of_unseen_speakers_is_run_once(fast):
         assert get(unseen[0].protocol, **unseen[0].plan).speaker_independent
 
 
-def test_an_unknown_paper_names_the_known():
+def test_get_names_the_papers_for_an_unknown_name():
     with pytest.raises(EvaluationError, match=r"choose from .*fusion-transformer, stser"):
         papers.get("tera")

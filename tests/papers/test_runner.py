@@ -68,7 +68,7 @@ def filled(tmp_path_factory):
     return runner, lines, entries, out
 
 
-def test_each_number_stands_beside_ours(filled):
+def test_entries_hold_the_papers_scores_and_ours(filled):
     _, _, entries, out = filled
     by = {(e.row, e.metric, e.corpus): e for e in entries}
     assert len(by) == len(entries) == 8
@@ -83,7 +83,7 @@ def test_each_number_stands_beside_ours(filled):
     assert by["probe", "ua", "synthetic"].runs == probe.runs
 
 
-def test_what_cannot_be_run_says_why(filled):
+def test_entries_state_the_reason_of_missing_scores(filled):
     _, _, entries, out = filled
     by = {(e.row, e.corpus): e for e in entries}
     absent = by["network", "casia"]
@@ -94,7 +94,7 @@ def test_what_cannot_be_run_says_why(filled):
     assert by["others", "casia"].reason == "published by others"
 
 
-def test_finished_runs_are_not_run_again(filled):
+def test_entries_reuse_finished_runs(filled):
     runner, lines, entries, out = filled
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json.gz")}
     assert len(before) == 4
@@ -111,14 +111,14 @@ def test_finished_runs_are_not_run_again(filled):
     }
 
 
-def test_what_was_not_run_says_whether_it_could_be(tmp_path):
+def test_dry_entries_state_the_missing_corpus(tmp_path):
     found = Runner(tmp_path, tmp_path / "out", dry=True).entries(PAPER)
     reasons = {e.row: e.reason for e in found if e.corpus == "casia"}
     assert "no audio of CASIA" in reasons["network"]
     assert reasons["others"] == "published by others"
 
 
-def test_a_run_with_other_settings_is_made_again(filled):
+def test_report_replaces_a_run_with_other_settings(filled):
     runner, lines, entries, out = filled
     network = next(e for e in entries if e.row == "network" and e.runs and not e.reason)
     name = network.runs[-1]
@@ -133,7 +133,7 @@ def test_a_run_with_other_settings_is_made_again(filled):
     assert lines[0].startswith(name)
 
 
-def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_path):
+def test_report_replaces_a_run_on_an_incomplete_corpus(filled, tmp_path):
     """Rows of a dry run carry the label; with the complete corpus at hand the run is made again."""
     runner, _, entries, out = filled
     shutil.copytree(out / "runs", tmp_path / "runs")
@@ -153,7 +153,7 @@ def test_a_run_on_an_incomplete_corpus_is_labelled_and_made_again(filled, tmp_pa
     assert [report.incomplete for report in read_reports(path)] == [""]
 
 
-def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
+def test_report_asks_for_local_files_and_hides_their_paths(tmp_path):
     manifest = corpora.open(SYNTHETIC, tmp_path / "speech", labels=("angry", "sad"))
     vectors = tmp_path / "vectors"
     vectors.mkdir()
@@ -176,7 +176,7 @@ def test_what_only_this_machine_knows_is_asked_for_and_not_told(tmp_path):
     assert str(tmp_path) not in written.decode()
 
 
-def test_seeds_are_averaged():
+def test_score_by_paper_averages_seeds():
     from types import SimpleNamespace
 
     from serenade.papers._runner import _score_by_paper
@@ -196,7 +196,7 @@ def test_seeds_are_averaged():
     assert (found["seeds"], found["speaker_dependent"]) == (2, True)
 
 
-def test_rows_are_tested_against_the_papers_own(filled):
+def test_format_paper_tests_rows_against_one_row(filled):
     runner, _, entries, _ = filled
     whole = [dataclasses.replace(entry, fast=False) for entry in entries]
 
@@ -217,7 +217,7 @@ def test_rows_are_tested_against_the_papers_own(filled):
         ("paper_protocol", "by the paper's protocol (*speaker-dependent*) over speakers"),
     ],
 )
-def test_rows_are_tested_against_each_other(filled, column, whose):
+def test_format_paper_tests_rows_against_each_other(filled, column, whose):
     runner, _, entries, _ = filled
     assert "against each other" not in _render.format_paper(
         PAPER, entries, runner.kept
@@ -235,7 +235,7 @@ def test_rows_are_tested_against_each_other(filled, column, whose):
     assert line.startswith(f"| probe | network | {difference:+.3f} |")
 
 
-def test_a_long_reason_stands_below_the_table_once(filled):
+def test_format_paper_puts_a_long_reason_below_the_table(filled):
     _, _, entries, _ = filled
     reason = next(
         entry.reason for entry in entries if entry.corpus == "casia" and entry.row != "others"
@@ -247,7 +247,7 @@ def test_a_long_reason_stands_below_the_table_once(filled):
     assert page.count("| published by others |") == 2
 
 
-def test_tables_figures_and_json(filled, tmp_path):
+def test_format_paper_write_json_and_list_figures_agree(filled, tmp_path):
     runner, _, entries, _ = filled
     page = _render.format_paper(PAPER, entries)
     assert "A quick look" in page
@@ -283,7 +283,7 @@ def test_seeds_of_a_run_share_a_file(tmp_path):
     assert [runner.kept(run.name) for run in random] == reports
 
 
-def test_headlines_of_papers_are_one_table_with_its_warnings(filled):
+def test_format_overview_lists_headlines_and_warnings(filled):
     _, _, entries, _ = filled
     page = _render.format_overview([(PAPER, entries)])
     shown = [line for line in page.splitlines() if line.startswith("| [paper](paper.md): ")]
@@ -299,7 +299,7 @@ def test_headlines_of_papers_are_one_table_with_its_warnings(filled):
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b'[{"row": "STSER"}]', b"\xff", b"[" * 100_000])
-def test_a_damaged_table_of_rows_names_itself(tmp_path, content):
+def test_list_papers_names_a_damaged_file(tmp_path, content):
     path = tmp_path / "tables.json"
     assert _render.list_papers(path) == set()
     path.write_bytes(content)

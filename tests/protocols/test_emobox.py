@@ -40,7 +40,7 @@ def lists(tmp_path, make_corpus):
     return corpus, folder
 
 
-def test_recordings_are_found_by_the_end_of_their_path(lists):
+def test_read_emobox_matches_the_end_of_paths(lists):
     corpus, folder = lists
     folds = read_emobox(folder, corpus.table, corpus.root)
     speakers = corpus.table["speaker"].to_numpy()
@@ -51,7 +51,7 @@ def test_recordings_are_found_by_the_end_of_their_path(lists):
         assert len(fold.validation) == 0
 
 
-def test_published_validation_lists_are_kept(lists):
+def test_read_emobox_keeps_validation_lists(lists):
     corpus, folder = lists
     train = folder / "fold_1" / "small_train_fold_1.jsonl"
     kept = train.read_text().splitlines(keepends=True)
@@ -61,7 +61,7 @@ def test_published_validation_lists_are_kept(lists):
     assert (len(fold.train), len(fold.validation), len(fold.test)) == (24, 3, 9)
 
 
-def test_what_is_wrong_is_named(lists):
+def test_read_emobox_names_invalid_lists(lists):
     corpus, folder = lists
     with pytest.raises(EvaluationError, match=r"data: no folders fold_1"):
         read_emobox(folder.parent, corpus.table, corpus.root)

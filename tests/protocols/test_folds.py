@@ -39,12 +39,12 @@ def _fold(train, validation, test):
         (_fold([0], [1], [20]), "train and validation share s1"),
     ],
 )
-def test_folds_that_would_not_measure_what_they_claim(make_corpus, fold, says):
+def test_check_folds_rejects_invalid_folds(make_corpus, fold, says):
     with pytest.raises(EvaluationError, match=says):
         check_folds([fold], make_corpus().table, speaker_independent=True)
 
 
-def test_speakers_nobody_knows_may_be_shared(make_corpus):
+def test_check_folds_counts_unknown_speakers_as_shared(make_corpus):
     table = make_corpus().table
     assert find_shared_speakers(table, np.array([0]), np.array([20])) == []
     hidden = table.assign(speaker=[*table["speaker"][:-1], None])
@@ -56,7 +56,7 @@ def test_speakers_nobody_knows_may_be_shared(make_corpus):
         check_folds([], table, speaker_independent=False)
 
 
-def test_folds_read_back_into_a_table_of_another_order_elsewhere(make_corpus, tmp_path):
+def test_read_folds_finds_items_in_another_order_and_folder(make_corpus, tmp_path):
     corpus = make_corpus(5)
     folds = _protocols.get("random", repeats=2).split(corpus.table, seed=3)
     path = tmp_path / "new" / "folds.json"
@@ -79,7 +79,7 @@ def test_folds_read_back_into_a_table_of_another_order_elsewhere(make_corpus, tm
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", json.dumps({"items": [], "folds": [{"name": "x"}]})]
 )
-def test_a_file_without_folds_is_named(make_corpus, tmp_path, content):
+def test_read_folds_names_an_invalid_file(make_corpus, tmp_path, content):
     path = tmp_path / "folds.json"
     path.write_text(content)
     corpus = make_corpus(2)
@@ -87,7 +87,7 @@ def test_a_file_without_folds_is_named(make_corpus, tmp_path, content):
         read_folds(path, corpus.table, corpus.root)
 
 
-def test_rows_are_sorted_and_cannot_be_changed():
+def test_fold_sorts_its_rows_and_is_read_only():
     fold = _fold([3, 1], [], [2])
     assert fold.train.tolist() == [1, 3]
     with pytest.raises(ValueError, match="read-only"):

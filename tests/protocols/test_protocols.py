@@ -55,7 +55,7 @@ BY_SPEAKER = st.sampled_from(
 
 @settings(deadline=None)
 @given(SIZES, BY_SPEAKER, st.integers(0, 2**32))
-def test_by_speaker_every_row_is_tested_once_and_no_speaker_is_shared(sizes, protocol, seed):
+def test_speaker_protocols_test_every_row_once_and_share_no_speaker(sizes, protocol, seed):
     table = _table(sizes, session=lambda speaker: str(speaker % 2))
     folds = protocol.split(table, seed)
     check_folds(folds, table, speaker_independent=True)
@@ -133,7 +133,7 @@ def test_speaker_independent_balances_the_genders_of_ravdess(corpora_root):
         assert (table["gender"].iloc[fold.test] == "female").sum() == 120
 
 
-def test_genders_take_turns_where_the_order_does_not():
+def test_groups_alternates_genders():
     table = _table([3] * 12, gender=lambda speaker: "f" if speaker <= 6 else "m")
     for fold in _protocols.GroupKFold(3).split(table):
         assert Counter(table["gender"].iloc[fold.test]) == {"f": 6, "m": 6}
@@ -141,7 +141,7 @@ def test_genders_take_turns_where_the_order_does_not():
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=8), st.data())
-def test_no_other_cuts_are_more_even(sizes, data):
+def test_cut_evenly_has_the_smallest_sum_of_squares(sizes, data):
     groups = data.draw(st.integers(1, len(sizes)))
     bounds = cut_evenly(sizes, groups)
     assert [bounds[0][0], *(stop for _, stop in bounds)] == [
@@ -157,7 +157,7 @@ def test_no_other_cuts_are_more_even(sizes, data):
     assert cost([stop for _, stop in bounds[:-1]]) == min(map(cost, every))
 
 
-def test_sessions_that_share_a_speaker_are_refused():
+def test_session_rejects_shared_speakers():
     table = build_table(
         [
             {"file": f"/c/{n}.wav", "speaker": "x", "session": str(n % 2), "emotion": "sad"}
@@ -169,7 +169,7 @@ def test_sessions_that_share_a_speaker_are_refused():
         check_folds(folds, table, speaker_independent=True)
 
 
-def test_the_corpus_own_split():
+def test_fixed_uses_the_column_split():
     parts = ["train", "DEV", "test"]
     table = _table([2, 2, 2], split=lambda speaker: parts[speaker - 1])
     (fold,) = _protocols.FixedSplit().split(table)
@@ -177,7 +177,7 @@ def test_the_corpus_own_split():
         assert set(table["speaker"].iloc[getattr(fold, part)]) == {speaker}
 
 
-def test_what_a_corpus_lacks_is_named():
+def test_split_names_the_missing_column_or_setting():
     table = _table([3, 3, 3])
     nameless = table.assign(speaker=[None, *table["speaker"][1:]])
     odd = table.assign(split="hidden")
