@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from support.synthetic import SYNTHETIC
 
 import serenade
 from serenade.errors import SerenadeError
@@ -80,9 +81,7 @@ def test_estimator_fit_names_similar_systems():
 def corpus(tmp_path_factory):
     """Four speakers, two emotions, two sentences."""
     root = tmp_path_factory.mktemp("synthetic")
-    return serenade.corpora.open(
-        "synthetic", root, speakers=4, sentences=2, labels=("angry", "sad")
-    )
+    return serenade.corpora.open(SYNTHETIC, root, speakers=4, sentences=2, labels=("angry", "sad"))
 
 
 @pytest.mark.parametrize("by_name", [True, False])

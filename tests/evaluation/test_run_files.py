@@ -85,5 +85,5 @@ def test_read_reports_names_a_file_of_something_else(report, tmp_path):
                 read_reports(path)
     short = report.to_dict() | {"predictions": []}
     path.write_bytes(gzip.compress(json.dumps([short]).encode()))
-    with pytest.raises(EvaluationError, match=rf"{re.escape(str(path))}: its folds tested"):
+    with pytest.raises(EvaluationError, match=rf"{re.escape(str(path))}: the folds have"):
         read_reports(path)
