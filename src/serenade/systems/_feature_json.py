@@ -1,4 +1,4 @@
-"""Features by name: how a model folder states what it looks at, and how that is built again."""
+"""Features as JSON data: written into model folders, and built again from them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "whisper-pooled": ("serenade.encoders", "WhisperPooled"),
     "whisper-states": ("serenade.encoders", "WhisperStates"),
 }
-"""What a model folder may name: module and class of features that need no PyTorch."""
+"""Module and class of the features that model folders can hold; none needs PyTorch."""
 
 
 def feature_to_json(feature: object) -> dict[str, Any]:
-    """A feature as JSON-ready data.
+    """Convert a feature to JSON-ready data.
 
     Args:
-        feature: of a class in `NAMES`; features in its fields are stated likewise.
+        feature: feature of a class in `NAMES`; features in its fields are converted as well.
 
     Returns:
         `name`, `version`, `parameters`, and `encoder`, the hash of an encoder's file, if it has
@@ -53,7 +53,7 @@ def feature_to_json(feature: object) -> dict[str, Any]:
     """
     kind = type(feature)
     places = [(key, *place) for key, place in NAMES.items() if place[1] == kind.__qualname__]
-    # One's own feature may have the name of one of ours.
+    # A user's feature may have the name of a built-in one.
     name = next(
         (
             key
@@ -64,8 +64,8 @@ def feature_to_json(feature: object) -> dict[str, Any]:
     )
     if name is None or not isinstance(feature, Feature):
         raise SerenadeError(
-            f"{kind.__name__}: no model folder can hold it; those hold features of this package "
-            "that need a recording and onnxruntime only"
+            f"{kind.__name__}: no model folder can hold it; model folders hold features of this "
+            "package that need only a recording and onnxruntime"
         )
     fields = {field.name: getattr(feature, field.name) for field in dataclasses.fields(feature)}
     statement: dict[str, Any] = {
@@ -84,15 +84,17 @@ def feature_to_json(feature: object) -> dict[str, Any]:
 
 
 def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
-    """A feature of a statement.
+    """Build the feature that JSON data describes.
 
     Args:
-        statement: of `feature_to_json`.
-        folder: that encoders named by a file alone lie in.
+        statement: result of `feature_to_json`.
+        folder: folder of encoders that are named by their file alone.
 
     Raises:
-        ModelError: the feature is another one by now, or its encoder.
-        KeyError: no such feature; TypeError and ValueError: no such parameters.
+        ModelError: the feature or its encoder has changed since.
+        KeyError: no such feature.
+        TypeError: no such parameters.
+        ValueError: no such parameters.
     """
     module, name = NAMES[statement["name"]]
     kind: type[Feature] = getattr(importlib.import_module(module), name)
@@ -120,7 +122,7 @@ def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
 
 
 def _value(value: Any, folder: Path) -> Any:
-    """A parameter as it was before it was JSON."""
+    """Return a parameter as it was before its conversion to JSON."""
     if isinstance(value, dict):
         return feature_from_json(value, folder)
     return tuple(value) if isinstance(value, list) else value

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ReferenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Subtracts the mean of one class' rows and divides by their deviation.
+    """Scaler that subtracts the mean of one class' rows and divides by their deviation.
 
     Args:
         reference: the class; all rows are taken where it is "" or has fewer than two.
@@ -31,23 +31,23 @@ class ReferenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.reference = reference
 
     def fit(self, X: NDArray[np.float32], y: NDArray[np.str_]) -> Self:
-        """Learn both from rows and their classes."""
+        """Learn mean and deviation from rows and their classes."""
         own = np.asarray(y) == self.reference
         rows = X[own] if own.sum() > 1 else X
         self.mean_ = rows.mean(axis=0, dtype=np.float64)
         deviation = rows.std(axis=0, dtype=np.float64)
-        # A column that stands still in the reference must not outweigh all others elsewhere.
+        # A column that is constant in the reference class must not outweigh all others elsewhere.
         overall = np.maximum(X.std(axis=0), SMALLEST_DEVIATION)
         self.scale_ = np.where(deviation > SMALLEST_DEVIATION, deviation, overall)
         return self
 
     def transform(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scaled rows."""
+        """Scale rows."""
         return np.asarray((X - self.mean_) / self.scale_)
 
 
 class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """scikit-learn's support vector machine, its kernel one over the number of columns wide.
+    """scikit-learn's support vector machine with an RBF kernel of gamma 1 / columns.
 
     Args:
         C: weight of the errors.
@@ -76,12 +76,12 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.str_]:
-        """The class with the largest decision value, one against one."""
+        """Predict the class with the largest one-against-one decision value."""
         found: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return found
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Softmax of the decision values, shape `(rows, classes)`: in order, not calibrated."""
+        """Compute the softmax of the decision values, `(rows, classes)`: ranked, not calibrated."""
         values = self.machine_.decision_function(X)
         if values.ndim == 1:
             values = np.stack([-values, values], axis=1)

@@ -1,4 +1,4 @@
-"""What every system is: what it wants to see, and what learns from it."""
+"""Base class of the systems, and the settings that recipes of networks share."""
 
 from __future__ import annotations
 
@@ -25,52 +25,55 @@ Scaling = Literal["global", "column", "clip", "none"]
 
 
 class Recipe(Protocol):
-    """A frozen dataclass of every number a run depends on, features and training alike."""
+    """Frozen dataclass of all settings of a run, for features and training."""
 
     @property
     def copies(self) -> int:
-        """Augmented copies of each training clip."""
+        """Return the number of augmented copies of each training clip."""
 
     @property
     def balance(self) -> float:
-        """Power by which frequent emotions weigh less; see `serenade.training.Estimator`."""
+        """Return the power by which frequent emotions weigh less in the loss."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkRecipe:
-    """How a network is trained; the recipes of networks extend it by what else they need.
+    """Settings of a network's training; recipes of networks extend it by their own settings.
 
     Args:
         copies: augmented copies of each training clip.
-        balance: a clip weighs the number of clips of its emotion to the power of minus this.
-        scaling: how features are centred and scaled: by one mean and deviation over all values of
-            all training clips, by one per column, by each clip's own per column, or not at all;
-            of several streams, one for all (but for words' codes) or one for each.
+        balance: weight of a clip in the loss: the number of clips of its emotion to the power of
+            minus this.
+        scaling: mean and deviation that features are standardised by: "global" for one of each over
+            all values of all training clips, "column" for one per column, "clip" for each clip's
+            own per column, "none" for no scaling. One value for all streams (codes of words are
+            never scaled), or a tuple of one for each.
         reference: the emotion whose training clips give mean and deviation; "" for all clips.
-        epochs: how often training clips are gone through at most.
+        epochs: most passes over the training clips.
         batch: clips per step.
         optimiser: a name of `OPTIMISERS`.
-        learning_rate: of the optimiser.
-        momentum: likewise, where it has one.
-        weight_decay: likewise.
-        schedule: of the learning rate over the epochs: constant, half a cosine to zero, or
-            one over one plus `decay` times the steps done before the epoch.
-        decay: of the schedule "inverse".
-        clip: longest gradient; 0 leaves it.
-        smoothing: of the labels (Szegedy et al. 2016).
-        mixup: parameter of the beta distribution clips are mixed by (Zhang et al. 2018); 0 for
-            none.
-        time_masks: stretches of a training clip set to zero each time (Park et al. 2019).
+        learning_rate: learning rate of the optimiser.
+        momentum: momentum of the optimiser, if it has one.
+        weight_decay: weight decay of the optimiser.
+        schedule: learning rate over the epochs: constant, half a cosine to zero, or divided by one
+            plus `decay` times the number of steps before the epoch.
+        decay: rate of the schedule "inverse".
+        clip: largest norm of the gradient; 0 for no limit.
+        smoothing: label smoothing (Szegedy et al. 2016).
+        mixup: parameter of the beta distribution that mixes clips (Zhang et al. 2018); 0 for no
+            mixing.
+        time_masks: number of stretches of a training clip that are set to zero in each batch (Park
+            et al. 2019).
         time_width: longest stretch, as a share of the clip.
-        band_masks: bands of columns likewise.
+        band_masks: number of bands of columns that are set to zero in each batch.
         band_width: widest band, in columns.
-        monitor: what says which epoch was best on validation clips: unweighted accuracy (mean
+        monitor: score on validation clips that chooses the best epoch: unweighted accuracy (mean
             recall), weighted accuracy (share of clips), or loss.
-        patience: epochs without a better one before training stops; 0 never stops early.
-        precision: of the numbers that a network multiplies, summed in float32 either way; bfloat16
-            takes two thirds of the time where the processor knows it, and gives other weights.
-        holdout: share of the training speakers validated on where the protocol sets no rows
-            aside; 0 for none: then the last epoch counts.
+        patience: training stops after this many epochs without improvement; 0 never stops early.
+        precision: type of the numbers that a network multiplies; sums are in float32. bfloat16
+            takes two thirds of the time on processors that support it, and gives other weights.
+        holdout: share of the training speakers that validate if the protocol sets no rows aside;
+            0 for none, so that the last epoch counts.
     """
 
     copies: int = 0
@@ -100,13 +103,13 @@ class NetworkRecipe:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What a network may look at before it is made: sizes, and clips to pre-train on.
+    """Training clips that a network may use when it is built: their sizes, or for pre-training.
 
     Args:
-        streams: of each, scaled training clips with their copies, `(frames, dims)` float32.
-        labels: class number of each, shape `(clips,)`.
+        streams: for each stream, scaled training clips and their copies, `(frames, dims)` float32.
+        labels: class number of each clip, shape `(clips,)`.
         classes: names of the classes.
-        seed: of everything random.
+        seed: random seed.
     """
 
     streams: Sequence[Sequence[NDArray[np.float32]]]
@@ -116,17 +119,17 @@ class TrainingSet:
 
     @property
     def dims(self) -> int:
-        """Columns of every clip in the first stream."""
+        """Return the number of columns of the first stream."""
         return self.widths[0]
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Columns of every clip in each stream."""
+        """Return the number of columns of each stream."""
         return tuple(int(matrices[0].shape[1]) for matrices in self.streams)
 
     @property
     def frames(self) -> int:
-        """Length of the longest clip in the first stream."""
+        """Return the length of the longest clip in the first stream."""
         return max(len(matrix) for matrix in self.streams[0])
 
 

@@ -5,20 +5,19 @@ of 30 memory cells, read both ways, and are averaged over time by attention. Thi
 experiment four, and `crnn`, `lld-blstm` and `lld-svm` are the three before it. Published accuracy
 on EMO-DB's seven emotions, on a split that is not stated: 0.7797.
 
-Faithful: 20 ms windows every 10 ms; 60 principal components; 60 kernels of each length, 3, 6 and
-10 frames, from a third of the training clips, fixed afterwards; equations 1 to 13; 50% dropout
+As in the paper: 20 ms windows every 10 ms; 60 principal components; 60 kernels of each length, 3, 6
+and 10 frames, from a third of the training clips, fixed afterwards; equations 1 to 13; 50% dropout
 behind every layer; noise of deviation 0.1; initial weights within 0.1; momentum 0.9; steps of 10
 clips.
 
 Not stated in the paper, and read so: spectra are in dB; maps are averaged over windows of 5 frames
 and scaled by their mean and deviation over the training clips; noise is added to what enters the
 part trained by labels; the paper's validation set is a fifth of the training speakers, on which the
-best of 40 epochs is chosen. What it calls context frames is read as the stretch after which the
+best of 40 epochs is chosen. Its context frames are read as the stretch after which the
 LSTM forgets, `context`; the longest of `kernels` is the context that a single step has.
 
-Not the paper's: with its learning rate of 1e-6, for losses summed over 10 clips, the loss was at
-chance (1.40) after 12 epochs of EMO-DB's four emotions as it was before them. Ours, for mean
-losses, is 0.03, which did a little better than 0.1 on two held-out speakers of EMO-DB.
+Not the paper's: the learning rate, 0.03 for mean losses. With the paper's 1e-6, for losses summed
+over 10 clips, the network did not learn (docs/benchmarks/tuning.md).
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ HOP = 0.010
 
 @dataclasses.dataclass(frozen=True)
 class LogSpectrogram(Feature):
-    """Power in decibels at each frequency, floored at -100 dB, centred Hamming windows.
+    """Spectrogram in decibels, floored at -100 dB, of centred Hamming windows.
 
     Args:
-        window: their length in seconds; the transform's is the next power of two.
+        window: length of the windows in seconds; the transform's is the next power of two.
         hop: distance between frames in seconds.
         rate: sampling rate in Hz, which decides the number of columns.
 
@@ -62,13 +61,13 @@ class LogSpectrogram(Feature):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Frequencies."""
+        """Return the frequency of each column."""
         framing = self.framing
         step = self.rate / framing.n_fft
         return tuple(f"{number * step:g}_hz" for number in range(framing.bins))
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """Decibels, shape `(1 + samples // hop, bins)`.
+        """Compute decibels, shape `(1 + samples // hop, bins)`.
 
         Raises:
             ValueError: the signal is not at `rate`.
@@ -79,7 +78,7 @@ class LogSpectrogram(Feature):
 
     @property
     def framing(self) -> Framing:
-        """Its frames."""
+        """Return length, distance and window of the frames."""
         length = 2 * round(self.rate * self.window / 2)
         n_fft = 1 << (length - 1).bit_length()
         return Framing(n_fft, round(self.rate * self.hop), length, "hamming")
@@ -87,18 +86,18 @@ class LogSpectrogram(Feature):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecurrentRecipe(NetworkRecipe):
-    """What experiments two to four share; what is not described here is `NetworkRecipe`'s.
+    """Settings that experiments two to four share, in addition to those of `NetworkRecipe`.
 
     Args:
         window: frames averaged into one step of the LSTM.
-        context: frames after which the LSTM forgets all and begins anew; 0 for never.
-        cells: of the LSTM, in each layer and direction.
-        layers: of it.
-        bidirectional: whether it reads both ways.
-        pooling: over time: by attention, the mean, or the last output of each direction.
-        dropout: probability behind every layer.
-        noise: deviation of what is added to inputs while training, in deviations of them.
-        speed: probability that a copy is played at another speed, where there are copies.
+        context: frames after which the state of the LSTM is reset; 0 for never.
+        cells: cells of the LSTM, in each layer and direction.
+        layers: layers of the LSTM.
+        bidirectional: whether the LSTM reads both ways.
+        pooling: pooling over time: by attention, the mean, or the last output of each direction.
+        dropout: probability of dropout behind every layer.
+        noise: deviation of the noise that is added to scaled inputs in training.
+        speed: probability that an augmented copy is played at another speed.
     """
 
     epochs: int = 40
@@ -119,24 +118,24 @@ class RecurrentRecipe(NetworkRecipe):
 
     @property
     def step_seconds(self) -> float:
-        """Distance between steps of the LSTM."""
+        """Return the distance between steps of the LSTM in seconds."""
         return self.window * HOP
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CRNNRecipe(RecurrentRecipe):
-    """Experiments three and four; what is not described here is `RecurrentRecipe`'s.
+    """Settings of experiments three and four, in addition to those of `RecurrentRecipe`.
 
     Args:
         channels: principal components of a frame.
-        kernels: their lengths in frames.
+        kernels: lengths of the kernels in frames.
         units: kernels of each length.
-        share: of the training clips that patches are drawn from.
-        patches: how many for each length.
-        coder_steps: of the training of each auto-encoder.
+        share: share of the training clips that patches are drawn from.
+        patches: patches for each length.
+        coder_steps: training steps of each auto-encoder.
         sparsity: ρ of equation 3.
         penalty: µ of equation 3.
-        trained: whether kernels go on learning by labels; the paper's do not.
+        trained: whether the kernels are also trained with the network; the paper's are not.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "global"
@@ -198,7 +197,7 @@ class AttentiveCRNNSystem(RecurrentSystem):
     source = "He, Ren & He, experiment four"
     recipes: ClassVar = {
         "default": CRNNRecipe(cells=30, layers=2, pooling="attention"),
-        # For unseen speakers: chosen on three speakers of nEMO by training on its other six.
+        # For unseen speakers; docs/benchmarks/tuning.md says how it was chosen.
         "tuned": CRNNRecipe(
             copies=2,
             balance=1.0,

@@ -1,16 +1,15 @@
 """`cnn-transformer`: spatial and temporal features side by side (An & Ruan 2021).
 
-40 MFCC over time as an image, through two parallel convolutional branches, beside a Transformer
-encoder over its frames. Published accuracy on RAVDESS: 0.8046, on a hold-out set.
+40 MFCC over time go through two parallel convolutional branches, as an image, and through a
+Transformer encoder, frame by frame. Published accuracy on RAVDESS: 0.8046, on a hold-out set.
 
 Not stated in the paper, and read so: clips are the 3 s from 0.5 s on, which gives the stated 282
 frames at RAVDESS' own 48 kHz; noisy copies have a random signal-to-noise ratio of 15 to 30 dB; the
 data is "quadrupled" by three copies of each clip, of training clips only, though the text also
 speaks of as many noisy as native clips; each coefficient is scaled by its own mean and deviation
-over the training set (by one for all, the first drowns the others: UA on a validation part was
-0.24 after three epochs instead of 0.55); the images of the branches are flattened; the epoch
-counts that was best on the validation part, and training ends 20 epochs after it, which the text's
-"up to 200 epochs" implies.
+over the training set, because the first would dominate the others otherwise; the images of the
+branches are flattened; the epoch counts that was best on the validation part, and training ends 20
+epochs after it, which the text's "up to 200 epochs" implies.
 """
 
 from __future__ import annotations
@@ -31,23 +30,24 @@ _RATE = 48000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CNNTransformerRecipe(NetworkRecipe):
-    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+    """Settings of the paper, in addition to those of `NetworkRecipe`.
 
     Args:
         offset: where clips start, in seconds.
-        duration: their length in seconds, zeros where a recording is over.
+        duration: length of clips in seconds; shorter recordings are filled up with zeros.
         window: length of a frame in samples.
         hop: distance between frames in samples.
         bands: mel bands in decibels, up to 8 kHz, in place of MFCC; 0 for the paper's MFCC.
-        average: whether a second network looks at MFCC, and posteriors of the two are averaged.
+        average: whether a second network is trained on MFCC and its posteriors are averaged with
+            those of the first.
         snr: lowest and highest signal-to-noise ratio of a copy, in dB.
-        speed: probability that a copy is played at another speed; 0 leaves white noise alone.
-        channels: of the three convolutions of a branch.
-        layers: of the encoder.
-        heads: of its attention.
-        hidden: units of its dense layers.
-        dropout: probability in the branches.
-        encoder_dropout: in the encoder.
+        speed: probability that a copy is played at another speed; 0 for white noise only.
+        channels: channels of the three convolutions of a branch.
+        layers: layers of the encoder.
+        heads: attention heads of the encoder.
+        hidden: units of the encoder's dense layers.
+        dropout: probability of dropout in the branches.
+        encoder_dropout: probability of dropout in the encoder.
         pooling: see `serenade.systems.networks._cnn_transformer.CNNTransformer`.
     """
 
@@ -98,20 +98,14 @@ def _make_feature(recipe: CNNTransformerRecipe) -> Feature:
 
 
 class CNNTransformerSystem(System):
-    """Convolutional branches beside a Transformer encoder."""
+    """Two convolutional branches and a Transformer encoder, in parallel."""
 
     name = "cnn-transformer"
     title = "two convolutional branches beside a Transformer encoder, on 40 MFCC"
     source = "An & Ruan 2021, J. Phys.: Conf. Ser. 1861 012064"
     recipes: ClassVar = {
         "default": CNNTransformerRecipe(),
-        # Other speeds stand for other speakers, masks and soft labels keep the network from
-        # learning clips by heart, means over time from learning where things are. Frames four
-        # times as long, which resolve a voice's harmonics, half as many: UA on a validation part
-        # after 26 epochs was 0.80 instead of 0.74, at half the cost. Mel bands, in which another
-        # pitch is a shift, and a third of the epochs: UA on the first three groups of unseen
-        # speakers was 0.621, 0.637 and 0.477 instead of 0.539, 0.555 and 0.527. The average with
-        # the same network on MFCC: 0.574 over all six groups instead of 0.561.
+        # For unseen speakers; docs/benchmarks/tuning.md says how each setting was chosen.
         "tuned": CNNTransformerRecipe(
             copies=4,
             speed=1.0,

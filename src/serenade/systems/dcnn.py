@@ -1,4 +1,4 @@
-"""`dcnn`: what An & Ruan (2021) compare with, by Issa, Demirci & Yazici (2020).
+"""`dcnn`: the baseline of An & Ruan (2021), by Issa, Demirci & Yazici (2020).
 
 Means over time of MFCC, chroma, mel power, contrast and tonnetz, 193 numbers, into a
 one-dimensional convolutional network. Published accuracy on RAVDESS: 0.7161.
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DCNNRecipe(NetworkRecipe):
-    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+    """Settings of the paper, in addition to those of `NetworkRecipe`.
 
     Args:
-        channels: of the first convolution and of the five others.
-        dropout: before the pooling, before the last convolution, and after it.
-        snr: lowest and highest signal-to-noise ratio of a copy, in dB, where there are copies.
+        channels: channels of the first convolution and of the five others.
+        dropout: probabilities of dropout before the pooling, before the last convolution, and
+            after it.
+        snr: lowest and highest signal-to-noise ratio of an augmented copy, in dB.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"

@@ -1,4 +1,4 @@
-"""`dual-bilstm`: short-term features beside embedded words, an LSTM each (Krishna & Reddy).
+"""`dual-bilstm`: LSTMs over short-term features and over embedded words (Krishna & Reddy).
 
 34 short-term features of each 100 ms, and Speech2Vec's vector of each word of the transcript, go
 through bidirectional LSTMs whose last outputs are joined by dense layers. Published unweighted
@@ -10,8 +10,8 @@ networks; `vectors` the file that words begin with: of `serenade speech2vec`, pu
 vectors, word2vec, GloVe, or `random` for none. The paper's are Speech2Vec's of Chung & Glass
 (2018), which cannot be shipped: name a file.
 
-Faithful: windows of 100 ms, at most 200 of them, and 128 words; 128 cells each way; recurrent
-dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; embeddings that learn; Adam at
+As in the paper: windows of 100 ms, at most 200 of them, and 128 words; 128 cells each way;
+recurrent dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; embeddings that learn; Adam at
 0.001; batches of 32; 20 epochs. Both alone as the paper has them: the acoustic branch's dense layer
 is followed by softmax, that of words by another dense layer.
 
@@ -46,21 +46,22 @@ _REACH = 0.05  # initial embeddings of words without a vector, Keras' own
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DualRecipe(NetworkRecipe):
-    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+    """Settings of the paper, in addition to those of `NetworkRecipe`.
 
     Args:
         branches: `both`, `acoustic` or `words`, or `average`: of the posteriors of these three.
         vectors: a file of word vectors, `glove-6b-50d`, or `random`.
         split: whether contractions and hyphenated words are taken apart, as GloVe's are.
-        dims: of embeddings that begin at random; a file has its own.
-        windows: of 100 ms that are read of a clip.
-        words: that are read of it.
-        cells: of each LSTM, in each direction.
+        dims: dimensions of embeddings that begin at random; a file has its own.
+        windows: most windows of 100 ms that are read from a clip.
+        words: most words that are read from a clip.
+        cells: cells of each LSTM, in each direction.
         dense: units of the dense layers.
-        recurrent_dropout: probability in the LSTMs.
-        dropout: behind dense layers.
-        embedding_dropout: behind embeddings; the paper has none.
-        branch_dropout: that of a training clip one branch is hidden; the paper has none.
+        recurrent_dropout: probability of dropout in the LSTMs.
+        dropout: probability of dropout behind dense layers.
+        embedding_dropout: probability of dropout behind embeddings; the paper has none.
+        branch_dropout: probability that one branch of a training clip is hidden; the paper has
+            none.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"
@@ -107,10 +108,8 @@ class DualBiLSTMSystem(System):
         "default": DualRecipe(),
         # Word vectors in place of speech embeddings: the last row of the paper's table 1.
         "glove": DualRecipe(vectors=GLOVE_SOURCE, split=True),
-        # For hundreds of recordings: changed copies and soft labels against learning them by heart,
-        # and a branch hidden of most clips: without, words made the whole worse. On RAVDESS paired
-        # with four texts each, UA of unseen speakers was 0.628 of the acoustic branch, 0.648 of
-        # both, and 0.668 of the average.
+        # For hundreds of recordings: augmented copies, soft labels and a branch that is hidden in
+        # most clips limit overfitting; see docs/benchmarks/tuning.md.
         "tuned": DualRecipe(
             vectors=GLOVE_SOURCE,
             split=True,

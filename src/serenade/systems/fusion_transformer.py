@@ -1,11 +1,11 @@
-"""`fusion-transformer`: acoustic segments beside an encoder's frames (Liu, Kang & Ren 2022).
+"""`fusion-transformer`: acoustic segments and an encoder's frames (Liu, Kang & Ren 2022).
 
 The INTERSPEECH 2010 set over consecutive segments of 200 ms, and frame features of TERA, AALBERT or
 NPC; each stream attends to the other through six layers, and LSTMs read what comes out. Published
 accuracy on 6000 utterances of CASIA, drawn at random: 0.943 with TERA, 0.914 with AALBERT, 0.861
 with NPC, 0.789 from acoustic features alone, for which the acoustic stream takes both places.
 
-Not stated in the paper, and read so: the set has 1582 values (the text says 1583, too); the common
+Not stated in the paper, and read so: the set has 1582 values (the text also says 1583); the common
 width is 128, convolutions are of length 3 and attention has 8 heads, with dense layers of 512
 units; places are written into steps by sines; keys and values are those of the other stream before
 any attention; an LSTM of 128 cells each way for each stream, its mean over time taken; dropout
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from serenade.systems._system import Stream, TrainingSet
 
 _STEP = 0.040  # seconds that frames of an encoder are averaged over
-# Of the linear classifier in an ensemble: short enough a way that thousands of columns do not tell
-# hundreds of clips apart one by one.
+# Training of the linear classifier in an ensemble: few, small steps, because thousands of inputs
+# would otherwise overfit a few hundred clips.
 _LINEAR: dict[str, Any] = {
     "optimiser": "sgd",
     "momentum": 0.9,
@@ -40,22 +40,22 @@ _LINEAR: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FusionRecipe(NetworkRecipe):
-    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+    """Settings of the paper, in addition to those of `NetworkRecipe`.
 
     Args:
         acoustic: set over segments: `is10` and the others of openSMILE (research only), or `own`.
         encoder: `tera`, `aalbert`, `npc` or the path of one of their kind, `whisper`, or `none`:
             the acoustic stream takes the encoder's place.
-        layer: of the encoder, from 0; -1 is the last, None all of them by shares that are learnt.
+        layer: layer of the encoder, from 0; -1 for the last, None for all with learnt weights.
         segment: length of a segment in seconds.
-        width: of both streams' steps.
-        kernel: of the convolutions that give it.
-        layers: of cross-modal attention.
-        heads: of it.
-        hidden: units of its dense layers.
-        cells: of the LSTMs, in each direction.
-        dropout: probability in the layers and behind the LSTMs.
-        input_dropout: behind the convolutions.
+        width: columns of both streams' steps.
+        kernel: length of the convolutions that give this width.
+        layers: layers of cross-modal attention.
+        heads: heads of the attention.
+        hidden: units of the dense layers behind the attention.
+        cells: cells of the LSTMs, in each direction.
+        dropout: probability of dropout in the layers and behind the LSTMs.
+        input_dropout: probability of dropout behind the convolutions.
         parts: the paper's `network`; a linear classifier of `statistics`, which are mean and
             standard deviation of each column over the clip's frames; or an `ensemble` of both,
             their posteriors averaged, the linear one trained with an optimiser and learning rate
@@ -83,17 +83,17 @@ class FusionRecipe(NetworkRecipe):
 
 class _Stream(NamedTuple):
     frames: Feature
-    feature: Feature  # what the network is shown of them
+    feature: Feature  # the input of the network, made from them
     hop: float  # seconds between its frames
 
     @property
     def states(self) -> int:
-        """Of an encoder, side by side in a frame; the encoder is opened to count them."""
+        """Return the number of states in a frame; this opens the encoder to count them."""
         return getattr(self.frames, "states", 1)
 
 
 def _make_streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
-    """The acoustic stream, and the encoder's or the acoustic one again."""
+    """Make the acoustic stream, and the encoder's stream or the acoustic one again."""
     segments: Feature = (
         Segments(AcousticSet(), recipe.segment)
         if recipe.acoustic == "own"
@@ -115,8 +115,8 @@ def _make_encoder(recipe: FusionRecipe) -> _Stream:
     return _Stream(frames, frames, 0.010)
 
 
-# A third of the network, steps that fade out, mixed clips and soft labels: on the hundreds of clips
-# at hand the paper's learns its training set by heart within ten epochs.
+# A third of the network, a learning rate that falls to zero, mixed clips and soft labels: the
+# paper's settings overfit hundreds of clips within ten epochs (docs/benchmarks/tuning.md).
 _TUNED = FusionRecipe(
     optimiser="adamw",
     learning_rate=5e-4,
@@ -142,8 +142,8 @@ class FusionTransformerSystem(System):
     recipes: ClassVar = {
         "default": FusionRecipe(),
         "tuned": _TUNED,
-        # What a linear classifier reads from an encoder on unseen speakers, the network does not
-        # (docs/benchmarks/pretraining.md): each has its say.
+        # The linear classifier generalises better to unseen speakers than the network
+        # (docs/benchmarks/pretraining.md), so that their posteriors are averaged.
         "ensemble": dataclasses.replace(_TUNED, parts="ensemble"),
     }
     writable_with = ("encoder=whisper", "encoder=none")

@@ -4,7 +4,7 @@ Experiment two of the paper: 512 rectified linear units, then 128 memory cells r
 Descriptors are scaled by mean and deviation of the neutral speech among the training clips; by
 those of all training clips where there is none. Gaps in the paper are read as in
 `serenade.systems.attentive_crnn`. A step is the mean of 5 frames, as it is there, so that the
-experiments differ in nothing but what they are named for; `window=1` takes every frame, at five
+experiments differ only in the part that each is about; `window=1` takes every frame, at five
 times the cost.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LLDBLSTMRecipe(RecurrentRecipe):
-    """The paper's settings; what is not described here is `RecurrentRecipe`'s.
+    """Settings of the paper, in addition to those of `RecurrentRecipe`.
 
     Args:
         hidden: rectified linear units of the dense layer.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class LLDFunctionals(Feature):
-    """35 functionals of each of the 275 descriptors.
+    """Feature of 35 functionals of each of the 275 descriptors.
 
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
@@ -37,24 +37,24 @@ class LLDFunctionals(Feature):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """`<descriptor>.<statistic>`."""
+        """Return `<descriptor>.<statistic>` for each column."""
         return Functionals().column_names(HeLLD().names)
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-        """One row; errors as of `HeLLD`."""
+        """Compute one row of functionals; errors are those of `HeLLD`."""
         return Functionals()(HeLLD()(signal, sampling_rate)).reshape(1, -1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LLDSVMRecipe:
-    """The paper's settings.
+    """Settings of the paper.
 
     Args:
-        C: of the support vector machine; of several, the one that does best on held-out training
-            speakers.
+        C: penalty of the support vector machine; of several, the one with the best result on
+            held-out training speakers.
         reference: the emotion whose training clips give mean and deviation; "" for all clips.
         copies: augmented copies of each training clip.
-        balance: a clip weighs the number of clips of its emotion to the power of minus this.
+        balance: weight of a clip: the number of clips of its emotion to the power of minus this.
     """
 
     C: tuple[float, ...] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)

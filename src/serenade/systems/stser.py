@@ -40,18 +40,18 @@ PARTS: tuple[Part, ...] = ("speech", "text", "bimodal")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class STSERRecipe(NetworkRecipe):
-    """The paper's settings; what is not described here is `NetworkRecipe`'s.
+    """Settings of the paper, in addition to those of `NetworkRecipe`.
 
     Args:
         parts: `speech`, `text`, `bimodal`, or `ensemble` for the three.
-        encoder: of the text: a model on the hub, or the folder of one.
-        mels: bands of the spectrogram.
+        encoder: encoder of the text: a model on the hub, or the folder of one.
+        mels: mel bands of the spectrogram.
         channels: kernels of the convolution.
-        pool: of max-pooling, over bands and over frames.
-        cells: of the LSTM, in each direction.
-        heads: of the attention.
+        pool: width of max-pooling, over bands and over frames.
+        cells: cells of the LSTM, in each direction.
+        heads: heads of the attention.
         hidden: units of a classifier's dense layers.
-        text_dropout: probability of each column of the text; the paper has none.
+        text_dropout: probability of dropout of each column of the text; the paper has none.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"

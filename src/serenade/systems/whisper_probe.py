@@ -2,7 +2,7 @@
 
 Whisper-tiny's five hidden states (Radford et al. 2023), mean and standard deviation over time,
 standardised, multinomial logistic regression with a squared penalty. No weight of the encoder
-moves: the system fits in a minute on a laptop, and its head is small enough to mail.
+is trained: the system fits in a minute on a laptop.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class WhisperProbe:
     Args:
         encoder: see `serenade.encoders.whisper._whisper_weights.locate_whisper`.
         layers: hidden states that are pooled; empty for all.
-        deviation: whether their standard deviation over time is taken beside the mean.
-        trim: leave out silence before and after the speech.
+        deviation: whether the standard deviation over time is used in addition to the mean.
+        trim: whether silence before and after the speech is left out.
         dynamic_range: of the log-mel image, in decades of power.
         copies: augmented copies of each training clip.
-        reverberation: probability in a copy, as `filtering` and `noise`.
-        filtering: see `serenade.audio.Augmentation`.
-        noise: likewise.
-        noise_range: in dB.
-        C: weight of the summed loss beside half the squared coefficients; of several, the one
-            that does best on held-out training speakers.
-        balance: a clip weighs the number of clips of its emotion in its corpus to the power of
-            minus this: 1 makes all classes equal, 0 all clips.
+        reverberation: probability of reverberation in a copy; see `serenade.audio.Augmentation`.
+        filtering: probability of filtering in a copy.
+        noise: probability of noise in a copy.
+        noise_range: lowest and highest signal-to-noise ratio of a copy, in dB.
+        C: weight of the summed loss relative to half the squared coefficients; of several, the
+            one with the best result on held-out training speakers.
+        balance: weight of a clip: the number of clips of its emotion in its corpus to the power
+            of minus this; 1 gives all classes the same weight, 0 all clips.
     """
 
     encoder: str = "whisper-tiny-en"
@@ -61,7 +61,7 @@ class WhisperProbeSystem(System):
     source = "ours; encoder: Radford et al. 2023, arXiv:2212.04356"
     recipes: ClassVar = {
         "default": WhisperProbe(),
-        # For corpora never heard: chosen by leaving out RAVDESS, EMO-DB and nEMO in turn.
+        # For other corpora; docs/benchmarks/tuning.md says how it was chosen.
         "bundled": WhisperProbe(
             layers=(1, 2, 3),
             deviation=False,
@@ -103,7 +103,7 @@ class WhisperProbeSystem(System):
         from sklearn.preprocessing import StandardScaler
 
         # 3840 strongly correlated inputs: the last digits of the optimum cost most of the time and
-        # change no decision, hence the tolerance.
+        # change no decision.
         return [
             make_pipeline(
                 StandardScaler(),

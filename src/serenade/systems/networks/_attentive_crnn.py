@@ -12,10 +12,10 @@ from serenade.systems.networks._recurrence import Attention, Recurrence
 
 
 class Noise(nn.Module):
-    """Adds Gaussian noise of zero mean while training.
+    """Gaussian noise of zero mean that is added in training.
 
     Args:
-        deviation: of the noise.
+        deviation: deviation of the noise.
     """
 
     def __init__(self, deviation: float) -> None:
@@ -23,14 +23,14 @@ class Noise(nn.Module):
         self.deviation = deviation
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of the same shape; unchanged while evaluating."""
+        """Add the noise in training; return the input unchanged in evaluation."""
         if not self.training or not self.deviation:
             return x
         return x + self.deviation * torch.randn_like(x)
 
 
 class DescriptorSteps(nn.Module):
-    """Windows of descriptors as they are: the front of experiment two.
+    """Front of experiment two: descriptors averaged over windows of frames.
 
     Args:
         dims: columns of a frame.
@@ -42,7 +42,7 @@ class DescriptorSteps(nn.Module):
         self.outputs, self.window = dims, window
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and mask of frames to those of steps."""
+        """Turn values and mask of frames into those of steps."""
         return (values, mask) if self.window == 1 else mean_pool(values, mask, self.window)
 
 
@@ -50,13 +50,14 @@ class AttentiveCRNN(nn.Module):
     """Steps of a front, recurrent layers, pooling over time, one linear layer.
 
     Args:
-        front: `(values, mask)` of frames to those of steps; has `outputs` and `window`.
-        recurrence: over its steps, or over those of the dense layer.
-        classes: how many.
+        front: module that turns `(values, mask)` of frames into those of steps; has `outputs` and
+            `window`.
+        recurrence: LSTM over the steps of the front, or over those of the dense layer.
+        classes: number of classes.
         hidden: units of a dense layer with ReLU before the recurrence; 0 for none.
-        dropout: probability behind every layer but the last.
-        noise: deviation of what is added to the front's outputs while training.
-        pooling: over time: by attention, the mean, or the last output of each direction.
+        dropout: probability of dropout behind every layer but the last.
+        noise: deviation of the noise that is added to the front's outputs in training.
+        pooling: pooling over time: by attention, the mean, or the last output of each direction.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class AttentiveCRNN(nn.Module):
         self.output = nn.Linear(recurrence.outputs, classes)
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Logits of clips.
+        """Compute logits of clips.
 
         Args:
             values: shape `(clips, frames, dims)`.
@@ -99,9 +100,9 @@ class AttentiveCRNN(nn.Module):
         return logits
 
     def attention(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Weights of steps, shape `(clips, steps)`; each clip's sum to one.
+        """Compute the weights of steps, shape `(clips, steps)`, of sum one for each clip.
 
-        Without attention every real step weighs the same, or the last one all.
+        Without attention every real step has the same weight, or the last one has all.
         """
         outputs, real = self._outputs(values, mask)
         if self.weigh is not None:
@@ -112,7 +113,7 @@ class AttentiveCRNN(nn.Module):
         return nn.functional.one_hot(real.sum(dim=1) - 1, real.shape[1]).to(outputs.dtype)
 
     def _outputs(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the recurrence, with the mask of its steps."""
+        """Return the outputs of the recurrence and the mask of its steps."""
         steps, real = self.front(values, mask)
         steps = self.noise(steps)
         if self.dense is not None:

@@ -1,4 +1,4 @@
-"""The network of An & Ruan (2021): two convolutional branches beside a Transformer encoder."""
+"""Network of An & Ruan (2021): two convolutional branches and a Transformer encoder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Block(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, image: Tensor) -> Tensor:
-        """`(clips, inputs, dims, frames)` to the pooled image of `outputs` channels."""
+        """Turn `(clips, inputs, dims, frames)` into the pooled image of `outputs` channels."""
         # ReLU and the maximum may change places; after pooling there is less to do.
         pooled: Tensor = self.pool(self.norm(self.convolution(image)))
         dropped: Tensor = self.dropout(pooled.relu())
@@ -40,7 +40,7 @@ class Branch(nn.Module):
         self.blocks = nn.ModuleList([Block(*size, dropout) for size in sizes])
 
     def forward(self, image: Tensor, mask: Tensor | None) -> Tensor:
-        """`(clips, 1, dims, frames)` to `(clips, channels, dims // 32, frames // 32)`.
+        """Turn `(clips, 1, dims, frames)` into `(clips, channels, dims // 32, frames // 32)`.
 
         Args:
             image: coefficients over time, zero where padded.
@@ -59,19 +59,20 @@ class CNNTransformer(nn.Module):
 
     Args:
         dims: coefficients per frame.
-        frames: of a clip; what the linear layer is made for where images are flattened.
-        classes: how many.
-        channels: of the three blocks of a branch.
-        layers: of the encoder.
-        heads: of its attention.
-        hidden: units of its dense layers.
-        dropout: probability in the branches.
-        encoder_dropout: in the encoder.
-        pooling: what becomes of a branch's image: all its values side by side, which needs clips of
-            one length, or their means over time.
+        frames: frames of a clip; decides the size of the linear layer if images are flattened.
+        classes: number of classes.
+        channels: channels of the three blocks of a branch.
+        layers: layers of the encoder.
+        heads: attention heads of the encoder.
+        hidden: units of the encoder's dense layers.
+        dropout: probability of dropout in the branches.
+        encoder_dropout: probability of dropout in the encoder.
+        pooling: "flatten" takes all values of a branch's image, which needs clips of one length;
+            "mean" takes means over time.
 
     Raises:
-        ValueError: clips under 32 frames or coefficients, which three poolings leave nothing of.
+        ValueError: clips have fewer than 32 frames or coefficients, so that three poolings leave
+            nothing.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class CNNTransformer(nn.Module):
         self.output = nn.Linear(2 * width + dims, classes)
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Logits of clips.
+        """Compute logits of clips.
 
         Args:
             values: shape `(clips, frames, dims)`, zero where padded.
@@ -113,7 +114,7 @@ class CNNTransformer(nn.Module):
         """
         if self.flat and values.shape[1] != self.frames:
             raise ValueError(f"made for clips of {self.frames} frames, got {values.shape[1]}")
-        # A traced graph must hold for padded clips, whatever it is traced on.
+        # A traced graph must be valid for padded clips, also if it is traced on others.
         padded = mask if torch.onnx.is_in_onnx_export() or not bool(mask.all()) else None
         image = values.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
         parts = [self._spatial(branch(image, padded), mask) for branch in self.branches]
@@ -127,7 +128,7 @@ class CNNTransformer(nn.Module):
         return logits
 
     def _spatial(self, image: Tensor, mask: Tensor) -> Tensor:
-        """A branch's image as a vector per clip."""
+        """Turn a branch's image into a vector for each clip."""
         if self.flat:
             return image.flatten(1)
         for pool in POOLS:

@@ -12,11 +12,12 @@ class DCNN(nn.Module):
 
     Args:
         dims: length of the vector.
-        classes: how many.
-        channels: of the first convolution and of the five others.
+        classes: number of classes.
+        channels: channels of the first convolution and of the five others.
         kernel: length of every convolution.
         pool: window of the maximum after the second.
-        dropout: probabilities: before the pooling, before the last convolution, and after it.
+        dropout: probabilities of dropout before the pooling, before the last convolution, and
+            after it.
     """
 
     def __init__(
@@ -59,6 +60,6 @@ class DCNN(nn.Module):
         )
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Logits `(clips, classes)` of values `(clips, frames, dims)`, one frame in each clip."""
+        """Compute logits `(clips, classes)` of `(clips, frames, dims)`, one frame in each clip."""
         logits: Tensor = self.layers(masked_mean(values, mask)[:, None])
         return logits

@@ -10,16 +10,16 @@ from serenade.systems.networks._recurrence import Recurrence
 
 
 class Embedding(nn.Module):
-    """What training adds to the vectors that words come with, found by their codes.
+    """Trained part of word embeddings, which is added to the vectors that words come with.
 
     The sum is what an embedding layer holds that begins with those vectors: its gradient is the
     same, and so are the steps of an optimiser without weight decay. A word that training never saw
     keeps the vector that it comes with, and is zero where it has none.
 
     Args:
-        codes: of the words trained on, ascending, `(words,)` int64; see
+        codes: codes of the words in the training texts, ascending, `(words,)` int64; see
             `serenade.encoders._embedded_words`.
-        start: what is added before training, `(words, dims)`.
+        start: initial values, `(words, dims)`.
     """
 
     codes: Tensor
@@ -30,7 +30,7 @@ class Embedding(nn.Module):
         self.learnt = nn.Parameter(start)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Rows of codes and vectors, `(…, 2 + dims)` or `(…, 2)`, to embeddings `(…, dims)`."""
+        """Turn rows of codes and vectors, `(…, 2 + dims)` or `(…, 2)`, into `(…, dims)`."""
         codes = (values[..., 0].long() << 24) + values[..., 1].long()
         places = torch.searchsorted(self.codes, codes).clamp(max=len(self.codes) - 1)
         seen = (self.codes[places] == codes)[..., None]
@@ -43,13 +43,13 @@ class Branch(nn.Module):
 
     Args:
         inputs: values of a step.
-        longest: steps that are read.
-        embedding: of the steps, where they are words.
-        cells: of the LSTM, in each direction.
+        longest: most steps that are read.
+        embedding: embedding of the steps, if they are words.
+        cells: cells of the LSTM, in each direction.
         dense: units of the dense layer.
-        recurrent_dropout: probability in the LSTM.
-        dropout: behind the dense layer.
-        embedding_dropout: behind the embedding.
+        recurrent_dropout: probability of dropout in the LSTM.
+        dropout: probability of dropout behind the dense layer.
+        embedding_dropout: probability of dropout behind the embedding.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Branch(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Steps and their mask to a vector per clip, `(clips, dense)`."""
+        """Turn steps and their mask into a vector for each clip, `(clips, dense)`."""
         values, mask = values[:, : self.longest], mask[:, : self.longest]
         if self.embedding is not None:
             values = self.embedding_dropout(self.embedding(values))
@@ -111,7 +111,7 @@ class DualBiLSTM(nn.Module):
         self.output = nn.Linear(joint or width, classes)
 
     def forward(self, *streams: Tensor) -> Tensor:
-        """Logits of clips.
+        """Compute logits of clips.
 
         Args:
             streams: values `(clips, steps, dims)` and mask `(clips, steps)`, True where real, of
@@ -129,7 +129,7 @@ class DualBiLSTM(nn.Module):
         return logits
 
     def _shown(self, found: list[Tensor]) -> list[Tensor]:
-        """What branches give, of some training clips that of one branch being zero."""
+        """Return the outputs of the branches; in training, one is set to zero for some clips."""
         if not self.training or not self.branch_dropout:
             return found
         clips, device = len(found[0]), found[0].device

@@ -12,7 +12,7 @@ from serenade.systems.networks._recurrence import Recurrence
 
 
 class Steps(nn.Module):
-    """Frames of a stream as steps of the common width, their places written into them.
+    """Layer that turns frames of a stream into steps of the common width with positions.
 
     Args:
         dims: columns of a frame.
@@ -34,7 +34,7 @@ class Steps(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`(clips, frames, dims)` to `(clips, steps, width)`, zero where padded, and its mask."""
+        """Turn `(clips, frames, dims)` into `(clips, steps, width)`, and a mask; padding is zero."""
         values, mask = mean_pool(values, mask, self.window)
         if self.shares is not None:
             # Unrelated states of deviation one each sum to that again.
@@ -97,7 +97,7 @@ class FusionTransformer(nn.Module):
         self.output = nn.Linear(cells, classes)
 
     def forward(self, values_a: Tensor, mask_a: Tensor, values_b: Tensor, mask_b: Tensor) -> Tensor:
-        """Logits of clips.
+        """Compute logits of clips.
 
         Args:
             values_a: the acoustic stream, `(clips, segments, dims)`.
@@ -119,19 +119,19 @@ class FusionTransformer(nn.Module):
         return logits
 
     def _attend(self, stream: int, queries: Tensor, source: Tensor, mask: Tensor) -> Tensor:
-        """Equation 2 through all layers: one stream's steps, adapted to the other's."""
+        """Apply equation 2 in all layers: adapt the steps of one stream to the other's."""
         for layer in self.attention[stream].children():
             queries = layer(queries, mask, source)
         return queries
 
     def _read(self, stream: int, steps: Tensor, mask: Tensor) -> Tensor:
-        """The LSTM's mean output over real steps."""
+        """Return the mean output of the LSTM over real steps."""
         outputs = self.recurrence[stream](steps * mask[..., None], mask)
         return masked_mean(outputs, mask)
 
 
 class Linear(nn.Module):
-    """A linear classifier of streams of one row per clip, side by side; it begins undecided.
+    """Linear classifier of streams of one row per clip; its initial logits are zero.
 
     Args:
         widths: columns of the streams.
@@ -145,13 +145,13 @@ class Linear(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, *streams: Tensor) -> Tensor:
-        """Values `(clips, 1, dims)` and mask of each stream to logits `(clips, classes)`."""
+        """Turn values `(clips, 1, dims)` and mask of each stream into logits `(clips, classes)`."""
         logits: Tensor = self.output(torch.cat(streams[::2], dim=2)[:, 0])
         return logits
 
 
 def compute_positions(steps: int, dims: int) -> Tensor:
-    """Sines and cosines of places at octaves (Vaswani et al. 2017, section 3.5), `(steps, dims)`.
+    """Compute the sines of positions (Vaswani et al. 2017, section 3.5), `(steps, dims)`.
 
     >>> compute_positions(2, 4)[0]
     tensor([0., 1., 0., 1.])

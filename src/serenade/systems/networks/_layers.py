@@ -15,7 +15,7 @@ _GRAINS = 1 << 16
 
 
 class Dropout(nn.Module):
-    """Inverted dropout whose coins cost a quarter on a CPU: 16 bits of each 64 drawn.
+    """Inverted dropout with a fast random draw on a CPU: 16 bits of each 64 for a value.
 
     The probability is kept to 1/65536. Random bits come from PyTorch's own generator.
 
@@ -30,7 +30,7 @@ class Dropout(nn.Module):
         self._dropped = round(probability * _GRAINS)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of the same shape; unchanged while evaluating."""
+        """Drop values in training; return the input unchanged in evaluation."""
         if not self.training or self._dropped == 0:
             return x
         if x.device.type != "cpu" or self._dropped == _GRAINS:
@@ -93,7 +93,7 @@ class EncoderLayer(nn.Module):
         return encoded
 
     def _projected(self, x: Tensor, source: Tensor | None) -> Sequence[Tensor]:
-        """Queries, keys and values, each `(clips, heads, frames, dims / heads)`."""
+        """Return queries, keys and values, each `(clips, heads, frames, dims / heads)`."""
         if source is None:
             parts = self.projection(x).chunk(3, dim=-1)
         else:
@@ -105,7 +105,7 @@ class EncoderLayer(nn.Module):
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean over real frames: `(clips, frames, dims)` and `(clips, frames)` to `(clips, dims)`.
+    """Average real frames: `(clips, frames, dims)` and `(clips, frames)` to `(clips, dims)`.
 
     >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
     tensor([[2.]])
@@ -115,7 +115,7 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def pooled_mask(mask: Tensor, factor: int) -> Tensor:
-    """Mask after pooling of `factor` frames into one: a real frame needs only real ones.
+    """Pool a mask by groups of `factor` frames; a pooled frame is real if all of them are.
 
     So a clip gives the same frames whether it is padded or not; a padded clip keeps at least one.
 
@@ -127,7 +127,7 @@ def pooled_mask(mask: Tensor, factor: int) -> Tensor:
 
 
 def mean_pool(x: Tensor, mask: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """Means over the real frames of windows, and which windows have any.
+    """Average the real frames of each window, and mark the windows that have any.
 
     >>> x, mask = torch.tensor([[[1.0], [3.0], [5.0], [9.0]]]), torch.tensor([[1, 1, 1, 0]]) > 0
     >>> [part.tolist() for part in mean_pool(x, mask, 2)]

@@ -22,11 +22,11 @@ class Recurrence(nn.Module):
         inputs: values of a step.
         cells: in each layer and direction.
         layers: how many.
-        bidirectional: whether it is read backwards, too.
+        bidirectional: whether the steps are also read backwards.
         dropout: probability between layers.
         recurrent_dropout: probability that a cell's output is not handed on to the next step,
             drawn once per clip for all its steps (Gal & Ghahramani 2016).
-        context: steps after which the layers forget all and begin anew; 0 for never.
+        context: steps after which the state of the layers is reset; 0 for never.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Recurrence(nn.Module):
             nn.init.uniform_(parameter, -_REACH, _REACH)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Outputs of the last layer.
+        """Compute the outputs of the last layer.
 
         Args:
             x: shape `(clips, steps, inputs)`.
@@ -76,7 +76,7 @@ class Recurrence(nn.Module):
         return parts.reshape(clips, -1, self.outputs)[:, :steps] * mask[..., None]
 
     def _layer(self, directions: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
-        """One layer: what is padded comes after all that is real, whichever way it is read."""
+        """Apply one layer; padding comes after all real steps in both directions."""
         lstms = cast("list[nn.LSTM]", list(directions.children()))
         inputs = [x]
         if len(lstms) > 1:
@@ -92,7 +92,7 @@ class Recurrence(nn.Module):
         return torch.cat(found, dim=2)
 
     def _unrolled(self, lstms: Sequence[nn.LSTM], inputs: Sequence[Tensor]) -> list[Tensor]:
-        """As the LSTMs, step by step and both directions at once, with recurrent dropout."""
+        """Apply the LSTMs step by step, both directions at once, with recurrent dropout."""
         parameters = [lstm.all_weights[0] for lstm in lstms]
         projected = torch.stack(
             [
@@ -112,14 +112,14 @@ class Recurrence(nn.Module):
         return list(torch.stack(outputs, dim=2))
 
     def last(self, outputs: Tensor, mask: Tensor) -> Tensor:
-        """The last output of each direction, shape `(clips, outputs)`."""
+        """Return the last output of each direction, shape `(clips, outputs)`."""
         last = (mask.sum(dim=1) - 1)[:, None, None].expand(-1, 1, self.cells)
         ends = outputs[..., : self.cells].gather(1, last)[:, 0]
         return torch.cat([ends, outputs[:, 0, self.cells :]], dim=1)
 
 
 class Attention(nn.Module):
-    """Weights of steps by the inner product with one learnt vector (equation 13).
+    """Weights of steps: the softmax of their inner products with a learnt vector (equation 13).
 
     Args:
         dims: values of a step.
@@ -130,5 +130,5 @@ class Attention(nn.Module):
         self.direction = nn.Parameter(torch.empty(dims).uniform_(-_REACH, _REACH))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Shape `(clips, steps)`: of sum one over real steps, zero where padded."""
+        """Return weights, `(clips, steps)`, of sum one over real steps and zero where padded."""
         return (x @ self.direction).masked_fill(~mask, -torch.inf).softmax(dim=1)

@@ -63,20 +63,20 @@ class Components(nn.Module):
         return self
 
     def forward(self, values: Tensor) -> Tensor:
-        """`(..., dims)` to `(..., channels)` of zero mean, clipped at three deviations."""
+        """Turn `(..., dims)` into `(..., channels)` of zero mean, clipped at three deviations."""
         found: Tensor = (values - self.mean) @ self.projection
         clipped: Tensor = found.clamp(-_CLIP, _CLIP)
         return clipped
 
 
 class SparseCoder(nn.Module):
-    """An auto-encoder with sigmoids whose units are seldom active.
+    """Auto-encoder with sigmoids whose units are rarely active.
 
     Args:
         inputs: values of a patch.
         units: hidden units.
         sparsity: ρ, the activation that units are drawn to on average.
-        penalty: µ, its weight beside the reconstruction.
+        penalty: µ, its weight relative to the reconstruction.
     """
 
     def __init__(self, inputs: int, units: int, sparsity: float, penalty: float) -> None:
@@ -89,12 +89,12 @@ class SparseCoder(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Activations `(patches, units)` and reconstructions `(patches, inputs)` (equation 1)."""
+        """Compute activations, `(patches, units)`, and reconstructions, `(patches, inputs)`."""
         hidden = self.encoder(patches).sigmoid()
         return hidden, self.decoder(hidden).sigmoid()
 
     def loss(self, patches: Tensor) -> Tensor:
-        """Mean squared error of a patch plus the penalty (equations 2 and 3)."""
+        """Compute the mean squared error of a patch plus the penalty (equations 2 and 3)."""
         hidden, restored = self(patches)
         # A unit that never fires must not make the logarithm infinite.
         found, wanted = hidden.mean(dim=0).clamp(1e-6, 1 - 1e-6), self.sparsity
@@ -130,7 +130,7 @@ class SparseConvolution(nn.Module):
         kernels: lengths of the kernels, in frames.
         units: kernels of each length.
         window: frames averaged into one step (equation 5).
-        trained: whether kernels go on learning with the rest of the network.
+        trained: whether the kernels are trained with the rest of the network.
     """
 
     def __init__(
@@ -167,16 +167,16 @@ class SparseConvolution(nn.Module):
     ) -> SparseConvolution:
         """Learn components, kernels and the scale of the maps from training clips, in that order.
 
-        Components and scale see all clips; kernels see patches from a share of them.
+        Components and scale use all clips, kernels use patches from a share of them.
 
         Args:
             matrices: training clips, each `(frames, dims)`.
-            share: of the clips that patches are drawn from.
-            patches: how many for each length.
-            steps: of each auto-encoder's training.
+            share: share of the clips that patches are drawn from.
+            patches: patches for each length.
+            steps: training steps of each auto-encoder.
             sparsity: see `SparseCoder`.
-            penalty: likewise.
-            seed: of the draws.
+            penalty: see `SparseCoder`.
+            seed: random seed of the draws.
         """
         rng = np.random.default_rng([seed, 2])
         self.components.fit(matrices)
@@ -192,7 +192,7 @@ class SparseConvolution(nn.Module):
         return self
 
     def _scale(self, matrices: Matrices) -> None:
-        """Mean and deviation of each map over all steps of the clips."""
+        """Set mean and deviation of each map over all steps of the clips."""
         with torch.no_grad():
             found = [
                 self(torch.from_numpy(matrix)[None], torch.ones(1, len(matrix), dtype=torch.bool))
@@ -203,7 +203,7 @@ class SparseConvolution(nn.Module):
             self.deviation.copy_(steps.std(dim=0, correction=0).clamp(min=SMALLEST_DEVIATION))
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised maps of clips (equations 4 to 6).
+        """Compute normalised maps of clips (equations 4 to 6).
 
         Args:
             values: shape `(clips, frames, dims)`.
@@ -213,7 +213,7 @@ class SparseConvolution(nn.Module):
             `(clips, steps, outputs)`, zero where padded, and `(clips, steps)`, True where real. A
             step is the mean over the real frames of its window.
         """
-        # Beyond its ends a clip goes on with the mean frame, padded or not.
+        # Beyond its ends a clip is extended by the mean frame, padded or not.
         image = (self.components(values) * mask[..., None]).transpose(1, 2)
         found = []
         for layer, length in zip(self.maps, self.kernels, strict=True):
@@ -226,13 +226,13 @@ class SparseConvolution(nn.Module):
 def draw_patches(
     clips: Sequence[Tensor], length: int, count: int, rng: np.random.Generator
 ) -> Tensor:
-    """Random patches of a length, every place as likely as any other.
+    """Draw random patches of a length, each position with the same probability.
 
     Args:
         clips: each `(frames, channels)`; shorter ones are filled up with zeros.
-        length: of a patch in frames.
-        count: of patches.
-        rng: what draws.
+        length: length of a patch in frames.
+        count: number of patches.
+        rng: random generator.
 
     Returns:
         Shape `(count, channels * length)`: all frames of a channel side by side.
@@ -243,7 +243,7 @@ def draw_patches(
 
 
 def _copy(coder: SparseCoder, layer: nn.Module, length: int) -> None:
-    """A coder's weights as kernels over whitened components, its input's scale folded in."""
+    """Copy a coder's weights to kernels over whitened components, with the input's scale."""
     weights, bias = coder.encoder.weight.detach(), coder.encoder.bias.detach()
     kernels = (_SLOPE * weights).reshape(len(weights), -1, length)
     layer.load_state_dict({"weight": kernels, "bias": bias + 0.5 * weights.sum(dim=1)})

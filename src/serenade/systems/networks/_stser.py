@@ -34,7 +34,7 @@ class SpeechModel(nn.Module):
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
         """`(clips, frames, dims)` and its mask to a vector per clip, `(clips, outputs)`."""
-        # A traced graph must hold for the shortest clips, whatever it is traced on.
+        # A traced graph must be valid for the shortest clips, also if it is traced on others.
         short = (
             self.pool - 1 if torch.onnx.is_in_onnx_export() else max(0, self.pool - values.shape[1])
         )
