@@ -85,11 +85,11 @@ def test_a_branch_of_most_training_clips_is_hidden():
     branches = [Branch(5, 20, cells=4, dropout=0.0), Branch(3, 20, cells=4, dropout=0.0)]
     network = DualBiLSTM(branches, 3, branch_dropout=0.8).train()
     found = [torch.ones(2000, 6), torch.ones(2000, 2)]
-    shown = [part.mean(dim=1) for part in network._shown(found)]
+    shown = [part.mean(dim=1) for part in network._drop_branches(found)]
     assert all(set(part.unique().tolist()) == {0.0, 1.0} for part in shown)
     assert float((shown[0] + shown[1]).min()) == 1.0
     assert [float(part.mean()) for part in shown] == pytest.approx([0.6, 0.6], abs=0.04)
-    assert network.eval()._shown(found) is found
+    assert network.eval()._drop_branches(found) is found
     assert DualBiLSTM(branches[:1], 3, branch_dropout=0.8).branch_dropout == 0.0
 
 

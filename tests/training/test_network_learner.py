@@ -103,13 +103,13 @@ def test_validation_clips_train_nothing(learner, clips_of, weights_of):
 
 def test_held_out_speakers_are_on_one_side(clips_of):
     clips = clips_of(60, copies=2)
-    train, validation = clips.held_out(0.3, seed=0)
+    train, validation = clips.hold_out(0.3, seed=0)
     assert not set(train.speakers) & set(validation.speakers)
     assert len(set(validation.speakers)) == 3
     assert [len(block) for (block,) in train.rounds] == [42] * 3
     assert validation.copies == ()
     unknown = dataclasses.replace(clips, speakers=None)
-    assert len(unknown.held_out(0.1, seed=0)[1].labels) == 6
+    assert len(unknown.hold_out(0.1, seed=0)[1].labels) == 6
 
 
 def test_a_recipe_sets_speakers_aside_itself(learner, clips_of):
@@ -163,7 +163,7 @@ def test_masks_and_mixing(learner, clips_of):
         "weights": torch.ones(50),
     }
     labels = torch.arange(50) % 3
-    changed, same = net.changed(inputs, labels)
+    changed, same = net.alter(inputs, labels)
     (values,) = changed["values"]
     assert torch.equal(same, labels)
     assert (inputs["values"][0] == 1).all()
@@ -173,7 +173,7 @@ def test_masks_and_mixing(learner, clips_of):
     assert (values[::2, 10:].any(dim=2)).all()  # what is padded anyway is not masked
     assert 0 < bands.max() <= 3
     mixing = learner(epochs=1, mixup=0.4).fit(clips_of()).classifier
-    mixed, soft = mixing.changed({**inputs, "values": [torch.rand(50, 20, 6)]}, labels)
+    mixed, soft = mixing.alter({**inputs, "values": [torch.rand(50, 20, 6)]}, labels)
     torch.testing.assert_close(soft.sum(dim=1), torch.ones(50))
     assert ((soft > 0.01) & (soft < 0.99)).any()
     assert (mixed["mask"][0].sum(dim=1) >= inputs["mask"][0].sum(dim=1)).all()

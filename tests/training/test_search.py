@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from serenade.training._search import best_on_held_out, fit_copies
+from serenade.training._search import choose_on_held_out, fit_copies
 
 
 class Nearest(KNeighborsClassifier):
@@ -35,7 +35,7 @@ def test_memory_of_voices_loses(voices):
     linear = make_pipeline(StandardScaler(), LogisticRegression())
     weights = np.ones(len(labels))
     # Only the speakers' own column is scaled up enough for the nearest neighbour to see it alone.
-    best = best_on_held_out([memory, linear], [X], labels, speakers, weights)
+    best = choose_on_held_out([memory, linear], [X], labels, speakers, weights)
     assert isinstance(best[-1], LogisticRegression)
     assert not hasattr(best[-1], "coef_")
 
@@ -53,7 +53,7 @@ def test_copies_of_held_out_clips_are_held_out(voices):
             return super().fit(X, y, sample_weight)
 
     candidates = [make_pipeline(StandardScaler(), Counting())] * 2
-    best_on_held_out(candidates, [X, told], labels, speakers, np.ones(len(labels)))
+    choose_on_held_out(candidates, [X, told], labels, speakers, np.ones(len(labels)))
     assert max(sizes) <= 2 * 140
     assert len(sizes) == 10
 

@@ -100,7 +100,9 @@ def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
     kind: type[Feature] = getattr(importlib.import_module(module), name)
     known = {field.name for field in dataclasses.fields(kind)}
     parameters = {
-        key: _value(value, folder) for key, value in statement["parameters"].items() if key in known
+        key: _restore_value(value, folder)
+        for key, value in statement["parameters"].items()
+        if key in known
     }
     encoder = parameters.get("encoder")
     if isinstance(encoder, str) and encoder == Path(encoder).name and (folder / encoder).is_file():
@@ -121,7 +123,7 @@ def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
     return feature
 
 
-def _value(value: Any, folder: Path) -> Any:
+def _restore_value(value: Any, folder: Path) -> Any:
     """Return a parameter as it was before its conversion to JSON."""
     if isinstance(value, dict):
         return feature_from_json(value, folder)

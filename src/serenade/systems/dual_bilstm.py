@@ -11,8 +11,8 @@ vectors, word2vec, GloVe, or `random` for none. The paper's are Speech2Vec's of 
 (2018), which cannot be shipped: name a file.
 
 As in the paper: windows of 100 ms, at most 200 of them, and 128 words; 128 cells each way;
-recurrent dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; embeddings that learn; Adam at
-0.001; batches of 32; 20 epochs. Both alone as the paper has them: the acoustic branch's dense layer
+recurrent dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; trained embeddings;
+Adam at 0.001; batches of 32; 20 epochs. Each branch alone: the dense layer of the acoustic branch
 is followed by softmax, that of words by another dense layer.
 
 Not stated in the paper, and read so: dense layers have ReLU; features are scaled by training means

@@ -1,4 +1,4 @@
-"""Clips of unequal length as batches: padded, masked, and with neighbours of like length."""
+"""Batches of clips of unequal length: padded, masked, and grouped by length."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ClipSet(torch.utils.data.Dataset[Any]):
         return len(self.lengths)
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, Any], torch.Tensor]:
-        """Some clips as tensors.
+        """Return some clips as tensors.
 
         Returns:
             Per stream, in lists, `values` `(clips, frames, dims)`, zero where padded, and `mask`
@@ -73,7 +73,7 @@ class Batches:
     """The batches of one pass over a `ClipSet`; each clip is in exactly one.
 
     Args:
-        clips: what to divide.
+        clips: clips that are divided.
         batch_size: clips per batch; the last ones may hold fewer, but never one clip alone, for
             which batch normalisation has no deviation.
         shuffle: whether in random order, from PyTorch's generator: clips are shuffled, sorted by
@@ -91,11 +91,11 @@ class Batches:
             yield self.clips.batch(rows)
 
     def rows(self) -> list[NDArray[np.int64]]:
-        """Row numbers of each batch, drawn anew by each call where shuffled."""
+        """Return the row numbers of each batch; if shuffled, each call draws other batches."""
         count = len(self.clips)
         order = np.arange(count)
         if not self.shuffle:
-            return _cut(order, self.batch_size)
+            return _cut_batches(order, self.batch_size)
         order = torch.randperm(count).numpy()
         batches = cut_by_length(order, self.clips.lengths, self.batch_size)
         if len(batches) > 1 and len(batches[-1]) == 1:
@@ -104,7 +104,7 @@ class Batches:
         return [batches[place] for place in torch.randperm(len(batches))]
 
 
-def _cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+def _cut_batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
@@ -126,5 +126,5 @@ def cut_by_length(
     batches = []
     for start in range(0, len(order), _POOL * size):
         pool = order[start : start + _POOL * size]
-        batches += _cut(pool[np.argsort(lengths[pool], kind="stable")], size)
+        batches += _cut_batches(pool[np.argsort(lengths[pool], kind="stable")], size)
     return batches

@@ -1,4 +1,4 @@
-"""What is seen of a training run while it goes on: a bar on a terminal, logs where asked for."""
+"""Progress of a training run: a bar on a terminal, and logs on request."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from skorch.callbacks import Callback
 from serenade.errors import MissingExtraError, SerenadeError
 
 SERVICES = ("tensorboard", "mlflow")
-"""What a run can be logged to."""
+"""Services that a run can be logged to."""
 
 
 class Bar(Callback):  # type: ignore[misc]
-    """A progress bar over epochs with loss and validation UA, on a terminal only.
+    """Progress bar over epochs with loss and validation UA, on a terminal only.
 
     Args:
-        epochs: how many there will be at most.
+        epochs: most epochs of the run.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -25,7 +25,7 @@ class Bar(Callback):  # type: ignore[misc]
         self._bar: Any = None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's
-        """Draw it, at the epoch that a resumed run has reached."""
+        """Draw the bar, at the epoch that a resumed run has reached."""
         if sys.stderr.isatty():
             import click
 
@@ -33,20 +33,20 @@ class Bar(Callback):  # type: ignore[misc]
             self._bar.update(len(net.history))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's
-        """Move it, and tell how training goes."""
+        """Move the bar and show the scores of the epoch."""
         if self._bar is not None:
             self._bar.label = format_epoch(net.history[-1])
             self._bar.update(1)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002 - skorch's
-        """Leave the terminal as it should be."""
+        """End the line of the bar."""
         if self._bar is not None:
             self._bar.render_finish()
             self._bar = None
 
 
 def format_epoch(epoch: dict[str, Any]) -> str:
-    """An epoch in a few words.
+    """Describe an epoch in a few words.
 
     >>> format_epoch({"train_loss": 1.234, "valid_ua": 0.5})
     'loss 1.23, validation UA 0.500'
@@ -59,7 +59,7 @@ def format_epoch(epoch: dict[str, Any]) -> str:
 
 
 def make_logger(tracking: str | None, run: str) -> Callback | None:
-    """The callback of skorch that logs a run's epochs.
+    """Make the callback of skorch that logs a run's epochs.
 
     Args:
         tracking: `tensorboard=FOLDER`, `mlflow`, `mlflow=URI`, or None for no log.
@@ -73,7 +73,7 @@ def make_logger(tracking: str | None, run: str) -> Callback | None:
         return None
     service, _, place = tracking.partition("=")
     if service not in SERVICES or (service == "tensorboard" and not place):
-        raise SerenadeError(f"{tracking}: not a log; write tensorboard=FOLDER or mlflow[=URI]")
+        raise SerenadeError(f"{tracking}: unknown log; write tensorboard=FOLDER or mlflow[=URI]")
     try:
         return _tensorboard(place, run) if service == "tensorboard" else _mlflow(place, run)
     except ImportError:

@@ -1,4 +1,4 @@
-"""Training that can be killed at any moment and goes on to the same weights."""
+"""Callbacks that let a killed run resume and end with the same weights."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Seeds(Callback):  # type: ignore[misc]
-    """Seeds PyTorch's generators anew for each epoch, from the seed and the epoch's number.
+    """Callback that seeds PyTorch's generators for each epoch, from seed and epoch number.
 
-    Whatever is random in an epoch (order, masks, dropout) then depends on nothing before it, so a
-    run that goes on from a checkpoint draws what an unbroken one would.
+    Random draws in an epoch (order, masks, dropout) then do not depend on the epochs before, so a
+    run that resumes from a checkpoint draws the same numbers as an unbroken one.
 
     Args:
-        seed: of the run.
+        seed: seed of the run.
     """
 
     def __init__(self, seed: int) -> None:
@@ -39,16 +39,16 @@ class Seeds(Callback):  # type: ignore[misc]
 
 
 def derive_epoch_seed(seed: int, epoch: int) -> int:
-    """Seed of an epoch; 0 is what comes before the first: initial weights."""
+    """Derive the seed of an epoch; epoch 0 is the initialisation of the weights."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
 
 
 class Best(EarlyStopping):  # type: ignore[misc]
-    """Keeps the weights of the epoch that was best on validation clips; stops when asked to.
+    """Callback that keeps the weights of the best epoch on validation clips, and stops early.
 
     Args:
         monitor: `ua` or `loss`.
-        patience: epochs without a better one before training stops; 0 never stops.
+        patience: training stops after this many epochs without improvement; 0 never stops.
     """
 
     def __init__(self, monitor: str, patience: int) -> None:
@@ -61,7 +61,7 @@ class Best(EarlyStopping):  # type: ignore[misc]
         )
 
     def state(self) -> dict[str, Any]:
-        """What must be kept to go on, tensors and plain values."""
+        """Return the state that a resumed run needs, as tensors and plain values."""
         return {
             "misses": self.misses_,
             "threshold": float(self.dynamic_threshold_),
@@ -70,7 +70,7 @@ class Best(EarlyStopping):  # type: ignore[misc]
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the result of `state`."""
         self.misses_ = state["misses"]
         self.dynamic_threshold_ = state["threshold"]
         self.best_epoch_ = state["epoch"]
@@ -82,7 +82,7 @@ class Checkpoint(Callback):  # type: ignore[misc]
 
     Args:
         path: path of the file; None saves nothing.
-        best: the callback whose state is saved too; None if there are no validation clips.
+        best: the callback whose state is also saved; None if there are no validation clips.
     """
 
     def __init__(self, path: Path | None, best: Best | None) -> None:
@@ -138,11 +138,11 @@ class Checkpoint(Callback):  # type: ignore[misc]
 
 
 def make_run_key(stated: Mapping[str, Any], *parts: Clips | None) -> str:
-    """A name for a training run, from everything that decides it.
+    """Make a name for a training run from everything that decides its result.
 
     Args:
         stated: settings as JSON data.
-        parts: what is trained and validated on.
+        parts: clips for training and validation.
     """
     digest = hashlib.blake2b(json.dumps(stated, sort_keys=True).encode(), digest_size=12)
     for part in parts:

@@ -1,4 +1,4 @@
-"""skorch's classifier on batches of clips: weights, soft labels, masks, mixing."""
+"""Classifier of skorch on batches of clips, with weights, soft labels, masks and mixing."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ OPTIMISERS = {
     "adamw": torch.optim.AdamW,
     "rmsprop": torch.optim.RMSprop,
 }
-"""Optimisers a recipe may name."""
+"""Optimisers that a recipe can name."""
 
 
 class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
-    """A network of `(values, mask)`, for each stream in turn, trained as a `NetworkRecipe` says.
+    """Network of `(values, mask)` of each stream, trained with a `NetworkRecipe`.
 
     Args:
         module: the network.
-        recipe: how it is trained.
-        settings: of skorch's classifier.
+        recipe: settings of the training.
+        settings: arguments of skorch's classifier.
     """
 
     def __init__(self, module: Any, recipe: NetworkRecipe, **settings: Any) -> None:
@@ -43,7 +43,7 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         self.recipe = recipe
 
     def infer(self, x: Mapping[str, Any], **fit_params: Any) -> Any:  # noqa: ARG002 - skorch's
-        """Logits of a batch, shape `(clips, classes)`."""
+        """Compute logits of a batch, shape `(clips, classes)`."""
         reduced = self.recipe.precision == "bfloat16"
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=reduced):
             pairs = zip(x["values"], x["mask"], strict=True)
@@ -57,7 +57,7 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         X: Mapping[str, Any] | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Weighted mean of the cross-entropies; labels are smoothed in training only."""
+        """Compute the weighted mean cross-entropy; labels are smoothed in training only."""
         smoothing = self.recipe.smoothing if training else 0.0
         losses = functional.cross_entropy(
             y_pred, y_true.to(y_pred.device), reduction="none", label_smoothing=smoothing
@@ -66,17 +66,17 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         return (weights * losses).mean()
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One step, on the batch as the recipe changes it."""
-        return super().train_step(self.changed(*batch), **fit_params)
+        """Make one step, on the batch as the recipe alters it."""
+        return super().train_step(self.alter(*batch), **fit_params)
 
-    def changed(self, inputs: dict[str, Any], labels: Tensor) -> tuple[dict[str, Any], Tensor]:
-        """A training batch with stretches and bands set to zero, then mixed by pairs.
+    def alter(self, inputs: dict[str, Any], labels: Tensor) -> tuple[dict[str, Any], Tensor]:
+        """Set stretches and bands of a training batch to zero, then mix pairs of clips.
 
         Zero is the mean of the training clips once these are scaled.
         """
         streams, masks, recipe = inputs["values"], inputs["mask"], self.recipe
         if recipe.time_masks or recipe.band_masks:
-            streams = [self._hidden(*pair) for pair in zip(streams, masks, strict=True)]
+            streams = [self._mask(*pair) for pair in zip(streams, masks, strict=True)]
         if not recipe.mixup:
             return inputs | {"values": streams}, labels
         share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample((len(labels),))
@@ -93,19 +93,19 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         }
         return mixed, share[:, None] * classes + (1 - share[:, None]) * classes[other]
 
-    def _hidden(self, values: Tensor, mask: Tensor) -> Tensor:
-        """A stream's clips with stretches and bands set to zero."""
+    def _mask(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Set stretches and bands of a stream's clips to zero."""
         recipe, values = self.recipe, values.clone()
         for clip, length in zip(values, mask.sum(dim=1).tolist(), strict=True):
             for _ in range(recipe.time_masks):
-                clip[_stretch(length, round(recipe.time_width * length))] = 0.0
+                clip[_draw_stretch(length, round(recipe.time_width * length))] = 0.0
             for _ in range(recipe.band_masks):
-                clip[:, _stretch(clip.shape[1], recipe.band_width)] = 0.0
+                clip[:, _draw_stretch(clip.shape[1], recipe.band_width)] = 0.0
         return values
 
 
 def get_optimiser(recipe: NetworkRecipe) -> dict[str, Any]:
-    """Arguments of skorch for a recipe's optimiser.
+    """Return the arguments of skorch for a recipe's optimiser.
 
     Raises:
         SerenadeError: no optimiser of this name.
@@ -118,7 +118,7 @@ def get_optimiser(recipe: NetworkRecipe) -> dict[str, Any]:
     if recipe.optimiser in {"sgd", "rmsprop"}:
         settings["optimizer__momentum"] = recipe.momentum
     if recipe.optimiser == "rmsprop":
-        # The share of the running mean that most papers' framework has by default.
+        # Keras' defaults, which most papers use.
         settings |= {"optimizer__alpha": 0.9, "optimizer__eps": 1e-7}
     return {"optimizer": OPTIMISERS[recipe.optimiser], "lr": recipe.learning_rate, **settings}
 
@@ -129,9 +129,13 @@ def score_recall(net: Any, X: Any, y: NDArray[np.int64]) -> float:
 
 
 def make_schedule(recipe: Any, steps: int) -> Callable[[int], float]:
-    """Factor of the learning rate after so many epochs of so many steps.
+    """Return the function from epochs to the factor of the learning rate.
 
-    In closed form: a resumed run computes what an unbroken one does.
+    It is in closed form, so that a resumed run has the same rates as an unbroken one.
+
+    Args:
+        recipe: settings of the schedule.
+        steps: steps in an epoch.
     """
 
     def factor(epochs: int) -> float:
@@ -142,8 +146,8 @@ def make_schedule(recipe: Any, steps: int) -> Callable[[int], float]:
     return factor
 
 
-def _stretch(length: int, longest: int) -> slice:
-    """A random stretch of at most the longest length."""
+def _draw_stretch(length: int, longest: int) -> slice:
+    """Draw a random stretch of at most the longest length."""
     width = int(torch.randint(min(longest, length) + 1, ()))
     start = int(torch.randint(length - width + 1, ()))
     return slice(start, start + width)

@@ -1,4 +1,4 @@
-"""What learners are given: clips as feature matrices, with labels, weights and speakers."""
+"""Input of learners: clips as feature matrices, with labels, weights and speakers."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Clips:
-    """Labelled recordings as a learner sees them.
+    """Labelled recordings as input of a learner.
 
     Args:
-        streams: per feature that a system looks at, the feature of each clip, `(frames, dims)`
-            float32; streams may differ in frames and dims.
+        streams: for each feature of a system, the matrix of each clip, `(frames, dims)` float32;
+            streams may differ in frames and dims.
         labels: emotions, shape `(clips,)`.
-        weights: of each clip in the loss, shape `(clips,)`.
-        speakers: names, shape `(clips,)`; None where the corpus does not know them.
-        copies: per round of augmented copies, streams of a copy of each clip.
+        weights: weight of each clip in the loss, shape `(clips,)`.
+        speakers: names, shape `(clips,)`; None if they are not known.
+        copies: for each round of augmented copies, streams of a copy of each clip.
     """
 
     streams: Streams
@@ -37,19 +37,19 @@ class Clips:
 
     @property
     def rounds(self) -> tuple[Streams, ...]:
-        """Streams of the clips, and of each round of copies."""
+        """Return the streams of the clips, and of each round of copies."""
         return (self.streams, *self.copies)
 
     @property
     def stacked(self) -> Streams:
-        """Streams of the clips and then of their copies, a round after the other."""
+        """Return the streams of the clips and then of their copies, one round after the other."""
         return tuple(
             [matrix for matrices in stream for matrix in matrices]
             for stream in zip(*self.rounds, strict=True)
         )
 
     def take(self, rows: NDArray[np.int64]) -> Self:
-        """Some of the clips, with their copies."""
+        """Return some of the clips, with their copies."""
         return dataclasses.replace(
             self,
             streams=pick_clips(self.streams, rows),
@@ -59,14 +59,14 @@ class Clips:
             copies=tuple(pick_clips(streams, rows) for streams in self.copies),
         )
 
-    def held_out(self, share: float, seed: int) -> tuple[Self, Self]:
-        """Divide clips for training and validation so that no speaker is on both sides.
+    def hold_out(self, share: float, seed: int) -> tuple[Self, Self]:
+        """Divide clips into training and validation so that they share no speaker.
 
-        Where speakers are unknown, or there is one, clips are drawn at random instead.
+        If speakers are unknown, or there is only one, clips are drawn at random instead.
 
         Args:
-            share: of the speakers (or clips) to validate on, at least one.
-            seed: of the draw.
+            share: share of the speakers (or clips) for validation, at least one.
+            seed: random seed of the draw.
 
         Returns:
             Clips to train on, and clips to validate on without their copies.
@@ -82,12 +82,12 @@ class Clips:
 
 
 def pick_clips(streams: Streams, rows: Sequence[int] | NDArray[np.int64]) -> Streams:
-    """Some clips of each stream, in the order of `rows`."""
+    """Return some clips of each stream, in the order of `rows`."""
     return tuple([matrices[row] for row in rows] for matrices in streams)
 
 
 def list_examples(streams: Streams, count: int = 7) -> Streams:
-    """Clips of all lengths, from the shortest to the longest: what an exported graph is tried on.
+    """Pick clips from the shortest to the longest, on which an exported graph is checked.
 
     >>> clips = [np.ones((n, 2), np.float32) for n in (9, 3, 5, 7)]
     >>> [len(m) for m in list_examples((clips,), 3)[0]]

@@ -1,8 +1,7 @@
-"""A probe for enrolled speakers: fitted on features that a speaker's own mean was taken from.
+"""Probe for enrolled speakers, fitted on features minus an estimate of their speaker's mean.
 
-The mean is never known exactly, in use or in training: each training clip has the estimate taken
-away that a few other clips of its speaker give, as many as may be enrolled. So one probe serves any
-amount of enrolment.
+The mean is never known exactly. The estimate for each training clip comes from a few other clips of
+its speaker, as many as a user may enrol, so that one probe serves any number of enrolled clips.
 """
 
 from __future__ import annotations
@@ -29,24 +28,24 @@ if TYPE_CHECKING:
     from serenade.training._estimator import Estimator
 
 COUNTS = (0, 1, 3, 5, 10, 20, 40)
-"""How many recordings a speaker is enrolled with while training, one drawn for each clip."""
+"""Numbers of recordings that enrol a speaker in training; one is drawn for each clip."""
 
 DRAWS = 2
-"""How often each clip and each copy is taken, with another enrolment every time."""
+"""Number of times that each clip and each copy is used, each with another enrolment."""
 
 SPEAKERS = 4
-"""Fewest training speakers that variance between speakers is told from."""
+"""Fewest training speakers from which the variance between speakers is estimated."""
 
 
 class EnrolledProbe(BaseEstimator):  # type: ignore[misc]
-    """An estimator's classifier, fitted for enrolled speakers.
+    """Classifier of an estimator, fitted for enrolled speakers.
 
     Args:
-        estimator: of a system whose features are single rows; itself not fitted here.
-        seed: of the draws.
+        estimator: estimator of a system whose features are single rows; it is not fitted here.
+        seed: random seed of the draws.
 
     Attributes:
-        population_: how the features vary within and between speakers.
+        population_: variance of the features within and between speakers.
         classifier_: the fitted pipeline.
         classes_: labels in the order of the posteriors.
     """
@@ -70,8 +69,8 @@ class EnrolledProbe(BaseEstimator):  # type: ignore[misc]
         speakers = clips.speakers
         if speakers is None or len(np.unique(speakers)) < SPEAKERS:
             raise SerenadeError(
-                f"enrolment needs at least {SPEAKERS} speakers to learn from: name them in the "
-                "corpus' table"
+                f"enrolment needs at least {SPEAKERS} training speakers; add the column speaker to "
+                "the table"
             )
         plain = stack_rows(clips.streams)
         self.population_ = Population.learn(plain, speakers, labels)
@@ -87,17 +86,17 @@ class EnrolledProbe(BaseEstimator):  # type: ignore[misc]
                 clips,
                 streams=shifted[0],
                 copies=tuple(shifted[1:]),
-                weights=clips.weights / DRAWS,  # the penalty weighs as it does without draws
+                # The penalty then has the same weight as without draws.
+                weights=clips.weights / DRAWS,
             )
         )
         self.classifier_, self.classes_ = learner.classifier, learner.classes_
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Posteriors of recordings, `(rows, classes)`, as if their speakers had been enrolled.
+        """Compute posteriors of recordings, `(rows, classes)`, with their speakers enrolled.
 
-        Each is enrolled with other rows of the table of the same speaker, as many as are drawn, of
-        whatever emotion.
+        Each speaker is enrolled with a random number of their other rows, of any emotion.
         """
         labels = np.full(len(X), self.classes_[0])
         plain = stack_rows(self.estimator.clips(X, labels, 0).streams)
@@ -115,15 +114,15 @@ def draw_shifts(
     rng: np.random.Generator,
     neutral: NDArray[np.bool_] | None,
 ) -> NDArray[np.float32]:
-    """What enrolment with a random few other recordings of the speaker takes away from each.
+    """Draw the shift that enrolment with a few other recordings subtracts from each.
 
     Args:
-        features: a row per recording, `(recordings, dims)`.
-        speakers: of the recordings.
+        features: one row for each recording, `(recordings, dims)`.
+        speakers: speaker of each recording.
         population: see `Population.shift`.
-        rng: of the draws.
-        neutral: which recordings are neutral speech: half of the draws are of these alone. None
-            for draws of all.
+        rng: random generator of the draws.
+        neutral: marks recordings of neutral speech, to which half of the draws are limited; None
+            for draws from all.
 
     Returns:
         Shape `(recordings, dims)`.

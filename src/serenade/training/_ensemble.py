@@ -1,4 +1,4 @@
-"""Several learners over the same clips, their posteriors averaged."""
+"""Ensemble: several learners over the same clips, their posteriors averaged."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class Ensemble:
-    """Learners that are fitted one by one, each on the streams it looks at.
+    """Learners that are fitted one by one, each on its own streams.
 
-    Each is trained as it would be alone, with validation clips and the best epoch of its own, and
-    shares the checkpoint of such a run.
+    Each is trained as if it were alone, with its own validation clips and best epoch, and so shares
+    the checkpoint of a run of the member alone.
 
     Args:
-        members: learners, and the places of their streams among the ensemble's.
+        members: learners, and the positions of their streams among the ensemble's.
 
     Attributes:
         classes_: labels in the order of the posteriors.
-        classifier: those of the members, in their order.
+        classifier: classifiers of the members, in their order.
         curve: empty; each member has its own.
         examples: see `serenade.training._clips.list_examples`.
     """
@@ -44,14 +44,15 @@ class Ensemble:
         self.examples = list_examples(clips.streams)
         for learner, places in self.members:
             learner.fit(
-                _seen(clips, places), None if validation is None else _seen(validation, places)
+                _select_streams(clips, places),
+                None if validation is None else _select_streams(validation, places),
             )
         self.classes_: NDArray[np.str_] = self.members[0][0].classes_
         self.classifier: Any = tuple(learner.classifier for learner, _ in self.members)
         return self
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Means of the members' posteriors, shape `(clips, classes)`."""
+        """Compute the means of the members' posteriors, shape `(clips, classes)`."""
         found = [
             learner.predict_proba(pick_streams(streams, places)) for learner, places in self.members
         ]
@@ -59,24 +60,24 @@ class Ensemble:
 
 
 def list_members(learner: Any) -> tuple[tuple[Any, Sequence[int]], ...]:
-    """The networks of an ensemble, or the one of any other learner, with the places of its streams.
+    """List the members of an ensemble, or any other learner, with positions of their streams.
 
     Args:
-        learner: fitted, of a network or of several.
+        learner: fitted learner of one network or of several.
     """
     if isinstance(learner, Ensemble):
         return learner.members
     return ((learner, range(len(learner.examples))),)
 
 
-def _seen(clips: Clips, places: Sequence[int]) -> Clips:
-    """Clips with some of their streams."""
+def _select_streams(clips: Clips, places: Sequence[int]) -> Clips:
+    """Return clips with some of their streams."""
     streams, *copies = (pick_streams(streams, places) for streams in clips.rounds)
     return dataclasses.replace(clips, streams=streams, copies=tuple(copies))
 
 
 def pick_streams(streams: Streams, places: Sequence[int]) -> Streams:
-    """The streams of a member, by their places among all.
+    """Return the streams of a member by their positions among all.
 
     >>> pick_streams(("a", "b", "c"), (2, 0))
     ('c', 'a')

@@ -1,4 +1,4 @@
-"""Fitting a model to keep: honest figures first, then calibration, then all of the data."""
+"""Fit a model for use: score it on held-out data, calibrate it, then fit it on all data."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FOLDS = 5
 
 @dataclasses.dataclass(frozen=True)
 class HeldOut:
-    """What an estimator says of recordings while it has not seen them.
+    """Predictions of recordings by estimators that were not trained on them.
 
     Args:
         probabilities: shape `(rows, classes)`.
         classes: names of the columns.
         reference: true labels, shape `(rows,)`.
-        speaker_independent: whether no speaker was on both sides.
-        complete: whether the rows are all there were.
+        speaker_independent: whether training and test shared no speaker.
+        complete: whether all rows of the table were predicted.
     """
 
     probabilities: NDArray[np.float64]
@@ -46,12 +46,12 @@ class HeldOut:
 
     @property
     def ua(self) -> float:
-        """Unweighted average recall over the rows."""
+        """Compute the unweighted average recall over the rows."""
         predicted = np.array(self.classes)[self.probabilities.argmax(axis=1)]
         return compute_mean_recall(self.reference, predicted)
 
     def temperature(self) -> float:
-        """What the logits must be divided by to be calibrated, every class counting the same."""
+        """Fit the temperature that calibrates the logits, with equal weights of all classes."""
         logits = np.log(np.maximum(self.probabilities, 1e-12))
         column = np.array([self.classes.index(label) for label in self.reference])
         counts = np.bincount(column, minlength=len(self.classes))
@@ -69,16 +69,16 @@ def predict_held_out(
     """Predict recordings by estimators fitted without their groups.
 
     Args:
-        estimator: copied for each fold, itself left as it is.
+        estimator: estimator that is cloned for each fold.
         X: table of recordings.
-        y: their emotions, shape `(rows,)`.
-        groups: of the rows, never divided: corpora, say. None for the column `speaker`, or, where
-            that is lacking, for folds drawn at random.
-        rounds: how many of the folds are held out; None for all, so that every recording is
+        y: emotion of each recording, shape `(rows,)`.
+        groups: group of each row, such as its corpus; groups are never divided. None for the column
+            `speaker` or, if that is missing, for folds drawn at random.
+        rounds: number of folds that are held out; None for all, so that every recording is
             predicted.
 
     Raises:
-        SerenadeError: fewer than two groups, or than two recordings of a class.
+        SerenadeError: fewer than two emotions, or fewer than two recordings of one.
     """
     from sklearn.base import clone
     from sklearn.model_selection import GroupKFold, StratifiedKFold
@@ -102,7 +102,7 @@ def predict_held_out(
     for train, test in itertools.islice(folds.split(y, y, groups), rounds):
         predicted[test] = True
         fitted = clone(estimator).fit(X.iloc[train], y[train])
-        # A class whose every recording is held out at once keeps probability zero.
+        # A class keeps probability zero if all its recordings are held out.
         columns = np.searchsorted(classes, fitted.classes_)
         probabilities[np.ix_(test, columns)] = fitted.predict_proba(X.iloc[test])
     return HeldOut(
@@ -127,23 +127,23 @@ def train_model(
     """Fit on all of a corpus and write a model folder.
 
     Args:
-        estimator: not yet fitted.
-        table: of the corpus, with the column `emotion`.
-        out: the folder to write.
-        corpus: its name, for the model card.
-        licence: of the corpus, which the weights inherit.
-        citation: of the corpus.
+        estimator: unfitted estimator.
+        table: table of the corpus, with the column `emotion`.
+        out: folder of the model.
+        corpus: name of the corpus, for the model card.
+        licence: licence of the corpus, which the weights inherit.
+        citation: citation of the corpus.
         progress: called with a line after each step.
 
     Returns:
-        What the estimator said of recordings it had not seen; calibration and the card use it.
+        Predictions of held-out recordings, which calibration and the model card use.
 
     Raises:
         SerenadeError: too little data, or a system that cannot be written.
     """
     require_writable(estimator)
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
-    # A network may take hours: one group of speakers is held out of it rather than each in turn.
+    # A network may take hours: only one group of speakers is held out, not each in turn.
     network = is_network(estimator.get_recipe())
     unseen = predict_held_out(estimator, X, y, rounds=1 if network else None)
     who = "speakers" if unseen.speaker_independent else "recordings (speakers unknown)"
@@ -153,20 +153,20 @@ def train_model(
     enrolled, again = None, None
     linear = not network and hasattr(estimator.classifier_.steps[-1][1], "coef_")
     if not linear:
-        progress("no enrolment: that takes a linear classifier")
+        progress("no enrolment: it needs a linear classifier")
     elif unseen.speaker_independent and X["speaker"].nunique() > SPEAKERS:
         again = predict_held_out(EnrolledProbe(estimator), X, y)
         progress(f"the same, enrolled with some recordings each: UA {again.ua:.3f}")
         enrolled = EnrolledProbe(estimator).fit(X, y), again.temperature()
     else:
-        progress(f"no enrolment: that takes {SPEAKERS + 1} speakers or more")
-    card = _card(estimator, unseen, again, len(y), corpus, licence, citation)
+        progress(f"no enrolment: it needs {SPEAKERS + 1} speakers or more")
+    card = _write_card(estimator, unseen, again, len(y), corpus, licence, citation)
     facts = {"trained_on": corpus, "licence": licence, "recordings": len(y)}
     write_model(estimator, out, card=card, temperature=temperature, facts=facts, enrolled=enrolled)
     return unseen
 
 
-def _card(
+def _write_card(
     estimator: Estimator,
     unseen: HeldOut,
     enrolled: HeldOut | None,
@@ -175,13 +175,13 @@ def _card(
     licence: str,
     citation: str,
 ) -> str:
-    """A model card with what is known at training time."""
+    """Write the model card of a model on one corpus."""
     how = {
-        (True, True): "five groups of speakers, each predicted by a model that never heard them",
-        (True, False): "one of five groups of speakers, predicted by a model that never heard them",
+        (True, True): "five groups of speakers, each predicted by a model trained without them",
+        (True, False): "one of five groups of speakers, predicted by a model trained without them",
     }
     drawn = (
-        "drawn at random: speakers are not known, so the same voice may be on both sides and the "
+        "drawn at random: speakers are not known, so training and test may share voices and the "
         "figure is too good"
     )
     protocol = how.get((unseen.speaker_independent, unseen.complete), drawn)
@@ -203,6 +203,7 @@ def _card(
 - With enrolment: {enrolment}
 - Probabilities are calibrated by temperature on the same held-out predictions.
 
-It tells how speech sounds, not what a person feels. It was measured on this corpus only; other
-microphones, languages and situations will be worse. Do not use it to judge people.
+It describes how speech sounds, not what a person feels. It was evaluated on this corpus only;
+results with other microphones, languages and situations will be worse. Do not use it to assess
+people.
 """

@@ -1,4 +1,4 @@
-"""Learners: what a system's recipe is fitted by, behind one small interface."""
+"""Learners: fit the classifier or the network of a recipe behind one small interface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serenade.errors import MissingExtraError, SerenadeError
 from serenade.systems import NetworkRecipe
 from serenade.training._clips import list_examples
 from serenade.training._ensemble import Ensemble
-from serenade.training._search import best_on_held_out, fit_copies
+from serenade.training._search import choose_on_held_out, fit_copies
 
 if TYPE_CHECKING:
     import os
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class Learner(Protocol):
-    """Learns from clips as streams of feature matrices.
+    """Interface of a learner of clips, which are streams of feature matrices.
 
     Attributes:
         classes_: labels in the order of the posteriors, once fitted.
         classifier: the fitted scikit-learn pipeline or skorch net.
-        curve: what was measured after each epoch, where it learns by epochs.
+        curve: scores after each epoch; empty if it does not learn in epochs.
     """
 
     classes_: NDArray[np.str_]
@@ -38,21 +38,21 @@ class Learner(Protocol):
 
     @property
     def curve(self) -> Curve:
-        """See the class."""
+        """Return the scores after each epoch."""
 
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:
-        """Learn from clips; validation clips choose, and never train."""
+        """Learn from clips; validation clips only choose the best epoch."""
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Posteriors of clips, shape `(clips, classes)`."""
+        """Compute posteriors of clips, shape `(clips, classes)`."""
 
 
 class PipelineLearner:
-    """Fits scikit-learn pipelines on clips of one frame each.
+    """Learner that fits scikit-learn pipelines on clips of one frame each.
 
     Args:
-        candidates: unfitted; of several, the one is taken that does best on held-out training
-            speakers.
+        candidates: unfitted pipelines; of several, the one with the best result on held-out
+            training speakers is fitted.
 
     Attributes:
         classes_: labels in the order of the posteriors.
@@ -66,18 +66,18 @@ class PipelineLearner:
         self.candidates = candidates
 
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
-        """Learn from clips and their copies; validation clips are not looked at."""
+        """Learn from clips and their copies; validation clips are not used."""
         blocks = [stack_rows(streams) for streams in clips.rounds]
         self.examples = list_examples(clips.streams)
         if len(self.candidates) == 1:
             chosen = self.candidates[0]
         elif clips.speakers is None:
             raise SerenadeError(
-                "choosing between settings needs speakers to hold out: name them in the corpus' "
-                "table, or give the recipe one setting"
+                "choosing between settings needs speakers to hold out; add the column speaker to "
+                "the table, or give the recipe one setting"
             )
         else:
-            chosen = best_on_held_out(
+            chosen = choose_on_held_out(
                 self.candidates, blocks, clips.labels, clips.speakers, clips.weights
             )
         self.classifier = fit_copies(chosen, blocks, clips.labels, clips.weights)
@@ -85,13 +85,13 @@ class PipelineLearner:
         return self
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Posteriors of clips, shape `(clips, classes)`."""
+        """Compute posteriors of clips, shape `(clips, classes)`."""
         probabilities: NDArray[np.float64] = self.classifier.predict_proba(stack_rows(streams))
         return probabilities
 
 
 def stack_rows(streams: Streams) -> NDArray[np.float32]:
-    """Streams of one frame per clip as the rows of one matrix, side by side, `(clips, dims)`.
+    """Join streams of one frame per clip to one matrix, `(clips, dims)`.
 
     >>> stack_rows(([np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)],))
     array([[1., 1.],
@@ -100,7 +100,7 @@ def stack_rows(streams: Streams) -> NDArray[np.float32]:
     joined = [np.concatenate(matrices).astype(np.float32) for matrices in streams]
     if any(len(block) != len(streams[0]) for block in joined):
         raise SerenadeError(
-            "a classifier of single rows was given features of several frames; give the recipe "
+            "a classifier of single rows received features of several frames; use a recipe with "
             "utterance-level features"
         )
     return np.concatenate(joined, axis=1)
@@ -115,15 +115,15 @@ def make_learner(
     checkpoints: str | os.PathLike[str] | None = None,
     tracking: str | None = None,
 ) -> Learner:
-    """The learner of a system's recipe.
+    """Make the learner of a system's recipe.
 
     Args:
-        system: whose.
-        recipe: of it.
-        seed: of everything random.
-        device: see `NetworkLearner`, as the next two; pipelines need none of them.
-        checkpoints: likewise.
-        tracking: likewise.
+        system: system that is fitted.
+        recipe: recipe of the system.
+        seed: random seed.
+        device: device of a network; see `NetworkLearner`.
+        checkpoints: folder of a network's checkpoints; see `NetworkLearner`.
+        tracking: log of a network's epochs; see `NetworkLearner`.
 
     Raises:
         MissingExtraError: the extra "train" is not installed.
@@ -152,5 +152,5 @@ def make_learner(
 
 
 def is_network(recipe: Any) -> bool:
-    """Whether a recipe trains a network: only then are validation rows of use."""
+    """Return whether a recipe trains a network; only networks use validation rows."""
     return isinstance(recipe, NetworkRecipe)

@@ -1,4 +1,4 @@
-"""Fitting networks by skorch: scaling, batches, the best epoch, checkpoints."""
+"""Learner of networks with skorch: scaling, batches, the best epoch, checkpoints."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 
 class NetworkLearner:
-    """Trains a system's network on clips of any length.
+    """Learner that trains a system's network on clips of any length.
 
     Args:
-        system: whose network.
-        recipe: a `NetworkRecipe` of it.
-        seed: of everything random; on one machine's CPU, the same seed and number of threads give
-            the same weights.
+        system: system with a network.
+        recipe: a `NetworkRecipe` of the system.
+        seed: random seed; on one machine's CPU, the same seed and number of threads give the same
+            weights.
         device: `cpu`, `cuda` or any that PyTorch knows.
-        checkpoints: folder a run is kept in after each epoch, so that it can go on after a kill,
-            and is not trained twice; None keeps nothing.
+        checkpoints: folder that keeps the run after each epoch, so that a killed run resumes and a
+            finished run is not repeated; None keeps nothing.
         tracking: see `serenade.training._callbacks.make_logger`.
 
     Attributes:
         classes_: labels in the order of the posteriors.
         classifier: the skorch net.
-        scalers: of each stream, fitted on training clips.
+        scalers: scaler of each stream, fitted on training clips.
         examples: see `serenade.training._clips.list_examples`.
     """
 
@@ -75,65 +75,66 @@ class NetworkLearner:
         """Train on clips and their copies.
 
         Args:
-            clips: what is trained on, the scaler included.
-            validation: clips that say which epoch is best, and never train; without them, the
-                recipe's share of the training speakers is set aside.
+            clips: training clips of the network and of the scalers.
+            validation: clips that choose the best epoch; without them, the recipe's share of the
+                training speakers is set aside.
         """
         recipe = self.recipe
         if validation is None and recipe.holdout > 0:
-            clips, validation = clips.held_out(recipe.holdout, self.seed)
+            clips, validation = clips.hold_out(recipe.holdout, self.seed)
         self.classes_ = np.unique(clips.labels)
         self.examples = list_examples(clips.streams)
         numbers = np.searchsorted(self.classes_, clips.labels)
         reference = clips.take(np.flatnonzero(clips.labels == recipe.reference))
         stated = (reference if len(reference.labels) else clips).stacked
         self.scalers = [
-            Scaler(mode).fit(matrices) for mode, matrices in zip(self._modes(), stated, strict=True)
+            Scaler(mode).fit(matrices)
+            for mode, matrices in zip(self._list_modes(), stated, strict=True)
         ]
         rounds = len(clips.rounds)
         training = ClipSet(
-            self.scaled(clips.stacked), np.tile(numbers, rounds), np.tile(clips.weights, rounds)
+            self.scale(clips.stacked), np.tile(numbers, rounds), np.tile(clips.weights, rounds)
         )
-        key = make_run_key(self._stated(), clips, validation)
-        # PyTorch's global generator is given back as it was found.
+        key = make_run_key(self._describe_run(), clips, validation)
+        # The state of PyTorch's global generator is restored afterwards.
         with self._device.keep_generators():
-            self.classifier = self._net(training, self._validation(validation), key)
+            self.classifier = self._build_net(training, self._select_validation(validation), key)
             self._train(training)
         return self
 
-    def scaled(self, streams: Streams) -> Streams:
-        """Streams as the network takes them."""
+    def scale(self, streams: Streams) -> Streams:
+        """Scale streams for the network."""
         pairs = zip(self.scalers, streams, strict=True)
         return tuple(scaler.transform(matrices) for scaler, matrices in pairs)
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Posteriors of clips, shape `(clips, classes)`."""
-        # Neighbours of like length waste the least on padding.
+        """Compute posteriors of clips, shape `(clips, classes)`."""
+        # Clips of similar length in one batch need the least padding.
         order = np.argsort([len(matrix) for matrix in streams[0]], kind="stable")
-        found = self.classifier.predict_proba(ClipSet(self.scaled(pick_clips(streams, order))))
+        found = self.classifier.predict_proba(ClipSet(self.scale(pick_clips(streams, order))))
         posteriors = np.empty(found.shape)
         posteriors[order] = found
         return posteriors
 
     @property
     def curve(self) -> Curve:
-        """Losses and validation UA after each epoch, to five digits."""
+        """Return losses and validation UA after each epoch, to five digits."""
         known = ("train_loss", "valid_loss", "valid_ua")
         return tuple(
             {name: round(float(epoch[name]), 5) for name in known if name in epoch}
             for epoch in self.classifier.history
         )
 
-    def _modes(self) -> Sequence[Any]:
-        """How each stream is scaled."""
+    def _list_modes(self) -> Sequence[Any]:
+        """Return the scaling of each stream."""
         scaling = self.recipe.scaling
         if not isinstance(scaling, str):
             return tuple(scaling)
         features = self.system.features(self.recipe)
         return [scaling if feature.scalable else "none" for feature in features]
 
-    def _validation(self, validation: Clips | None) -> ClipSet | None:
-        """Validation clips of classes that are trained on, longest last."""
+    def _select_validation(self, validation: Clips | None) -> ClipSet | None:
+        """Select validation clips of classes that are trained on, longest last."""
         if validation is None:
             return None
         known = np.flatnonzero(np.isin(validation.labels, self.classes_))
@@ -142,9 +143,9 @@ class NetworkLearner:
         lengths = [len(validation.streams[0][row]) for row in known]
         part = validation.take(known[np.argsort(lengths, kind="stable")])
         numbers = np.searchsorted(self.classes_, part.labels)
-        return ClipSet(self.scaled(part.streams), numbers)
+        return ClipSet(self.scale(part.streams), numbers)
 
-    def _net(self, training: ClipSet, validation: ClipSet | None, key: str) -> ClipNet:
+    def _build_net(self, training: ClipSet, validation: ClipSet | None, key: str) -> ClipNet:
         recipe = self.recipe
         torch.manual_seed(derive_epoch_seed(self.seed, 0))
         classes = tuple(str(label) for label in self.classes_)
@@ -185,7 +186,7 @@ class NetworkLearner:
         )
 
     def _train(self, training: ClipSet) -> None:
-        """Begin, or go on, until the last epoch or until patience is over."""
+        """Start or resume training, until the last epoch or until patience is over."""
         net, checkpoint = self.classifier, self._checkpoint
         keep_memory()
         net.initialize()
@@ -199,7 +200,7 @@ class NetworkLearner:
             raise KeyboardInterrupt  # skorch takes the user's for an early stop
         checkpoint.close(net)
 
-    def _stated(self) -> dict[str, Any]:
+    def _describe_run(self) -> dict[str, Any]:
         versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
         recipe = dataclasses.asdict(self.recipe)
         return {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}

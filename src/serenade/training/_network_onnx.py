@@ -1,4 +1,4 @@
-"""Fitted networks as ONNX: scaled streams, the network and its probabilities in one graph."""
+"""Export fitted networks to ONNX: scaling, network and probabilities in one graph."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 class Scaling(nn.Module):
-    """A fitted `Scaler` over padded clips; what is padded becomes zero.
+    """Module that applies a fitted `Scaler` to padded clips; padding becomes zero.
 
     Args:
-        scaler: fitted.
+        scaler: fitted scaler.
     """
 
     def __init__(self, scaler: Scaler) -> None:
@@ -47,11 +47,11 @@ class Scaling(nn.Module):
         self.register_buffer("deviation", torch.from_numpy(scaler.deviation))
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
-        """`(clips, frames, dims)` and `(clips, frames)` to scaled values of the same shape."""
+        """Scale `(clips, frames, dims)` with the mask `(clips, frames)`."""
         if self.mode == "none":
             return values
         real = mask[..., None].to(torch.float64)
-        # Double precision as the scaler has it: columns may lie far from zero.
+        # Double precision, as in the scaler: columns may lie far from zero.
         wide = values.double()
         if self.mode == "clip":
             count = real.sum(dim=1, keepdim=True)
@@ -62,17 +62,17 @@ class Scaling(nn.Module):
 
 
 class Head(nn.Module):
-    """Streams and masks to calibrated probabilities.
+    """Module from streams and masks to calibrated probabilities.
 
     Args:
-        parts: networks and the places of their streams; see `list_members`.
-        columns: of their logits, in the order of the probabilities.
+        parts: networks and the positions of their streams; see `list_members`.
+        columns: columns of their logits, in the order of the probabilities.
         temperature: divides the logarithm of the posteriors.
     """
 
     def __init__(self, parts: Sequence[Member], columns: list[int], temperature: float) -> None:
         super().__init__()
-        self.networks = nn.ModuleList([_network(learner) for learner, _ in parts])
+        self.networks = nn.ModuleList([_copy_network(learner) for learner, _ in parts])
         self.scalings = nn.ModuleList(
             [nn.ModuleList(map(Scaling, learner.scalers)) for learner, _ in parts]
         )
@@ -82,7 +82,7 @@ class Head(nn.Module):
         self.temperature = temperature
 
     def forward(self, *streams: Tensor) -> Tensor:
-        """Values and mask of each stream in turn to `(clips, classes)`."""
+        """Compute probabilities, `(clips, classes)`, from values and mask of each stream."""
         pairs = list(zip(streams[::2], streams[1::2], strict=True))
         found = []
         for network, scalings, places in zip(
@@ -94,14 +94,14 @@ class Head(nn.Module):
                 for part in (scaling(*pairs[place]), pairs[place][1])
             ]
             found.append(network(*scaled).log_softmax(dim=1))
-        # Their mean but for its scale, which softmax takes away.
+        # The sum is enough for a mean: softmax removes the constant.
         posteriors = torch.stack(found).logsumexp(dim=0).index_select(1, self.columns)
         probabilities: Tensor = (posteriors / self.temperature).softmax(dim=1)
         return probabilities
 
 
 def list_inputs(streams: int) -> list[str]:
-    """Names of the graph's inputs.
+    """Return the names of the graph's inputs.
 
     >>> list_inputs(2)
     ['values_0', 'mask_0', 'values_1', 'mask_1']
@@ -112,14 +112,14 @@ def list_inputs(streams: int) -> list[str]:
 def export_network(
     learner: NetworkLearner | Ensemble, columns: list[int], temperature: float
 ) -> bytes:
-    """A fitted network, or several that are averaged, as an ONNX model: scaling, softmax and all.
+    """Export a fitted network, or an average of several, as an ONNX model with scaling and softmax.
 
-    Dropout and noise are off. The number of clips and of frames is open, so that a padded batch
-    gives what each clip gives alone.
+    Dropout and noise are off. Numbers of clips and frames are open, so that a clip has the same
+    result in a padded batch and alone.
 
     Args:
-        learner: fitted.
-        columns: of its posteriors, in the order of the probabilities.
+        learner: fitted learner.
+        columns: columns of its posteriors, in the order of the probabilities.
         temperature: divides the logits.
     """
     head = Head(list_members(learner), columns, temperature).eval()
@@ -130,9 +130,9 @@ def export_network(
         tempfile.TemporaryDirectory() as scratch,
     ):
         file = Path(scratch) / "head.onnx"
-        # The exporter's remarks on what it takes for constant; `largest_difference` tells.
+        # The exporter warns of values that it takes as constant; `measure_difference` checks them.
         warnings.simplefilter("ignore")
-        # The tracing exporter: the newer one bakes the number of steps into an LSTM.
+        # The tracing exporter: the newer one fixes the number of steps of an LSTM.
         torch.onnx.export(
             head,
             tuple(itertools.chain.from_iterable(map(pad, learner.examples))),
@@ -149,17 +149,17 @@ def export_network(
 def make_trials(
     learner: NetworkLearner | Ensemble,
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
-    """Inputs of a graph, and PyTorch's own posteriors of them.
+    """Yield inputs of a graph and PyTorch's own posteriors of them.
 
-    Each of the learner's examples alone, then all of them in one padded batch.
+    The inputs are each of the learner's examples alone, then all of them in one padded batch.
     """
-    networks = [(_network(each), each, places) for each, places in list_members(learner)]
+    networks = [(_copy_network(each), each, places) for each, places in list_members(learner)]
     count = len(learner.examples[0])
     for rows in [*([row] for row in range(count)), list(range(count))]:
         streams: Streams = tuple([part[row] for row in rows] for part in learner.examples)
         found = []
         for network, each, places in networks:
-            padded = map(pad, each.scaled(pick_streams(streams, places)))
+            padded = map(pad, each.scale(pick_streams(streams, places)))
             with torch.no_grad():
                 logits = network(*itertools.chain.from_iterable(padded))
             found.append(logits.double().softmax(dim=1))
@@ -171,7 +171,7 @@ def make_trials(
         )
 
 
-def _network(learner: NetworkLearner) -> nn.Module:
-    """A fitted network as it judges, apart from the learner's own."""
+def _copy_network(learner: NetworkLearner) -> nn.Module:
+    """Copy a fitted network for evaluation."""
     network: nn.Module = copy.deepcopy(learner.classifier.module_).cpu().eval()
     return network

@@ -1,4 +1,4 @@
-"""Fitted scikit-learn pipelines over single rows as ONNX graphs, `features` to `probabilities`."""
+"""Export fitted scikit-learn pipelines to ONNX graphs from `features` to `probabilities`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def to_affine(pipeline: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scaling and a linear classifier as one affine map, `(dims, classes)` and `(classes,)`."""
+    """Join scaling and a linear classifier to one affine map, `(dims, classes)`, `(classes,)`."""
     scaler, classifier = (step for _, step in pipeline.steps)
     coefficients, intercept = classifier.coef_, classifier.intercept_
     if len(coefficients) == 1:  # two classes: scikit-learn keeps the second's logit only
@@ -29,11 +29,11 @@ def to_affine(pipeline: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def export_pipeline(pipeline: Any, columns: Sequence[int], temperature: float) -> bytes:
-    """A fitted pipeline as an ONNX model.
+    """Export a fitted pipeline as an ONNX model.
 
     Args:
         pipeline: a scaler, then a linear classifier or a `KernelMachine`.
-        columns: of its posteriors, in the order of the probabilities.
+        columns: columns of its posteriors, in the order of the probabilities.
         temperature: divides the logits.
 
     Raises:
@@ -44,18 +44,18 @@ def export_pipeline(pipeline: Any, columns: Sequence[int], temperature: float) -
         weights, bias = (values[..., list(columns)] / temperature for values in to_affine(pipeline))
         graph = Graph()
         logits = graph.op("Gemm", "features", graph.array(weights), graph.array(bias))
-        return _finished(graph, logits, *weights.shape)
+        return _finish_graph(graph, logits, *weights.shape)
     if hasattr(last, "vectors_"):
         return _kernel_graph(pipeline, list(columns), temperature)
     raise SerenadeError(f"{type(last).__name__}: no model folder can hold this classifier")
 
 
 def _kernel_graph(pipeline: Any, columns: list[int], temperature: float) -> bytes:
-    """A support vector machine with RBF kernel, its one-against-one decisions joined.
+    """Export a support vector machine with an RBF kernel and one-against-one decisions.
 
-    Written as matrix products rather than by ONNX' own operator for such machines, whose
-    probabilities are libsvm's (Platt's); ours are a softmax over joined decisions. Sums run in
-    double precision: distances are differences of large numbers.
+    The graph uses matrix products, because the probabilities of ONNX' operator for such machines
+    are libsvm's (Platt's), and ours are a softmax over joined decisions. Sums are in double
+    precision, because distances are differences of large numbers.
     """
     scaler, machine = (step for _, step in pipeline.steps)
     vectors, svc = machine.vectors_.astype(np.float32), machine.machine_
@@ -99,11 +99,11 @@ def _kernel_graph(pipeline: Any, columns: list[int], temperature: float) -> byte
     chosen = graph.op("Gather", logits, graph.array(columns, np.int64), axis=1)
     tempered = graph.op("Div", chosen, array([temperature]))
     narrow = graph.op("Cast", tempered, to=graph.onnx.TensorProto.FLOAT)
-    return _finished(graph, narrow, dims, classes)
+    return _finish_graph(graph, narrow, dims, classes)
 
 
-def _finished(graph: Graph, logits: str, dims: int, classes: int) -> bytes:
-    """The graph of logits as a file's content."""
+def _finish_graph(graph: Graph, logits: str, dims: int, classes: int) -> bytes:
+    """Return the graph of logits as the content of a file."""
     graph.named(graph.op("Softmax", logits, axis=1), "probabilities")
     model = graph.model("head", {"features": ["rows", dims]}, {"probabilities": ["rows", classes]})
     content: bytes = model.SerializeToString()

@@ -97,7 +97,7 @@ def require_column(rows: pd.DataFrame, name: str, purpose: str) -> None:
     Args:
         rows: table of recordings.
         name: of the column.
-        purpose: what needs it, for the message.
+        purpose: operation that needs the column, for the message.
 
     Raises:
         InputError: the column is missing, or has gaps.

@@ -1,4 +1,4 @@
-"""Centring and scaling of feature matrices by statistics of training clips."""
+"""Scale feature matrices by mean and deviation of training clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Scaler:
-    """Subtracts a mean and divides by a deviation.
+    """Scaler that subtracts a mean and divides by a deviation.
 
     Args:
         mode: `global` takes one of each over all values, `column` one per column, `clip` those of
@@ -46,7 +46,7 @@ class Scaler:
         return self
 
     def transform(self, matrices: Sequence[NDArray[np.float32]]) -> Matrices:
-        """Scaled copies, float32."""
+        """Return scaled copies, float32."""
         if self.mode == "none":
             return list(matrices)
         if self.mode == "clip":

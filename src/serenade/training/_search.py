@@ -1,4 +1,4 @@
-"""Choosing between classifiers on speakers held out of the training data."""
+"""Choose between classifiers on speakers held out of the training data."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def fit_copies(
     Args:
         classifier: a scikit-learn pipeline whose last step takes `sample_weight`.
         blocks: features of the clips and of each round of copies, each `(rows, dims)`.
-        labels: of the clips, shape `(rows,)`.
-        weights: of the clips, shape `(rows,)`.
+        labels: label of each clip, shape `(rows,)`.
+        weights: weight of each clip, shape `(rows,)`.
 
     Returns:
         The classifier, fitted.
 
     Raises:
-        SerenadeError: its last step cannot weigh clips.
+        SerenadeError: its last step takes no weights.
     """
     from sklearn.utils.validation import has_fit_parameter
 
@@ -45,7 +45,7 @@ def fit_copies(
     if not has_fit_parameter(model, "sample_weight"):
         raise SerenadeError(
             f"{type(model).__name__}: its fit takes no sample_weight; "
-            "choose a classifier that can weigh clips"
+            "choose a classifier that takes sample_weight"
         )
     return classifier.fit(
         np.concatenate(blocks),
@@ -54,24 +54,24 @@ def fit_copies(
     )
 
 
-def best_on_held_out(
+def choose_on_held_out(
     candidates: Sequence[Any],
     blocks: Sequence[NDArray[np.float32]],
     labels: NDArray[np.str_],
     speakers: NDArray[np.str_],
     weights: NDArray[np.float64],
 ) -> Any:
-    """The candidate with the highest mean recall over groups of held-out speakers.
+    """Choose the candidate with the highest mean recall over groups of held-out speakers.
 
-    Copies of a clip are held out with it, and scored nowhere. The groups are spread over a cluster
-    where there is one.
+    Copies of a clip are held out with it and never scored. The groups are distributed over a
+    cluster if there is one.
 
     Args:
         candidates: unfitted pipelines.
-        blocks: as of `fit_copies`; the first holds the clips themselves.
-        labels: of the clips, shape `(rows,)`.
-        speakers: of the clips, shape `(rows,)`.
-        weights: of the clips, shape `(rows,)`.
+        blocks: see `fit_copies`; the first holds the clips themselves.
+        labels: label of each clip, shape `(rows,)`.
+        speakers: speaker of each clip, shape `(rows,)`.
+        weights: weight of each clip, shape `(rows,)`.
 
     Returns:
         The best candidate, unfitted.
@@ -80,20 +80,20 @@ def best_on_held_out(
     from sklearn.model_selection import GroupKFold
 
     folds = GroupKFold(min(_FOLDS, len(np.unique(speakers))))
-    task = functools.partial(_scores, candidates, blocks, labels, weights)
+    task = functools.partial(_score_fold, candidates, blocks, labels, weights)
     found = run_parallel(task, folds.split(blocks[0], labels, speakers), jobs=1)
     scores: NDArray[np.float64] = np.sum(list(found), axis=0)
     return clone(candidates[int(scores.argmax())])
 
 
-def _scores(
+def _score_fold(
     candidates: Sequence[Any],
     blocks: Sequence[NDArray[np.float32]],
     labels: NDArray[np.str_],
     weights: NDArray[np.float64],
     fold: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> list[float]:
-    """Mean recall of each candidate on the clips that a fold holds out."""
+    """Return the mean recall of each candidate on the clips that a fold holds out."""
     from sklearn.base import clone
 
     train, test = fold

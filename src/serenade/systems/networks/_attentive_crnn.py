@@ -89,7 +89,7 @@ class AttentiveCRNN(nn.Module):
         Returns:
             Shape `(clips, classes)`.
         """
-        outputs, real = self._outputs(values, mask)
+        outputs, real = self._compute_outputs(values, mask)
         if self.weigh is not None:
             pooled = (self.weigh(outputs, real)[..., None] * outputs).sum(dim=1)
         elif self.pooling == "mean":
@@ -104,7 +104,7 @@ class AttentiveCRNN(nn.Module):
 
         Without attention every real step has the same weight, or the last one has all.
         """
-        outputs, real = self._outputs(values, mask)
+        outputs, real = self._compute_outputs(values, mask)
         if self.weigh is not None:
             weights: Tensor = self.weigh(outputs, real)
             return weights
@@ -112,7 +112,7 @@ class AttentiveCRNN(nn.Module):
             return real / real.sum(dim=1, keepdim=True)
         return nn.functional.one_hot(real.sum(dim=1) - 1, real.shape[1]).to(outputs.dtype)
 
-    def _outputs(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _compute_outputs(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the outputs of the recurrence and the mask of its steps."""
         steps, real = self.front(values, mask)
         steps = self.noise(steps)

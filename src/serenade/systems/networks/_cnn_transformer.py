@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pooled_mask
+from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pool_mask
 
 POOLS = (2, 4, 4)
 """Max-pooling after each convolution, along both axes."""
@@ -49,7 +49,7 @@ class Branch(nn.Module):
         for block, pool in zip(self.blocks, POOLS, strict=True):
             image = block(image)
             if mask is not None:
-                mask = pooled_mask(mask, pool)
+                mask = pool_mask(mask, pool)
                 image = image * mask[:, None, None]
         return image
 
@@ -117,20 +117,20 @@ class CNNTransformer(nn.Module):
         # A traced graph must be valid for padded clips, also if it is traced on others.
         padded = mask if torch.onnx.is_in_onnx_export() or not bool(mask.all()) else None
         image = values.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
-        parts = [self._spatial(branch(image, padded), mask) for branch in self.branches]
+        parts = [self._flatten(branch(image, padded), mask) for branch in self.branches]
         # Not stated in the paper: "1×4" is read as pooling over time alone, and no code of
         # positions is added.
         encoded = nn.functional.max_pool1d(values.transpose(1, 2), 4).transpose(1, 2)
-        real = pooled_mask(mask, 4)
+        real = pool_mask(mask, 4)
         for layer in self.encoder:
             encoded = layer(encoded, real)
         logits: Tensor = self.output(torch.cat([*parts, masked_mean(encoded, real)], dim=1))
         return logits
 
-    def _spatial(self, image: Tensor, mask: Tensor) -> Tensor:
+    def _flatten(self, image: Tensor, mask: Tensor) -> Tensor:
         """Turn a branch's image into a vector for each clip."""
         if self.flat:
             return image.flatten(1)
         for pool in POOLS:
-            mask = pooled_mask(mask, pool)
+            mask = pool_mask(mask, pool)
         return masked_mean(image.permute(0, 3, 1, 2).flatten(2), mask)

@@ -122,13 +122,13 @@ class DualBiLSTM(nn.Module):
         """
         pairs = zip(streams[::2], streams[1::2], strict=True)
         found = [branch(*pair) for branch, pair in zip(self.branches, pairs, strict=True)]
-        fused = torch.cat(self._shown(found), dim=1)
+        fused = torch.cat(self._drop_branches(found), dim=1)
         if self.joint is not None:
             fused = self.dropout(self.joint(fused).relu())
         logits: Tensor = self.output(fused)
         return logits
 
-    def _shown(self, found: list[Tensor]) -> list[Tensor]:
+    def _drop_branches(self, found: list[Tensor]) -> list[Tensor]:
         """Return the outputs of the branches; in training, one is set to zero for some clips."""
         if not self.training or not self.branch_dropout:
             return found

@@ -34,7 +34,7 @@ class Steps(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn `(clips, frames, dims)` into `(clips, steps, width)`, and a mask; padding is zero."""
+        """Turn `(clips, frames, dims)` into `(clips, steps, width)` and a mask."""
         values, mask = mean_pool(values, mask, self.window)
         if self.shares is not None:
             # Unrelated states of deviation one each sum to that again.

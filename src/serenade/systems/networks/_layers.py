@@ -82,7 +82,7 @@ class EncoderLayer(nn.Module):
                 x itself.
         """
         clips, frames, dims = x.shape
-        query, key, value = self._projected(x, source)
+        query, key, value = self._project(x, source)
         scores = query @ key.transpose(-1, -2) / math.sqrt(dims // self.heads)
         weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=-1)
         context = (self.dropout(weights) @ value).transpose(1, 2).reshape(clips, frames, dims)
@@ -92,7 +92,7 @@ class EncoderLayer(nn.Module):
         encoded: Tensor = self.norms[1](x + self.dropout(self.dense(x)))
         return encoded
 
-    def _projected(self, x: Tensor, source: Tensor | None) -> Sequence[Tensor]:
+    def _project(self, x: Tensor, source: Tensor | None) -> Sequence[Tensor]:
         """Return queries, keys and values, each `(clips, heads, frames, dims / heads)`."""
         if source is None:
             parts = self.projection(x).chunk(3, dim=-1)
@@ -114,12 +114,12 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     return (x * real).sum(dim=1) / real.sum(dim=1)
 
 
-def pooled_mask(mask: Tensor, factor: int) -> Tensor:
+def pool_mask(mask: Tensor, factor: int) -> Tensor:
     """Pool a mask by groups of `factor` frames; a pooled frame is real if all of them are.
 
     So a clip gives the same frames whether it is padded or not; a padded clip keeps at least one.
 
-    >>> pooled_mask(torch.tensor([[True] * 5 + [False]]), 2)
+    >>> pool_mask(torch.tensor([[True] * 5 + [False]]), 2)
     tensor([[ True,  True, False]])
     """
     length = (mask.sum(dim=1) // factor).clamp(min=1)

@@ -72,10 +72,10 @@ class Recurrence(nn.Module):
         parts = nn.functional.pad(x, (0, 0, 0, extra)).reshape(-1, size, inputs)
         lengths = nn.functional.pad(mask, (0, extra)).view(-1, size).sum(dim=1)
         for number, layer in enumerate(self.layers):
-            parts = self._layer(layer, self.dropout(parts) if number else parts, lengths)
+            parts = self._apply_layer(layer, self.dropout(parts) if number else parts, lengths)
         return parts.reshape(clips, -1, self.outputs)[:, :steps] * mask[..., None]
 
-    def _layer(self, directions: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
+    def _apply_layer(self, directions: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
         """Apply one layer; padding comes after all real steps in both directions."""
         lstms = cast("list[nn.LSTM]", list(directions.children()))
         inputs = [x]
@@ -85,13 +85,13 @@ class Recurrence(nn.Module):
             order = torch.where(mirrored < 0, places, mirrored)[..., None]
             inputs.append(x.gather(1, order.expand_as(x)))
         if self.training and self.kept.probability:
-            found = self._unrolled(lstms, inputs)
+            found = self._unroll(lstms, inputs)
         else:
             found = [lstm(part)[0] for lstm, part in zip(lstms, inputs, strict=True)]
         found[1:] = [read.gather(1, order.expand_as(read)) for read in found[1:]]
         return torch.cat(found, dim=2)
 
-    def _unrolled(self, lstms: Sequence[nn.LSTM], inputs: Sequence[Tensor]) -> list[Tensor]:
+    def _unroll(self, lstms: Sequence[nn.LSTM], inputs: Sequence[Tensor]) -> list[Tensor]:
         """Apply the LSTMs step by step, both directions at once, with recurrent dropout."""
         parameters = [lstm.all_weights[0] for lstm in lstms]
         projected = torch.stack(

@@ -187,11 +187,11 @@ class SparseConvolution(nn.Module):
         for layer, length in zip(self.maps, self.kernels, strict=True):
             sample = 0.5 + _SLOPE * draw_patches(seen, length, patches, rng)
             coder = SparseCoder(sample.shape[1], self.units, sparsity, penalty)
-            _copy(coder.fit(sample, steps), layer, length)
-        self._scale(matrices)
+            _copy_weights(coder.fit(sample, steps), layer, length)
+        self._fit_scale(matrices)
         return self
 
-    def _scale(self, matrices: Matrices) -> None:
+    def _fit_scale(self, matrices: Matrices) -> None:
         """Set mean and deviation of each map over all steps of the clips."""
         with torch.no_grad():
             found = [
@@ -242,7 +242,7 @@ def draw_patches(
     return views[torch.from_numpy(rng.integers(len(views), size=count))].flatten(1)
 
 
-def _copy(coder: SparseCoder, layer: nn.Module, length: int) -> None:
+def _copy_weights(coder: SparseCoder, layer: nn.Module, length: int) -> None:
     """Copy a coder's weights to kernels over whitened components, with the input's scale."""
     weights, bias = coder.encoder.weight.detach(), coder.encoder.bias.detach()
     kernels = (_SLOPE * weights).reshape(len(weights), -1, length)

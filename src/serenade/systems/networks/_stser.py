@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from serenade.systems.networks._cnn_transformer import Block
-from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pooled_mask
+from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pool_mask
 from serenade.systems.networks._recurrence import Recurrence
 
 
@@ -43,7 +43,7 @@ class SpeechModel(nn.Module):
             nn.functional.pad(mask, (0, short)),
         )
         image = values.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
-        real = pooled_mask(mask, self.pool)
+        real = pool_mask(mask, self.pool)
         steps = self.block(image).permute(0, 3, 1, 2).flatten(2)
         return masked_mean(self.attention(self.recurrence(steps, real).relu(), real), real)
 
