@@ -170,7 +170,7 @@ def test_two_processes(recordings: Path, tmp_path: Path) -> None:
         (["--set", "learningrate=1"], "--set learningrate: choose from batch, blocks"),
         (["--set", "kernel=14"], "npc: kernel and mask must be odd"),
         (["--device", "nowhere"], "device 'nowhere': "),
-        (["--track", "notes"], "notes: not a log"),
+        (["--track", "notes"], "notes: unknown log"),
     ],
 )
 def test_mistakes(

@@ -76,7 +76,7 @@ def test_unknown_or_few_speakers_are_refused(data, probe):
     X, y = data
     few = X["speaker"].isin(X["speaker"].unique()[:3]).to_numpy()
     for rows, labels in ((X.drop(columns="speaker"), y), (X[few], y[few])):
-        with pytest.raises(SerenadeError, match="at least 4 speakers"):
+        with pytest.raises(SerenadeError, match="at least 4 training speakers"):
             EnrolledProbe(Estimator(*probe, jobs=1)).fit(rows, labels)
 
 

@@ -34,7 +34,7 @@ def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp
     )
     assert lines == [
         f"held-out speakers: UA {unseen.ua:.3f}",
-        "no enrolment: that takes 5 speakers or more",
+        "no enrolment: it needs 5 speakers or more",
     ]
     assert unseen.speaker_independent
     model = load(tmp_path / "model")
