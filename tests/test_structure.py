@@ -12,8 +12,8 @@ import serenade
 ROOT = Path(serenade.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 STUBS = sorted(ROOT.rglob("__init__.pyi"))
-# A system has one file each for its features, its network and its paper's tables.
-PER_SYSTEM = {path.stem for path in (ROOT / "papers").glob("[a-z]*.py")}
+# A system may have one file each for its features, its network and its paper's tables.
+PER_SYSTEM = {path.stem for path in (ROOT / "systems").glob("[a-z]*.py")}
 
 
 def _package(path):

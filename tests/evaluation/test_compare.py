@@ -104,7 +104,7 @@ def test_compare_runs_tests_pairs_by_speaker_and_adjusts(report_of):
     assert alone.p < best.p <= 3 * alone.p
     page = _compare.format_comparison(found, tests)
     assert page.index("| good |") < page.index("| fair |") < page.index("| ours |")
-    data = json.loads(json.dumps(_compare.to_dict(found, tests), allow_nan=False))
+    data = json.loads(json.dumps(_compare.compare_to_dict(found, tests), allow_nan=False))
     assert len(data["entrants"]) == len(data["comparisons"]) == 3
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from serenade import corpora, papers, systems
 from serenade.errors import EvaluationError
-from serenade.papers._tables import Run, list_all_runs, list_runs
+from serenade.papers._paper_tables import Run, list_all_runs, list_runs
 from serenade.protocols import get
 
 PAPERS = [papers.get(name) for name in papers.names()]

@@ -15,7 +15,7 @@ from serenade import corpora
 from serenade.errors import EvaluationError
 from serenade.evaluation import draw_figure, read_reports
 from serenade.papers import Paper, Runner, _render
-from serenade.papers._tables import Place, Row, Run, Table, list_all_runs
+from serenade.papers._paper_tables import Place, Row, Run, Table, list_all_runs
 
 FIELDS = {
     *("paper", "table", "row", "metric", "paper_value", "paper_protocol"),

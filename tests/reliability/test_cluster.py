@@ -27,7 +27,7 @@ from serenade.extraction import Cache, Clip, extract, write_shards
 from serenade.extraction._shards import read_shards
 from serenade.features import MFCC40
 from serenade.papers import Paper, Runner
-from serenade.papers._tables import Place, Row, Table
+from serenade.papers._paper_tables import Place, Row, Table
 from serenade.protocols import get
 from serenade.training import Estimator
 

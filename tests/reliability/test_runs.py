@@ -16,7 +16,7 @@ from serenade.evaluation import Report  # noqa: E402
 EVALUATE = ("evaluate", "lld-svm", SYNTHETIC, "--labels", "angry,sad", "--jobs", "1")
 REPRODUCE = """
 import dataclasses, json, sys
-from serenade.papers._tables import Paper, Place, Row, Table
+from serenade.papers._paper_tables import Paper, Place, Row, Table
 from serenade.papers._runner import Runner
 place = Place(sys.argv[3], ("angry", "sad"), plan={"test": 0.2, "validation": 0.2}, seeds=1)
 rows = (

@@ -40,13 +40,19 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
     serenade compare runs --against lld-svm
     serenade compare results --out docs/leaderboard.md
     """
-    from serenade.evaluation import _compare
+    from serenade.evaluation import (
+        compare_runs,
+        compare_to_dict,
+        format_comparison,
+        list_entrants,
+        load_runs,
+    )
 
-    found = _compare.list_entrants(_compare.load_runs(runs))
-    tests = _compare.compare_runs(found, against)
-    page = _compare.format_comparison(found, tests)
+    found = list_entrants(load_runs(runs))
+    tests = compare_runs(found, against)
+    page = format_comparison(found, tests)
     if as_json:
-        click.echo(json.dumps(_compare.to_dict(found, tests), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(compare_to_dict(found, tests), indent=2, ensure_ascii=False))
     else:
         click.echo(page)
     if out is not None:

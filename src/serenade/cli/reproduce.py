@@ -66,7 +66,14 @@ def command(
     """
     from serenade import papers
     from serenade.evaluation import draw_figure
-    from serenade.papers import Runner, _render
+    from serenade.papers import (
+        Runner,
+        format_overview,
+        format_paper,
+        list_figures,
+        list_papers,
+        write_json,
+    )
 
     asked = papers.names() if paper == "all" else (papers.get(paper).name,)
     if fast:
@@ -84,23 +91,23 @@ def command(
     )
     # Keep the rows of other papers that are in the folder already.
     earlier = Runner(root, out, fast=fast, use=use, dry=True)
-    there = _render.list_papers(out / "tables.json")
+    there = list_papers(out / "tables.json")
     found = []
     for one in map(papers.get, papers.names()):
         if one.name in asked:
             entries = runner.entries(one)
-            page = _render.format_paper(one, entries, runner.kept)
+            page = format_paper(one, entries, runner.kept)
             out.mkdir(parents=True, exist_ok=True)
             (out / f"{one.name}.md").write_text(page, "utf-8")
-            for name, draw in _render.list_figures(one, entries, runner.kept).items():
+            for name, draw in list_figures(one, entries, runner.kept).items():
                 draw_figure(draw, out / "figures" / name)
             click.echo(page)
             found.append((one, entries))
         elif one.name in there:
             found.append((one, earlier.entries(one)))
     # Hosting services show the README.md of a folder.
-    (out / "README.md").write_text(_render.format_overview(found), "utf-8")
-    _render.write_json([entry for _, rows in found for entry in rows], out / "tables.json")
+    (out / "README.md").write_text(format_overview(found), "utf-8")
+    write_json([entry for _, rows in found for entry in rows], out / "tables.json")
     rows = [entry for one, entries in found if one.name in asked for entry in entries]
     filled = sum(entry.speaker_independent is not None for entry in rows)
     click.echo(f"{out}: {filled} of {len(rows)} rows filled; the others say why not")

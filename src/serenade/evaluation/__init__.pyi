@@ -2,7 +2,11 @@ from ._calibration import calibration_error as calibration_error
 from ._compare import COMPARED_SCORES as COMPARED_SCORES
 from ._compare import Entrant as Entrant
 from ._compare import compare_runs as compare_runs
+from ._compare import compare_to_dict as compare_to_dict
+from ._compare import format_comparison as format_comparison
 from ._compare import format_tests as format_tests
+from ._compare import list_entrants as list_entrants
+from ._compare import load_runs as load_runs
 from ._evaluate import evaluate as evaluate
 from ._figures import draw_figure as draw_figure
 from ._figures import make_confusion_figure as make_confusion_figure

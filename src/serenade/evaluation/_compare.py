@@ -225,7 +225,7 @@ def format_tests(tests: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
+def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
     """Return entrants and tests as JSON data; NaN becomes None."""
     return {
         "entrants": [

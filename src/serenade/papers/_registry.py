@@ -8,7 +8,7 @@ from serenade._registry import Registry
 from serenade.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from serenade.papers._tables import Paper
+    from serenade.papers._paper_tables import Paper
 
 _REGISTRY = Registry("paper", "serenade.papers", "PAPER", EvaluationError)
 

@@ -15,7 +15,7 @@ from serenade import _parallel, corpora, protocols, systems
 from serenade.encoders import ALBERT
 from serenade.errors import SerenadeError
 from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, evaluate, read_reports
-from serenade.papers._tables import list_all_runs, list_runs, resolve_changes
+from serenade.papers._paper_tables import list_all_runs, list_runs, resolve_changes
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from serenade.corpora import Corpus
-    from serenade.papers._tables import Paper, Place, Row, Run, Table
+    from serenade.papers._paper_tables import Paper, Place, Row, Run, Table
 
 
 _AT_ONCE = 16  # runs that a cluster gets at once

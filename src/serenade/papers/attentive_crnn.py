@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from serenade.papers._tables import Paper, Place, Row, Table
+from serenade.papers._paper_tables import Paper, Place, Row, Table
 
 _FOUR = ("angry", "happy", "neutral", "sad")
 _FAST = {"epochs": 4, "coder_steps": 30}

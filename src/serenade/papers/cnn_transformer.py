@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serenade.papers._tables import Paper, Place, Row, Table
+from serenade.papers._paper_tables import Paper, Place, Row, Table
 
 _RANDOM = {"test": 0.1, "validation": 0.1}
 _FAST = {"epochs": 4, "copies": 1, "precision": "bfloat16"}

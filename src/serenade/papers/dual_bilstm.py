@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from serenade.papers._tables import Paper, Place, Row, Table, tune_row
+from serenade.papers._paper_tables import Paper, Place, Row, Table, tune_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serenade.papers._tables import Paper, Place, Row, Table, tune_row
+from serenade.papers._paper_tables import Paper, Place, Row, Table, tune_row
 
 _FOUR = ("angry", "happy", "neutral", "sad")
 _FAST = {"epochs": 5, "layers": 2, "width": 32, "hidden": 64, "cells": 16, "learning_rate": 1e-3}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serenade.papers._tables import Paper, Place, Row, Table, tune_row
+from serenade.papers._paper_tables import Paper, Place, Row, Table, tune_row
 
 _FAST = {"epochs": 6, "channels": 16, "pool": 4, "cells": 32, "learning_rate": 2e-3}
 _IEMOCAP = Place("iemocap", protocol="session")

@@ -17,8 +17,8 @@ from serenade.extraction import extract, extract_texts, list_clips, prefetch
 from serenade.features import Augmented, TextFeature
 from serenade.systems import SMALLEST_DEVIATION, System
 from serenade.training._clips import Clips
+from serenade.training._input_checks import check_labels, check_rows, require_column
 from serenade.training._learners import is_network, make_learner
-from serenade.training._rows import check_labels, check_rows, require_column
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
