@@ -1,8 +1,11 @@
-"""Synthetic emotional speech, made on the spot: for tests, demonstrations and first steps.
+"""Synthesise emotional speech as a corpus for tests, demonstrations and first steps.
 
-Pitch, formants and word times are known exactly, nothing needs downloading, and the same call
-gives the same samples. Its emotions are patterns of prosody and voice quality that we chose, so
-a figure on it says that a program works and nothing about people.
+serenade corpora examples/synthetic_corpus.py --root CORPORA/synthetic
+serenade evaluate whisper-probe examples/synthetic_corpus.py --root CORPORA/synthetic
+
+Pitch, formants and word times are known exactly, nothing is downloaded, and the same call gives
+the same samples. Its emotions are patterns of prosody and voice quality that we chose: a result on
+it shows that a program works, and nothing about people.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ WARNING = "synthetic speech: never for a reported number"
 
 
 def _counts(speakers: int, each: int) -> Counts:
-    """What a corpus of so many speakers with so many recordings per emotion holds."""
+    """Return the counts of a corpus with this many recordings per speaker and emotion."""
     per_label = dict.fromkeys(LABELS, speakers * each)
     return Counts(files=sum(per_label.values()), speakers=speakers, per_label=per_label)
 
@@ -59,37 +62,37 @@ def load(
     labels: Sequence[str] | None = None,
     drop_duplicates: bool = False,
 ) -> Corpus:
-    """Make the corpus, or open it where it was made before.
+    """Create the corpus, or open it if it was created before.
 
-    Every speaker says every sentence in every emotion. Files are 16-bit WAV, with
-    `manifest.csv` beside them, which `corpora.open` reads too.
+    Every speaker says every sentence in every emotion. Files are 16-bit WAV; `corpora.open`
+    can also read their `manifest.csv`.
 
     Args:
-        root: the folder to make it in; None for one below the user's cache folder.
-        speakers: how many; women and men by turns. A session is a woman and a man.
-        sentences: how many of the sentences the synthesiser knows, at most 12.
-        repetitions: how often each is said, each time with other prosody.
+        root: the folder to create it in; None for a folder in the user's cache folder.
+        speakers: number of speakers, women and men in turn. A session is a woman and a man.
+        sentences: number of sentences, at most 12.
+        repetitions: of each sentence, each with other prosody.
         seed: another seed gives other speakers.
         sampling_rate: in Hz.
         labels: the emotions to keep.
-        drop_duplicates: as every loader has it; no two recordings are the same.
+        drop_duplicates: option of every loader; no two recordings are equal.
 
     Returns:
-        The corpus, its first problem the warning; columns `speaker`, `emotion`, `session`,
+        The corpus; its first problem is the warning. Columns are `speaker`, `emotion`, `session`,
         `gender`, `text`, `language`, `split` (the last session is `test`, the others `train`),
         `repetition` and `words` (JSON; `serenade.corpora.parse_words` reads it).
 
     Raises:
-        CorpusError: a number out of range, a folder with something else in it, or a corpus of
+        CorpusError: a number is out of range, or the folder holds other files or a corpus with
             other settings.
     """
-    from synthetic_speech.store import Settings, folder_of, made
+    from synthetic_speech.store import Settings, create_rows, get_folder
 
     if labels is not None:
         require_labels(INFO.name, labels, LABELS)
     settings = Settings(speakers, sentences, repetitions, seed, sampling_rate)
-    folder = folder_of(root, settings)
-    rows = made(folder, settings, LABELS)
+    folder = get_folder(root, settings)
+    rows = create_rows(folder, settings, LABELS)
     # `check_corpus` would file the warning under a more general kind.
     info = dataclasses.replace(
         INFO, expected=_counts(speakers, sentences * repetitions), warning=""
@@ -99,7 +102,7 @@ def load(
 
 
 def speaker(number: int, seed: int = 0) -> Speaker:
-    """One of endlessly many invented speakers, the same whenever asked for.
+    """Return an invented speaker; the same number and seed give the same speaker.
 
     Args:
         number: counts from 1; odd numbers are women, even ones men.
@@ -119,26 +122,26 @@ def speaker(number: int, seed: int = 0) -> Speaker:
 def synthesise(
     text: str, speaker: Speaker, emotion: str, *, sampling_rate: int = 16000, seed: int = 0
 ) -> Utterance:
-    """Say a text with an emotion.
+    """Synthesise a text with an emotion.
 
     Glottal pulses of the Liljencrants-Fant model with jitter, shimmer and breath go through
     formant resonators in cascade, noise bands make fricatives and bursts. Pitch, rate, pauses,
-    level and voice quality follow the emotion's pattern as strongly as chance and the speaker's
-    expressiveness have it.
+    level and voice quality follow the pattern of the emotion, with random strength that depends on
+    the expressiveness of the speaker.
 
     Args:
         text: words of the lexicon; capitals and punctuation do not matter.
-        speaker: who says it.
+        speaker: the speaker.
         emotion: one of `LABELS`.
         sampling_rate: in Hz, 8000 to 48000.
-        seed: another seed is another take.
+        seed: another seed gives another take.
 
     Returns:
         The signal, float32 of shape `(samples,)`, with the times of words and sounds, F0 and
-        formants that it was made from. Equal arguments give equal samples.
+        formants that were used. Equal arguments give equal samples.
 
     Raises:
-        CorpusError: a word without pronunciation, an unknown emotion, or a rate out of range.
+        CorpusError: a word, the emotion or the sampling rate is not supported.
 
     >>> utterance = synthesise("We go home.", speaker(1), "sad")
     >>> [word for word, start, end in utterance.words]

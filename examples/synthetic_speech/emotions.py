@@ -1,6 +1,6 @@
-"""How each emotion sounds: a pattern of prosody and voice, and how one utterance varies it.
+"""Patterns of prosody and voice for each emotion, and their variation in an utterance.
 
-The directions are those of the reviews by Murray and Arnott (1993), "Toward the simulation of
+The directions follow the reviews by Murray and Arnott (1993), "Toward the simulation of
 emotion in synthetic speech", JASA 93, and Scherer (2003), "Vocal communication of emotion",
 Speech Communication 40; raised formants of smiled speech are Tartter's (1980), Perception and
 Psychophysics 27. The sizes are ours, chosen so that the emotions overlap.
@@ -82,7 +82,7 @@ STYLES: dict[str, Style] = {
         slackness=0.05, pause=0.012,
     ),
 }  # fmt: skip
-"""The patterns by label, in the order of `base.LABELS`."""
+"""Patterns by label, in the order of the labels of Serenade."""
 
 # Standard deviations: how a speaker's own pattern, and how one utterance, differs from STYLES.
 _SPREAD = Style(

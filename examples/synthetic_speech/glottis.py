@@ -1,4 +1,4 @@
-"""The voice source: Liljencrants-Fant pulses whose shape follows one parameter, Fant's Rd."""
+"""Compute the voice source: Liljencrants-Fant pulses with the shape parameter Rd of Fant."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def shapes() -> Shape:
 def pulses(
     phase: NDArray[np.float64], rd: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Glottal flow derivative, one LF pulse per period.
+    """Compute the derivative of the glottal flow, one LF pulse per period.
 
     Args:
         phase: periods since the start, not decreasing, shape `(samples,)`.

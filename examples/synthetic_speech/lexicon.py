@@ -1,4 +1,4 @@
-"""The words the synthesiser can say, and sentences without an emotion of their own."""
+"""Words with pronunciations, and sentences with neutral content."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ SENTENCES = (
     "we never said it again",
     "see the letter in the car",
 )
-"""Every sentence is said in every emotion, so the words tell nothing about it."""
+"""Every sentence is said in every emotion, so the words do not depend on it."""
 
 UNSTRESSED = frozenset({"the", "is", "in", "it", "on", "are", "will", "my", "your", "we", "you"})
-"""Words that get no pitch accent of their own."""
+"""Words without a pitch accent."""
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text, in lower case and without punctuation.
+    """Split a text into words, in lower case and without punctuation.
 
     Args:
         text: words of `WORDS`.

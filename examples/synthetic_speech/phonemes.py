@@ -1,9 +1,9 @@
-"""What a vocal tract does for each phoneme: formant targets, sources and duration.
+"""Targets of the vocal tract for each phoneme: formants, sources and duration.
 
 Plain vowels are the means of 33 men in Peterson and Barney (1952), "Control methods used in a
 study of the vowels", JASA 24, table II; formants of consonants follow Klatt (1980), "Software for
 a cascade/parallel formant synthesizer", JASA 67. Diphthongs, durations, noise bands and levels
-are ours, set by looking at spectrograms of this synthesiser's output.
+are ours, chosen from spectrograms of the output of this synthesiser.
 """
 
 from __future__ import annotations

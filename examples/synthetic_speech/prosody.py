@@ -1,4 +1,4 @@
-"""When each sound is spoken, and the pitch over time."""
+"""Compute the times of sounds, and the pitch over time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from synthetic_speech.speakers import Speaker
 
 Interval = tuple[str, float, float]
-"""What is said, from when to when in seconds."""
+"""Word or sound, with start and end in seconds."""
 
 MARGIN = 0.08
 """Silence before the first and after the last word, in seconds."""
 
-_SHORTEST_PAUSE = 0.02  # what is shorter is no pause but the words run on
+_SHORTEST_PAUSE = 0.02  # shorter pauses are left out
 _FINAL_LENGTHENING = 1.35
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Where words and sounds lie.
+    """Times of words and sounds.
 
     Args:
         words: without overlap, in order; what is between them is silence.
@@ -46,7 +46,7 @@ class Timing:
 def timing(
     words: Sequence[str], speaker: Speaker, style: Style, rng: np.random.Generator
 ) -> Timing:
-    """Lay the sounds out in time.
+    """Compute the times of the sounds.
 
     Args:
         words: of the lexicon.
@@ -81,7 +81,7 @@ def pitch(
     style: Style,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """F0 as if everything were voiced: a falling line, accents on stressed words, a last turn.
+    """Compute F0 at all times: a falling line, accents on stressed words, a final movement.
 
     Superposition in the logarithm of F0 follows Fujisaki and Hirose (1984), "Analysis of voice
     fundamental frequency contours for declarative sentences of Japanese", J. Acoust. Soc. Jpn. E

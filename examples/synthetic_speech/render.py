@@ -1,4 +1,4 @@
-"""From a text, a speaker and an emotion to samples, with everything that is known about them."""
+"""Compute the samples of a text, a speaker and an emotion, with their annotation."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _LEVEL = -20.5
 _PEAK = 0.97
 _FLOOR = 10 ** (-65 / 20)  # noise of the room and the microphone
 _OVERSAMPLING = 4  # of the source: its sharp closures would alias
-_VOICED = 0.3  # from this amplitude of voicing on, a pitch can be heard
+_VOICED = 0.3  # amplitude of voicing from which a pitch is audible
 _PULSE_LEVEL = 0.33  # root mean square of modal pulses whose closure is -1
 _NOISE_RATE = 16000  # noise levels of `phonemes` hold at this rate
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Utterance:
-    """Synthetic speech and the truth about it.
+    """Synthetic speech with its exact annotation.
 
     Args:
         signal: mono float32, shape `(samples,)`; on the grid of 16-bit files.

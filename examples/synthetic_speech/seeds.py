@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for and on nothing else."""
+"""Random generators that depend on their purpose only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def generator(*key: object) -> np.random.Generator:
-    """A generator for one purpose, the same in every process and run.
+    """Return the random generator for a purpose, the same in every process.
 
     Args:
         key: what it is for: strings, integers and such, told apart by their `repr`.

@@ -1,4 +1,4 @@
-"""Invented speakers: the size of the tract, the pitch, the voice and the manner of each."""
+"""Invent speakers: size of the tract, pitch, voice and manner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from synthetic_speech.seeds import generator
 
 @dataclasses.dataclass(frozen=True)
 class Speaker:
-    """What stays the same whenever somebody speaks.
+    """Properties of a speaker in all utterances.
 
     Args:
         name: the speaker's name in the table.
@@ -41,7 +41,7 @@ class Speaker:
 
 
 def speaker(number: int, seed: int = 0) -> Speaker:
-    """One of endlessly many speakers, the same whenever asked for.
+    """Return an invented speaker; the same number and seed give the same speaker.
 
     Args:
         number: counts from 1; odd numbers are women, even ones men.

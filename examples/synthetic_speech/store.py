@@ -1,4 +1,4 @@
-"""The corpus on disk: made once, file by file, and known again by what it was made with."""
+"""Create the corpus on disk once, and recognise it by its settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MANIFEST = "manifest.csv"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What decides every sample of the corpus; see `synthetic.load`."""
+    """Settings that determine the samples; see `synthetic_corpus.load`."""
 
     speakers: int
     sentences: int
@@ -49,7 +49,7 @@ class Settings:
                 )
 
     def identity(self) -> dict[str, object]:
-        """The settings and a hash of the synthesiser's own source, as JSON-ready data."""
+        """Return the settings and a hash of the source of the synthesiser, as JSON-ready data."""
         digest = hashlib.sha256()
         for source in sorted(files(__package__).iterdir(), key=lambda file: file.name):
             if source.name.endswith(".py"):
@@ -57,8 +57,8 @@ class Settings:
         return {**dataclasses.asdict(self), "synthesiser": digest.hexdigest()[:16]}
 
 
-def folder_of(root: str | os.PathLike[str] | None, settings: Settings) -> Path:
-    """The corpus' folder: what the user named, or one of these settings' own in the cache."""
+def get_folder(root: str | os.PathLike[str] | None, settings: Settings) -> Path:
+    """Return the folder of the corpus: as the user gave it, or in the cache by the settings."""
     if root is not None:
         return to_absolute(root)
     import platformdirs
@@ -67,22 +67,22 @@ def folder_of(root: str | os.PathLike[str] | None, settings: Settings) -> Path:
     return platformdirs.user_cache_path("serenade") / f"synthetic-{key}"
 
 
-def made(folder: Path, settings: Settings, labels: Sequence[str]) -> list[dict[str, object]]:
-    """The corpus' rows; what is not in the folder yet is made.
+def create_rows(folder: Path, settings: Settings, labels: Sequence[str]) -> list[dict[str, object]]:
+    """Return the rows of the corpus, and create files that are missing.
 
-    The marker is written first and the manifest last, each file whole or not at all, so that an
-    interrupted run is taken up and two at a time do each other no harm.
+    The marker is written first and the manifest last, each file atomically, so that an interrupted
+    run can be resumed and two runs at a time do not interfere.
 
     Args:
-        folder: empty, not there yet, or this corpus'.
+        folder: empty, missing, or the folder of this corpus.
         settings: of the corpus.
         labels: the emotions.
 
     Returns:
-        Rows as `tables.build` takes them.
+        Rows as `serenade.corpora.build_table` takes them.
 
     Raises:
-        CorpusError: the folder holds something else.
+        CorpusError: the folder holds other files.
     """
     _claim(folder, settings)
     if (folder / _MANIFEST).is_file():
@@ -90,14 +90,14 @@ def made(folder: Path, settings: Settings, labels: Sequence[str]) -> list[dict[s
         if all(Path(str(row["file"])).is_file() for row in rows):
             return rows
     (folder / "wav").mkdir(exist_ok=True)
-    rows = list(_synthesised(folder, settings, labels))
+    rows = list(_synthesise_rows(folder, settings, labels))
     with replace_atomically(folder / _MANIFEST) as unfinished:
         write_table(build_table(rows), folder, unfinished)
     return rows
 
 
 def _claim(folder: Path, settings: Settings) -> None:
-    """See that the folder is free or ours, and mark it."""
+    """Check that the folder is empty or holds this corpus, and mark it."""
     if folder.exists() and not folder.is_dir():
         raise CorpusError(f"{folder}: is a file; give a folder to make the corpus in")
     marker = folder / _MARKER
@@ -117,7 +117,7 @@ def _claim(folder: Path, settings: Settings) -> None:
     write_atomically(marker, text.encode())
 
 
-def _synthesised(
+def _synthesise_rows(
     folder: Path, settings: Settings, labels: Sequence[str]
 ) -> Iterator[dict[str, object]]:
     sessions = (settings.speakers + 1) // 2
@@ -157,7 +157,7 @@ def _write(path: Path, utterance: Utterance) -> None:
 
 
 def _read(folder: Path) -> list[dict[str, object]]:
-    """The manifest's rows."""
+    """Read the rows of the manifest."""
     with (folder / _MANIFEST).open(encoding="utf-8", newline="") as file:
         return [
             {name: cell for name, cell in row.items() if name not in ("file", "start", "end")}

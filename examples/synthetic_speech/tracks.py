@@ -1,4 +1,4 @@
-"""What every parameter of the synthesiser does over time, from targets to smooth curves."""
+"""Compute the course of each parameter of the synthesiser, from targets to smooth curves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Tracks:
 
 
 def smooth(curve: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Weighted running mean by a Hann window, the ends held.
+    """Smooth curves with a Hann window; the ends are held.
 
     Args:
         curve: shape `(points,)` or `(points, columns)`.
@@ -68,7 +68,7 @@ def smooth(curve: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 
 
 def tracks(spoken: Timing, speaker: Speaker, style: Style) -> Tracks:
-    """Every curve of an utterance.
+    """Compute all curves of an utterance.
 
     Targets step from sound to sound and are smoothed, so that neighbours colour each other and
     fast speech falls short of its targets, as in Lindblom (1963), "Spectrographic study of vowel

@@ -1,4 +1,4 @@
-"""Filters whose resonances move: formants in cascade for the voice, a band for frication.
+"""Filter sources with moving resonances: formants in cascade for voice, a band for frication.
 
 Resonators are those of Klatt (1980), "Software for a cascade/parallel formant synthesizer",
 JASA 67. They are applied by overlap-add: every 5 ms another filter, each crossfaded into the
@@ -21,7 +21,7 @@ HOP = 0.005
 """Distance of the filters in seconds."""
 
 UPPER = (3500.0, 4500.0, 5500.0, 6500.0, 7500.0)
-"""Formants above the third, of a tract of 17.5 cm, in Hz; they stay where they are."""
+"""Constant formants above the third, of a tract of 17.5 cm, in Hz."""
 
 NASAL_POLE = 270.0
 """Frequency of the nasal pole in Hz; a zero of the same frequency cancels it."""
@@ -30,7 +30,7 @@ _BANDWIDTHS = (65.0, 90.0, 150.0)
 _UPPER_BANDWIDTHS = (220.0, 300.0, 400.0, 500.0, 600.0)
 _NASAL_BANDWIDTH = 100.0
 _RINGING = 0.053  # seconds in which a resonance of the narrowest bandwidth decays by 84 dB
-_HIGHEST = 0.46  # of the sampling rate: what resonates above is left out
+_HIGHEST = 0.46  # of the sampling rate: resonances above are left out
 
 
 def hop_of(sampling_rate: int) -> int:
@@ -78,7 +78,7 @@ def cascade(
     tract_length: float,
     sampling_rate: int,
 ) -> NDArray[np.complex128]:
-    """Frequency responses of the voiced path, 1 at 0 Hz.
+    """Compute frequency responses of the voiced path, 1 at 0 Hz.
 
     Args:
         formants: F1 to F3 in Hz, shape `(blocks, 3)`.
@@ -112,7 +112,7 @@ def cascade(
 def band(
     centre: NDArray[np.float64], bandwidth: NDArray[np.float64], sampling_rate: int
 ) -> NDArray[np.complex128]:
-    """Frequency responses that pass a band and bring white noise of variance 1 to about that.
+    """Compute frequency responses of a band that keep the variance of white noise near 1.
 
     Args:
         centre: in Hz, shape `(blocks,)`.
@@ -132,7 +132,7 @@ def band(
 def run(
     parts: Sequence[tuple[NDArray[np.float64], NDArray[np.complex128]]], sampling_rate: int
 ) -> NDArray[np.float64]:
-    """Filter sources, each by its own moving filter, and add them up.
+    """Filter each source with its own moving filter, and add them up.
 
     Args:
         parts: sources of shape `(samples,)`, each with the responses of its blocks: block

@@ -120,4 +120,4 @@ def _write_response(response: Any, file: Path, label: str) -> None:
     for answer in (*response.history, response):
         checksum = answer.headers.get("X-Linked-ETag", "").strip('"')
         if re.fullmatch("[0-9a-f]{64}", checksum) and checksum != digest.hexdigest():
-            raise ValueError("what arrived does not have the checksum that the hub states")
+            raise ValueError("the file does not have the checksum that the hub states")

@@ -28,7 +28,7 @@ class Registry:
     Args:
         kind: noun for messages, such as "system".
         package: the package that holds the modules.
-        attribute: what a module defines, such as "SYSTEM"; empty for the module itself.
+        attribute: name of the object in each module, such as "SYSTEM"; "" for the module itself.
         error: raised for an unknown name, and for a user's file that cannot be used.
         variants: further entries: the module and the attribute of each, as "module:ATTRIBUTE".
         files: user's files that can be given in place of a name, as a noun phrase for messages.
@@ -51,7 +51,7 @@ class Registry:
         return tuple(self._locations())
 
     def get(self, name: str | os.PathLike[str]) -> Any:
-        """Import an entry and return what it defines.
+        """Import an entry and return its object.
 
         Args:
             name: one of `names()`, or the path of a user's `.py` file.

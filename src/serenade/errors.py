@@ -10,8 +10,8 @@ class AudioError(SerenadeError):
 
     Args:
         source: the file, or a description of the array.
-        problem: what is wrong, as a clause.
-        fix: what the user can do about it.
+        problem: the problem, as a clause.
+        fix: the remedy, as a clause.
     """
 
     def __init__(self, source: str, problem: str, fix: str) -> None:
