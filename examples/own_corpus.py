@@ -1,4 +1,4 @@
-"""My corpus: `<speaker>/<emotion>/<sentence>.wav`, emotions in German.
+"""Open recordings in `<speaker>/<emotion>/<sentence>.wav` with German names of emotions.
 
 serenade corpora own_corpus.py --root my-recordings
 serenade evaluate whisper-probe own_corpus.py --root my-recordings
@@ -22,16 +22,16 @@ INFO = CorpusInfo(
     url="",
     languages=("de",),
     labels=tuple(EMOTIONS.values()),
-    # What ought to be there; what is missing is reported. Leave it out if nobody knows.
+    # Differences from these counts are reported. Leave them out if you do not know them.
     expected=Counts(files=24, speakers=3, per_label=dict.fromkeys(EMOTIONS.values(), 6)),
     layout="<speaker>/<emotion>/<sentence>.wav",
 )
 
 
 def load(root, *, labels=None, drop_duplicates=False):
-    """Open it: a row for each recording, and a problem for each thing that is wrong."""
+    """Open the corpus with one row per recording, and one problem per kind of fault."""
     if root is None:
-        raise CorpusError(f"{INFO.name}: say where it is by --root")
+        raise CorpusError(f"{INFO.name}: give its folder with --root")
     rows, strange = [], []
     for path in sorted(Path(root).resolve().glob("*/*/*.wav")):
         speaker, emotion = path.parts[-3:-1]

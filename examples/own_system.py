@@ -1,8 +1,4 @@
-"""My system: the spectrum's mean and how it moves, and a random forest.
-
-serenade systems own_system.py
-serenade evaluate own_system.py ravdess --root CORPORA --set trees=500
-"""
+"""Classify mean spectra with a random forest; try it with `serenade systems own_system.py`."""
 
 from __future__ import annotations
 
@@ -20,22 +16,21 @@ from serenade.systems import System
 
 @dataclasses.dataclass(frozen=True)
 class MeanSpectrum(Feature):
-    """Mean and standard deviation of each band over time: one frame, so utterance-level."""
+    """Mean and standard deviation of each mel band over time, as one frame per recording."""
 
     @property
     def names(self):
-        """Return the names of the columns."""
         return tuple(f"{kind}.{name}" for kind in ("mean", "deviation") for name in LogMel().names)
 
     def __call__(self, signal, sampling_rate):
-        """Turn samples, `(samples,)`, into one row, `(1, dims)`, float32."""
+        """Return one row, `(1, dims)`, float32, for samples of shape `(samples,)`."""
         frames = LogMel()(signal, sampling_rate)
         return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])[None].astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """All settings of a run; every recipe has `copies` and `balance`."""
+    """Settings of a run; every recipe has `copies` and `balance`."""
 
     trees: int = 200
     snr: tuple[float, float] = (15.0, 30.0)
@@ -52,15 +47,12 @@ class OwnSystem(System):
     recipes: ClassVar = {"default": Recipe(), "noisy": Recipe(copies=2)}
 
     def features(self, recipe):
-        """Return the features, one for each stream."""
         return (MeanSpectrum(),)
 
     def augmentation(self, recipe):
-        """Return the alteration of copies."""
         return WhiteNoise(recipe.snr)
 
     def classifiers(self, recipe, seed):
-        """Return the pipelines to choose from."""
         return [make_pipeline(RandomForestClassifier(recipe.trees, random_state=seed))]
 
 

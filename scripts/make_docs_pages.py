@@ -1,12 +1,12 @@
-"""Lay out the documentation site's pages: those in docs/, and those made from the program.
+"""Collect the pages of the documentation site: those in docs/, and those made from the program.
 
     python scripts/make_docs_pages.py            # into build/docs
     mkdocs build --strict -f build/docs/mkdocs.yml   # the site is build/docs/site
 
-What is written by hand lies in docs/. A page per system (docstring, recipes, paper's numbers,
-measured numbers), per corpus (INFO) and per run (its report), the leaderboard, the commands' help
-and the list of public names are made here, so that each fact stands in one place. Pages are plain
-Markdown but for mkdocstrings' `:::` lines.
+Pages written by hand are in docs/. This script generates a page per system (docstring, recipes,
+the paper's numbers, measured numbers), per corpus (INFO) and per run (its report), the leaderboard,
+the help of the commands and the list of public names, so that each fact has one source. Pages are
+plain Markdown except for mkdocstrings' `:::` lines.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def make(out: Path, root: Path = ROOT) -> Path:
-    """Write all pages and the site's settings.
+    """Write all pages and the settings of the site.
 
     Args:
-        out: folder for both; what it held before is deleted.
-        root: of the repository.
+        out: folder for both; its old content is deleted.
+        root: root of the repository.
 
     Returns:
-        The settings' file, for `mkdocs build --strict -f`.
+        The settings file, for `mkdocs build --strict -f`.
     """
     if out.exists():
         shutil.rmtree(out)
@@ -66,10 +66,10 @@ def make(out: Path, root: Path = ROOT) -> Path:
 
 
 def with_example(page: Path, example: Path) -> None:
-    """Put a file where a page has its name in braces on a line of its own."""
+    """Replace the line `{name of the example}` of a page by the content of the example."""
     text, mark = page.read_text("utf-8"), f"\n{{{example.name}}}\n"
     if text.count(mark) != 1:
-        raise SystemExit(f"{page}: write {mark.strip()} on one line of its own")
+        raise SystemExit(f"{page}: write {mark.strip()} on exactly one separate line")
     code = example.read_text("utf-8")
     page.write_text(text.replace(mark, f"\n```python\n{code}```\n"), "utf-8")
 
@@ -103,15 +103,15 @@ SINGLE = {
 
 
 def navigation(pages: Path) -> list[dict[str, Any]]:
-    """Every page once: single ones, and a section per folder, its index first.
+    """Return the navigation: single pages, and a section per folder with its index first.
 
-    Pages of single runs are reached from the list of them; there may be hundreds.
+    Pages of single runs are left out, because there may be hundreds; the list of runs links them.
     """
     nav: list[dict[str, Any]] = [{"Home": SINGLE["Home"]}]
     for title, folder in SECTIONS.items():
         files = sorted((pages / folder).rglob("*.md"), key=lambda f: (f.stem != "index", f.stem))
         names = [file.relative_to(pages).as_posix() for file in files]
-        # Names that are typed are found sooner than what they stand for.
+        # Readers look for the names that they type, not for the titles of the pages.
         typed = folder in {"corpora", "reference"}
         nav.append(
             {

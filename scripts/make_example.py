@@ -1,6 +1,6 @@
-"""Make `examples/example.flac` again: one synthetic speaker whose emotion changes over time.
+"""Create `examples/example.flac`: one synthetic speaker whose emotion changes over time.
 
-Run `python scripts/make_example.py`; the samples are the same whenever and wherever it runs.
+Run `python scripts/make_example.py`; every run gives the same samples.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ PARTS = (
     ("happy", ("the red car is in the water", "you will see it all soon")),
 )
 PAUSE = 0.2  # seconds after every sentence, besides its own margins
-FLOOR = 10 ** (-65 / 20)  # of the noise in a pause: what sentences have beneath them
+FLOOR = 10 ** (-65 / 20)  # amplitude of the noise in pauses, equal to that in sentences
 
 
 def make() -> tuple[NDArray[np.int16], list[tuple[float, float, str]]]:
-    """The recording and what is in it.
+    """Synthesise the recording.
 
     Returns:
-        16-bit samples of shape `(samples,)`, and start and end in seconds of every emotion.
+        16-bit samples of shape `(samples,)`, and start and end of every emotion in seconds.
     """
     rng = np.random.default_rng(0)
     voice = synthetic_corpus.speaker(SPEAKER)

@@ -1,4 +1,4 @@
-"""The public names by room, for mkdocstrings, and the commands' help."""
+"""Write reference pages: the public names of each package, and the help of the commands."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ MODULES = {
     "serenade.evaluation._compare": "Comparing runs",
     "serenade.audio._conditions": "Conditions of robustness",
 }
-"""Modules whose names users meet, too, without being in a room's `__all__`."""
+"""Modules whose names users need although no package lists them in `__all__`."""
 
 
 def pages() -> dict[str, str]:
-    """Pages by their path."""
+    """Return pages by their path."""
     made = {f"reference/{name}.md": _room(name, title) for name, title in ROOMS.items()}
     for name, title in MODULES.items():
         options = "    options:\n      show_root_heading: false\n      heading_level: 1\n"
@@ -46,7 +46,7 @@ def pages() -> dict[str, str]:
 
 
 def public(room: str) -> list[str]:
-    """Where each public name of a room is written, in the order of `__all__`."""
+    """Return the dotted path of each public name of a package, in the order of `__all__`."""
     module = importlib.import_module(room)
     return [
         _home(room, name, getattr(module, name))
@@ -56,7 +56,7 @@ def public(room: str) -> list[str]:
 
 
 def _home(room: str, name: str, value: Any) -> str:
-    """The dotted path of a name's definition; of a constant, that in the module which has it."""
+    """Return the dotted path of a definition; for a constant, the module that holds it."""
     if isinstance(value, type | types.FunctionType):
         return f"{value.__module__}.{value.__qualname__}"
     module = importlib.import_module(room)
@@ -71,8 +71,8 @@ def _room(name: str, title: str) -> str:
 
 
 def commands() -> str:
-    """What `--help` prints, command by command."""
-    parts = ["# Commands", "What each prints with `--help`."]
+    """Return a page with the `--help` text of every command."""
+    parts = ["# Commands", "The `--help` text of each command."]
     context = click.Context(cli, info_name="serenade", terminal_width=96)
     for name in cli.list_commands(context):
         found = cli.get_command(context, name)

@@ -1,4 +1,4 @@
-"""A page per corpus, from its `INFO`, its module and its loader."""
+"""Write a page per corpus from its `INFO`, its module and its loader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def pages() -> dict[str, str]:
-    """Pages by their path, with `corpora/index.md`."""
+    """Return pages by their path, with `corpora/index.md`."""
     made, rows = {}, []
     for name in corpora.names():
         info = corpora.describe(name)
@@ -33,9 +33,9 @@ def pages() -> dict[str, str]:
         )
     head = ["corpus", "title", "language", "recordings", "speakers", "emotions", "licence"]
     made["corpora/index.md"] = (
-        "# Corpora\n\nWhat can be opened by name. Any other is "
-        "[a CSV file or a loader of your own](../extend/corpus.md). Serenade brings no "
-        "recordings; `examples/synthetic_corpus.py` in the repository makes synthetic ones.\n\n"
+        "# Corpora\n\nYou can open these corpora by name, and any other with "
+        "[a CSV file or your own loader](../extend/corpus.md). Serenade contains no "
+        "recordings; `examples/synthetic_corpus.py` in the repository creates synthetic ones.\n\n"
         + text.table(head, rows, "lllrrr")
         + "\n"
     )
@@ -43,7 +43,7 @@ def pages() -> dict[str, str]:
 
 
 def page(name: str, info: CorpusInfo) -> str:
-    """A corpus' page."""
+    """Return the page of a corpus."""
     load = corpora.get(name).load
     load = getattr(load, "func", load)  # paired corpora are partial functions
     about = inspect.getdoc(inspect.getmodule(load)) or ""
@@ -66,21 +66,21 @@ def page(name: str, info: CorpusInfo) -> str:
         rows = [[label, str(count)] for label, count in counts.per_label.items()]
         rows.append(["all", str(counts.files)])
         says = (
-            f"{counts.files} recordings of {counts.speakers} speakers. What is on a disk is "
-            "compared with this, and every difference is listed as a problem."
+            f"{counts.files} recordings of {counts.speakers} speakers. The loader compares your "
+            "copy with these counts and lists every difference as a problem."
         )
         table = text.table(["emotion", "recordings"], rows, "lr")
         parts += ["## Published counts", says, table]
-    parts += ["## Opening it", _loader(load)]
+    parts += ["## How to open it", _loader(load)]
     parts.append(
-        f"`serenade corpora {name} --root DIR` counts what is there and lists every problem "
-        "with the files concerned."
+        f"`serenade corpora {name} --root DIR` counts your copy and lists every problem "
+        "with its files."
     )
     return "\n\n".join(parts) + "\n"
 
 
 def _loader(load: object) -> str:
-    """A loader's arguments, columns and errors, as its docstring has them."""
+    """Return the arguments, columns and errors in the docstring of a loader."""
     doc = inspect.cleandoc(load.__doc__ or "")
     parts = [f"`serenade.corpora.open(NAME, root, **options)`; {doc.split(chr(10))[0]}"]
     for section in ("Args", "Returns", "Raises"):

@@ -1,4 +1,4 @@
-"""Measured numbers, from run files only."""
+"""Write pages of measured numbers, which come from run files only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page per system."""
+"""Write a page per system."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def pages(found: Results) -> dict[str, str]:
-    """Pages by their path, with `systems/index.md`."""
+    """Return pages by their path, with `systems/index.md`."""
     made = {f"systems/{name}.md": page(systems.get(name), found) for name in systems.names()}
     rows = [
         [f"[{name}]({name}.md)", system.title, text.prose(system.source)]
         for name, system in ((name, systems.get(name)) for name in systems.names())
     ]
     made["systems/index.md"] = (
-        "# Systems\n\nWhat `serenade evaluate` and `serenade train` take; your own is "
-        "[a file](../extend/system.md). Each page has the system's source, how its gaps are read, "
-        "its recipes and what we measured.\n\n"
+        "# Systems\n\n`serenade evaluate` and `serenade train` take these systems, or "
+        "[a file with your own](../extend/system.md). Each page has the system's source, how we "
+        "filled the gaps of its paper, its recipes and our measurements.\n\n"
         + text.table(["system", "what it is", "source"], rows)
         + "\n"
         + (f"\n## The papers' numbers beside ours\n\n{told}" if (told := found.headlines()) else "")
@@ -35,7 +35,7 @@ def pages(found: Results) -> dict[str, str]:
 
 
 def page(system: System, found: Results) -> str:
-    """A system's page."""
+    """Return the page of a system."""
     module = _module(system)
     title, gaps, rest = text.docstring(module)
     title = title.partition(": ")[2] or title
@@ -67,7 +67,7 @@ def _module(system: System) -> Any:
 
 
 def _recipes(system: System) -> str:
-    """Fields, each recipe's value where it differs from the first's, and what they mean."""
+    """Return a table of the fields, their values in each recipe, and their meaning."""
     meaning = text.arguments(type(system.recipe()))
     names = list(system.recipes)
     head = ["field", *(f"`{name}`" for name in names), "meaning"]
@@ -78,8 +78,8 @@ def _recipes(system: System) -> str:
         cells += ["" if value == values[0] else text.code(value) for value in values[1:]]
         rows.append([f"`{field.name}`", *cells, text.prose(meaning[field.name])])
     says = (
-        "Every number a run depends on; `--recipe NAME` takes one, `--set FIELD=VALUE` changes a "
-        "field. An empty cell is as in the first column.\n\n"
+        "A recipe has every setting of a run. `--recipe NAME` selects one, and `--set FIELD=VALUE` "
+        "changes a field. An empty cell has the value of the first column.\n\n"
     )
     return (says if len(names) > 1 else says.partition(" An empty")[0] + "\n\n") + text.table(
         head, rows
@@ -87,7 +87,7 @@ def _recipes(system: System) -> str:
 
 
 def _printed(paper: Paper) -> str:
-    """The numbers that a paper prints, as `serenade reproduce` knows them."""
+    """Return the numbers that a paper prints and `serenade reproduce` compares with."""
     parts = [f"{paper.title}. {paper.citation}."]
     for table in paper.tables:
         rows = [
@@ -100,7 +100,9 @@ def _printed(paper: Paper) -> str:
         if rows:
             parts.append(text.table(["row", "", "paper"], rows, "llr"))
     parts += [f"- {note}" for note in paper.notes]
-    parts.append(f"`serenade reproduce {paper.name} --root CORPORA` puts our numbers beside them.")
+    parts.append(
+        f"`serenade reproduce {paper.name} --root CORPORA` compares them with our numbers."
+    )
     return text.prose("\n\n".join(parts))
 
 
@@ -112,7 +114,7 @@ def _fillers(paper: Paper) -> set[str]:
 
 
 def documented(system: System) -> list[str]:
-    """Fields of a system's recipes that no docstring explains."""
+    """Return the fields of a system's recipes that no docstring explains."""
     kinds = {type(recipe) for recipe in system.recipes.values()}
     return [
         f"{inspect.getmodule(kind).__name__}.{kind.__name__}.{field.name}"  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Docstrings and values as Markdown."""
+"""Format docstrings and values as Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CODE = re.compile(r"(`[^`]*`)")
 
 
 def arguments(cls: type) -> dict[str, str]:
-    """What a class' docstring and those of its bases say of each argument.
+    """Return the description of each argument in the docstrings of a class and its bases.
 
     >>> class One:
     ...     '''One.
@@ -39,9 +39,9 @@ def arguments(cls: type) -> dict[str, str]:
 
 
 def docstring(module: Any) -> tuple[str, str, str]:
-    """A module's docstring: its first line, how the paper's gaps are read, and the rest.
+    """Split the docstring of a module into first line, gaps of the paper, and the rest.
 
-    A paragraph belongs to the gaps where it says what was "read so", or is "Not the paper's".
+    A paragraph belongs to the gaps if it contains a phrase such as "not stated in the paper".
     """
     title, *paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(module.__doc__ or ""))
     gaps = [one for one in paragraphs if _GAP.search(" ".join(one.split()))]
@@ -50,7 +50,7 @@ def docstring(module: Any) -> tuple[str, str, str]:
 
 
 def prose(text: str) -> str:
-    r"""Text of a docstring as Markdown: outside code, what looks like a tag is none.
+    r"""Format the text of a docstring as Markdown; escape tags and brackets outside code.
 
     >>> print(prose("`<a>` and <b>/x.wav, [0, 1]"))
     `<a>` and &lt;b>/x.wav, \[0, 1]
@@ -64,7 +64,7 @@ def prose(text: str) -> str:
 
 
 def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
-    r"""A Markdown table.
+    r"""Format a Markdown table.
 
     Args:
         head: titles of the columns.
@@ -85,10 +85,10 @@ def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
 
 
 def code(value: Any) -> str:
-    """A value as code in a cell; empty text as quotes."""
+    """Format a value as code in a cell; show empty text as quotes."""
     return f"`{value if isinstance(value, str) and value else repr(value)}`"
 
 
 def share(value: float | None) -> str:
-    """A share of one with three digits, or a dash."""
+    """Format a share with three digits; return a dash if it is missing."""
     return "-" if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN
