@@ -42,7 +42,7 @@ TEMPLATE = Path(__file__).with_name("bundled_model_card.md")
 
 
 def pooled(root: Path) -> pd.DataFrame:
-    """The rows of all corpora that are trained on, with a column `corpus`."""
+    """Return the rows of all training corpora, with a column `corpus`."""
     tables = []
     for name in SOURCES:
         corpus = corpora.open(name, root, drop_duplicates=True)

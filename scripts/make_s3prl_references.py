@@ -85,7 +85,7 @@ def import_s3prl() -> dict[str, Any]:
 
 
 def signal() -> np.ndarray:
-    """A second of gliding harmonics with noise, 16 kHz."""
+    """Make one second of gliding harmonics with noise, 16 kHz."""
     time = np.arange(16000) / 16000
     glide = 2 * np.pi * (120 * time + 40 * time**2)
     voice = sum(np.sin(k * glide) / k for k in range(1, 20))
@@ -94,7 +94,7 @@ def signal() -> np.ndarray:
 
 
 def old_schedule() -> Any:
-    """An object of the module that older checkpoints pickled their schedule from."""
+    """Make an object of the module from which older checkpoints pickled their schedule."""
     spec = importlib.util.find_spec("s3prl.optimizers")
     assert spec is not None
     assert spec.origin is not None
@@ -110,7 +110,7 @@ def old_schedule() -> Any:
 def transformer_checkpoint(
     parts: dict[str, Any], audio: dict[str, Any], sizes: tuple[int, ...], *, shared: bool, old: bool
 ) -> dict[str, Any]:
-    """A checkpoint of TERA, or of AALBERT where layers are shared."""
+    """Make a checkpoint of TERA, or of AALBERT if layers are shared."""
     width, layers, heads, hidden = sizes
     config = {
         "transformer": {
@@ -159,7 +159,7 @@ def transformer_checkpoint(
 
 
 def npc_checkpoint(parts: dict[str, Any], sizes: tuple[Any, ...]) -> dict[str, Any]:
-    """A checkpoint of NPC."""
+    """Make a checkpoint of NPC."""
     width, blocks, _, codes, dims = sizes
     config = {
         "model": {
@@ -197,7 +197,7 @@ def npc_checkpoint(parts: dict[str, Any], sizes: tuple[Any, ...]) -> dict[str, A
 
 
 def hidden_states(expert: Any, wave: np.ndarray) -> np.ndarray:
-    """What s3prl gives for a signal: states, frames, units."""
+    """Run s3prl on a signal; return states, frames and units."""
     with torch.no_grad():
         found = expert.eval()([torch.from_numpy(wave)])["hidden_states"]
     return torch.cat(list(found)).numpy()

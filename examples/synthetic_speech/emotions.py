@@ -94,7 +94,7 @@ _OF_SPEAKER = 0.5  # share of the spread that is the speaker's habit
 
 
 def draw(speaker: Speaker, emotion: str, rng: np.random.Generator) -> Style:
-    """The manner of one utterance.
+    """Draw the manner of one utterance.
 
     Args:
         speaker: whose expressiveness and habits shape the pattern.

@@ -87,7 +87,7 @@ class _Score:
         return self.speaker.rd * float(np.exp(self.style.rd))
 
     def at(self, times: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A curve of shape `(points,)` or `(points, columns)` at other times, in seconds."""
+        """Interpolate a curve of shape `(points,)` or `(points, columns)` at other times, in seconds."""
         grid = STEP * np.arange(len(curve), dtype=np.float64)
         if curve.ndim == 1:
             return np.interp(times, grid, curve)
@@ -132,7 +132,7 @@ def render(text: str, speaker: Speaker, emotion: str, sampling_rate: int, seed: 
 
 
 def _sound(score: _Score, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Sources and filters, at an arbitrary level."""
+    """Render sources and filters, at an arbitrary level."""
     curves, rate = score.curves, score.sampling_rate
     times = np.arange(score.samples, dtype=np.float64) / rate
     pulses, openness = _voice(score, rng)

@@ -41,7 +41,7 @@ def hop_of(sampling_rate: int) -> int:
 def _pair(
     frequency: NDArray[np.float64], bandwidth: NDArray[np.float64] | float, sampling_rate: int
 ) -> NDArray[np.float64]:
-    """The polynomials of pairs of poles or zeros, shape `(blocks, 3)`."""
+    """Compute the polynomials of pairs of poles or zeros, shape `(blocks, 3)`."""
     radius = np.exp(-np.pi * np.asarray(bandwidth) / sampling_rate) + 0 * frequency
     cosine = np.cos(2 * np.pi * frequency / sampling_rate)
     return np.stack([radius**0, -2 * radius * cosine, radius**2], axis=-1)

@@ -85,7 +85,7 @@ class Results:
         return cls(folder, reports, by_run, frozenset(repeats), entrants, entries)
 
     def of(self, system: str) -> str:
-        """A table of a system's runs; each leads to its report."""
+        """Format a table of a system's runs with links to their reports."""
         mine = [one for one in self.entrants if one.reports[0].system == system]
         if not mine:
             return _NONE.format(name=system)
@@ -113,13 +113,13 @@ class Results:
         )
 
     def headlines(self) -> str:
-        """What each paper is known for beside ours, without a title; empty where none were made."""
+        """Format the headline numbers of the papers next to ours; empty without tables."""
         known = [papers.get(name) for name in papers.names()]
         found = [(paper, entries) for paper in known if (entries := self._rows(paper))]
         return _render.format_overview(found).partition("\n\n")[2] if found else ""
 
     def reproduced(self, paper: Paper) -> str:
-        """A paper's tables beside ours, one heading deeper; empty where none were made."""
+        """Format a paper's tables next to ours, one heading deeper; empty without tables."""
         if not (entries := self._rows(paper)):
             return ""
         bare = dataclasses.replace(paper, notes=())
@@ -180,7 +180,7 @@ def _order(one: Entrant) -> tuple[str, int, bool, str]:
 
 
 def pages(found: Results) -> dict[str, str]:
-    """A page per run, the list of them, and the leaderboard."""
+    """Make a page for each run, their list, and the leaderboard."""
     made, rows = {}, []
     for name, report in sorted(found.reports.items()):
         body = report.to_markdown()
@@ -202,7 +202,7 @@ def pages(found: Results) -> dict[str, str]:
 
 
 def leaderboard(entrants: Iterable[Entrant]) -> str:
-    """A table for each corpus and protocol, and its tests folded below it."""
+    """Format a table for each corpus and protocol, with its tests folded below."""
     ordered = sorted(entrants, key=_order)
     if not ordered:
         return "# Leaderboard\n\nNo run file is committed yet.\n"
@@ -218,7 +218,7 @@ def leaderboard(entrants: Iterable[Entrant]) -> str:
 
 
 def _warning(corpus: str) -> list[str]:
-    """What must be known of a corpus before its numbers are read."""
+    """Format what readers must know about a corpus."""
     try:
         warning = corpora.describe(corpus).warning
     except CorpusError:  # somebody's own

@@ -75,7 +75,7 @@ class AcousticSet(Feature):
         return _names()
 
     def __call__(self, signal: NDArray[Any], sampling_rate: int) -> NDArray[np.float32]:
-        """The vector as one row.
+        """Extract the set as one row.
 
         Args:
             signal: mono samples, shape `(samples,)`.
