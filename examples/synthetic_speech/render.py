@@ -87,7 +87,7 @@ class _Score:
         return self.speaker.rd * float(np.exp(self.style.rd))
 
     def at(self, times: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Interpolate a curve of shape `(points,)` or `(points, columns)` at other times, in seconds."""
+        """Interpolate a curve, shape `(points,)` or `(points, columns)` at other times."""
         grid = STEP * np.arange(len(curve), dtype=np.float64)
         if curve.ndim == 1:
             return np.interp(times, grid, curve)
