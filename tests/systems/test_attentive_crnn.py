@@ -1,4 +1,4 @@
-"""The four experiments of He, Ren & He: networks, recipes, and what they are fitted on."""
+"""The four experiments of He, Ren & He: networks, recipes and training."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def mask_of(*lengths):
 
 
 def lstm_weights(inputs, cells, layers=1):
-    """Both directions; a bias for inputs and one for states, as PyTorch has them."""
+    """Count both directions, with PyTorch's biases for inputs and for states."""
     sizes = [inputs, *[2 * cells] * (layers - 1)]
     return sum(2 * 4 * cells * (size + cells + 2) for size in sizes)
 
@@ -62,7 +62,7 @@ def fitted(speech):
     return Estimator(SYSTEM, recipe, jobs=1).fit(X[~unseen], y[~unseen])
 
 
-def test_the_papers_numbers():
+def test_recipes_have_the_settings_of_the_paper():
     recipe = SYSTEM.recipe()
     stated = {
         "channels": 60,
@@ -95,7 +95,7 @@ def test_the_papers_numbers():
     assert feature(tone, 16000).shape == (1, len(feature.names)) == (1, 35 * 275)
 
 
-def test_the_spectrogram_is_in_decibels_at_its_frequencies():
+def test_log_spectrogram_is_in_decibels_at_its_frequencies():
     (feature,) = SYSTEM.features(SYSTEM.recipe())
     tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype(np.float32)
     found = feature(tone, 16000)[20:80]
@@ -107,7 +107,7 @@ def test_the_spectrogram_is_in_decibels_at_its_frequencies():
         feature(tone, 8000)
 
 
-def test_parameters_by_hand():
+def test_networks_have_the_expected_number_of_parameters():
     rng = np.random.default_rng(0)
     clips = [rng.normal(size=(30, 257)).astype(np.float32) for _ in range(9)]
     data = TrainingSet((clips,), np.zeros(9, np.int64), ("a", "b", "c", "d", "e", "f", "g"), 0)
@@ -132,7 +132,7 @@ def test_parameters_by_hand():
 @pytest.mark.parametrize("pooling", ["attention", "mean", "last"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("context", [0, 4])
-def test_padding_changes_no_logit(pooling, bidirectional, context):
+def test_attentive_crnn_ignores_padding(pooling, bidirectional, context):
     torch.manual_seed(0)
     recurrence = Recurrence(5, 4, layers=2, bidirectional=bidirectional, context=context)
     for parameter in recurrence.parameters():
@@ -155,7 +155,7 @@ def test_padding_changes_no_logit(pooling, bidirectional, context):
             assert not track[len(own) :].any()
 
 
-def test_attention_is_equations_12_and_13():
+def test_attention_follows_equations_12_and_13():
     torch.manual_seed(0)
     recurrence = Recurrence(3, 4)
     network = AttentiveCRNN(DescriptorSteps(3), recurrence, 2).eval()
@@ -179,7 +179,7 @@ def test_attention_ignores_padding(lengths):
     assert not weights[~mask_of(*lengths)].any()
 
 
-def test_the_recurrence_is_pytorchs():
+def test_recurrence_equals_the_lstm_of_pytorch():
     torch.manual_seed(0)
     ours = Recurrence(3, 4, layers=2)
     theirs = torch.nn.LSTM(3, 4, 2, batch_first=True, bidirectional=True)
@@ -193,7 +193,7 @@ def test_the_recurrence_is_pytorchs():
     torch.testing.assert_close(ours(x, mask_of(*lengths)), expected)
 
 
-def test_one_direction_sees_no_future_and_context_no_past():
+def test_recurrence_limits_direction_and_context():
     torch.manual_seed(0)
     x, mask = torch.randn(1, 12, 2), mask_of(12)
     changed = x.clone()
@@ -206,7 +206,7 @@ def test_one_direction_sees_no_future_and_context_no_past():
     assert moved.tolist() == [4 <= step < 8 for step in range(12)]
 
 
-def test_noise_and_dropout_are_for_training_only():
+def test_noise_and_dropout_act_in_training_only():
     torch.manual_seed(0)
     network = AttentiveCRNN(DescriptorSteps(4), Recurrence(4, 3), 2, dropout=0.0, noise=0.1)
     values, mask = torch.zeros(1, 50, 4), mask_of(50)
@@ -217,7 +217,7 @@ def test_noise_and_dropout_are_for_training_only():
     assert torch.equal(network(values, mask), network(values, mask))
 
 
-def test_descriptors_are_scaled_by_neutral_training_clips(speech):
+def test_lld_blstm_scales_by_neutral_training_clips(speech):
     X, y, unseen = speech
     system = systems.get("lld-blstm")
     recipe = system.recipe(epochs=1, cells=4, hidden=4, holdout=0.0)
@@ -229,7 +229,7 @@ def test_descriptors_are_scaled_by_neutral_training_clips(speech):
     np.testing.assert_allclose(scaler.deviation, deviation, rtol=1e-3, atol=1e-4)
 
 
-def test_what_is_fitted_before_training_sees_training_rows_only(speech, fitted):
+def test_pretraining_uses_training_rows_only(speech, fitted):
     X, y, unseen = speech
     fewer = X[unseen][:3]
     again = Estimator(SYSTEM, SYSTEM.recipe(**{**TINY, "epochs": 1}), jobs=1)
@@ -245,12 +245,12 @@ def test_what_is_fitted_before_training_sees_training_rows_only(speech, fitted):
     assert not torch.equal(first["maps.0.weight"], third["maps.0.weight"])
 
 
-def test_it_learns_synthetic_speech(speech, fitted):
+def test_attentive_crnn_learns_synthetic_speech(speech, fitted):
     X, y, unseen = speech
     assert np.mean(fitted.predict(X[unseen]) == y[unseen]) > 0.6
 
 
-def test_learnt_kernels_stay_unless_asked(speech, fitted):
+def test_sparse_convolution_is_fixed_by_default(speech, fitted):
     X, y, unseen = speech
     recipe = SYSTEM.recipe(**{**TINY, "epochs": 2, "trained": True})
     moving = Estimator(SYSTEM, recipe, jobs=1).fit(X[~unseen], y[~unseen])
@@ -258,7 +258,7 @@ def test_learnt_kernels_stay_unless_asked(speech, fitted):
     assert not torch.equal(mine, theirs)
 
 
-def test_functionals_and_kernel_machine(speech):
+def test_lld_svm_learns_synthetic_speech(speech):
     X, y, unseen = speech
     system = systems.get("lld-svm")
     estimator = Estimator(system, system.recipe(C=(1e-6, 1.0, 100.0)), jobs=1)
@@ -272,7 +272,7 @@ def test_functionals_and_kernel_machine(speech):
     np.testing.assert_allclose(posteriors.sum(axis=1), 1)
 
 
-def test_the_kernel_machine_is_libsvms():
+def test_kernel_machine_equals_that_of_libsvm():
     from sklearn.svm import SVC
 
     from serenade.systems._kernel_machine import KernelMachine, ReferenceScaler

@@ -1,4 +1,4 @@
-"""The network of An & Ruan (2021), and what it is trained by."""
+"""The network and the recipes of An & Ruan (2021)."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def mask_of(*lengths):
     return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
-def test_the_papers_numbers():
+def test_default_recipe_has_the_settings_of_the_paper():
     recipe = SYSTEM.recipe()
     stated = {
         "epochs": 200,
@@ -42,7 +42,7 @@ def test_the_papers_numbers():
     assert feature(tone, 48000).shape == (282, 40)
 
 
-def test_tuned_for_unseen_speakers_averages_two_views():
+def test_tuned_recipe_averages_two_networks():
     recipe = SYSTEM.recipe("tuned")
     tone = np.sin(np.arange(48000 * 4, dtype=np.float32))
     assert [view(tone, 48000).shape[1] for view in SYSTEM.features(recipe)] == [48, 40]
@@ -52,7 +52,7 @@ def test_tuned_for_unseen_speakers_averages_two_views():
     assert not any(SYSTEM.members(member) for member in members)
 
 
-def test_parameters_by_hand():
+def test_cnn_transformer_has_the_expected_number_of_parameters():
     convolutions = sum(9 * i * o + o + 2 * o for i, o in ((1, 16), (16, 32), (32, 64)))
     attention = 4 * (40 * 40 + 40)
     dense = 40 * 512 + 512 + 512 * 40 + 40
@@ -63,7 +63,7 @@ def test_parameters_by_hand():
     assert network(torch.zeros(3, 282, 40), mask_of(282, 282, 282)).shape == (3, 8)
 
 
-def test_padding_changes_no_logit():
+def test_cnn_transformer_ignores_padding():
     torch.manual_seed(0)
     network = CNNTransformer(40, 100, 5, pooling="mean").eval()
     for block in network.branches.modules():
@@ -82,14 +82,14 @@ def test_padding_changes_no_logit():
             torch.testing.assert_close(row, alone, atol=1e-5, rtol=1e-4)
 
 
-def test_flattened_images_need_one_length():
+def test_cnn_transformer_with_flattened_images_needs_one_length():
     with pytest.raises(ValueError, match="clips of 282 frames, got 281"):
         CNNTransformer(40, 282, 8)(torch.zeros(1, 281, 40), mask_of(281))
     with pytest.raises(ValueError, match="32 coefficients"):
         CNNTransformer(20, 282, 8)
 
 
-def test_the_encoder_is_pytorchs():
+def test_encoder_layer_equals_that_of_pytorch():
     torch.manual_seed(0)
     ours = EncoderLayer(40, 4, 64, 0.4).eval()
     theirs = torch.nn.TransformerEncoderLayer(40, 4, 64, batch_first=True).eval()
@@ -128,7 +128,7 @@ def test_dropout_keeps_the_mean_and_drops_its_share(order):
     assert not Dropout(1.0)(x).any()
 
 
-def test_it_learns_synthetic_speech(tmp_path):
+def test_cnn_transformer_learns_synthetic_speech(tmp_path):
     corpus = corpora.open(SYNTHETIC, tmp_path, speakers=4, sentences=3, labels=("angry", "sad"))
     X, y = corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
     unseen = (X["speaker"] == X["speaker"].iloc[0]).to_numpy()

@@ -12,7 +12,7 @@ from serenade.systems.networks._dcnn import DCNN  # noqa: E402
 SYSTEM = systems.get("dcnn")
 
 
-def test_parameters_by_hand():
+def test_dcnn_has_the_expected_number_of_parameters():
     sizes = [(1, 256), (256, 128), *[(128, 128)] * 4]
     convolutions = sum(5 * i * o + o for i, o in sizes)
     norms = 2 * (256 + 128 + 128)
@@ -22,7 +22,7 @@ def test_parameters_by_hand():
     assert network(torch.zeros(4, 1, 193), torch.ones(4, 1, dtype=torch.bool)).shape == (4, 8)
 
 
-def test_the_papers_numbers():
+def test_default_recipe_has_the_settings_of_the_paper():
     recipe = SYSTEM.recipe()
     assert (recipe.optimiser, recipe.learning_rate, recipe.decay) == ("rmsprop", 1e-5, 1e-6)
     tone = np.sin(np.arange(22050, dtype=np.float32))
@@ -30,7 +30,7 @@ def test_the_papers_numbers():
     assert feature(tone, SYSTEM.sampling_rate).shape == (1, 193)
 
 
-def test_it_learns():
+def test_dcnn_learns():
     pytest.importorskip("skorch")
     from serenade.training._clips import Clips
     from serenade.training._network_learner import NetworkLearner

@@ -57,7 +57,7 @@ def made(texts, **changes):
     return SYSTEM.network(recipe, shown(texts, feature)), feature
 
 
-def test_the_papers_numbers():
+def test_default_recipe_has_the_settings_of_the_paper():
     recipe = SYSTEM.recipe()
     assert (recipe.cells, recipe.dense, recipe.windows, recipe.words) == (128, 256, 200, 128)
     assert (recipe.recurrent_dropout, recipe.dropout, recipe.epochs) == (0.2, 0.3, 20)
@@ -72,15 +72,15 @@ def test_the_papers_numbers():
         SYSTEM.recipe(branches="text")
 
 
-def test_branches_alone_are_those_of_the_paper():
+def test_single_branches_have_the_layers_of_the_paper():
     alone = {name: made(["a b"], branches=name)[0] for name in ("acoustic", "words")}
     assert alone["acoustic"].joint is None
     assert alone["words"].joint.in_features == 16
     assert [len(network.branches) for network in alone.values()] == [1, 1]
 
 
-def test_a_branch_of_most_training_clips_is_hidden():
-    """Never both, each as often, and none of a clip that is judged."""
+def test_branch_dropout_hides_one_branch_in_training():
+    """Never hide both, hide each equally often, and none in evaluation."""
     torch.manual_seed(0)
     branches = [Branch(5, 20, cells=4, dropout=0.0), Branch(3, 20, cells=4, dropout=0.0)]
     network = DualBiLSTM(branches, 3, branch_dropout=0.8).train()
@@ -93,8 +93,8 @@ def test_a_branch_of_most_training_clips_is_hidden():
     assert DualBiLSTM(branches[:1], 3, branch_dropout=0.8).branch_dropout == 0.0
 
 
-def test_the_average_is_of_the_networks_alone(data, vectors):
-    """The acoustic one is that of a run without vectors."""
+def test_average_equals_the_mean_of_single_networks(data, vectors):
+    """The acoustic network equals that of a run without vectors."""
     X, y = data
     made = {
         part: Estimator(SYSTEM, SYSTEM.recipe(branches=part, vectors=named, **SMALL), jobs=1)
@@ -108,7 +108,7 @@ def test_the_average_is_of_the_networks_alone(data, vectors):
     np.testing.assert_allclose(found["average"], mean, atol=1e-6)
 
 
-def test_recurrent_dropout_without_any_is_the_lstm():
+def test_recurrence_without_dropout_equals_the_lstm():
     torch.manual_seed(0)
     network = Recurrence(5, 7, recurrent_dropout=1e-9).train()
     x, mask = torch.randn(3, 11, 5), torch.arange(11) < torch.tensor([[11], [4], [1]])
@@ -123,8 +123,8 @@ def test_recurrent_dropout_without_any_is_the_lstm():
     torch.testing.assert_close(unrolled[0], both(x[:1])[0][0], atol=1e-6, rtol=1e-5)
 
 
-def test_recurrent_dropout_is_one_mask_of_all_steps():
-    """What is handed on is lost in the same cells at each step; what goes out is not."""
+def test_recurrent_dropout_has_one_mask_for_all_steps():
+    """Dropout hides the same cells of the state at each step, and none of the output."""
     torch.manual_seed(0)
     network = Recurrence(4, 64, bidirectional=False, recurrent_dropout=0.5).train()
     x = torch.randn(1, 6, 4)
@@ -149,7 +149,7 @@ def test_recurrent_dropout_is_one_mask_of_all_steps():
         torch.testing.assert_close(found[step], state[0][0], atol=1e-6, rtol=1e-5)
 
 
-def test_padding_and_what_is_beyond_the_longest_change_no_logit():
+def test_dual_bilstm_ignores_padding_and_steps_beyond_the_longest():
     torch.manual_seed(0)
     network = DualBiLSTM([Branch(5, 20, cells=4), Branch(3, 20, cells=4)], 3).eval()
     rng = np.random.default_rng(0)
@@ -164,8 +164,8 @@ def test_padding_and_what_is_beyond_the_longest_change_no_logit():
     torch.testing.assert_close(together, cut, atol=1e-5, rtol=1e-4)
 
 
-def test_it_trains_as_an_embedding_layer_would():
-    """Vectors of a file and what is learnt, summed, against PyTorch's layer, by Adam."""
+def test_embedding_trains_as_that_of_pytorch():
+    """Compare the sum of file vectors and trained values with PyTorch's layer under Adam."""
     torch.manual_seed(0)
     texts = ["we are glad", "glad we", "are are alone"]
     rows = [EmbeddedWords()(text) for text in texts]
@@ -187,7 +187,7 @@ def test_it_trains_as_an_embedding_layer_would():
     assert (layer.weight - start).abs().max() > 0.05
 
 
-def test_words_begin_and_end_as_the_page_says(vectors):
+def test_embedding_keeps_vectors_of_unseen_words(vectors):
     network, feature = made(["we are glad", "alone"], vectors=vectors)
     embedding = network.branches[1].embedding
     assert embedding.learnt.shape == (4, 10)
@@ -208,7 +208,7 @@ def test_words_begin_and_end_as_the_page_says(vectors):
         np.testing.assert_array_equal(embedded(""), np.zeros(10))
 
 
-def test_the_vocabulary_is_that_of_the_training_texts(data):
+def test_embedding_learns_words_of_training_texts(data):
     X, y = data
     estimator = Estimator(SYSTEM, SYSTEM.recipe(branches="words", **SMALL), jobs=1).fit(X, y)
     embedding = estimator.classifier_.module_.branches[0].embedding
@@ -223,7 +223,7 @@ def test_the_vocabulary_is_that_of_the_training_texts(data):
 
 
 @pytest.mark.parametrize("branches", ["acoustic", "words", "both"])
-def test_it_learns_unseen_speakers(data, vectors, branches):
+def test_dual_bilstm_generalises_to_unseen_speakers(data, vectors, branches):
     X, y = data
     recipe = SYSTEM.recipe(branches=branches, vectors=vectors, **SMALL | {"epochs": 15})
     unseen = (X["session"] == "5").to_numpy()
@@ -233,7 +233,7 @@ def test_it_learns_unseen_speakers(data, vectors, branches):
     np.testing.assert_array_equal(estimator.predict_proba(X), again.predict_proba(X))
 
 
-def test_a_missing_transcript_is_a_text_without_words(data):
+def test_dual_bilstm_takes_a_missing_transcript_as_empty(data):
     X, y = data
     some = X.assign(text=[None if row % 3 else text for row, text in enumerate(X["text"])])
     estimator = Estimator(SYSTEM, SYSTEM.recipe(**SMALL), jobs=1).fit(some, y)
@@ -248,7 +248,7 @@ def test_a_missing_transcript_is_a_text_without_words(data):
 
 
 @pytest.mark.parametrize("branches", ["both", "acoustic", "words"])
-def test_the_command_that_would_fill_the_papers_tables(root, vectors, branches):
+def test_reproduce_command_fills_the_tables_of_the_paper(root, vectors, branches):
     changes = {**SMALL, "branches": branches, "vectors": vectors, "epochs": 2}
     words = [word for field, value in changes.items() for word in ("--set", f"{field}={value}")]
     command = ["evaluate", "dual-bilstm", "iemocap", "--root", str(root), "--protocol", "session"]

@@ -1,4 +1,4 @@
-"""The network of Liu, Kang & Ren (2022): two streams, neither of which sees its padding."""
+"""The network of Liu, Kang & Ren (2022): two streams that attend to each other."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def small(dims=(7, 5), **changes):
 
 
 @pytest.mark.filterwarnings("ignore:openSMILE may be used")
-def test_the_papers_numbers():
+def test_default_recipe_has_the_settings_of_the_paper():
     recipe = SYSTEM.recipe()
     assert (recipe.layers, recipe.segment, recipe.acoustic) == (6, 0.2, "is10")
     pytest.importorskip("opensmile")
@@ -62,7 +62,7 @@ def test_the_papers_numbers():
     assert acoustic(tone, 16000).shape == (10, 1582)
 
 
-def test_padding_changes_no_logit():
+def test_fusion_transformer_ignores_padding():
     network = small()
     a, b = streams((9, 40), (3, 61), (1, 2), (12, 8))
     together = logits(network, a, b)
@@ -71,7 +71,7 @@ def test_padding_changes_no_logit():
 
 
 @pytest.mark.parametrize("states", [1, 5])
-def test_every_parameter_learns_from_both_streams(states):
+def test_fusion_transformer_trains_all_parameters(states):
     network = small(dropout=0.0, input_dropout=0.0, states=(1, states)).train()
     a, b = streams((9, 40), (3, 61))
     network(*pad(a), *pad(b)).square().sum().backward()
@@ -82,7 +82,7 @@ def test_every_parameter_learns_from_both_streams(states):
     assert (logits(network, a, [b[1], b[0]]) - before).abs().min() > 1e-5
 
 
-def test_states_of_an_encoder_are_summed_by_their_shares():
+def test_steps_sum_states_by_learnt_weights():
     network, one = small(states=(1, 2), dims=(7, 6)), small(dims=(7, 3))
     shares = torch.tensor([0.2, 0.8])
     weights = network.state_dict() | {"steps.1.shares": shares.log()}
@@ -93,7 +93,7 @@ def test_states_of_an_encoder_are_summed_by_their_shares():
     torch.testing.assert_close(logits(network, a, b), logits(one, a, summed))
 
 
-def test_cross_attention_is_pytorchs():
+def test_cross_attention_equals_that_of_pytorch():
     torch.manual_seed(0)
     ours = EncoderLayer(16, 4, 32, 0.0).eval()
     theirs = torch.nn.MultiheadAttention(16, 4, batch_first=True)
@@ -108,14 +108,14 @@ def test_cross_attention_is_pytorchs():
     torch.testing.assert_close(ours(x, mask[:, :5], x), ours(x, mask[:, :5]))
 
 
-def test_places_are_told_apart():
+def test_compute_positions_differ_for_all_steps():
     places = compute_positions(500, 128)
     assert places.abs().max() <= 1
     distances = torch.cdist(places, places) + 9 * torch.eye(500)
     assert distances.min() > 0.5
 
 
-def test_statistics_are_of_the_frames_and_each_stream_has_its_own_once():
+def test_ensemble_recipe_has_statistics_of_each_stream_once():
     tone = np.sin(np.arange(16000, dtype=np.float32))
     recipe = SYSTEM.recipe("ensemble", acoustic="own", encoder="npc", layer=None)
     segments, shown, *statistics = SYSTEM.features(recipe)
@@ -132,7 +132,7 @@ def test_statistics_are_of_the_frames_and_each_stream_has_its_own_once():
     assert members[0] == SYSTEM.recipe("tuned", acoustic="own", encoder="npc", layer=None)
 
 
-def test_a_linear_classifier_begins_undecided_and_sees_every_stream():
+def test_linear_begins_with_zero_logits_and_uses_all_streams():
     network = Linear((7, 5), 3)
     rows = [torch.randn(4, 1, 7), torch.ones(4, 1) > 0, torch.randn(4, 1, 5), torch.ones(4, 1) > 0]
     assert not network(*rows).any()
@@ -141,7 +141,7 @@ def test_a_linear_classifier_begins_undecided_and_sees_every_stream():
     torch.testing.assert_close(network(*rows), expected)
 
 
-def test_an_ensembles_posteriors_are_the_means_of_its_parts(speech):
+def test_ensemble_averages_posteriors_of_its_members(speech):
     X, y = speech
     small = {"width": 16, "layers": 1, "heads": 2, "cells": 8, "epochs": 2}
     recipe = SYSTEM.recipe("ensemble", acoustic="own", encoder="none", **small)
@@ -156,7 +156,7 @@ def test_an_ensembles_posteriors_are_the_means_of_its_parts(speech):
 @pytest.mark.parametrize(
     ("encoder", "layer"), [("none", -1), ("npc", None), ("whisper", -1), ("whisper", None)]
 )
-def test_it_learns_synthetic_speech(speech, encoder, layer):
+def test_fusion_transformer_learns_synthetic_speech(speech, encoder, layer):
     X, y = speech
     changes = {"width": 32, "layers": 2, "hidden": 64, "cells": 16, "epochs": 8, "layer": layer}
     recipe = SYSTEM.recipe(acoustic="own", encoder=encoder, learning_rate=2e-3, **changes)

@@ -11,7 +11,7 @@ from serenade.systems import NetworkRecipe
 
 
 @pytest.mark.parametrize("name", systems.names())
-def test_every_system_is_complete(name):
+def test_get_returns_complete_systems(name):
     system = systems.get(name)
     assert system.name == name
     assert system.title
@@ -26,12 +26,12 @@ def test_every_system_is_complete(name):
             assert len(system.classifiers(recipe, 0)) >= 1
 
 
-def test_an_unknown_system_gives_the_nearest_names():
+def test_get_gives_the_nearest_names_of_an_unknown_system():
     with pytest.raises(SerenadeError, match="did you mean whisper-probe"):
         systems.get("whisper-prob")
 
 
-def test_a_recipe_is_changed_by_field():
+def test_recipe_changes_fields():
     system = systems.get("whisper-probe")
     assert system.recipe("default", copies=0).copies == 0
     assert system.recipe().copies == 3

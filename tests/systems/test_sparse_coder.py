@@ -33,7 +33,7 @@ def clips_of(count=9, dims=12, seed=0):
 
 
 def reference_loss(weights, patches, sparsity, penalty):
-    """Equations 1 to 3 in NumPy, with their gradient by hand."""
+    """Compute equations 1 to 3 in NumPy, with their gradient by hand."""
     W1, b1, W2, b2 = weights
     k = len(patches)
     h = 1 / (1 + np.exp(-(patches @ W1.T + b1)))
@@ -48,7 +48,7 @@ def reference_loss(weights, patches, sparsity, penalty):
     return loss, (inner.T @ patches, inner.sum(axis=0), outer.T @ h, outer.sum(axis=0))
 
 
-def test_loss_and_gradient_are_the_equations():
+def test_sparse_coder_loss_follows_the_equations():
     torch.manual_seed(0)
     coder = SparseCoder(8, 5, sparsity=0.07, penalty=2.5).double()
     for parameter in coder.parameters():
@@ -64,7 +64,7 @@ def test_loss_and_gradient_are_the_equations():
 
 
 @pytest.mark.parametrize("sparsity", [0.05, 0.2])
-def test_activation_approaches_the_sparsity(sparsity):
+def test_sparse_coder_approaches_the_sparsity(sparsity):
     torch.manual_seed(0)
     patches = 0.5 + 0.13 * torch.randn(500, 4) @ torch.randn(4, 16) / 2
     patches = patches.clamp(0.1, 0.9)
@@ -94,12 +94,12 @@ def test_components_are_whitened_principal_components():
     assert np.abs(found).max() <= 3
 
 
-def test_a_constant_column_gives_finite_components():
+def test_components_are_finite_for_a_constant_column():
     clips = [np.full((20, 4), 2.0, np.float32)]
     assert torch.isfinite(Components(4, 3).fit(clips)(torch.from_numpy(clips[0]))).all()
 
 
-def test_patches_are_stretches_of_one_clip():
+def test_draw_patches_returns_stretches_of_one_clip():
     clips = [torch.arange(10.0)[:, None] + 100 * number for number in range(3)]
     patches = draw_patches(clips, 4, 200, np.random.default_rng(0))
     assert patches.shape == (200, 4)
@@ -109,7 +109,7 @@ def test_patches_are_stretches_of_one_clip():
     assert short.view(3, 4).tolist() == [[1, 1, 0, 0]] * 3
 
 
-def test_kernels_compute_what_the_encoder_does():
+def test_sparse_convolution_equals_the_encoder():
     clips = clips_of()
     front = SparseConvolution(12, channels=4, kernels=(3,), units=5, window=1)
     front.pretrain(clips, **SETTINGS)
@@ -127,7 +127,7 @@ def test_kernels_compute_what_the_encoder_does():
     assert not any(parameter.requires_grad for parameter in front.parameters())
 
 
-def test_maps_of_training_clips_are_normal():
+def test_sparse_convolution_normalises_maps_of_training_clips():
     clips = clips_of()
     front = SparseConvolution(12, channels=4, kernels=(2, 5), units=3, window=4)
     front.pretrain(clips, **SETTINGS)
@@ -139,7 +139,7 @@ def test_maps_of_training_clips_are_normal():
     torch.testing.assert_close(steps.std(dim=0, correction=0), torch.ones(6), atol=1e-3, rtol=0)
 
 
-def test_padding_changes_no_map():
+def test_sparse_convolution_ignores_padding():
     clips = clips_of(4)
     front = SparseConvolution(12, channels=4, kernels=(3, 6), units=3, window=4)
     front.pretrain(clips, **SETTINGS)
@@ -155,6 +155,6 @@ def test_padding_changes_no_map():
         assert not found[~known].any()
 
 
-def test_pooling_a_window_longer_than_a_clip():
+def test_mean_pool_takes_a_window_longer_than_a_clip():
     means, real = mean_pool(torch.tensor([[[2.0], [4.0]]]), torch.ones(1, 2).bool(), 5)
     assert (means.tolist(), real.tolist()) == ([[[3.0]]], [[True]])

@@ -24,13 +24,13 @@ SMALL = {"channels": 4, "pool": 4, "cells": 8, "epochs": 12, "learning_rate": 5e
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, write_iemocap):
-    """Four recordings of each speaker, of one emotion each."""
+    """Return four recordings of each speaker, one of each emotion."""
     return write_iemocap(tmp_path_factory.mktemp("iemocap"), ("ang", "hap", "neu", "sad"))
 
 
 @pytest.fixture(scope="module")
 def albert(tmp_path_factory):
-    """A tiny random ALBERT that knows whole words."""
+    """Write a tiny random ALBERT with a vocabulary of whole words."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     folder = tmp_path_factory.mktemp("albert")
@@ -80,7 +80,7 @@ def classifier(text=5):
     return Classifier(SpeechModel(8, channels=4, cells=8), text, 3)
 
 
-def test_the_papers_numbers():
+def test_default_recipe_has_the_settings_of_the_paper():
     recipe = SYSTEM.recipe()
     assert (recipe.heads, recipe.hidden, recipe.learning_rate) == (4, (128, 64, 128), 1e-4)
     assert (recipe.optimiser, recipe.monitor, recipe.holdout) == ("adam", "wa", 0.2)
@@ -97,7 +97,7 @@ def test_the_papers_numbers():
         SYSTEM.recipe(parts="sound")
 
 
-def test_padding_changes_no_logit():
+def test_classifier_ignores_padding():
     network = classifier().eval()
     speech, text = streams(9, 40, 1, 2)
     with torch.no_grad():
@@ -106,7 +106,7 @@ def test_padding_changes_no_logit():
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
 
 
-def test_every_parameter_learns_and_both_streams_are_seen():
+def test_classifier_trains_all_parameters_from_both_streams():
     network = classifier()
     speech, text = streams(9, 40, 23)
     network(*pad(speech), *pad(text)).square().sum().backward()
@@ -120,7 +120,7 @@ def test_every_parameter_learns_and_both_streams_are_seen():
         assert (network(*pad(speech), *pad(text[::-1])) - before).abs().max() > 1e-4
 
 
-def test_attention_alone_is_pytorchs():
+def test_encoder_layer_without_dense_layers_equals_attention_of_pytorch():
     torch.manual_seed(0)
     ours, theirs = EncoderLayer(16, 4, 0, 0.0), torch.nn.MultiheadAttention(16, 4, batch_first=True)
     theirs.in_proj_weight, theirs.in_proj_bias = ours.projection.weight, ours.projection.bias
@@ -130,7 +130,7 @@ def test_attention_alone_is_pytorchs():
     torch.testing.assert_close(ours(x, mask), ours.norms[0](x + context), atol=1e-5, rtol=1e-4)
 
 
-def test_the_ensemble_averages_what_each_part_says_alone(data, albert, tmp_path):
+def test_ensemble_averages_posteriors_of_its_parts(data, albert, tmp_path):
     X, y = data
     kept = tmp_path / "runs"
     found, files = {}, []
@@ -146,7 +146,7 @@ def test_the_ensemble_averages_what_each_part_says_alone(data, albert, tmp_path)
     assert not np.allclose(found["speech"], found["text"], atol=0.05)
 
 
-def test_missing_and_empty_texts_are_the_special_tokens_alone(data, albert):
+def test_stser_takes_missing_texts_as_empty(data, albert):
     X, y = data
     recipe = SYSTEM.recipe(parts="text", encoder=albert, **SMALL)
     estimator = Estimator(SYSTEM, recipe, jobs=1).fit(X, y)
@@ -163,7 +163,7 @@ def test_missing_and_empty_texts_are_the_special_tokens_alone(data, albert):
     np.testing.assert_array_equal(polish[0], polish[1])
 
 
-def test_the_best_epoch_is_by_weighted_accuracy(data, albert):
+def test_default_recipe_monitors_weighted_accuracy(data, albert):
     X, y = data
     recipe = SYSTEM.recipe(parts="text", encoder=albert, **SMALL)
     net = Estimator(SYSTEM, recipe, jobs=1).fit(X, y).classifier_
@@ -172,7 +172,7 @@ def test_the_best_epoch_is_by_weighted_accuracy(data, albert):
     assert len(accuracies) <= recipe.epochs
 
 
-def test_a_corpus_without_transcripts_is_refused(data, albert):
+def test_stser_refuses_a_corpus_without_transcripts(data, albert):
     X, y = data
     recipe = SYSTEM.recipe(parts="text", encoder=albert, **SMALL)
     for rows in (X.drop(columns="text"), X.assign(text=None)):
@@ -181,7 +181,7 @@ def test_a_corpus_without_transcripts_is_refused(data, albert):
 
 
 @pytest.mark.parametrize("parts", ["ensemble", "text"])
-def test_the_command_that_would_fill_the_papers_table(root, albert, parts):
+def test_reproduce_command_fills_the_table_of_the_paper(root, albert, parts):
     changes = {**SMALL, "parts": parts, "encoder": albert, "epochs": 3}
     words = [word for field, value in changes.items() for word in ("--set", f"{field}={value}")]
     command = ["evaluate", "stser", "iemocap", "--root", str(root), "--protocol", "session"]

@@ -1,4 +1,4 @@
-"""A small synthetic corpus and a recipe that fits it in seconds."""
+"""Fixtures: a small synthetic corpus and a recipe that fits it in seconds."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from serenade import corpora, systems
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
-    """Four speakers, four emotions, two sentences."""
+    """Open a corpus of four speakers, four emotions and two sentences."""
     root = tmp_path_factory.mktemp("synthetic")
     labels = ("angry", "happy", "neutral", "sad")
     return corpora.open(SYNTHETIC, root, speakers=4, sentences=2, labels=labels)
@@ -19,14 +19,14 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def probe():
-    """The system and a recipe of one augmented copy."""
+    """Return the system and a recipe with one augmented copy."""
     system = systems.get("whisper-probe")
     return system, system.recipe("default", copies=1, layers=(1, 2))
 
 
 @pytest.fixture(scope="session")
 def clips_of():
-    """Make clips of unequal length: the class shows in one column's mean, amid noise."""
+    """Make clips of unequal length: the mean of one column depends on the class."""
     from serenade.training._clips import Clips
 
     def make(count=60, seed=0, noise=1.0, copies=0, dims=6):
@@ -94,7 +94,7 @@ def learner():
 
 @pytest.fixture(scope="session")
 def weights_of():
-    """A fitted learner's weights as bytes."""
+    """Return the function that reads a fitted learner's weights as bytes."""
 
     def read(fitted):
         state = fitted.classifier.module_.state_dict()

@@ -1,4 +1,4 @@
-"""Batches: every clip once, padded with zeros, neighbours of like length."""
+"""Batches hold each clip once, padded with zeros, with clips of similar length."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def clips(lengths):
     shuffle=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_each_clip_is_in_one_batch(lengths, size, shuffle):
+def test_batches_hold_each_clip_once(lengths, size, shuffle):
     batches = Batches(clips(lengths), size, shuffle=shuffle).rows()
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
     assert max(map(len, batches)) <= size + shuffle
@@ -32,7 +32,7 @@ def test_each_clip_is_in_one_batch(lengths, size, shuffle):
         assert min(map(len, batches)) > 1
 
 
-def test_what_is_padded_is_zero_and_masked():
+def test_pad_masks_zeros():
     inputs, labels = clips([4, 7, 2]).batch(np.array([2, 1]))
     (values,), (mask,) = inputs["values"], inputs["mask"]
     assert values.shape == (2, 7, 3)
@@ -43,14 +43,14 @@ def test_what_is_padded_is_zero_and_masked():
     assert inputs["weights"].tolist() == [3, 2]
 
 
-def test_streams_are_padded_each_to_its_own_length():
+def test_clip_set_pads_each_stream_to_its_own_length():
     streams = [[np.ones((n, 3), np.float32) for n in (4, 7)], [np.ones((2, 9), np.float32)] * 2]
     inputs, _ = ClipSet(streams).batch(np.array([1, 0]))
     assert [tuple(values.shape) for values in inputs["values"]] == [(2, 7, 3), (2, 2, 9)]
     assert [mask.sum(dim=1).tolist() for mask in inputs["mask"]] == [[7, 4], [2, 2]]
 
 
-def test_neighbours_in_a_batch_are_of_like_length():
+def test_batches_group_clips_of_similar_length():
     lengths = np.random.default_rng(0).integers(10, 500, 640)
     sets = clips(lengths)
 
@@ -61,7 +61,7 @@ def test_neighbours_in_a_batch_are_of_like_length():
     assert padding(Batches(sets, 16, shuffle=True).rows()) < 1.1
 
 
-def test_the_order_is_another_in_each_epoch_and_the_same_from_one_seed():
+def test_batches_are_shuffled_by_the_seed():
     batches = Batches(clips([5] * 64), 8, shuffle=True)
     torch.manual_seed(0)
     one, two = np.concatenate(batches.rows()), np.concatenate(batches.rows())

@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was killed ends at the weights of one that was not."""
+"""A run that resumes from a checkpoint ends with the weights of an unbroken run."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ def train(folder):
     return NetworkLearner(system, recipe, 1, checkpoints=folder).fit(clips, validation)
 
 
-def test_killed_and_gone_on_is_as_unbroken(tmp_path, weights_of):
+def test_checkpoint_resumes_to_the_weights_of_an_unbroken_run(tmp_path, weights_of):
     arguments = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(tmp_path / "killed")]
     with subprocess.Popen(arguments) as child:
         begun = time.monotonic()
@@ -66,7 +66,7 @@ def test_killed_and_gone_on_is_as_unbroken(tmp_path, weights_of):
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_what_is_finished_is_not_trained_again(
+def test_checkpoint_of_a_finished_run_is_not_trained_again(
     tmp_path, learner, clips_of, weights_of, monkeypatch
 ):
     clips, validation = clips_of(), clips_of(30, seed=5)
@@ -75,7 +75,7 @@ def test_what_is_finished_is_not_trained_again(
     assert weights_of(learner(checkpoints=tmp_path).fit(clips, validation)) == weights_of(first)
 
 
-def test_other_data_seed_or_recipe_is_another_run(tmp_path, learner, clips_of):
+def test_make_run_key_depends_on_data_seed_and_recipe(tmp_path, learner, clips_of):
     clips = clips_of()
     for fitting in (
         lambda: learner(checkpoints=tmp_path).fit(clips),
@@ -89,7 +89,7 @@ def test_other_data_seed_or_recipe_is_another_run(tmp_path, learner, clips_of):
     assert len(list(tmp_path.glob("*.pt"))) == 6
 
 
-def test_a_damaged_file_is_named(tmp_path, learner, clips_of):
+def test_checkpoint_names_a_damaged_file(tmp_path, learner, clips_of):
     learner(checkpoints=tmp_path).fit(clips_of())
     (file,) = tmp_path.glob("*.pt")
     file.write_bytes(file.read_bytes()[:1000])
@@ -102,7 +102,7 @@ class Evil:
         return os.mkdir, ("executed",)
 
 
-def test_nothing_in_a_file_is_executed(tmp_path, learner, clips_of, monkeypatch):
+def test_checkpoint_executes_no_code_of_its_file(tmp_path, learner, clips_of, monkeypatch):
     monkeypatch.chdir(tmp_path)
     learner(checkpoints=tmp_path).fit(clips_of())
     (file,) = tmp_path.glob("*.pt")

@@ -1,4 +1,4 @@
-"""The probe for enrolled speakers."""
+"""Probe for enrolled speakers."""
 
 import io
 
@@ -35,7 +35,7 @@ def made(seed=0, people=6, each=30):
     )
 
 
-def test_a_clip_is_not_enrolled_with_itself():
+def test_draw_shifts_never_enrols_a_clip_with_itself():
     rows, people, _ = made(each=2)  # with one other clip at most
     known = Population.learn(*made()[:2], np.full(180, "sad"))
     shifts = draw_shifts(rows, people, known, np.random.default_rng(0), None)
@@ -46,7 +46,7 @@ def test_a_clip_is_not_enrolled_with_itself():
     assert (shifts != 0).any()
 
 
-def test_draws_are_of_every_size_and_of_the_speaker():
+def test_draw_shifts_uses_all_counts_of_the_same_speaker():
     rows, people, neutral = made(each=60)
     labels = np.where(neutral, "neutral", "angry")
     known = Population.learn(rows, people, labels)
@@ -58,7 +58,7 @@ def test_draws_are_of_every_size_and_of_the_speaker():
     assert away.mean() < 0.25 * np.abs(means - known.mean).mean()
 
 
-def test_it_predicts_in_the_order_of_its_classes(fitted, data):
+def test_enrolled_probe_predicts_in_the_order_of_its_classes(fitted, data):
     X, _ = data
     posteriors = fitted.predict_proba(X)
     assert posteriors.shape == (len(X), len(fitted.classes_))
@@ -66,13 +66,13 @@ def test_it_predicts_in_the_order_of_its_classes(fitted, data):
     np.testing.assert_array_equal(posteriors, fitted.predict_proba(X))  # the draws are seeded
 
 
-def test_scikit_learn_can_clone_it(fitted):
+def test_enrolled_probe_can_be_cloned(fitted):
     other = clone(fitted)
     assert not hasattr(other, "classifier_")
     assert other.estimator.describe() == fitted.estimator.describe()
 
 
-def test_unknown_or_few_speakers_are_refused(data, probe):
+def test_enrolled_probe_refuses_unknown_or_few_speakers(data, probe):
     X, y = data
     few = X["speaker"].isin(X["speaker"].unique()[:3]).to_numpy()
     for rows, labels in ((X.drop(columns="speaker"), y), (X[few], y[few])):
@@ -80,7 +80,7 @@ def test_unknown_or_few_speakers_are_refused(data, probe):
             EnrolledProbe(Estimator(*probe, jobs=1)).fit(rows, labels)
 
 
-def test_the_folder_holds_what_was_fitted(fitted, data, probe, tmp_path):
+def test_model_folder_holds_the_enrolled_probe(fitted, data, probe, tmp_path):
     X, y = data
     estimator = Estimator(*probe, jobs=1).fit(X, y)
     write_model(estimator, tmp_path, card="", enrolled=(fitted, 1.0))
@@ -96,7 +96,7 @@ def test_the_folder_holds_what_was_fitted(fitted, data, probe, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_statistics_are_small(fitted):
+def test_population_file_is_small(fitted):
     file = io.BytesIO()
     fitted.population_.save(file)
     assert len(file.getvalue()) < 6 * 4 * fitted.population_.mean.size + 3000

@@ -1,4 +1,4 @@
-"""The estimator keeps scikit-learn's contract and leaks nothing."""
+"""Estimator: scikit-learn's contract, construction, checks of inputs, no leaks."""
 
 import json
 import pickle
@@ -25,7 +25,7 @@ def data(corpus):
     return corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
 
 
-def test_scikit_learns_tools_work_on_it(probe, data):
+def test_estimator_works_with_tools_of_scikit_learn(probe, data):
     X, y = data
     estimator = Estimator(*probe, jobs=1)
     copied = clone(estimator)
@@ -100,7 +100,7 @@ def test_estimator_describes_its_run(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_an_unfitted_estimator_says_so(method):
+def test_unfitted_estimator_raises_not_fitted_error(method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(Estimator("whisper-probe"), method)(["a.wav"])
 
@@ -122,7 +122,7 @@ def test_an_unfitted_estimator_says_so(method):
         (["a.wav", "b.wav"], ["sad", None], "y: some recordings have no emotion"),
     ],
 )
-def test_fit_refuses_what_are_no_recordings(X, y, message):
+def test_fit_refuses_other_inputs_in_one_line(X, y, message):
     with pytest.raises(InputError, match=message) as caught:
         Estimator("whisper-probe").fit(X, y)
     assert "\n" not in str(caught.value)
@@ -143,13 +143,13 @@ def test_speaker_standardisation_needs_speakers(data):
         Estimator(speaker_standardisation=True, copies=0).fit(X.drop(columns="speaker"), y)
 
 
-def test_the_same_seed_gives_the_same_model(probe, data):
+def test_estimator_is_decided_by_its_seed(probe, data):
     X, y = data
     one, two = (Estimator(*probe, seed=3, jobs=1).fit(X, y) for _ in range(2))
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
 
 
-def test_the_order_of_rows_does_not_matter_to_a_prediction(probe, data):
+def test_predict_proba_does_not_depend_on_the_order_of_rows(probe, data):
     X, y = data
     estimator = Estimator(*probe, jobs=1).fit(X, y)
     order = np.random.default_rng(0).permutation(len(X))
@@ -158,8 +158,8 @@ def test_the_order_of_rows_does_not_matter_to_a_prediction(probe, data):
     )
 
 
-def test_test_rows_are_not_looked_at_together(probe, data):
-    """Without speaker standardisation a recording's posterior is its own affair."""
+def test_predict_proba_treats_each_recording_alone(probe, data):
+    """Posteriors of a recording do not depend on the others without speaker standardisation."""
     X, y = data
     estimator = Estimator(*probe, jobs=1).fit(X, y)
     alone = np.concatenate([estimator.predict_proba(X.iloc[[row]]) for row in range(4)])
@@ -177,7 +177,7 @@ def test_standardise_speakers_removes_constants_of_each_speaker():
         np.testing.assert_allclose(found[names == speaker].mean(axis=(0, 1)), 0, atol=1e-5)
 
 
-def test_several_penalties_are_chosen_between(probe, data):
+def test_estimator_chooses_between_penalties(probe, data):
     system, _ = probe
     grid = (1e-4, 1e-3)
     nested = system.recipe("default", copies=0, layers=(1,), C=grid)
@@ -185,7 +185,7 @@ def test_several_penalties_are_chosen_between(probe, data):
     assert estimator.classifier_[-1].C in grid
 
 
-def test_a_bad_recording_is_named(probe, data, tmp_path):
+def test_fit_names_a_bad_recording(probe, data, tmp_path):
     X, y = data
     empty = tmp_path / "empty.wav"
     empty.touch()
@@ -198,14 +198,14 @@ def test_a_bad_recording_is_named(probe, data, tmp_path):
 
 @pytest.fixture
 def network():
-    """A system with a network, and a recipe of seconds."""
+    """Return a system with a network, and a recipe that trains in seconds."""
     pytest.importorskip("skorch")
     system = systems.get("cnn-transformer")
     changes = {"offset": 0.0, "duration": 0.5, "channels": (2, 2, 2), "layers": 1, "hidden": 8}
     return system, system.recipe(copies=1, epochs=2, **changes)
 
 
-def test_a_network_is_an_estimator_too(network, data, tmp_path):
+def test_estimator_of_a_network_works_with_tools_of_scikit_learn(network, data, tmp_path):
     X, y = data
     estimator = clone(Estimator(*network, jobs=1, checkpoints=tmp_path))
     assert estimator.get_params()["checkpoints"] == tmp_path
@@ -217,8 +217,8 @@ def test_a_network_is_an_estimator_too(network, data, tmp_path):
     assert len(list(tmp_path.glob("*.pt"))) == 2
 
 
-def test_validation_rows_reach_a_network_and_nothing_else(network, probe, corpus):
-    """Features of validation rows are read, their copies are not; the probe has no use for them."""
+def test_fit_passes_validation_rows_to_networks_only(network, probe, corpus):
+    """Networks get validation rows without augmented copies; the probe gets none."""
     plan = _protocols.get("groups", groups=2, validation_speakers=1)
     made = []
 
@@ -239,14 +239,14 @@ def test_validation_rows_reach_a_network_and_nothing_else(network, probe, corpus
     assert any("validation rows were not used" in note for note in plain.notes)
 
 
-def test_an_extra_that_is_missing_is_named(network, data, monkeypatch):
+def test_fit_names_a_missing_extra(network, data, monkeypatch):
     monkeypatch.setitem(sys.modules, "skorch.callbacks", None)
     monkeypatch.delitem(sys.modules, "serenade.training._network_learner", raising=False)
     with pytest.raises(MissingExtraError, match=r"cnn-transformer needs the extra \"train\""):
         Estimator(*network, jobs=1).fit(*data)
 
 
-def test_cells_of_equal_weight():
+def test_compute_weights_balances_emotions_of_each_corpus():
     rows = pd.DataFrame({"corpus": ["a", "a", "a", "b"]})
     labels = np.array(["sad", "sad", "angry", "sad"])
     weights = compute_weights(rows, labels, power=1.0)

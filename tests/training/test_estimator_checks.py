@@ -47,7 +47,7 @@ models of equal seeds, order and subsets of rows, unfitted, cloned and pickled e
 
 
 class Checked(Estimator):
-    """An estimator whose tags ask for all checks; those of `Estimator` say that X is no matrix."""
+    """Estimator whose tags ask for all checks; those of `Estimator` exclude matrices."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Training a model to keep: held-out figures, calibration, a folder inference can load."""
+"""Training of a model folder: held-out scores, calibration, loading in inference."""
 
 import json
 
@@ -19,7 +19,7 @@ def data(corpus):
     return corpus.table.drop(columns="emotion"), corpus.table["emotion"].to_numpy(dtype=str)
 
 
-def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp_path):
+def test_train_model_writes_a_folder_that_predicts_as_the_estimator(corpus, data, probe, tmp_path):
     X, _ = data
     lines = []
     estimator = Estimator(*probe, jobs=1)
@@ -49,7 +49,7 @@ def test_a_trained_folder_predicts_as_the_estimator_did(corpus, data, probe, tmp
         assert stated in card
 
 
-def test_with_enough_speakers_the_folder_can_be_enrolled(tmp_path, probe):
+def test_train_model_adds_enrolment_with_enough_speakers(tmp_path, probe):
     labels = ("angry", "neutral", "sad")
     corpus = corpora.open(SYNTHETIC, tmp_path, speakers=5, sentences=2, labels=labels)
     lines = []
@@ -66,7 +66,7 @@ def test_with_enough_speakers_the_folder_can_be_enrolled(tmp_path, probe):
     assert lines[1].split()[-1] in (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
 
 
-def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
+def test_train_model_writes_two_probabilities_for_two_classes(data, probe, tmp_path):
     X, y = data
     pair = np.isin(y, ["angry", "sad"])
     estimator = Estimator(*probe, jobs=1).fit(X[pair], y[pair])
@@ -79,8 +79,8 @@ def test_two_classes_are_a_head_of_two(data, probe, tmp_path):
     assert load(tmp_path).labels == ("angry", "sad")
 
 
-def test_no_group_is_on_both_sides(data, probe):
-    """Groups that each hold one class only: who was trained on the rest cannot know it."""
+def test_predict_held_out_never_divides_a_group(data, probe):
+    """Each group holds one class only, so that a model of the other groups cannot predict it."""
     X, y = data
     groups = np.where(np.isin(y, ["angry", "happy"]), "one", "other")
     found = predict_held_out(Estimator(*probe, jobs=1), X, y, groups)
@@ -89,27 +89,27 @@ def test_no_group_is_on_both_sides(data, probe):
     assert found.ua == 0
 
 
-def test_unknown_speakers_are_said(data, probe):
+def test_predict_held_out_reports_unknown_speakers(data, probe):
     X, y = data
     found = predict_held_out(Estimator(*probe, jobs=1), X.drop(columns="speaker"), y)
     assert not found.speaker_independent
 
 
-def test_too_little_data_is_refused_before_the_work(data, probe):
+def test_predict_held_out_refuses_too_little_data(data, probe):
     X, y = data
     alone = y == "angry"
     with pytest.raises(SerenadeError, match=r"at least two emotions.*angry"):
         predict_held_out(Estimator(*probe, jobs=1), X[alone], y[alone])
 
 
-def test_standardised_by_speaker_cannot_be_saved(data, probe, tmp_path):
+def test_write_model_refuses_speaker_standardisation(data, probe, tmp_path):
     estimator = Estimator(*probe, speaker_standardisation=True, jobs=1).fit(*data)
     with pytest.raises(SerenadeError, match="single recording"):
         write_model(estimator, tmp_path, card="")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_written_is_refused_before_training(corpus, tmp_path, monkeypatch):
+def test_train_model_refuses_before_training(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(Estimator, "fit", None)
     estimator = Estimator(systems.get("stser"))
     with pytest.raises(SerenadeError, match="stser: uses transcripts"):
@@ -117,7 +117,7 @@ def test_what_cannot_be_written_is_refused_before_training(corpus, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
-def test_temperature_finds_back_what_was_multiplied():
+def test_fit_temperature_recovers_a_known_factor():
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((20000, 4)) * 2
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -125,7 +125,7 @@ def test_temperature_finds_back_what_was_multiplied():
     assert fit_temperature(3 * logits, drawn, np.ones(20000)) == pytest.approx(3, rel=0.05)
 
 
-def test_the_description_is_plain_json(data, probe, tmp_path):
+def test_write_model_describes_the_model_in_json(data, probe, tmp_path):
     estimator = Estimator(*probe, jobs=1).fit(*data)
     write_model(estimator, tmp_path, card="card", temperature=1.5, facts={"licence": "x"})
     stated = json.loads((tmp_path / "model.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Training networks: what is validated never trains, the best epoch counts, seeds decide."""
+"""Training of networks: validation clips, the best epoch, seeds, batches and logs."""
 
 import dataclasses
 import io
@@ -16,7 +16,7 @@ from serenade.training._clip_net import make_schedule, score_recall  # noqa: E40
 from serenade.training._clips import pick_clips  # noqa: E402
 
 
-def test_it_learns(learner, clips_of):
+def test_network_learner_learns_synthetic_clips(learner, clips_of):
     fitted = learner(epochs=20).fit(clips_of())
     test = clips_of(seed=1)
     found = fitted.predict_proba(test.streams)
@@ -25,7 +25,7 @@ def test_it_learns(learner, clips_of):
     assert np.mean(fitted.classes_[found.argmax(axis=1)] == test.labels) > 0.8
 
 
-def test_the_curve_is_what_was_measured(learner, clips_of):
+def test_curve_holds_the_scores_of_each_epoch(learner, clips_of):
     fitted = learner(epochs=4).fit(clips_of(), clips_of(seed=1))
     assert [set(epoch) for epoch in fitted.curve] == [{"train_loss", "valid_loss", "valid_ua"}] * 4
     found = fitted.classifier.history[:, "train_loss"]
@@ -34,7 +34,7 @@ def test_the_curve_is_what_was_measured(learner, clips_of):
     assert [set(epoch) for epoch in alone.curve] == [{"train_loss"}] * 2
 
 
-def test_padding_changes_no_posterior(learner, clips_of):
+def test_network_learner_ignores_padding(learner, clips_of):
     clips = clips_of()
     fitted = learner().fit(clips)
     together = fitted.predict_proba(clips.streams)
@@ -45,7 +45,7 @@ def test_padding_changes_no_posterior(learner, clips_of):
     np.testing.assert_allclose(mixed, together[order], atol=1e-6)
 
 
-def test_the_seed_decides(learner, clips_of, weights_of):
+def test_network_learner_is_decided_by_its_seed(learner, clips_of, weights_of):
     clips, kept = clips_of(), torch.get_rng_state()
     one, two, other = (learner(seed).fit(clips) for seed in (3, 3, 4))
     assert weights_of(one) == weights_of(two)
@@ -54,7 +54,7 @@ def test_the_seed_decides(learner, clips_of, weights_of):
 
 
 @pytest.mark.parametrize("monitor", ["ua", "loss"])
-def test_the_best_epoch_is_restored(learner, clips_of, monitor):
+def test_network_learner_restores_the_best_epoch(learner, clips_of, monitor):
     clips, validation = clips_of(30, noise=3.0), clips_of(60, seed=5, noise=3.0)
     fitted = learner(epochs=12, monitor=monitor, learning_rate=0.05).fit(clips, validation)
     history = fitted.classifier.history
@@ -73,7 +73,7 @@ def test_the_best_epoch_is_restored(learner, clips_of, monitor):
     assert best != last  # else the last epoch would do
 
 
-def test_patience_stops(learner, clips_of):
+def test_network_learner_stops_after_patience(learner, clips_of):
     # Labels by chance: nothing that holds for other clips can be learnt.
     clips, validation = clips_of(30, noise=20.0), clips_of(30, seed=5, noise=20.0)
     settings = {"epochs": 200, "patience": 3, "monitor": "loss", "learning_rate": 0.1}
@@ -83,8 +83,8 @@ def test_patience_stops(learner, clips_of):
     assert int(np.argmin(losses)) == len(losses) - 4
 
 
-def test_validation_clips_train_nothing(learner, clips_of, weights_of):
-    """Poisoned validation clips leave every epoch's training as it is."""
+def test_network_learner_does_not_train_on_validation_clips(learner, clips_of, weights_of):
+    """Wrong validation clips do not change the training of any epoch."""
     clips, honest = clips_of(), clips_of(30, seed=5)
     poisoned = dataclasses.replace(
         honest,
@@ -101,7 +101,7 @@ def test_validation_clips_train_nothing(learner, clips_of, weights_of):
     assert weights_of(learner(epochs=1).fit(clips, poisoned)) == weights_of(plain)
 
 
-def test_held_out_speakers_are_on_one_side(clips_of):
+def test_hold_out_divides_no_speaker(clips_of):
     clips = clips_of(60, copies=2)
     train, validation = clips.hold_out(0.3, seed=0)
     assert not set(train.speakers) & set(validation.speakers)
@@ -112,13 +112,13 @@ def test_held_out_speakers_are_on_one_side(clips_of):
     assert len(unknown.hold_out(0.1, seed=0)[1].labels) == 6
 
 
-def test_a_recipe_sets_speakers_aside_itself(learner, clips_of):
+def test_network_learner_holds_out_the_share_of_the_recipe(learner, clips_of):
     fitted = learner(holdout=0.2).fit(clips_of(60))
     assert len(fitted.classifier.history[:, "valid_ua"]) == 4
     assert "valid_ua" not in learner().fit(clips_of(60)).classifier.history[-1]
 
 
-def test_classes_that_only_validation_has_are_left_out(learner, clips_of):
+def test_network_learner_leaves_out_classes_of_validation_only(learner, clips_of):
     clips, validation = clips_of(), clips_of(30, seed=5)
     two = clips.take(np.flatnonzero(clips.labels != "happy"))
     fitted = learner().fit(two, validation)
@@ -127,7 +127,7 @@ def test_classes_that_only_validation_has_are_left_out(learner, clips_of):
     assert "valid_ua" not in learner().fit(two, only).classifier.history[-1]
 
 
-def test_a_heavy_class_is_found_more_often(learner, clips_of):
+def test_network_learner_uses_weights_of_clips(learner, clips_of):
     clips, test = clips_of(noise=12.0), clips_of(90, seed=1, noise=12.0)
     shares = []
     for weight in (0.1, 10.0):
@@ -139,12 +139,12 @@ def test_a_heavy_class_is_found_more_often(learner, clips_of):
     assert shares[1] > 0.5
 
 
-def test_copies_are_trained_on(learner, clips_of):
+def test_network_learner_trains_on_copies(learner, clips_of):
     batches = learner(epochs=1).fit(clips_of(60, copies=3)).classifier.history[0]
     assert batches["train_batch_count"] == 15
 
 
-def test_statistics_of_a_reference_emotion(learner, clips_of):
+def test_network_learner_scales_by_a_reference_emotion(learner, clips_of):
     clips = clips_of()
     fitted = learner(epochs=1, reference="angry").fit(clips)
     angry = np.concatenate(clips.take(np.flatnonzero(clips.labels == "angry")).streams[0])
@@ -155,7 +155,7 @@ def test_statistics_of_a_reference_emotion(learner, clips_of):
     )
 
 
-def test_masks_and_mixing(learner, clips_of):
+def test_clip_net_masks_and_mixes_batches(learner, clips_of):
     net = learner(epochs=1, time_masks=2, band_masks=1, band_width=3).fit(clips_of()).classifier
     inputs = {
         "values": [torch.ones(50, 20, 6)],
@@ -180,14 +180,14 @@ def test_masks_and_mixing(learner, clips_of):
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw", "rmsprop"])
-def test_every_optimiser_trains(learner, clips_of, optimiser):
+def test_get_optimiser_trains_with_each_optimiser(learner, clips_of, optimiser):
     settings = {"smoothing": 0.1, "clip": 1.0, "schedule": "cosine", "weight_decay": 1e-3}
     fitted = learner(epochs=6, optimiser=optimiser, **settings).fit(clips_of())
     losses = fitted.classifier.history[:, "train_loss"]
     assert losses[-1] < losses[0]
 
 
-def test_half_as_many_bits_learn_too(learner, clips_of, weights_of):
+def test_network_learner_learns_in_bfloat16(learner, clips_of, weights_of):
     clips = clips_of()
     exact, reduced = (
         learner(epochs=20, precision=name).fit(clips) for name in ("float32", "bfloat16")
@@ -199,7 +199,7 @@ def test_half_as_many_bits_learn_too(learner, clips_of, weights_of):
     )
 
 
-def test_learning_rates_over_time(learner):
+def test_make_schedule_gives_each_schedule(learner):
     cosine = make_schedule(learner(schedule="cosine", epochs=10).recipe, 5)
     assert [round(cosine(epoch), 3) for epoch in (0, 5, 10)] == [1.0, 0.5, 0.0]
     inverse = make_schedule(learner(schedule="inverse", decay=0.1).recipe, 5)
@@ -207,7 +207,7 @@ def test_learning_rates_over_time(learner):
     assert make_schedule(learner().recipe, 5)(99) == 1
 
 
-def test_recall_is_unweighted():
+def test_score_recall_is_unweighted():
     class Always:
         def predict(self, X):
             return np.zeros(len(X), int)
@@ -216,7 +216,7 @@ def test_recall_is_unweighted():
     assert score_recall(Always(), y, y) == 0.5
 
 
-def test_mistakes_name_the_fix(learner, clips_of):
+def test_network_learner_names_the_fix_of_mistakes(learner, clips_of):
     with pytest.raises(SerenadeError, match="no optimiser 'adm'; choose from sgd"):
         learner(optimiser="adm").fit(clips_of())
     with pytest.raises(SerenadeError, match=r"device 'abacus'.*use cpu"):
@@ -225,7 +225,7 @@ def test_mistakes_name_the_fix(learner, clips_of):
         make_logger("tensorboard", "run")
 
 
-def test_a_users_interrupt_is_not_taken_for_patience(learner, clips_of, monkeypatch):
+def test_network_learner_passes_on_an_interrupt(learner, clips_of, monkeypatch):
     """skorch ends training quietly on Ctrl-C; a half-trained network must not be evaluated."""
 
     def pressed(*_, **__):
@@ -236,7 +236,7 @@ def test_a_users_interrupt_is_not_taken_for_patience(learner, clips_of, monkeypa
         learner(epochs=9).fit(clips_of())
 
 
-def test_a_bar_on_a_terminal_only(learner, clips_of, monkeypatch, capsys):
+def test_bar_is_drawn_on_a_terminal_only(learner, clips_of, monkeypatch, capsys):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -251,7 +251,7 @@ def test_a_bar_on_a_terminal_only(learner, clips_of, monkeypatch, capsys):
     assert "100%" in shown
 
 
-def test_a_log_of_epochs(learner, clips_of, tmp_path):
+def test_make_logger_logs_epochs_to_tensorboard(learner, clips_of, tmp_path):
     try:
         import tensorboard  # noqa: F401
     except ImportError:
@@ -265,7 +265,7 @@ def test_a_log_of_epochs(learner, clips_of, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # the library's own, about its file store
-def test_a_log_by_mlflow(learner, clips_of, tmp_path, monkeypatch):
+def test_make_logger_logs_epochs_to_mlflow(learner, clips_of, tmp_path, monkeypatch):
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     learner(tracking=f"mlflow={tmp_path.as_uri()}").fit(clips_of(), clips_of(30, seed=5))

@@ -1,4 +1,4 @@
-"""Every system that hears as a model folder: the graph gives what was trained, on any length."""
+"""Model folders of all systems without text: graphs equal the fitted systems for all lengths."""
 
 import dataclasses
 import json
@@ -45,12 +45,12 @@ SYSTEMS = {
 
 @pytest.fixture(scope="module")
 def rows(corpus):
-    """A third of the corpus, one recording of it much shorter than the others."""
+    """Return a third of the corpus, with one recording much shorter than the others."""
     return corpus.table.iloc[::3]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_a_folder_of_any_system_predicts_as_what_was_trained(rows, tmp_path, name):
+def test_write_model_keeps_predictions_of_each_system(rows, tmp_path, name):
     system, _, recipe = name.partition(":")
     chosen = systems.get(system)
     settings = chosen.recipe(recipe or "default", **SYSTEMS[name])
@@ -72,8 +72,8 @@ def test_a_folder_of_any_system_predicts_as_what_was_trained(rows, tmp_path, nam
 
 
 @pytest.mark.parametrize("pooling", ["attention", "mean", "last"])
-def test_padding_changes_nothing_in_the_graph(clips_of, pooling):
-    """Clips of one step to hundreds, alone and side by side, none of them seen while tracing."""
+def test_export_network_ignores_padding(clips_of, pooling):
+    """Clips of one to hundreds of steps, alone and in a batch, none of them used for tracing."""
     import onnxruntime
 
     from serenade.training._network_learner import NetworkLearner
@@ -94,7 +94,7 @@ def test_padding_changes_nothing_in_the_graph(clips_of, pooling):
     np.testing.assert_allclose(together, learner.predict_proba((clips,)), atol=1e-6)
 
 
-def test_a_graph_that_does_otherwise_is_not_written(rows, tmp_path, monkeypatch):
+def test_write_model_refuses_a_graph_with_other_probabilities(rows, tmp_path, monkeypatch):
     from serenade.training import _write_model
 
     system = systems.get("whisper-probe")
@@ -108,7 +108,7 @@ def test_a_graph_that_does_otherwise_is_not_written(rows, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
-def test_a_kernel_machine_is_scikit_learns(classes):
+def test_export_pipeline_keeps_predictions_of_a_kernel_machine(classes):
     from sklearn.pipeline import make_pipeline
 
     from serenade.systems._kernel_machine import KernelMachine, ReferenceScaler
@@ -132,13 +132,13 @@ def test_a_kernel_machine_is_scikit_learns(classes):
         ("fusion-transformer", {}, "set encoder=whisper"),
     ],
 )
-def test_what_a_folder_cannot_hold_is_said_before_training(system, changes, message):
+def test_require_writable_names_a_recipe_that_works(system, changes, message):
     chosen = systems.get(system)
     with pytest.raises(SerenadeError, match=message):
         require_writable(Estimator(chosen, chosen.recipe(**changes)))
 
 
-def test_features_are_built_again_from_json(tmp_path):
+def test_feature_from_json_rebuilds_features(tmp_path):
     for system, recipe in (
         ("fusion-transformer", {"acoustic": "own", "encoder": "whisper"}),
         ("cnn-transformer", {}),
@@ -150,7 +150,7 @@ def test_features_are_built_again_from_json(tmp_path):
             assert feature_from_json(statement, tmp_path) == feature
 
 
-def test_ones_own_feature_is_not_taken_for_ours():
+def test_feature_to_json_refuses_a_user_feature_of_the_same_name():
     @dataclasses.dataclass(frozen=True)
     class Pitch(LogMel):
         pass
@@ -160,13 +160,13 @@ def test_ones_own_feature_is_not_taken_for_ours():
         feature_to_json(Pitch())
 
 
-def test_a_feature_of_another_version_is_refused(tmp_path):
+def test_feature_from_json_refuses_another_version(tmp_path):
     (feature,) = systems.get("dcnn").features(systems.get("dcnn").recipe())
     with pytest.raises(ModelError, match="version 99 of spectral-means"):
         feature_from_json(feature_to_json(feature) | {"version": 99}, tmp_path)
 
 
-def test_another_rate_judges_whole_recordings_only(rows, tmp_path):
+def test_model_of_another_rate_has_no_timeline(rows, tmp_path):
     system = systems.get("dcnn")
     X, y = rows.drop(columns="emotion"), rows["emotion"].to_numpy(dtype=str)
     write_model(Estimator(system, system.recipe(**SMALL), jobs=1).fit(X, y), tmp_path, card="")

@@ -1,4 +1,4 @@
-"""Scaling: the statistics of all training frames, and of nothing else."""
+"""Scaling uses the statistics of all training frames only."""
 
 import numpy as np
 import pytest
@@ -11,29 +11,29 @@ CLIPS = [rng.normal([3, -100], [2, 30], (n, 2)).astype(np.float32) for n in (4, 
 JOINED = np.concatenate(CLIPS)
 
 
-def test_by_column_it_is_scikit_learns():
+def test_scaler_by_column_equals_that_of_scikit_learn():
     found = np.concatenate(Scaler("column").fit(CLIPS).transform(CLIPS))
     np.testing.assert_allclose(found, StandardScaler().fit_transform(JOINED), atol=1e-5)
 
 
-def test_globally_one_mean_and_deviation():
+def test_scaler_global_has_one_mean_and_deviation():
     found = np.concatenate(Scaler("global").fit(CLIPS).transform(CLIPS))
     np.testing.assert_allclose(found, (JOINED - JOINED.mean()) / JOINED.std(), atol=1e-5)
 
 
-def test_by_clip_nothing_is_learnt():
+def test_scaler_by_clip_learns_nothing():
     scaler = Scaler("clip").fit(CLIPS[:1])
     for clip in scaler.transform(CLIPS):
         np.testing.assert_allclose(clip.mean(axis=0), 0, atol=1e-5)
         np.testing.assert_allclose(clip.std(axis=0), 1, atol=1e-4)
 
 
-def test_none_changes_nothing():
+def test_scaler_none_changes_nothing():
     assert Scaler("none").fit(CLIPS).transform(CLIPS)[1] is CLIPS[1]
 
 
 @pytest.mark.parametrize("mode", ["global", "column", "clip"])
-def test_a_constant_divides_by_no_zero(mode):
+def test_scaler_handles_constant_columns(mode):
     constant = [np.full((3, 2), 7.0, np.float32)]
     found = Scaler(mode).fit(constant).transform(constant)[0]
     assert found.dtype == np.float32

@@ -1,4 +1,4 @@
-"""Choosing on held-out speakers: who only knows the training speakers must lose."""
+"""Choice on held-out speakers: a candidate that memorises training speakers must lose."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from serenade.training._search import choose_on_held_out, fit_copies
 
 
 class Nearest(KNeighborsClassifier):
-    """Takes weights and looks past them."""
+    """Classifier that takes weights and ignores them."""
 
     def fit(self, X, y, sample_weight=None):  # noqa: ARG002
         return super().fit(X, y)
@@ -19,7 +19,7 @@ class Nearest(KNeighborsClassifier):
 
 @pytest.fixture
 def voices():
-    """The emotion in one weak direction, the speaker and his sentences in strong ones."""
+    """Return clips with the emotion in one weak direction and the speaker in strong ones."""
     rng = np.random.default_rng(0)
     speakers = np.repeat(np.arange(8).astype(str), 20)
     labels = np.where(rng.random(160) < 0.5, "angry", "sad")
@@ -29,7 +29,7 @@ def voices():
     return X, labels, speakers
 
 
-def test_memory_of_voices_loses(voices):
+def test_choose_on_held_out_rejects_memorised_speakers(voices):
     X, labels, speakers = voices
     memory = make_pipeline(StandardScaler(), Nearest(1))
     linear = make_pipeline(StandardScaler(), LogisticRegression())
@@ -40,8 +40,8 @@ def test_memory_of_voices_loses(voices):
     assert not hasattr(best[-1], "coef_")
 
 
-def test_copies_of_held_out_clips_are_held_out(voices):
-    """Copies that carry the label openly help nobody whose clips are not scored on them."""
+def test_choose_on_held_out_holds_out_copies_with_their_clips(voices):
+    """Copies that contain the label do not help, because they are never scored."""
     X, labels, speakers = voices
     told = X.copy()
     told[:, 0] = 100.0 * (labels == "sad")
@@ -58,7 +58,7 @@ def test_copies_of_held_out_clips_are_held_out(voices):
     assert len(sizes) == 10
 
 
-def test_copies_weigh_as_their_clips(voices):
+def test_fit_copies_weighs_copies_as_their_clips(voices):
     X, labels, _ = voices
     weights = np.where(labels == "sad", 2.0, 1.0)
     both = fit_copies(make_pipeline(LogisticRegression(C=0.01)), [X, X], labels, weights)
