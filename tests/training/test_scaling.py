@@ -1,10 +1,11 @@
 """Scaling uses the statistics of all training frames only."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from serenade.training._scaling import Scaler
+from serenade.training._scaling import Scaler, standardise_speakers
 
 rng = np.random.default_rng(0)
 CLIPS = [rng.normal([3, -100], [2, 30], (n, 2)).astype(np.float32) for n in (4, 9, 30)]
@@ -38,3 +39,14 @@ def test_scaler_handles_constant_columns(mode):
     found = Scaler(mode).fit(constant).transform(constant)[0]
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, 0)
+
+
+def test_standardise_speakers_removes_constants_of_each_speaker():
+    names = np.repeat(["a", "b", "c"], 4)
+    features = np.random.default_rng(0).standard_normal((12, 3, 5)).astype(np.float32)
+    shifted = features + 3 * pd.factorize(names)[0][:, None, None].astype(np.float32)
+    found = np.stack(standardise_speakers(list(shifted), names))
+    plain = np.stack(standardise_speakers(list(features), names))
+    np.testing.assert_allclose(found, plain, atol=1e-4)
+    for speaker in np.unique(names):
+        np.testing.assert_allclose(found[names == speaker].mean(axis=(0, 1)), 0, atol=1e-5)

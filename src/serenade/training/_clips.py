@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     Matrices = list[NDArray[np.float32]]
@@ -96,3 +97,23 @@ def list_examples(streams: Streams, count: int = 7) -> Streams:
     order = np.argsort([len(matrix) for matrix in streams[0]], kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, count).astype(int))
     return pick_clips(streams, order[places])
+
+
+def compute_weights(
+    rows: pd.DataFrame, labels: NDArray[np.str_], power: float
+) -> NDArray[np.float64]:
+    """Compute weights that balance emotions, and corpora where the table has a column `corpus`.
+
+    Args:
+        rows: table of recordings.
+        labels: emotion of each recording, shape `(rows,)`.
+        power: 1 gives each emotion of each corpus the same total, 0 each recording.
+
+    Returns:
+        Shape `(rows,)`, of mean one.
+    """
+    corpora = rows["corpus"].to_numpy(dtype=str) if "corpus" in rows else np.full(len(rows), "")
+    cells = np.char.add(np.char.add(corpora, "\0"), labels)
+    _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
+    weights = counts[cell].astype(np.float64) ** -power
+    return np.asarray(weights / weights.mean())

@@ -15,10 +15,11 @@ from serenade import systems
 from serenade.errors import InputError, MissingExtraError, SerenadeError
 from serenade.extraction import extract, extract_texts, list_clips, prefetch
 from serenade.features import Augmented, TextFeature
-from serenade.systems import SMALLEST_DEVIATION, System
-from serenade.training._clips import Clips
+from serenade.systems import System
+from serenade.training._clips import Clips, compute_weights
 from serenade.training._input_checks import check_labels, check_rows, require_column
 from serenade.training._learners import is_network, make_learner
+from serenade.training._scaling import standardise_speakers
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -313,24 +314,6 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return standardise_speakers(matrices, rows["speaker"].to_numpy(dtype=str))
 
 
-def standardise_speakers(matrices: Matrices, speakers: NDArray[np.str_]) -> Matrices:
-    """Subtract each speaker's mean over all their frames, and divide by their deviation.
-
-    Args:
-        matrices: features of recordings, each `(frames, dims)`.
-        speakers: names, shape `(recordings,)`.
-    """
-    result = list(matrices)
-    for speaker in np.unique(speakers):
-        own = np.flatnonzero(speakers == speaker)
-        frames = np.concatenate([matrices[row] for row in own])
-        mean = frames.mean(axis=0)
-        deviation = np.maximum(frames.std(axis=0), SMALLEST_DEVIATION)
-        for row in own:
-            result[row] = (matrices[row] - mean) / deviation
-    return result
-
-
 def _show_value(value: Any) -> str:
     """Return an argument as text; of a recipe object, only the fields without their defaults."""
     if not dataclasses.is_dataclass(value):
@@ -369,23 +352,3 @@ def _list_texts(rows: pd.DataFrame, estimator: Estimator) -> list[object]:
             "column text; write one with serenade transcribe, and give its manifest"
         )
     return list(rows["text"])
-
-
-def compute_weights(
-    rows: pd.DataFrame, labels: NDArray[np.str_], power: float
-) -> NDArray[np.float64]:
-    """Compute weights that balance emotions, and corpora where the table has a column `corpus`.
-
-    Args:
-        rows: table of recordings.
-        labels: emotion of each recording, shape `(rows,)`.
-        power: 1 gives each emotion of each corpus the same total, 0 each recording.
-
-    Returns:
-        Shape `(rows,)`, of mean one.
-    """
-    corpora = rows["corpus"].to_numpy(dtype=str) if "corpus" in rows else np.full(len(rows), "")
-    cells = np.char.add(np.char.add(corpora, "\0"), labels)
-    _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
-    weights = counts[cell].astype(np.float64) ** -power
-    return np.asarray(weights / weights.mean())

@@ -59,3 +59,21 @@ def standardise_columns(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     deviation = np.maximum(matrix.std(axis=0), SMALLEST_DEVIATION)
     result: NDArray[np.float32] = ((matrix - matrix.mean(axis=0)) / deviation).astype(np.float32)
     return result
+
+
+def standardise_speakers(matrices: Matrices, speakers: NDArray[np.str_]) -> Matrices:
+    """Subtract each speaker's mean over all their frames, and divide by their deviation.
+
+    Args:
+        matrices: features of recordings, each `(frames, dims)`.
+        speakers: names, shape `(recordings,)`.
+    """
+    result = list(matrices)
+    for speaker in np.unique(speakers):
+        own = np.flatnonzero(speakers == speaker)
+        frames = np.concatenate([matrices[row] for row in own])
+        mean = frames.mean(axis=0)
+        deviation = np.maximum(frames.std(axis=0), SMALLEST_DEVIATION)
+        for row in own:
+            result[row] = (matrices[row] - mean) / deviation
+    return result
