@@ -1,6 +1,6 @@
 """AcousticSet beside openSMILE's ComParE 2016: accuracy of a linear classifier, and speed.
 
-    python benchmarks/acoustic_set.py --root CORPORA --output docs/benchmarks/acoustic_set.json
+    python -m benchmarks.acoustic_set --root CORPORA --output docs/benchmarks/acoustic_set.json
 
 Accuracy is unweighted average recall (UA) of a linear support vector machine, on
 
@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import opensmile
-from kept import keep, options, stated
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import audio, corpora
+from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import compute_intervals, list_versions, paired_permutation
 from serenade.features import AcousticSet
@@ -123,7 +124,7 @@ def speed(sets: Sets, clips: list[NDArray[np.float32]]) -> dict[str, Any]:
     }
 
 
-def run(root: Path) -> dict[str, Any]:
+def measure(root: Path) -> dict[str, Any]:
     """The whole comparison, as it is written to JSON."""
     ours = AcousticSet()
     smile = opensmile.Smile(
@@ -151,48 +152,30 @@ def run(root: Path) -> dict[str, Any]:
     return {**result, "versions": {**list_versions(), "opensmile": opensmile_version}}
 
 
-def table(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        "# AcousticSet beside ComParE 2016",
-        "",
-        "Unweighted average recall of a linear support vector machine on unseen speakers, values",
-        "standardised per speaker; 95% intervals bootstrapped over speakers; p by exchanging",
-        "speakers' predictions. Made by `benchmarks/acoustic_set.py`, which says how.",
-        "",
-        f"| corpus | recordings | speakers | {OURS} | {THEIRS} | difference | p |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
+    rows = []
     for corpus, found in result["accuracy"].items():
-        shown = [
-            f"{found[name]['value']:.3f} [{found[name]['low']:.3f}, {found[name]['high']:.3f}]"
-            for name in (OURS, THEIRS)
-        ]
+        shown = [format_interval(found[name]) for name in (OURS, THEIRS)]
         difference = found["difference"]
         name = mark_incomplete(corpus, found["incomplete"])
         cells = [name, str(found["recordings"]), str(found["speakers"]), *shown]
-        cells += [f"{difference['difference']:+.3f}", f"{difference['p']:.4f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append([*cells, f"{difference['difference']:+.3f}", f"{difference['p']:.4f}"])
     measured, dimensions = result["speed"], result["accuracy"]["ravdess"]
     times = measured["times_real_time"]
-    lines += [
-        "",
-        f"Values: {dimensions[OURS]['dimensions']} and {dimensions[THEIRS]['dimensions']}.",
-        f"Speed on {measured['clips']} RAVDESS recordings at {RATE // 1000} kHz, one thread:",
+    return format_page(
+        "AcousticSet beside ComParE 2016",
+        "Unweighted average recall of a linear support vector machine on unseen speakers, values\n"
+        "standardised per speaker; 95% intervals bootstrapped over speakers; p by exchanging\n"
+        "speakers' predictions. Made by `benchmarks/acoustic_set.py`, which says how.",
+        format_table(["corpus", "recordings", "speakers", OURS, THEIRS, "difference", "p"], rows),
+        f"Values: {dimensions[OURS]['dimensions']} and {dimensions[THEIRS]['dimensions']}.\n"
+        f"Speed on {measured['clips']} RAVDESS recordings at {RATE // 1000} kHz, one thread:\n"
         f"{times[OURS]} and {times[THEIRS]} times real time, a ratio of {measured['ratio']}.",
-        "",
-        stated(result["versions"]),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Command line."""
-    arguments = options(__doc__).parse_args()
-    warnings.simplefilter("ignore", UserWarning)
-    result = run(arguments.root)
-    keep(result, table, arguments.output)
+        format_versions(result["versions"]),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore", UserWarning)
+    run_benchmark(__doc__, lambda options: measure(options.root), format_result)

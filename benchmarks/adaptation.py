@@ -1,6 +1,6 @@
 """Adaptation of emotion recognition to places that a model never heard.
 
-    python benchmarks/adaptation.py --root CORPORA --encoder WHISPER_BASE --features FOLDER \
+    python -m benchmarks.adaptation --root CORPORA --encoder WHISPER_BASE --features FOLDER \
         --output docs/benchmarks/adaptation.json
 
 RAVDESS (calm counts as neutral), EMO-DB (without boredom) and nEMO are left out in turn. A linear
@@ -24,21 +24,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from adaptation_study import features as kept_features
-from adaptation_study.heads import balance, contrasts, fit_head
-from adaptation_study.places import Expectation, Places, fit_places, log_normalise
-from adaptation_study.report import page
-from adaptation_study.trials import Kind, by_size, draw_groups
-from kept import keep, options
 
+from benchmarks.adaptation_study import features as kept_features
+from benchmarks.adaptation_study.heads import balance, contrasts, fit_head
+from benchmarks.adaptation_study.places import Expectation, Places, fit_places, log_normalise
+from benchmarks.adaptation_study.report import format_result
+from benchmarks.adaptation_study.trials import Kind, by_size, draw_groups
+from benchmarks.runner import run_benchmark
 from serenade.evaluation import list_versions
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from adaptation_study.features import Features
-    from adaptation_study.heads import Floats, Labels
     from numpy.typing import NDArray
+
+    from benchmarks.adaptation_study.features import Features
+    from benchmarks.adaptation_study.heads import Floats, Labels
 
 LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
 FEW = 20  # recordings: a class with fewer says nothing about a corpus
@@ -381,18 +383,14 @@ def within(data: Features, y: Labels, name: str, folds: int, C: tuple[float, flo
     return result
 
 
-def main() -> None:
-    """Extract features where they are missing, measure, and write the result."""
-    parser = options(__doc__)
-    parser.add_argument("--encoder", required=True, help="weights of Whisper-base's encoder")
-    parser.add_argument("--features", type=Path, required=True, help="folder to keep features in")
-    chosen = parser.parse_args()
+def run(chosen: Namespace) -> dict[str, Any]:
+    """Extract features where they are missing, and measure."""
     if not (chosen.features / "clips.csv").is_file():
         kept_features.extract(chosen.root, chosen.encoder, chosen.features)
     data = kept_features.load(chosen.features)
     emotion = data.table["emotion"].to_numpy(str)
     y = np.where(emotion == "calm", "neutral", emotion)
-    result = {
+    return {
         "never_heard": never_heard(data, y),
         "within": {
             "ravdess, 8 classes": within(data, emotion, "ravdess", 6, (2e-3, 2e-3)),
@@ -400,8 +398,15 @@ def main() -> None:
         },
         "versions": list_versions(),
     }
-    keep(result, page, chosen.output)
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        __doc__,
+        run,
+        format_result,
+        {
+            "--encoder": {"required": True, "help": "weights of Whisper-base's encoder"},
+            "--features": {"type": Path, "required": True, "help": "folder to keep features in"},
+        },
+    )

@@ -1,6 +1,6 @@
 """Enrolment curve: unseen speakers, known by 0 to 20 of their recordings.
 
-    python benchmarks/enrolment.py --root CORPORA --output docs/benchmarks/enrolment.json
+    python -m benchmarks.enrolment --root CORPORA --output docs/benchmarks/enrolment.json
 
 - RAVDESS, 8 classes, `whisper-probe` with its default recipe: six groups of four speakers, each
   group predicted by models that never heard it.
@@ -18,26 +18,26 @@ table is written beside the JSON.
 from __future__ import annotations
 
 import dataclasses
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from enrolment_trials import Condition, enrolment_trials
-from kept import keep, options, stated
+from scripts.make_bundled_model import FEW, LABELS, SOURCES, gaps, pooled
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
+from benchmarks.enrolment_trials import Condition, enrolment_trials
+from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import corpora, systems
+from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import list_versions
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from enrolment_trials import Trials
+    from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from make_bundled_model import FEW, LABELS, SOURCES, gaps, pooled
+    import pandas as pd
+
+    from benchmarks.enrolment_trials import Trials
 
 CONDITIONS = [
     Condition("none", 0),
@@ -83,7 +83,7 @@ def of_corpus(trials: dict[Condition, Trials], table: pd.DataFrame, corpus: str)
     return scored(mine, allowed)
 
 
-def run(root: Path) -> dict[str, Any]:
+def measure(root: Path) -> dict[str, Any]:
     """The whole benchmark, as it is written to JSON."""
     ravdess = corpora.open("ravdess", root, drop_duplicates=True).table
     speakers = ravdess["speaker"].to_numpy(dtype=str)
@@ -97,41 +97,35 @@ def run(root: Path) -> dict[str, Any]:
     return {"curves": result, "incomplete": gaps(root), "versions": list_versions()}
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        "# Enrolment",
-        "",
-        "UA of `whisper-probe` on unseen speakers, enrolled with some of their recordings, beside",
-        "the ordinary model on the same test recordings; 95% intervals bootstrapped over speakers;",
-        "p by exchanging speakers' predictions. Made by `benchmarks/enrolment.py`, which says how.",
-    ]
-    for name, rows in result["curves"].items():
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
+    parts = []
+    for name, found in result["curves"].items():
         corpus, comma, rest = name.partition(",")
-        lines += [
-            "",
-            f"## {mark_incomplete(corpus, result['incomplete'][corpus])}{comma}{rest}",
-            "",
-            "| enrolled with | UA enrolled | UA ordinary | difference | p |",
-            "|---|---|---|---|---|",
-        ]
-        for row in rows:
-            known = f"{row['recordings']} {row['speech']}" if row["recordings"] else "nothing"
-            shown = [
-                f"{row[side]['value']:.3f} [{row[side]['low']:.3f}, {row[side]['high']:.3f}]"
-                for side in ("enrolled", "plain")
+        rows = [
+            [
+                f"{row['recordings']} {row['speech']}" if row["recordings"] else "nothing",
+                *(format_interval(row[side]) for side in ("enrolled", "plain")),
+                f"{row['difference']:+.3f}",
+                f"{row['p']:.4f}",
             ]
-            cells = [known, *shown, f"{row['difference']:+.3f}", f"{row['p']:.4f}"]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
-
-
-def main() -> None:
-    """Command line."""
-    arguments = options(__doc__).parse_args()
-    result = run(arguments.root)
-    keep(result, table_of, arguments.output)
+            for row in found
+        ]
+        head = ["enrolled with", "UA enrolled", "UA ordinary", "difference", "p"]
+        parts += [
+            f"## {mark_incomplete(corpus, result['incomplete'][corpus])}{comma}{rest}",
+            format_table(head, rows),
+        ]
+    return format_page(
+        "Enrolment",
+        "UA of `whisper-probe` on unseen speakers, enrolled with some of their recordings, beside\n"
+        "the ordinary model on the same test recordings; 95% intervals bootstrapped over speakers;"
+        "\np by exchanging speakers' "
+        "predictions. Made by `benchmarks/enrolment.py`, which says how.",
+        *parts,
+        format_versions(result["versions"]),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(__doc__, lambda options: measure(options.root), format_result)

@@ -1,6 +1,6 @@
 """Speed of the features beside the libraries people use for them, side by side in one run.
 
-    python benchmarks/features.py --root CORPORA --json result.json
+    python -m benchmarks.features --root CORPORA --json result.json
 
 One thread: the environment says so before NumPy is imported, and PyTorch is told. Needs the extras
 "train" and "opensmile"; of librosa, pyAudioAnalysis, python_speech_features, kaldi-native-fbank,
@@ -12,7 +12,7 @@ import os
 for _variable in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA"):
     os.environ[f"{_variable}_NUM_THREADS"] = "1"
 
-from feature_speed.command import main  # noqa: E402 - NumPy reads the environment as it is imported
+from benchmarks.feature_speed.command import main  # noqa: E402 - NumPy reads the environment as it is imported
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """A hundred hours extracted into shards: what an hour costs at the start and at the end.
 
-    python benchmarks/hours.py --root CORPORA --output docs/benchmarks/hours.json
+    python -m benchmarks.hours --root CORPORA --output docs/benchmarks/hours.json
 
 A hundred hours of speech are not at hand: some clips of RAVDESS are repeated as rows of their own
 until their lengths add up. Nothing is cached by clip, so every row is read, decoded, resampled and
@@ -22,9 +22,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import soundfile
-from kept import keep, options
 
+from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
+from serenade._markdown_table import format_table
 from serenade.evaluation import list_versions
 from serenade.extraction import Clip, write_shards
 from serenade.features import MFCC40
@@ -33,7 +34,7 @@ CLIPS = 48
 STEP = 5.0  # hours between the points that are told
 
 
-def run(root: Path, hours: float) -> dict[str, Any]:
+def measure(root: Path, hours: float) -> dict[str, Any]:
     """Extract, and measure on the way; the result as it is written to JSON."""
     files = [file for file, _, _ in corpora.open("ravdess", root).table.index[:CLIPS]]
     lengths = [soundfile.info(file).duration for file in files]
@@ -91,35 +92,31 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
 
 
-def table(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
     cost, memory = result["seconds_per_hour"], result["megabytes"]
-    said = (
+    rows = [
+        [str(one["hours"]), str(one["processor_seconds"]), f"{one['megabytes']:.0f}"]
+        for one in result["points"]
+    ]
+    return format_page(
+        "A hundred hours",
         f"{result['hours']:g} h in {result['recordings']:,} rows of {result['clips']} clips; "
         f"{result['feature']['feature'].rpartition('.')[2]}, one process. An hour of sound cost "
         f"{cost['first_half']:.2f} s of processor time in the first half and "
         f"{cost['second_half']:.2f} s in the second; memory was {memory['first']:.0f} MB after "
         f"the first {STEP:g} h, {memory['last']:.0f} MB at the end, {memory['peak']:.0f} MB at "
-        f"most. {result['gigabytes_written']:.2f} GB of Parquet were written."
+        f"most. {result['gigabytes_written']:.2f} GB of Parquet were written.\n"
+        "Made by `benchmarks/hours.py`, which says how.",
+        format_table(["hours", "processor time, s", "memory, MB"], rows),
+        f"{result['minutes']} minutes on a shared machine. {format_versions(result['versions'])}",
     )
-    lines = ["# A hundred hours", "", said, "Made by `benchmarks/hours.py`, which says how.", ""]
-    lines += ["| hours | processor time, s | memory, MB |", "|---|---|---|"]
-    lines += [
-        f"| {point['hours']} | {point['processor_seconds']} | {point['megabytes']:.0f} |"
-        for point in result["points"]
-    ]
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    lines += ["", f"{result['minutes']} minutes on a shared machine. Versions: {stated}"]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Command line."""
-    parser = options(__doc__)
-    parser.add_argument("--hours", type=float, default=100.0)
-    arguments = parser.parse_args()
-    keep(run(arguments.root, arguments.hours), table, arguments.output)
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        __doc__,
+        lambda options: measure(options.root, options.hours),
+        format_result,
+        {"--hours": {"type": float, "default": 100.0}},
+    )

@@ -1,6 +1,6 @@
 """Precisions of model folders: accuracy of eight bits and half precision on unseen speakers.
 
-    python benchmarks/precision.py --root CORPORA --output docs/benchmarks/precision.json
+    python -m benchmarks.precision --root CORPORA --output docs/benchmarks/precision.json
 
 `whisper-probe` with its default recipe on RAVDESS (8 classes, six groups of four speakers) and
 EMO-DB (7 classes, leave one speaker out). In each fold the system is fitted on the other
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kept import keep, options, stated
 
+from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora, systems
+from serenade._markdown_table import format_table
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.corpora import mark_incomplete
@@ -109,7 +110,7 @@ def difference(
     return float(low), float(high)
 
 
-def run(root: Path) -> dict[str, Any]:
+def measure(root: Path) -> dict[str, Any]:
     """The whole benchmark, as it is written to JSON."""
     system = systems.get("whisper-probe")
     return {
@@ -122,52 +123,48 @@ def run(root: Path) -> dict[str, Any]:
     }
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        "# Precisions",
-        "",
-        "`whisper-probe` on unseen speakers, trained once per fold and exported in each precision",
-        "(`serenade export`); 95% intervals of the difference in UA bootstrapped over speakers.",
-        "Made by `benchmarks/precision.py`, which says how. Sizes include the encoder, whose",
-        "weights are in half precision unless they are in eight bits. Times real time: one thread,",
-        "on a machine that did other work beside. Away: of a probability from that of fp32.",
-    ]
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
+    head = ["", "MB", "times real time", "UA", "difference", "agreement"]
+    head += ["mean away", "largest away"]
+    parts = []
     for name, corpus in result["corpora"].items():
-        lines += [
-            "",
-            (
-                f"## {mark_incomplete(name, corpus['incomplete'])}: "
-                f"{corpus['recordings']} recordings, "
-                f"{corpus['folds']} folds"
-            ),
-            "",
-            "| | MB | times real time | UA | difference | agreement | mean away | largest away |",
-            "|---" * 8 + "|",
-        ]
         exact = corpus["precisions"]["fp32"]["ua"]
-        for precision, row in corpus["precisions"].items():
-            span = f"[{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
-            cells = [
+        rows = [
+            [
                 precision,
                 f"{row['megabytes']:.1f}",
                 f"{row['times_real']:.0f}",
                 f"{row['ua']:.4f}",
-                "-" if precision == "fp32" else f"{row['ua'] - exact:+.4f} {span}",
+                "-" if precision == "fp32" else format_difference(row, exact),
                 f"{row['agreement']:.1%}",
                 f"{row['mean']:.5f}",
                 f"{row['largest']:.3f}",
             ]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
+            for precision, row in corpus["precisions"].items()
+        ]
+        title = mark_incomplete(name, corpus["incomplete"])
+        parts += [
+            f"## {title}: {corpus['recordings']} recordings, {corpus['folds']} folds",
+            format_table(head, rows),
+        ]
+    return format_page(
+        "Precisions",
+        "`whisper-probe` on unseen speakers, trained once per fold and exported in each precision\n"
+        "(`serenade export`); 95% intervals of the difference in UA bootstrapped over speakers.\n"
+        "Made by `benchmarks/precision.py`, which says how. Sizes include the encoder, whose\n"
+        "weights are in half precision unless they are in eight bits. Times real time: one thread,"
+        "\non a machine that did other work beside. Away: of a probability from that of fp32.",
+        *parts,
+        format_versions(result["versions"]),
+    )
 
 
-def main() -> None:
-    """Command line."""
-    arguments = options(__doc__).parse_args()
-    result = run(arguments.root)
-    keep(result, table_of, arguments.output)
+def format_difference(row: dict[str, float], exact: float) -> str:
+    """Format the UA of a precision minus the exact one, with its interval."""
+    span = f"[{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
+    return f"{row['ua'] - exact:+.4f} {span}"
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(__doc__, lambda options: measure(options.root), format_result)

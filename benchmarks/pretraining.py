@@ -1,6 +1,6 @@
 r"""What pre-training is worth: linear probes of an encoder trained, untrained, and of log-mel.
 
-    python benchmarks/pretraining.py --root CORPORA --corpus emodb --corpus ravdess \
+    python -m benchmarks.pretraining --root CORPORA --corpus emodb --corpus ravdess \
         --encoder tera --encoder aalbert --encoder npc --labels angry,happy,neutral,sad \
         --output docs/benchmarks/pretraining.json
 
@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kept import keep, options, stated
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 
+from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import corpora
+from serenade._markdown_table import format_table
 from serenade.corpora import mark_incomplete
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised._encoder_folder import read_encoder_settings, save_untrained
@@ -47,6 +48,7 @@ from serenade.extraction import extract, list_clips
 from serenade.features import OpenSmile, Pooled
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
@@ -205,98 +207,102 @@ def about(folder: Path) -> dict[str, Any]:
     return {name: history[name] for name in names} | {"valid_loss": last.get("valid_loss")}
 
 
-def table(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        "# What pre-training is worth",
-        "",
-        "Unweighted average recall of a linear support vector machine on unseen speakers, on mean",
-        "and standard deviation over time; 95% intervals bootstrapped over speakers; p by",
-        "exchanging speakers' predictions, adjusted by Holm's method. Made by",
-        "`benchmarks/pretraining.py`, which says how.",
-        "",
-    ]
-    for name, facts in result["encoders"].items():
-        if facts:
-            loss = (
-                "" if facts["valid_loss"] is None else f", held-out loss {facts['valid_loss']:.3f}"
-            )
-            lines.append(
-                f"- {name}: {facts['parameters']:,} parameters, {facts['steps']:,} steps "
-                f"({facts['epochs']:.1f} epochs of {facts['hours']:.1f} h from "
-                f"{', '.join(facts['folders'])}) in {facts['seconds'] / 60:.0f} min on "
-                f"{facts['device']}{loss}."
-            )
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
+    parts = []
     for corpus, found in result["corpora"].items():
-        lines += section(mark_incomplete(corpus, found["incomplete"]), found)
+        parts += format_section(mark_incomplete(corpus, found["incomplete"]), found)
         if found["heard_in_pretraining"]:
             names = ", ".join(found["heard_in_pretraining"])
-            lines += ["", f"Heard in pre-training, without labels, by: {names}."]
+            parts.append(f"Heard in pre-training, without labels, by: {names}.")
     if "together" in result:
         gaps = [found["incomplete"] for found in result["corpora"].values() if found["incomplete"]]
         title = mark_incomplete("All of them together", "; ".join(gaps))
-        lines += section(title, result["together"])
-    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
-
-
-def section(title: str, found: dict[str, Any]) -> list[str]:
-    """Lines on one corpus: probes, and differences of them."""
-    lines = [
-        "",
-        (
-            f"## {title}: {found['recordings']} recordings, {found['speakers']} speakers, "
-            f"{len(found['classes'])} classes"
-        ),
-        "",
-        "| probe of | values | UA |",
-        "|---|---|---|",
-    ]
-    for name, probe in found["probes"].items():
-        score = f"{probe['value']:.3f} [{probe['low']:.3f}, {probe['high']:.3f}]"
-        lines.append(f"| {name} | {probe.get('dimensions', 'as above')} | {score} |")
-    lines += ["", "| difference of | to | UA | adjusted p |", "|---|---|---|---|"]
-    lines += [
-        f"| {d['of']} | {d['to']} | {d['difference']:+.3f} | {d['adjusted_p']:.4f} |"
-        for d in found["differences"]
-    ]
-    return lines
-
-
-def main() -> None:
-    """Command line."""
-    parser = options(__doc__)
-    parser.add_argument("--corpus", action="append", required=True, help="name; may be repeated")
-    parser.add_argument("--labels", help="emotions to keep, A,B,…")
-    parser.add_argument(
-        "--encoder",
-        type=locate_weights,
-        action="append",
-        required=True,
-        help="folder, or a shipped name",
+        parts += format_section(title, result["together"])
+    encoders = [format_encoder(name, facts) for name, facts in result["encoders"].items() if facts]
+    return format_page(
+        "What pre-training is worth",
+        "Unweighted average recall of a linear support vector machine on unseen speakers, on mean\n"
+        "and standard deviation over time; 95% intervals bootstrapped over speakers; p by\n"
+        "exchanging speakers' predictions, adjusted by Holm's method. Made by\n"
+        "`benchmarks/pretraining.py`, which says how.",
+        "\n".join(encoders),
+        *parts,
+        format_versions(result["versions"]),
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the untrained weights")
-    parser.add_argument("--jobs", type=int, help="processes; by default one per core")
-    arguments = parser.parse_args()
+
+
+def format_encoder(name: str, facts: dict[str, Any]) -> str:
+    """Format an item on the pre-training of an encoder."""
+    loss = "" if facts["valid_loss"] is None else f", held-out loss {facts['valid_loss']:.3f}"
+    return (
+        f"- {name}: {facts['parameters']:,} parameters, {facts['steps']:,} steps "
+        f"({facts['epochs']:.1f} epochs of {facts['hours']:.1f} h from "
+        f"{', '.join(facts['folders'])}) in {facts['seconds'] / 60:.0f} min on "
+        f"{facts['device']}{loss}."
+    )
+
+
+def format_section(title: str, found: dict[str, Any]) -> list[str]:
+    """Format the probes of a corpus and their differences, below a heading."""
+    size = f"{found['recordings']} recordings, {found['speakers']} speakers"
+    probes = [
+        [name, str(probe.get("dimensions", "as above")), format_interval(probe)]
+        for name, probe in found["probes"].items()
+    ]
+    differences = [
+        [one["of"], one["to"], f"{one['difference']:+.3f}", f"{one['adjusted_p']:.4f}"]
+        for one in found["differences"]
+    ]
+    return [
+        f"## {title}: {size}, {len(found['classes'])} classes",
+        format_table(["probe of", "values", "UA"], probes),
+        format_table(["difference of", "to", "UA", "adjusted p"], differences),
+    ]
+
+
+def measure(options: Namespace) -> dict[str, Any]:
+    """Probe the encoders on each corpus, and on all corpora together."""
     # A speaker who has no recording of a class is no mistake.
     warnings.filterwarnings("ignore", message="Recall is ill-defined")
-    encoders = {folder.resolve().name: folder for folder in arguments.encoder}
+    encoders = {folder.resolve().name: folder for folder in options.encoder}
     result: dict[str, Any] = {
         "encoders": {name: about(folder) for name, folder in encoders.items()},
         "corpora": {},
         "versions": list_versions(),
     }
     probed = {}
-    for name in arguments.corpus:
-        corpus = corpora.open(name, arguments.root)
-        if arguments.labels:
-            corpus = corpus.select(labels=tuple(arguments.labels.split(",")))
+    for name in options.corpus:
+        corpus = corpora.open(name, options.root)
+        if options.labels:
+            corpus = corpus.select(labels=tuple(options.labels.split(",")))
         key = corpus.info.name
-        probed[key], result["corpora"][key] = compare(
-            corpus, encoders, arguments.seed, arguments.jobs
-        )
+        probed[key], result["corpora"][key] = compare(corpus, encoders, options.seed, options.jobs)
     if len(probed) > 1:
         result["together"] = Probed.together(probed).facts(pairs_of(encoders))
-    keep(result, table, arguments.output)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    run_benchmark(
+        __doc__,
+        measure,
+        format_result,
+        {
+            "--corpus": {"action": "append", "required": True, "help": "name; may be repeated"},
+            "--labels": {"help": "emotions to keep, A,B,…"},
+            "--encoder": {
+                "type": locate_weights,
+                "action": "append",
+                "required": True,
+                "help": "folder, or a shipped name",
+            },
+            "--seed": {"type": int, "default": 0, "help": "of the untrained weights"},
+            "--jobs": {"type": int, "help": "processes; by default one per core"},
+        },
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":

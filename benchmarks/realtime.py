@@ -1,6 +1,6 @@
 """Speed of the bundled model beside wav2vec2-base, on the same cores in one run.
 
-    python benchmarks/realtime.py --cores 2 --output docs/benchmarks/realtime.json
+    python -m benchmarks.realtime --cores 2 --output docs/benchmarks/realtime.json
 
 wav2vec2-base (Baevski et al. 2020: 95 M parameters, what most published models of speech emotion
 are built on) has its published size and random weights, on which speed does not depend, and no
@@ -19,7 +19,6 @@ JSON.
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -31,9 +30,10 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from kept import keep, stated
 from torch.nn.utils import parametrize
 
+from benchmarks.runner import format_page, format_versions, run_benchmark
+from serenade._markdown_table import format_table
 from serenade.audio import find_active_part, read
 from serenade.evaluation import list_versions
 from serenade.inference import Model
@@ -144,7 +144,7 @@ def measured(
     return best
 
 
-def run(cores: int, rounds: int, count: int) -> dict[str, Any]:
+def measure(cores: int, rounds: int, count: int) -> dict[str, Any]:
     """The whole benchmark, as it is written to JSON."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
@@ -164,53 +164,51 @@ def fastest(ways: dict[str, dict[str, float]], place: str) -> float:
     return min(times[place] for times in ways.values())
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
     lengths = [f"{seconds:g} s" for seconds in LENGTHS]
     factors = result["real_time_factors"]
-    lines = [
-        "# Real time factor",
-        "",
-        f"Seconds per second of speech on {result['cores']} cores of one machine, in one run: the",
-        "bundled model (signal to probabilities) beside wav2vec2-base, randomly initialised at its",
-        "published size (signal to hidden states). Made by `benchmarks/realtime.py`, which says",
-        "how. Where the clock's figures are far above the processor's, the machine did other work",
-        "beside.",
-    ]
-    heads = " | ".join(f"signals of {length}" for length in lengths)
+    heads = [f"signals of {length}" for length in lengths]
+    parts = []
     for kind, words in zip(KINDS, ("By the clock", "By the processor's time"), strict=True):
         places = [f"{length}, {kind}" for length in lengths]
-        lines += ["", f"## {words}", "", f"| | | {heads} |", "|---|---" + "|---" * 3 + "|"]
-        lines += [
-            f"| {name} | {way} | {' | '.join(f'{times[place]:.4f}' for place in places)} |"
+        rows = [
+            [name, way, *(f"{times[place]:.4f}" for place in places)]
             for name, ways in factors.items()
             for way, times in ways.items()
         ]
-        lines += [
-            "",
-            "How many times faster the bundled model is, each in the faster of its two ways:",
-            "",
-            f"| beside | {heads} |",
-            "|---" * 4 + "|",
+        ratios = [
+            [name, *(f"{fastest(ways, e) / fastest(factors[SUBJECT], e):.1f}" for e in places)]
+            for name, ways in factors.items()
+            if name.startswith("wav2vec2")
         ]
-        for name, ways in factors.items():
-            if name.startswith("wav2vec2"):
-                ratios = [fastest(ways, each) / fastest(factors[SUBJECT], each) for each in places]
-                lines.append(f"| {name} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |")
-    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--signals", type=int, default=4, help="of each length in a round")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    arguments = parser.parse_args()
-    result = run(arguments.cores, arguments.rounds, arguments.signals)
-    keep(result, table_of, arguments.output)
+        parts += [
+            f"## {words}",
+            format_table(["", "", *heads], rows),
+            "How many times faster the bundled model is, each in the faster of its two ways:",
+            format_table(["beside", *heads], ratios),
+        ]
+    return format_page(
+        "Real time factor",
+        f"Seconds per second of speech on {result['cores']} cores of one machine, in one run: the\n"
+        "bundled model (signal to probabilities) beside wav2vec2-base, randomly initialised at its"
+        "\npublished size (signal to hidden states). Made by `benchmarks/realtime.py`, which says\n"
+        "how. Where the clock's figures are far above the processor's, the machine did other work\n"
+        "beside.",
+        *parts,
+        format_versions(result["versions"]),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        __doc__,
+        lambda options: measure(options.cores, options.rounds, options.signals),
+        format_result,
+        {
+            "--cores": {"type": int, "default": 2},
+            "--rounds": {"type": int, "default": 5},
+            "--signals": {"type": int, "default": 4, "help": "of each length in a round"},
+        },
+        corpora=False,
+    )

@@ -1,6 +1,6 @@
 """The server under load: beside the same work offline, in memory, and when far too many ask.
 
-    python benchmarks/server.py --seconds 120 --output docs/benchmarks/server.json
+    python -m benchmarks.server --seconds 120 --output docs/benchmarks/server.json
 
 A server in a process of its own, clients in another, on the same cores. Each client sends a clip of
 4 s (16-bit WAV at 16 kHz, synthetic speech from `examples/`, another cut each time), waits for the
@@ -10,7 +10,6 @@ after. Then ten times as many clients ask for a while, and at last the first one
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import collections
 import contextlib
@@ -28,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
-from kept import keep
 
 import serenade
+from benchmarks.runner import format_page, run_benchmark
+from serenade._markdown_table import format_table
 from serenade.audio import read
 from serenade.inference._threads import map_in_threads
 
@@ -41,36 +41,30 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "example.flac"
 CLIP, RATE = 4, 16000
 
 
-def main() -> None:
-    """Measure and keep."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=120.0, help="of load; overload: a quarter")
-    parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    options = parser.parse_args()
+def measure(seconds: float, clients: int) -> dict[str, Any]:
+    """Load a server, overload it for a quarter of the time, and load it again."""
     clips = _clips()
-    aside = options.seconds / 4
+    aside = seconds / 4
     busy = os.getloadavg()[0]
     before = _offline(clips, aside)
     with _server() as (port, process):
-        asyncio.run(_load(port, clips, options.clients, 3.0))  # warm
+        asyncio.run(_load(port, clips, clients, 3.0))  # warm
         with _memory(process) as memory:
-            usual = asyncio.run(_load(port, clips, options.clients, options.seconds))
+            usual = asyncio.run(_load(port, clips, clients, seconds))
         with _memory(process) as memory_over:
-            over = asyncio.run(_load(port, clips, 10 * options.clients, aside))
-        again = asyncio.run(_load(port, clips, options.clients, aside))
+            over = asyncio.run(_load(port, clips, 10 * clients, aside))
+        again = asyncio.run(_load(port, clips, clients, aside))
     after = _offline(clips, aside)
-    result = {
+    return {
         "cores": os.cpu_count(),
         "load_average_before": round(busy, 1),
-        "clients": options.clients,
-        "seconds": options.seconds,
+        "clients": clients,
+        "seconds": seconds,
         "offline_clips_per_s": [round(before, 1), round(after, 1)],
         "load": usual | memory,
         "overload": over | memory_over,
         "afterwards": again,
     }
-    keep(result, _table, options.output)
 
 
 def _clips() -> list[bytes]:
@@ -177,32 +171,38 @@ def _size(process: subprocess.Popen[str], name: str) -> int:
     return round(int(found.group(1)) / 1024)
 
 
-def _table(result: dict[str, Any]) -> str:
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
     offline = sum(result["offline_clips_per_s"]) / 2
     rows = []
     for name in ("load", "overload", "afterwards"):
         part = result[name]
+        cells = [part["clients"], part["clips_per_s"], f"{part['clips_per_s'] / offline:.0%}"]
+        cells += [part["p50_s"], part["p95_s"], " → ".join(map(str, part.get("memory_mb", [])))]
         answers = ", ".join(f"{count} of {status}" for status, count in part["answers"].items())
-        memory = " → ".join(map(str, part.get("memory_mb", [])))
-        rows.append(
-            f"| {name} | {part['clients']} | {part['clips_per_s']} | "
-            f"{part['clips_per_s'] / offline:.0%} | {part['p50_s']} | {part['p95_s']} | "
-            f"{memory} | {part.get('peak_mb', '')} | {answers} |\n"
-        )
+        rows.append([name, *map(str, [*cells, part.get("peak_mb", ""), answers])])
+    head = ["", "clients", "clips/s", "of offline", "p50, s", "p95, s", "memory, MB", "peak, MB"]
     before, after = result["offline_clips_per_s"]
-    return (
-        "# The server under load\n\n"
+    return format_page(
+        "The server under load",
         f"Clients that send clips of {CLIP} s without a pause to `serenade serve` with its usual "
         f"limits, on {result['cores']} cores that clients and server share, for "
         f"{result['seconds']:g} s. Offline, `Model.predict` of the same files with a thread per "
         f"core: {before} clips/s before, {after} after. Other programs "
         f"had a load average of {result['load_average_before']} before: what counts "
-        "is the share of offline. Made by `benchmarks/server.py`.\n\n"
-        "| | clients | clips/s | of offline | p50, s | p95, s | memory, MB | peak, MB | "
-        "answers |\n"
-        "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+        "is the share of offline. Made by `benchmarks/server.py`.",
+        format_table([*head, "answers"], rows),
     )
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        __doc__,
+        lambda options: measure(options.seconds, options.clients),
+        format_result,
+        {
+            "--seconds": {"type": float, "default": 120.0, "help": "of load; overload: a quarter"},
+            "--clients": {"type": int, "default": 32},
+        },
+        corpora=False,
+    )

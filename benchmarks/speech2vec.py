@@ -1,6 +1,6 @@
 r"""Speech2Vec on real speech: do spoken instances of a word lie together?
 
-    python benchmarks/speech2vec.py --root CORPORA --work DIR \
+    python -m benchmarks.speech2vec --root CORPORA --work DIR \
         --output docs/benchmarks/speech2vec.json
 
 Speech: RAVDESS (24 actors, two sentences, eight words) and English telephone prompts (one voice).
@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kept import keep, options, stated
 
+from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
+from serenade._markdown_table import format_table
 from serenade.corpora import read_words, write_words
 from serenade.encoders import (
     Speech2VecSettings,
@@ -43,6 +44,7 @@ from serenade.pretraining import Watch, gather_spoken_words, train_speech2vec
 from serenade.transcription import Transcriber, Transcript, align, transcribe
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
@@ -182,7 +184,7 @@ class Told(Watch):
         print(json.dumps(point), file=sys.stderr, flush=True)
 
 
-def run(root: Path, work: Path, settings: Speech2VecSettings) -> dict[str, Any]:
+def measure(root: Path, work: Path, settings: Speech2VecSettings) -> dict[str, Any]:
     """The whole benchmark, as it is written to JSON."""
     work.mkdir(parents=True, exist_ok=True)
     table = corpora.open("ravdess", root).table
@@ -233,63 +235,63 @@ def run(root: Path, work: Path, settings: Speech2VecSettings) -> dict[str, Any]:
     }
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
     history, heard = result["history"], result["heard"]
     settings, last = history["settings"], history["points"][-1]
-    lines = [
-        "# Speech2Vec: same word or not",
-        "",
-        "Area under the ROC curve of the cosine between vectors of two spoken words, same against",
-        "different, over pairs from two different actors (prompts) that training never heard; 95%",
-        "intervals bootstrapped over actors (prompts). Of untrained encoders the mean of five",
-        "seeds, and the least and greatest. Made by `benchmarks/speech2vec.py`, which says how.",
-        "",
-        f"| judged on | cosine | instances | words | {' | '.join(WAYS)} |",
-        "|---|---|---|---|---|---|---|",
+    rows = [
+        [
+            found["judged on"],
+            "centred" if found["centred"] else "as it is",
+            f"{found['instances']} of {found['groups']}",
+            str(found["words"]),
+            *(format_areas(found[way]) for way in WAYS),
+        ]
+        for found in result["results"]
     ]
-    for found in result["results"]:
-        cosine = "centred" if found["centred"] else "as it is"
-        instances = f"{found['instances']} of {found['groups']}"
-        cells = [found["judged on"], cosine, instances, str(found["words"])]
-        for way in WAYS:
-            areas = [each["auc"] for each in found[way]]
-            low, high = (
-                (min(areas), max(areas))
-                if len(areas) > 1
-                else (found[way][0]["low"], found[way][0]["high"])
-            )
-            cells.append(f"{np.mean(areas):.3f} [{low:.3f}, {high:.3f}]")
-        lines.append(f"| {' | '.join(cells)} |")
-    told = (
+    nearest = [
+        f"- {word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}"
+        for word, near in result["nearest"].items()
+    ]
+    return format_page(
+        "Speech2Vec: same word or not",
+        "Area under the ROC curve of the cosine between vectors of two spoken words, same against\n"
+        "different, over pairs from two different actors (prompts) that training never heard; 95%\n"
+        "intervals bootstrapped over actors (prompts). Of untrained encoders the mean of five\n"
+        "seeds, and the least and greatest. Made by `benchmarks/speech2vec.py`, which says how.",
+        format_table(["judged on", "cosine", "instances", "words", *WAYS], rows),
         f"Trained on {heard['instances']} instances of {heard['words']} words in "
         f"{heard['recordings']} recordings: size {settings['size']}, {settings['window']} words on "
         f"each side, {settings['epochs']} epochs; loss {history['points'][0]['train_loss']:.3f} "
-        f"after the first, {last['train_loss']:.3f} after the last."
-    )
-    lines += [
-        "",
-        told,
-        "",
+        f"after the first, {last['train_loss']:.3f} after the last.",
         "Nearest words by the cosine of their vectors:",
-        "",
-    ]
-    for word, near in result["nearest"].items():
-        lines.append(f"- {word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
-    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
+        "\n".join(nearest),
+        format_versions(result["versions"]),
+    )
 
 
-def main() -> None:
-    """Command line."""
-    parser = options(__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder for what is kept")
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--size", type=int, default=50)
-    arguments = parser.parse_args()
-    settings = Speech2VecSettings(epochs=arguments.epochs, size=arguments.size, held_out=0.0)
-    result = run(arguments.root, arguments.work, settings)
-    keep(result, table_of, arguments.output)
+def format_areas(found: Sequence[Mapping[str, float]]) -> str:
+    """Format an area with its interval; of several, the mean, the least and the greatest."""
+    areas = [each["auc"] for each in found]
+    one = found[0]
+    low, high = (min(areas), max(areas)) if len(areas) > 1 else (one["low"], one["high"])
+    return f"{np.mean(areas):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def measure_chosen(options: Namespace) -> dict[str, Any]:
+    """Measure with the settings of the command line."""
+    settings = Speech2VecSettings(epochs=options.epochs, size=options.size, held_out=0.0)
+    return measure(options.root, options.work, settings)
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        __doc__,
+        measure_chosen,
+        format_result,
+        {
+            "--work": {"type": Path, "required": True, "help": "folder for what is kept"},
+            "--epochs": {"type": int, "default": 100},
+            "--size": {"type": int, "default": 50},
+        },
+    )

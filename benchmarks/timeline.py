@@ -1,6 +1,6 @@
 """Timelines: how windows are laid and smoothed, measured on joined clips of unseen speakers.
 
-    python benchmarks/timeline.py --root CORPORA --output docs/benchmarks/timeline.json
+    python -m benchmarks.timeline --root CORPORA --output docs/benchmarks/timeline.json
 
 Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
 every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The
@@ -14,26 +14,24 @@ from __future__ import annotations
 
 import collections
 import itertools
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joined import LEVEL, RATE, join
-from kept import keep, options, stated
+from scripts.make_bundled_model import FEW, SOURCES, pooled
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
+from benchmarks.joined import LEVEL, RATE, join
+from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import systems
+from serenade._markdown_table import format_table
 from serenade.evaluation import list_versions
 from serenade.inference._windows import Window, Windower
 from serenade.training import Estimator
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from make_bundled_model import FEW, SOURCES, pooled
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -163,7 +161,7 @@ SMOOTHING: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def run(root: Path) -> dict[str, Any]:
+def measure(root: Path) -> dict[str, Any]:
     """The whole benchmark, as it is written to JSON."""
     table = pooled(root)
     judged = judges(table)
@@ -199,33 +197,24 @@ def run(root: Path) -> dict[str, Any]:
     return {"rows": results, "versions": list_versions()}
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        "# Timelines",
-        "",
-        "Unweighted average recall over time on joined clips of unseen speakers, mean of three",
-        "corpora. Windows are laid over each utterance that was found, or on a fixed grid;",
-        "overlapping ones are averaged, then smoothed. Made by `benchmarks/timeline.py`, which",
-        "says how.",
-        "",
-        f"| windows | smoothing | {' | '.join(MATERIALS)} | mean |",
-        "|---|---|" + "---|" * (len(MATERIALS) + 1),
-    ]
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
+    rows = []
     for row in result["rows"]:
         values = [row[material] for material in MATERIALS]
         name = f"{row['layout']}, {row['window']:g} s each {row['hop']:g} s"
         shown = [f"{value:.3f}" for value in (*values, np.mean(values))]
-        lines.append(f"| {name} | {row['smoothing']} | {' | '.join(shown)} |")
-    return "\n".join([*lines, "", stated(result["versions"])]) + "\n"
-
-
-def main() -> None:
-    """Command line."""
-    arguments = options(__doc__).parse_args()
-    result = run(arguments.root)
-    keep(result, table_of, arguments.output)
+        rows.append([name, row["smoothing"], *shown])
+    return format_page(
+        "Timelines",
+        "Unweighted average recall over time on joined clips of unseen speakers, mean of three\n"
+        "corpora. Windows are laid over each utterance that was found, or on a fixed grid;\n"
+        "overlapping ones are averaged, then smoothed. Made by `benchmarks/timeline.py`, which\n"
+        "says how.",
+        format_table(["windows", "smoothing", *MATERIALS, "mean"], rows),
+        format_versions(result["versions"]),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(__doc__, lambda options: measure(options.root), format_result)

@@ -1,6 +1,6 @@
 """Speech detectors: silero-vad's network beside an energy and spectrum detector of our own.
 
-    python benchmarks/voice_activity.py --root CORPORA --output docs/benchmarks/voice_activity.json
+    python -m benchmarks.voice_activity --root CORPORA --output docs/benchmarks/voice_activity.json
 
 Clips are joined with silences of 0.4 to 3 s, at levels within 6 dB of each other, and five kinds of
 noise are added at five signal-to-noise ratios (over the speech). The measure is F1 over frames of
@@ -15,10 +15,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joined import LEVEL, NOISES, RATE, join
-from kept import keep, options, stated
 
+from benchmarks.joined import LEVEL, NOISES, RATE, join
+from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
+from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import list_versions
 from serenade.voice_activity import DETECTOR_FRAME, VoiceActivity
@@ -140,7 +141,7 @@ def best(scores: dict[Any, Any], truth: dict[Any, Any], ons: Any, drops: Any) ->
     return max(tried)
 
 
-def run(root: Path) -> dict[str, Any]:
+def measure(root: Path) -> dict[str, Any]:
     """The whole comparison, as it is written to JSON."""
     tuning = material(root, "ravdess", 0, 1)
     truth = {key: frames for key, (_, frames) in tuning.items()}
@@ -173,44 +174,35 @@ def run(root: Path) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        "# Speech detection",
-        "",
-        "F1 over frames of 32 ms on joined clips in noise, thresholds chosen on other speakers.",
-        "Made by `benchmarks/voice_activity.py`, which says how.",
-        "",
-        "| | silero-vad | ours (energy and spectrum) |",
-        "|---|---|---|",
-    ]
-    rows = result["rows"]
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
+    rows = []
     for column in ("corpus", "noise", "ratio"):
-        for value in dict.fromkeys(row[column] for row in rows):
-            mine = [row for row in rows if row[column] == value]
-            shown = [f"{np.mean([row[key] for row in mine]):.3f}" for key in ("silero", "ours")]
+        for value in dict.fromkeys(row[column] for row in result["rows"]):
             name = f"{value} dB" if column == "ratio" else value
             name = mark_incomplete(name, result["incomplete"].get(value, ""))
-            lines.append(f"| {name} | {' | '.join(shown)} |")
-    overall = [f"{np.mean([row[key] for row in rows]):.3f}" for key in ("silero", "ours")]
+            rows.append(
+                [name, *format_means([row for row in result["rows"] if row[column] == value])]
+            )
     on, _, before, pause = result["settings"]["silero"][1]
-    lines += [
-        f"| all | {' | '.join(overall)} |",
-        "",
-        f"silero-vad: threshold {on}, from {before} frames before it, pauses of up to {pause}",
+    return format_page(
+        "Speech detection",
+        "F1 over frames of 32 ms on joined clips in noise, thresholds chosen on other speakers.\n"
+        "Made by `benchmarks/voice_activity.py`, which says how.",
+        format_table(
+            ["", "silero-vad", "ours (energy and spectrum)"],
+            [*rows, ["all", *format_means(result["rows"])]],
+        ),
+        f"silero-vad: threshold {on}, from {before} frames before it, pauses of up to {pause}\n"
         f"frames within speech; {result['silero_times_real_time']} times real time on one core.",
-        "",
-        stated(result["versions"]),
-    ]
-    return "\n".join(lines) + "\n"
+        format_versions(result["versions"]),
+    )
 
 
-def main() -> None:
-    """Command line."""
-    arguments = options(__doc__).parse_args()
-    result = run(arguments.root)
-    keep(result, table, arguments.output)
+def format_means(rows: list[dict[str, Any]]) -> list[str]:
+    """Format the mean F1 of both detectors."""
+    return [f"{np.mean([row[key] for row in rows]):.3f}" for key in ("silero", "ours")]
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(__doc__, lambda options: measure(options.root), format_result)

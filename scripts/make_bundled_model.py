@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from serenade import corpora, systems
+from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import calibration_error, compute_intervals
 from serenade.training import EnrolledProbe, Estimator
@@ -81,10 +82,7 @@ def rows_of_table(
     found: Mapping[str, HeldOut], rows: pd.DataFrame, incomplete: Mapping[str, str]
 ) -> str:
     """Lay out the card's table of figures, Markdown; a column per name of `found`."""
-    lines = [
-        f"| tested on | classes | {': UA | '.join(found)}: UA |",
-        "|---|---" + "|---" * len(found) + "|",
-    ]
+    lines = []
     for corpus in SOURCES:
         counts = rows.loc[rows["corpus"] == corpus, "emotion"].value_counts()
         all_of_it = tuple(label for label in LABELS if counts.get(label, 0) >= FEW)
@@ -94,8 +92,8 @@ def rows_of_table(
                 for one in (score(each, rows, corpus, allowed) for each in found.values())
             ]
             name = mark_incomplete(corpus, incomplete[corpus])
-            lines.append(f"| {name} | {len(allowed)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            lines.append([name, str(len(allowed)), *cells])
+    return format_table(["tested on", "classes", *(f"{name}: UA" for name in found)], lines)
 
 
 def main() -> None:

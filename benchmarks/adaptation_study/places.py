@@ -29,14 +29,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptation_study.heads import fit_means_and_offsets
+from benchmarks.adaptation_study.heads import fit_means_and_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from adaptation_study.heads import Floats, Labels
+    from benchmarks.adaptation_study.heads import Floats, Labels
 
 STEPS = 12
 DAMPING = 0.5

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.runner import format_versions
+from serenade._markdown_table import format_table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,22 +20,17 @@ def _cell(found: Mapping[str, Any]) -> str:
     return f"{found['ua']:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _mean(found: Mapping[str, Any], key: str, name: str) -> float:
     values = [each["adapted"][key][name] for each in found.values()]
     return float(sum(values) / len(values))
 
 
-def page(result: Mapping[str, Any]) -> str:
+def format_result(result: Mapping[str, Any]) -> str:
     """Fill the tables of the result into the page's text."""
     found = result["never_heard"]
     corpora = list(found)
     keys = list(found[corpora[0]]["adapted"])
-    main = _table(
+    main = format_table(
         ["adapted to / expected", *corpora, "mean"],
         [
             [
@@ -50,7 +48,7 @@ def page(result: Mapping[str, Any]) -> str:
             ),
         ],
     )
-    gains = _table(
+    gains = format_table(
         ["group / expected", "UA alone", "UA adapted", "right alone", "right adapted"],
         [
             [key, *(f"{_mean(found, key, name):.3f}" for name in BEFORE_AND_AFTER)]
@@ -58,7 +56,7 @@ def page(result: Mapping[str, Any]) -> str:
             if key.startswith(("speaker, mostly", "80%", "100%"))
         ],
     )
-    surest = _table(
+    surest = format_table(
         ["corpus", "adapted to", "calibration error", "surer half: more right by"],
         [
             [name, key, f"{each['ece']:.3f}", f"{each['surest_half_gain']:.3f}"]
@@ -72,14 +70,14 @@ def page(result: Mapping[str, Any]) -> str:
             ]
         ],
     )
-    within = _table(
+    within = format_table(
         ["corpus", "alone", "speaker, 20", "all of the speaker"],
         [
             [name, *(_cell(each[key]) for key in ("alone", "speaker, 20", "all of the speaker"))]
             for name, each in result["within"].items()
         ],
     )
-    settings = _table(
+    settings = format_table(
         ["tested on", "expected", "setting"],
         [
             [name, key, ", ".join(f"{k} {v}" for k, v in setting.items())]
@@ -87,7 +85,6 @@ def page(result: Mapping[str, Any]) -> str:
             for key, setting in found[name]["settings"].items()
         ],
     )
-    versions = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
     text = TEXT.read_text("utf-8")
     for mark, part in (
         ("MAIN", main),
@@ -95,7 +92,7 @@ def page(result: Mapping[str, Any]) -> str:
         ("SUREST", surest),
         ("WITHIN", within),
         ("SETTINGS", settings),
-        ("VERSIONS", versions),
+        ("VERSIONS", format_versions(result["versions"])),
     ):
         text = text.replace("{" + mark + "}", part)
     return text

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from adaptation_study.heads import Labels
+    from benchmarks.adaptation_study.heads import Labels
 
     Group = tuple[NDArray[np.intp], NDArray[np.bool_]]
 

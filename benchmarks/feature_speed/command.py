@@ -6,10 +6,10 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from feature_speed import cepstra, descriptors, spectra
-from feature_speed.measure import compare, files, signals
-from feature_speed.model import library
-from feature_speed.report import Run, write_figure, write_json, write_markdown
+from benchmarks.feature_speed import cepstra, descriptors, spectra
+from benchmarks.feature_speed.measure import compare, files, signals
+from benchmarks.feature_speed.model import library
+from benchmarks.feature_speed.report import Run, write_figure, write_json, write_markdown
 
 _REPOSITORY = Path(__file__).parents[2]
 _EXAMPLE = _REPOSITORY / "examples" / "example.flac"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from feature_speed.model import (
+from benchmarks.feature_speed.model import (
     Comparison,
     Peer,
     Side,

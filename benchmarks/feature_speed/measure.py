@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from feature_speed.model import Check, Side
+from benchmarks.feature_speed.model import Check, Side
 from serenade import audio
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from feature_speed.model import Comparison, Peer
+    from benchmarks.feature_speed.model import Comparison, Peer
 
 _BUDGET = 10.0  # seconds of rounds per comparison, beyond the fewest
 FEWEST = 5

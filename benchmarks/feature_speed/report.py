@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from feature_speed.measure import FEWEST
+from benchmarks.feature_speed.measure import FEWEST
+from serenade._markdown_table import format_table
 
 if TYPE_CHECKING:
-    from feature_speed.measure import Result
+    from benchmarks.feature_speed.measure import Result
 
 _PACKAGES = (
     *("serenade", "numpy", "scipy", "librosa", "torch", "kaldi_native_fbank"),
@@ -86,13 +87,16 @@ _NOTES = (
 )
 
 
+_HEAD = ("Feature", "Against", "Ratio", "Spread", "Ours, ms", "Theirs, ms", "Rounds", "Values")
+
+
 def write_markdown(results: list[Result], run: Run, path: Path) -> None:
     """The table, and how it was made."""
     absent = f" Not installed: {', '.join(run.absent)}." if run.absent else ""
     lines = [
         "# Speed of the features",
         "",
-        "Made by `python benchmarks/features.py --root CORPORA`; running it again overwrites it.",
+        "Made by `python -m benchmarks.features --root CORPORA`; running it again overwrites it.",
         "",
         _METHOD,
         "",
@@ -105,25 +109,22 @@ def write_markdown(results: list[Result], run: Run, path: Path) -> None:
         "",
         "![Ratios](features.svg)",
         "",
-        "| Feature | Against | Ratio | Spread | Ours, ms | Theirs, ms | Rounds | Values |",
-        "|---|---|--:|--:|--:|--:|--:|---|",
-        *map(_table_row, results),
+        format_table(_HEAD, map(_format_row, results), "llrrrrrl"),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _table_row(row: Result) -> str:
-    cells = (
+def _format_row(row: Result) -> list[str]:
+    return [
         row.feature,
         row.peer,
         f"**{number(row.ratio)}**",
         f"{number(row.low)} to {number(row.high)}",
         f"{row.ours * 1e3:.3g}",
         f"{row.theirs * 1e3:.3g}",
-        row.rounds,
+        str(row.rounds),
         row.agreement,
-    )
-    return f"| {' | '.join(map(str, cells))} |"
+    ]
 
 
 def number(value: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from feature_speed.model import library
+from benchmarks.feature_speed.model import library
 from serenade.features import Framing, mel_bank
 
 if TYPE_CHECKING:

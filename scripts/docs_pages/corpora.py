@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from docs_pages import text
+
 from serenade import corpora
+from serenade._markdown_table import format_table
 
 if TYPE_CHECKING:
     from serenade.corpora import CorpusInfo
@@ -36,7 +38,7 @@ def pages() -> dict[str, str]:
         "# Corpora\n\nYou can open these corpora by name, and any other with "
         "[a CSV file or your own loader](../extend/corpus.md). Serenade contains no "
         "recordings; `examples/synthetic_corpus.py` in the repository creates synthetic ones.\n\n"
-        + text.table(head, rows, "lllrrr")
+        + format_table(head, rows, "lllrrrl")
         + "\n"
     )
     return made
@@ -60,7 +62,7 @@ def page(name: str, info: CorpusInfo) -> str:
     parts = [f"# {name}: {info.title}", text.prose(about)]
     if info.warning:
         parts.append(f"!!! warning\n    {info.warning}")
-    parts.append(text.table(["", ""], [row for row in facts if row[1]]))
+    parts.append(format_table(["", ""], [row for row in facts if row[1]]))
     if info.expected:
         counts = info.expected
         rows = [[label, str(count)] for label, count in counts.per_label.items()]
@@ -69,7 +71,7 @@ def page(name: str, info: CorpusInfo) -> str:
             f"{counts.files} recordings of {counts.speakers} speakers. The loader compares your "
             "copy with these counts and lists every difference as a problem."
         )
-        table = text.table(["emotion", "recordings"], rows, "lr")
+        table = format_table(["emotion", "recordings"], rows, "lr")
         parts += ["## Published counts", says, table]
     parts += ["## How to open it", _loader(load)]
     parts.append(

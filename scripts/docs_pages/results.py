@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from docs_pages import text
+
 from serenade import corpora, papers
+from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
 from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_reports
@@ -108,7 +110,7 @@ class Results:
         head = ["corpus", "system and recipe", "protocol", "UA", "WA", "seeds"]
         return (
             "With 95% intervals over speakers.\n\n"
-            + text.table(head, rows, "lllllr")
+            + format_table(head, rows, "lllllr")
             + "\n\n[Leaderboard](../leaderboard.md): these beside the other systems', with tests."
         )
 
@@ -192,7 +194,7 @@ def pages(found: Results) -> dict[str, str]:
         link = f"[{Path(name).stem}]({Path(name).name}){again}"
         rows.append([link, report.system, recipe, report.corpus, report.label, str(report.seed)])
     head = ["run", "system", "recipe", "corpus", "protocol", "seed"]
-    listed = text.table(head, rows, "lllllr") if rows else "None is committed yet."
+    listed = format_table(head, rows, "lllllr") if rows else "None is committed yet."
     made["runs/index.md"] = (
         "# Runs\n\nThe reports of all committed run files, as `serenade evaluate` printed "
         f"them.\n\n{listed}\n"

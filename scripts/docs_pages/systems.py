@@ -8,10 +8,13 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from docs_pages import text
+
 from serenade import papers, systems
+from serenade._markdown_table import format_table
 
 if TYPE_CHECKING:
     from docs_pages.results import Results
+
     from serenade.papers import Paper
     from serenade.systems import System
 
@@ -27,7 +30,7 @@ def pages(found: Results) -> dict[str, str]:
         "# Systems\n\n`serenade evaluate` and `serenade train` take these systems, or "
         "[a file with your own](../extend/system.md). Each page has the system's source, how we "
         "filled the gaps of its paper, its recipes and our measurements.\n\n"
-        + text.table(["system", "what it is", "source"], rows)
+        + format_table(["system", "what it is", "source"], rows)
         + "\n"
         + (f"\n## The papers' numbers beside ours\n\n{told}" if (told := found.headlines()) else "")
     )
@@ -81,7 +84,7 @@ def _recipes(system: System) -> str:
         "A recipe has every setting of a run. `--recipe NAME` selects one, and `--set FIELD=VALUE` "
         "changes a field. An empty cell has the value of the first column.\n\n"
     )
-    return (says if len(names) > 1 else says.partition(" An empty")[0] + "\n\n") + text.table(
+    return (says if len(names) > 1 else says.partition(" An empty")[0] + "\n\n") + format_table(
         head, rows
     )
 
@@ -98,7 +101,7 @@ def _printed(paper: Paper) -> str:
         ]
         parts.append(f"**{table.name}.** {table.caption}")
         if rows:
-            parts.append(text.table(["row", "", "paper"], rows, "llr"))
+            parts.append(format_table(["row", "", "paper"], rows, "llr"))
     parts += [f"- {note}" for note in paper.notes]
     parts.append(
         f"`serenade reproduce {paper.name} --root CORPORA` compares them with our numbers."

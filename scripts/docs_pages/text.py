@@ -63,27 +63,6 @@ def prose(text: str) -> str:
     return "".join(parts)
 
 
-def table(head: list[str], rows: list[list[str]], align: str = "") -> str:
-    r"""Format a Markdown table.
-
-    Args:
-        head: titles of the columns.
-        rows: cells.
-        align: a letter per column, `r` for right; the others are left.
-
-    >>> print(table(["a", "b"], [["x|y", "1"]], "lr"))
-    | a | b |
-    |---|--:|
-    | x\|y | 1 |
-    """
-    bars = ["--:" if letter == "r" else "---" for letter in align.ljust(len(head), "l")]
-    lines = [f"| {' | '.join(head)} |", f"|{'|'.join(bars)}|"]
-    for row in rows:
-        cells = [" ".join(cell.replace("|", "\\|").split()) for cell in row]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def code(value: Any) -> str:
     """Format a value as code in a cell; show empty text as quotes."""
     return f"`{value if isinstance(value, str) and value else repr(value)}`"

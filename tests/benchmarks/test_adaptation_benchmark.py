@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from adaptation_study.heads import balance, fit_means_and_offsets
-from adaptation_study.places import Expectation, Places, fit_places, log_normalise
-from adaptation_study.trials import Kind, draw_groups
+from benchmarks.adaptation_study.heads import balance, fit_means_and_offsets
+from benchmarks.adaptation_study.places import Expectation, Places, fit_places, log_normalise
+from benchmarks.adaptation_study.trials import Kind, draw_groups
 
 LABELS = ("angry", "neutral", "sad")
 MIXED = Expectation(50, softness=0.5, weight=0.6)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from enrolment_trials import Condition, Trials, enrolment_trials
+from benchmarks.enrolment_trials import Condition, Trials, enrolment_trials
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler

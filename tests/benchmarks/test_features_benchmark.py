@@ -5,7 +5,6 @@ Never a time: those depend on what else the machine does.
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -20,24 +19,15 @@ if TYPE_CHECKING:
 for _needed in ("matplotlib", "librosa"):
     pytest.importorskip(_needed)
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+from benchmarks.feature_speed import measure, model  # noqa: E402
 
-
-@pytest.fixture
-def measure(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("feature_speed.measure")
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("feature_speed.model")
+ROOT = Path(__file__).parents[2]
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(FOLDER / "features.py"), *options],
+        [sys.executable, "-m", "benchmarks.features", *options],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -71,26 +61,26 @@ def test_nothing_to_compare_is_said(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def comparison(model, other, check):
+def comparison(other, check):
     peer = model.Peer("other", lambda: model.Side(other), check)
     return model.Comparison("feature", 16000, lambda x: x[:, None], (peer,))
 
 
-def test_unlike_values_are_not_timed(measure, model, tone: np.ndarray) -> None:
+def test_unlike_values_are_not_timed(tone: np.ndarray) -> None:
     checks = [model.equal(1e-3), model.equal_by_column(1e-3)]
     for check in checks:
         for wrong in (lambda x: 1.01 * x[:, None], lambda x: x[:-1, None], lambda x: x):
             with pytest.raises(measure.DisagreementError, match="feature, other"):
-                measure.compare(comparison(model, wrong, check), [tone], 1)
-        rows, absent = measure.compare(comparison(model, lambda x: x[:, None], check), [tone], 3)
+                measure.compare(comparison(wrong, check), [tone], 1)
+        rows, absent = measure.compare(comparison(lambda x: x[:, None], check), [tone], 3)
         assert not absent
         assert [(row.peer, row.rounds, row.agreement) for row in rows] == [("other", 3, check.text)]
     pitch = model.same_pitch(0.02)
     with pytest.raises(measure.DisagreementError):
-        measure.compare(comparison(model, lambda x: 1.05 * x[:, None], pitch), [tone], 1)
+        measure.compare(comparison(lambda x: 1.05 * x[:, None], pitch), [tone], 1)
 
 
-def test_a_peer_that_is_not_installed_is_named(measure, model, tone: np.ndarray) -> None:
+def test_a_peer_that_is_not_installed_is_named(tone: np.ndarray) -> None:
     peer = model.Peer("absent", lambda: model.library("no_such_library_here"), "")
     rows, absent = measure.compare(
         model.Comparison("feature", 16000, lambda x: x, (peer,)), [tone], 1
@@ -98,7 +88,7 @@ def test_a_peer_that_is_not_installed_is_named(measure, model, tone: np.ndarray)
     assert (rows, absent) == ([], ["absent"])
 
 
-def test_clips_are_spread_over_the_speakers(measure, corpora_root: Path) -> None:
-    found = measure.files(corpora_root, FOLDER, 24)
+def test_clips_are_spread_over_the_speakers(corpora_root: Path) -> None:
+    found = measure.files(corpora_root, ROOT, 24)
     assert len(found) == len({path.parent for path in found}) == 24
-    assert measure.files(None, FOLDER, 24) == [FOLDER]
+    assert measure.files(None, ROOT, 24) == [ROOT]

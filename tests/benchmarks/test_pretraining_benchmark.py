@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,27 +13,18 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("opensmile")
 
+from benchmarks import pretraining
 from support.synthetic import SYNTHETIC
 
 from serenade.encoders import npc
 from serenade.encoders.selfsupervised._encoder_folder import save_untrained
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Any:
-    spec = importlib.util.spec_from_file_location("pretraining", FOLDER / "pretraining.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["pretraining"] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.filterwarnings("ignore:openSMILE may be used")
-def test_a_table_of_probes(
-    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_a_table_of_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
     root, encoder = tmp_path / "speech", tmp_path / "my-npc"
     settings = npc.PRESETS["small"][0]
@@ -45,8 +33,7 @@ def test_a_table_of_probes(
     output = tmp_path / "docs" / "pretraining.json"
     stated = ["--root", root, "--corpus", SYNTHETIC, "--labels", "angry,sad", "--jobs", "1"]
     stated += ["--encoder", encoder, "--output", output]
-    monkeypatch.setattr(sys, "argv", ["pretraining.py", *map(str, stated)])
-    benchmark.main()
+    pretraining.main([str(word) for word in stated])
     found = json.loads(output.read_text("utf-8"))["corpora"]["synthetic"]
     assert list(found["probes"]) == [
         *("log-mel", "IS10"),
@@ -64,21 +51,21 @@ def test_a_table_of_probes(
     assert "| my-npc, last state | 32 | " in written
 
 
-def test_a_probe_finds_what_is_there_and_nothing_else(benchmark: Any) -> None:
+def test_a_probe_finds_what_is_there_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     labels, speakers = np.repeat(["a", "b"], 120), np.tile(np.repeat(list("uvwxyz"), 20), 2)
     noise = rng.standard_normal((240, 30))
     told = noise + 2.0 * (labels == "b")[:, None]
-    assert (benchmark.predict(told, labels, speakers, 6)[0] == labels).mean() > 0.95
-    assert abs((benchmark.predict(noise, labels, speakers, 6)[0] == labels).mean() - 0.5) < 0.12
+    assert (pretraining.predict(told, labels, speakers, 6)[0] == labels).mean() > 0.95
+    assert abs((pretraining.predict(noise, labels, speakers, 6)[0] == labels).mean() - 0.5) < 0.12
 
 
-def test_speakers_of_two_corpora_count_apart_when_taken_together(benchmark: Any) -> None:
+def test_speakers_of_two_corpora_count_apart_when_taken_together() -> None:
     labels = np.array(["a", "b"] * 10)
     speakers = np.repeat(list("uvwxy"), 4)
     wrong = np.array(["a"] * 20)
-    one = benchmark.Probed(labels, speakers, {"good": labels, "poor": wrong})
-    both = benchmark.Probed.together({"first": one, "second": one})
+    one = pretraining.Probed(labels, speakers, {"good": labels, "poor": wrong})
+    both = pretraining.Probed.together({"first": one, "second": one})
     alone, found = (part.facts([("good", "poor")]) for part in (one, both))
     assert (alone["speakers"], found["speakers"], found["recordings"]) == (5, 10, 40)
     assert found["probes"]["good"]["value"] == 1.0

@@ -1,13 +1,10 @@
-"""The full forms of these tests are benchmarks, which import from their own folder."""
+"""Processes that tests start and kill."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 
 def _child(code, *arguments, limit=None, **environment):

@@ -11,8 +11,10 @@ import statistics as spread
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from serenade._markdown_table import format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
+from serenade.evaluation._markdown import format_ends
 from serenade.evaluation._report import Report
 from serenade.evaluation._run_files import RUN_FILE_SUFFIX, read_reports
 from serenade.evaluation._statistics import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from serenade.evaluation._statistics import Interval
 
 COMPARED_SCORES = ("ua", "wa")
+_HEAD = ("system", "UA", "95% interval", "WA", "95% interval", "seeds")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -190,17 +193,9 @@ def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> 
         lines += [
             f"## {mark_incomplete(corpus, incomplete)}, {len(labels)} emotions: {protocol}",
             "",
+            format_table(_HEAD, map(_format_entrant, here), "lrlrlr"),
+            "",
         ]
-        lines += ["| system | UA | 95% interval | WA | 95% interval | seeds |"]
-        lines += ["|---|--:|---|--:|---|--:|"]
-        for entrant in here:
-            cells = [entrant.name]
-            for score in COMPARED_SCORES:
-                one, deviation = entrant.scores[score], entrant.deviations[score]
-                cells.append(f"{one.value:.3f}" + _format_after(" ± ", deviation))
-                cells.append("none" if math.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}")
-            lines.append(f"| {' | '.join(cells)} | {len(entrant.reports)} |")
-        lines.append("")
         names = {entrant.name for entrant in here}
         tested = [test for test in tests if {test.first, test.second} <= names]
         if tested:
@@ -210,19 +205,16 @@ def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> 
 
 def format_tests(tests: Sequence[Comparison]) -> str:
     """Format a table of tests, with an explanation of its p-values."""
-    lines = ["| first | second | UA difference | p, by speaker | p, McNemar |"]
-    lines += ["|---|---|--:|--:|--:|"]
-    lines += [
-        f"| {test.first} | {test.second} | {test.difference:+.3f} | {_format_p(test.p)} | "
-        f"{_format_p(test.mcnemar)} |"
-        for test in tests
+    rows = [
+        [one.first, one.second, f"{one.difference:+.3f}", _format_p(one.p), _format_p(one.mcnemar)]
+        for one in tests
     ]
+    head = ["first", "second", "UA difference", "p, by speaker", "p, McNemar"]
     explanation = (
         "P-values are adjusted for the number of comparisons (Holm 1979). McNemar's test assumes "
         "that recordings are independent, including one recording under several seeds."
     )
-    lines += ["", explanation]
-    return "\n".join(lines)
+    return f"{format_table(head, rows, 'llr')}\n\n{explanation}"
 
 
 def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
@@ -322,6 +314,15 @@ def _make_names(groups: Sequence[Sequence[Report]]) -> list[str]:
         ]
         names.append(", ".join([name, *differing]))
     return names
+
+
+def _format_entrant(entrant: Entrant) -> list[str]:
+    """Format the row of an entrant, in the columns of `_HEAD`."""
+    cells = [entrant.name]
+    for score in COMPARED_SCORES:
+        one, deviation = entrant.scores[score], entrant.deviations[score]
+        cells += [f"{one.value:.3f}" + _format_after(" ± ", deviation), format_ends(one)]
+    return [*cells, str(len(entrant.reports))]
 
 
 def _format_p(value: float) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from serenade._markdown_table import format_table
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import _fairness
 from serenade.evaluation._calibration import calibration_error, get_confidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from serenade.evaluation._report import Report
     from serenade.evaluation._statistics import Interval
 
@@ -51,16 +50,17 @@ def to_markdown(report: Report) -> str:
             f"predictions. Corpus licence: {report.licence}."
         ),
         "",
-        *_make_table(head, scores),
+        format_table(head, scores, "lr"),
         "",
         "Confusion matrix, counts; rows are the reference.",
         "",
-        *_make_table(
+        format_table(
             ["", *report.labels],
             (
                 [label, *map(str, row)]
                 for label, row in zip(report.labels, report.confusion, strict=True)
             ),
+            "lr",
         ),
     ]
     if several:
@@ -73,7 +73,8 @@ def to_markdown(report: Report) -> str:
             ]
             for fold in report.folds
         )
-        lines += ["", *_make_table(["fold", "speakers", "train", "test", "UA", "WA", "s"], rows)]
+        head = ["fold", "speakers", "train", "test", "UA", "WA", "s"]
+        lines += ["", format_table(head, rows, "lr")]
     if report.conditions:
         rows_changed = [
             [name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"]
@@ -83,7 +84,7 @@ def to_markdown(report: Report) -> str:
             "",
             "Test recordings changed:",
             "",
-            *_make_table(["", "UA", "95% interval"], rows_changed),
+            format_table(["", "UA", "95% interval"], rows_changed, "lr"),
         ]
     error = calibration_error(*get_confidence(report.predictions))
     calibrated = f"expected calibration error {error:.3f} (15 bins)"
@@ -96,9 +97,3 @@ def to_markdown(report: Report) -> str:
 def format_ends(interval: Interval) -> str:
     """Return the ends of an interval as text; "none" if it has none."""
     return "none" if math.isnan(interval.low) else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def _make_table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
-    """Return the lines of a Markdown table; the first column is text, the others are numbers."""
-    cells = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells]

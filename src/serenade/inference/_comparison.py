@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade._markdown_table import format_table
 from serenade.evaluation import unweighted_accuracy
 
 if TYPE_CHECKING:
@@ -142,15 +143,12 @@ def format_rows(rows: Sequence[Row]) -> str:
 
     >>> print(format_rows([Row("fp32", 16_000_000, 131.7, 0.0, 0.0, 1.0, 0.954)]))
     | | MB | times real time | max. difference | mean | agreement | UA |
-    |---|---|---|---|---|---|---|
+    |---|--:|--:|--:|--:|--:|--:|
     | fp32 | 16.0 | 132 | 0.0000 | 0.00000 | 100.0% | 0.954 |
     """
-    lines = [
-        "| | MB | times real time | max. difference | mean | agreement | UA |",
-        "|---" * 7 + "|",
-    ]
-    for row in rows:
-        cells: tuple[Any, ...] = (
+    head = ["", "MB", "times real time", "max. difference", "mean", "agreement", "UA"]
+    cells = [
+        [
             row.name,
             f"{row.size / 1e6:.1f}",
             f"{row.times_real:.0f}",
@@ -158,9 +156,10 @@ def format_rows(rows: Sequence[Row]) -> str:
             f"{row.mean:.5f}",
             f"{row.agreement:.1%}",
             "-" if row.ua is None else f"{row.ua:.3f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        ]
+        for row in rows
+    ]
+    return format_table(head, cells, "lr")
 
 
 def choose_labels(

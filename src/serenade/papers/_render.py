@@ -13,6 +13,7 @@ import numpy as np
 
 from serenade import corpora
 from serenade._atomic import write_atomically
+from serenade._markdown_table import format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation import (
@@ -127,10 +128,9 @@ def _split_by_table(
 
 
 def _format_rows(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
-    head = (
-        "| row | corpus | | paper | ours, paper's protocol | ours, unseen speakers | 95% interval |"
-    )
-    lines = [head, "|---|---|---|--:|--:|--:|---|"]
+    head = ["row", "corpus", "", "paper"]
+    head += ["ours, paper's protocol", "ours, unseen speakers", "95% interval"]
+    rows = []
     long = list(dict.fromkeys(e.reason for e in entries if len(e.reason) > _SHORT))
     for entry in entries:
         corpus = mark_incomplete(entry.corpus, entry.incomplete)
@@ -143,8 +143,8 @@ def _format_rows(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]
         reason = f"note {long.index(entry.reason) + 1}" if entry.reason in long else entry.reason
         interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else reason
         cells = [entry.row, corpus, _TITLES[entry.metric], _format_value(entry.paper_value)]
-        cells += [ours, _format_value(entry.speaker_independent), interval]
-        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        rows.append([*cells, ours, _format_value(entry.speaker_independent), interval])
+    lines = [format_table(head, rows, "lllrrrl")]
     for number, reason in enumerate(long, start=1):
         lines += ["", f"Note {number}: {reason}."]
     warnings = {place.corpus_name: corpora.describe(place.corpus).warning for place in places}

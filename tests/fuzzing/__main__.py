@@ -1,6 +1,6 @@
 """Ten thousand damaged inputs: each gives a result or a typed error, soon and in little memory.
 
-    python benchmarks/fuzz.py --count 10000 --output docs/benchmarks/fuzzing.json
+    PYTHONPATH=tests python -m fuzzing --count 10000 --output docs/benchmarks/fuzzing.json
 
 Inputs are made on the spot and decided by their number: recordings of 23 formats cut at every byte
 of their header, headers that cannot be, odd samples, tags, hours of silence in a small file, sparse
@@ -13,28 +13,31 @@ case; `--only TARGET --output FILE` tries one target anew and leaves the others 
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import os
 import time
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+from benchmarks.runner import format_page, format_versions, run_benchmark
+
 from fuzzing.targets import TARGETS
 from fuzzing.workers import MEGABYTES, PER_HOUR, SECONDS, Verdict, judge
-from kept import keep
-
+from serenade._markdown_table import format_table
 from serenade.evaluation import list_versions
 
 
 def run(
     count: int, first: int = 0, only: str | None = None, number: int | None = None
 ) -> dict[str, Any]:
-    """Try inputs; the result as it is written to JSON.
+    """Try inputs, and return the result as JSON data.
 
     Args:
         count: of inputs in all.
@@ -71,8 +74,8 @@ def run(
     }
 
 
-def merged(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """A result with the targets of a newer one in the place of its own.
+def merge_results(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return a result with some targets replaced by those of a newer one.
 
     Args:
         known: made before, with the same limits and versions.
@@ -106,48 +109,48 @@ def _summary(verdicts: list[Verdict]) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page of a result."""
     seconds, more, megabytes = result["limits"].values()
     limits = f"{megabytes} MB and {seconds:g} s of processor time, {more:g} s more for each hour"
-    lines = [
-        "# Damaged input",
-        "",
-        f"{result['inputs']:,} inputs; each had {limits} of sound beyond the first.",
-        "Made by `benchmarks/fuzz.py`, which says how.",
-        "",
-        "| given to | inputs | results | typed errors | neither | slowest | most memory |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name, found in result["targets"].items():
         slowest, largest = found["slowest"], found["largest"]
         errors = found["inputs"] - found["results"] - found["bad"]
-        lines.append(
-            f"| {name} | {found['inputs']} | {found['results']} | {errors} | {found['bad']} "
-            f"| {slowest['seconds']} s ({slowest['case']}) "
-            f"| {largest['megabytes']} MB ({largest['case']}) |"
-        )
-    stated = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    lines += ["", f"{result['minutes']} minutes. Versions: {stated}"]
-    return "\n".join(lines) + "\n"
+        counts = (found["inputs"], found["results"], errors, found["bad"])
+        time_, memory = f"{slowest['seconds']} s", f"{largest['megabytes']} MB"
+        cells = [f"{time_} ({slowest['case']})", f"{memory} ({largest['case']})"]
+        rows.append([name, *map(str, counts), *cells])
+    head = ["given to", "inputs", "results", "typed errors", "neither", "slowest", "most memory"]
+    return format_page(
+        "Damaged input",
+        f"{result['inputs']:,} inputs; each had {limits} of sound beyond the first.\n"
+        "Made by `tests/fuzzing`, which says how.",
+        format_table(head, rows),
+        f"{result['minutes']} minutes. {format_versions(result['versions'])}",
+    )
 
 
-def main() -> None:
-    """Command line; status 1 where anything was neither."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--only", choices=list(TARGETS), help="one way in")
-    parser.add_argument("--number", type=int, help="one case, with --only")
-    parser.add_argument("--output", type=Path, help="JSON file; the table goes beside it, as .md")
-    arguments = parser.parse_args()
-    result = run(arguments.count, arguments.first, arguments.only, arguments.number)
-    if arguments.only and arguments.output and arguments.output.exists():
-        result = merged(json.loads(arguments.output.read_text("utf-8")), result)
-    keep(result, table, arguments.output)
-    if result["bad"]:
-        raise SystemExit(1)
+def measure(options: Namespace) -> dict[str, Any]:
+    """Try the inputs that the command line names."""
+    result = run(options.count, options.first, options.only, options.number)
+    if options.only and options.output and options.output.exists():
+        return merge_results(json.loads(options.output.read_text("utf-8")), result)
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    found = run_benchmark(
+        __doc__,
+        measure,
+        format_result,
+        {
+            "--count": {"type": int, "default": 10_000},
+            "--first": {"type": int, "default": 0, "help": "number of the first case"},
+            "--only": {"choices": list(TARGETS), "help": "one target"},
+            "--number": {"type": int, "help": "one case, with --only"},
+        },
+        corpora=False,
+    )
+    if found["bad"]:
+        raise SystemExit(1)

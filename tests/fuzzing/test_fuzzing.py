@@ -1,4 +1,4 @@
-"""A sample of benchmarks/fuzz.py's ten thousand inputs, and of what its judge must catch."""
+"""Sample of the inputs that `python -m fuzzing` tries, and of what its judge must catch."""
 
 import sys
 
@@ -7,7 +7,7 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("limits and peaks are read from /proc", allow_module_level=True)
 
-from fuzz import merged
+from fuzzing.__main__ import merge_results
 from fuzzing.sounds import systematic
 from fuzzing.targets import TARGETS
 from fuzzing.workers import judge
@@ -57,13 +57,13 @@ def test_a_target_can_be_tried_anew():
             "versions": {},
         }
 
-    found = merged(result("b", a=5, b=7), result("c", b=1, c=2))
+    found = merge_results(result("b", a=5, b=7), result("c", b=1, c=2))
     assert {name: entry["inputs"] for name, entry in found["targets"].items()} == {
         "a": 5, "b": 1, "c": 2
     }  # fmt: skip
     assert (found["inputs"], found["bad"], found["minutes"]) == (8, [{"target": "c"}], 3.0)
     with pytest.raises(SystemExit, match="anew"):
-        merged(result("b", a=5), result("b", b=7) | {"versions": {"numpy": "1"}})
+        merge_results(result("b", a=5), result("b", b=7) | {"versions": {"numpy": "1"}})
 
 
 @pytest.mark.parametrize(

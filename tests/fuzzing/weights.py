@@ -111,7 +111,7 @@ def _changed_tensors(data: bytes, rng: np.random.Generator) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".ckpt") as file:
         file.write(data)
         file.flush()
-        content = _official._read(Path(file.name))  # noqa: SLF001 - knows what such files hold
+        content = _official._read(Path(file.name))
     odd = [
         None,
         [],
