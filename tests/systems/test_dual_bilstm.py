@@ -241,7 +241,7 @@ def test_dual_bilstm_takes_a_missing_transcript_as_empty(data):
         estimator.predict_proba(X.iloc[:2].assign(text=[text, "glad"])) for text in (None, "")
     )
     np.testing.assert_array_equal(missing, empty)
-    with pytest.raises(SerenadeError, match="no column text"):
+    with pytest.raises(SerenadeError, match="column text is missing or empty"):
         Estimator(SYSTEM, SYSTEM.recipe(**SMALL), jobs=1).fit(X.drop(columns="text"), y)
     acoustic = SYSTEM.recipe(branches="acoustic", **SMALL | {"epochs": 1})
     Estimator(SYSTEM, acoustic, jobs=1).fit(X.drop(columns="text"), y)

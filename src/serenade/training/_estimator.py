@@ -348,7 +348,7 @@ def _list_texts(rows: pd.DataFrame, estimator: Estimator) -> list[object]:
     fitted = hasattr(estimator, "learner_")
     if "text" not in rows or (not fitted and rows["text"].isna().all()):
         raise SerenadeError(
-            f"{estimator.get_system().name}: this recipe needs transcripts, and the table has no "
-            "column text; write one with serenade transcribe, and give its manifest"
+            f"{estimator.get_system().name}: this recipe needs transcripts, and the column "
+            "text is missing or empty; write it with serenade transcribe and use its manifest"
         )
     return list(rows["text"])
