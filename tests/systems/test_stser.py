@@ -176,7 +176,7 @@ def test_stser_refuses_a_corpus_without_transcripts(data, albert):
     X, y = data
     recipe = SYSTEM.recipe(parts="text", encoder=albert, **SMALL)
     for rows in (X.drop(columns="text"), X.assign(text=None)):
-        with pytest.raises(SerenadeError, match="column text is missing or empty; write it with serenade transc"):
+        with pytest.raises(SerenadeError, match="column text is missing or empty; write it with"):
             Estimator(SYSTEM, recipe, jobs=1).fit(rows, y)
 
 
