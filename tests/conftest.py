@@ -22,7 +22,7 @@ _SLOW = (
     *("reliability", "systems", "training", "transcription"),
     *("cli/test_audit.py", "cli/test_casia.py", "cli/test_commands.py", "cli/test_extract.py"),
     *("cli/test_pretrain.py", "cli/test_reproduce.py", "cli/test_speech2vec.py"),
-    *("cli/test_transcribe.py", "corpora/test_synthetic"),
+    *("cli/test_transcribe.py", "examples/test_synthetic"),
     *("inference/test_precision.py", "server/test_attacks.py", "server/test_page.py"),
     "server/test_schema.py",
 )

@@ -138,7 +138,7 @@ def fit_head(
         speakers: that the folds of held-out contrasts are made of.
         corpora: that weights are balanced over.
         labels: the classes.
-        C: weight of the loss beside the penalty.
+        C: weight of the loss relative to the penalty.
         axes: number of principal axes.
         seed: of the folds.
 
