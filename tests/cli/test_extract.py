@@ -55,8 +55,8 @@ def test_other_features_in_the_same_folder_are_made_anew(tmp_path):
     assert np.array_equal(matrix, expected)
     soundfile.write(tmp_path / "a.wav", noise / 2, 16000)  # the recording changed
     assert made(MFCC40(duration=0.5)) == [True]
-    with pytest.raises(SerenadeError, match="holds no shards"):
+    with pytest.raises(SerenadeError, match="contains no shards"):
         next(iter(read_shards(tmp_path)))
     (out / "part-00000.parquet").write_bytes(b"PAR1")
-    with pytest.raises(SerenadeError, match="not a shard that can be read"):
+    with pytest.raises(SerenadeError, match="not a readable shard"):
         list(read_shards(out))

@@ -41,5 +41,5 @@ def test_rows_of_another_paper_stay(run, tmp_path):
 def test_an_unknown_paper_is_one_line(run):
     done = run("reproduce", "tera")
     assert done.returncode == 1
-    assert "choose from fusion-transformer" in done.stderr
+    assert "choose from attentive-crnn" in done.stderr
     assert "Traceback" not in done.stderr

@@ -89,7 +89,7 @@ def test_a_folder_that_is_a_file_or_may_not_be_written(recordings, tmp_path, mon
     if Path("/proc/1").is_dir():
         places.append(Path("/proc/1/cache"))  # not even root makes a folder there
     for place in places:
-        with pytest.warns(CacheWarning, match="features are computed each time"):
+        with pytest.warns(CacheWarning, match="are computed each time"):
             found = extract([Clip(recordings[0])], MFCC40(), cache=Cache(place), jobs=1)
         assert found[0].shape[1] == len(MFCC40().names)
         monkeypatch.setenv("SERENADE_CACHE", str(place))
