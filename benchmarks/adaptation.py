@@ -5,7 +5,7 @@
 
 RAVDESS (calm counts as neutral), EMO-DB (without boredom) and nEMO are left out in turn. A linear
 head on frozen features is trained on the other two (`adaptation_study.heads`), and adapts to groups
-of unlabelled recordings of the tested corpus by a generative model (`adaptation_study.places`).
+of unlabelled recordings of the tested corpus by a generative model (`serenade.adaptation.Places`).
 Settings and temperatures are chosen on the two training corpora only: a model of each is tested on
 the other. `within` tests unseen speakers of the training corpus itself. UA is over the classes that
 the tested corpus has; intervals are bootstrapped over speakers. Results after adaptation are
@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.adaptation_study import features as kept_features
-from benchmarks.adaptation_study.heads import balance, contrasts, fit_head
-from benchmarks.adaptation_study.places import Expectation, Places, fit_places, log_normalise
+from benchmarks.adaptation_study.heads import balance, fit_head
 from benchmarks.adaptation_study.report import format_result
 from benchmarks.adaptation_study.trials import Kind, by_size, draw_groups
 from benchmarks.runner import run_benchmark
+from serenade.adaptation import Expectation, Places, log_normalise, make_contrasts
 from serenade.evaluation import list_versions
 
 if TYPE_CHECKING:
@@ -255,11 +255,13 @@ def make_task(
     training = training[np.isin(y[training], labels)]
     every, held_out = train(data, y, training, labels, C)
     weights = balance(y[training], corpus[training])
-    places = fit_places(held_out, y[training], speaker[training], corpus[training], labels, weights)
+    places = Places.learn(
+        held_out, y[training], speaker[training], corpus[training], labels, weights
+    )
     counts = {label: np.sum(y[tested] == label) for label in labels}
     allowed = tuple(label for label in labels if every_class or counts[label] >= FEW)
     column = [labels.index(label) for label in allowed]
-    logits = every[:, : len(labels) - 1] @ contrasts(len(labels)).T
+    logits = every[:, : len(labels) - 1] @ make_contrasts(len(labels)).T
     return Task(
         tested[np.isin(y[tested], allowed)],
         y,

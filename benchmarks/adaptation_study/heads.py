@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from serenade.adaptation import fit_means_and_offsets, make_contrasts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     Labels = NDArray[np.str_]
 
 FOLDS = 5
-RIDGE = 1e-3
 
 
 def balance(y: Labels, corpora: Labels) -> Floats:
@@ -38,43 +39,6 @@ def balance(y: Labels, corpora: Labels) -> Floats:
     for label in np.unique(y):
         weights[y == label] /= weights[y == label].sum()
     result: Floats = weights / weights.mean()
-    return result
-
-
-def fit_means_and_offsets(
-    X: Floats, y: Labels, places: Labels, labels: Sequence[str], weights: Floats
-) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Fit class means plus place offsets by weighted least squares.
-
-    Args:
-        X: shape `(rows, values)`.
-        y: class of each row.
-        places: place of each row.
-        labels: the classes.
-        weights: of the rows.
-
-    Returns:
-        Class means `(classes, values)`, offsets `(places, values)`, and the place number of each
-        row. Places are in the order of `np.unique`.
-    """
-    names, place = np.unique(places, return_inverse=True)
-    order = {label: number for number, label in enumerate(labels)}
-    kind = np.array([order[label] for label in y])
-    size, classes = len(labels) + len(names), len(labels)
-    design, target = np.zeros((size, size)), np.zeros((size, X.shape[1]))
-    for one in (kind, classes + place):
-        np.add.at(target, one, weights[:, None] * X)
-        for other in (kind, classes + place):
-            np.add.at(design, (one, other), weights)
-    # A constant may move between means and offsets: the small penalty settles it.
-    design += RIDGE * np.trace(design) / size * np.eye(size)
-    solution = np.linalg.solve(design, target)
-    return solution[:classes], solution[classes:], place
-
-
-def contrasts(classes: int) -> Floats:
-    """Return an orthonormal basis of the differences between classes, `(classes, classes - 1)`."""
-    result: Floats = np.linalg.svd(np.ones((1, classes)))[2][1:].T
     return result
 
 
@@ -113,7 +77,7 @@ def _fit_linear(
     model = LogisticRegression(C=C, max_iter=300, tol=1e-3)
     model.fit(level, y, sample_weight=weights)
     order = [list(model.classes_).index(label) for label in labels]
-    basis = contrasts(len(labels))
+    basis = make_contrasts(len(labels))
     return model.coef_[order].T @ basis, model.intercept_[order] @ basis
 
 
