@@ -125,7 +125,7 @@ def speed(sets: Sets, clips: list[NDArray[np.float32]]) -> dict[str, Any]:
 
 
 def measure(root: Path) -> dict[str, Any]:
-    """The whole comparison, as it is written to JSON."""
+    """Measure the complete comparison; the result is written to JSON."""
     ours = AcousticSet()
     smile = opensmile.Smile(
         feature_set=opensmile.FeatureSet.ComParE_2016,

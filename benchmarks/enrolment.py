@@ -55,7 +55,7 @@ def curve(recipe: str, table: pd.DataFrame, groups: Any, splitter: Any) -> dict[
 
 
 def scored(trials: dict[Condition, Trials], allowed: list[str] | None) -> list[dict[str, Any]]:
-    """A row per condition."""
+    """Return a row for each condition."""
     rows = []
     for condition, trial in trials.items():
         enrolled, plain, test = trial.ua(allowed)
@@ -84,7 +84,7 @@ def of_corpus(trials: dict[Condition, Trials], table: pd.DataFrame, corpus: str)
 
 
 def measure(root: Path) -> dict[str, Any]:
-    """The whole benchmark, as it is written to JSON."""
+    """Run the complete benchmark; the result is written to JSON."""
     ravdess = corpora.open("ravdess", root, drop_duplicates=True).table
     speakers = ravdess["speaker"].to_numpy(dtype=str)
     result = {

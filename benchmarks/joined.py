@@ -27,7 +27,7 @@ class Joined:
 
 
 def speech_of(file: str) -> NDArray[np.float32]:
-    """A clip from its first to its last sound, at the common level.
+    """Read a clip from its first to its last sound, at the common level.
 
     A sound is what lies less than 38 dB below the loud frames, and 6 dB above the quiet ones.
     """

@@ -45,7 +45,7 @@ DRAWS = 10_000
 
 
 def folds_of(system: System, table: pd.DataFrame) -> dict[str, Any]:
-    """What each precision says of a corpus whose speakers it never heard."""
+    """Measure each precision on a corpus whose speakers were not trained on."""
     counts = table["emotion"].value_counts()
     table = table[table["emotion"].isin(counts.index[counts >= FEW])]
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
@@ -111,7 +111,7 @@ def difference(
 
 
 def measure(root: Path) -> dict[str, Any]:
-    """The whole benchmark, as it is written to JSON."""
+    """Run the complete benchmark; the result is written to JSON."""
     system = systems.get("whisper-probe")
     return {
         "corpora": {

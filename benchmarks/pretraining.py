@@ -93,7 +93,7 @@ def predict(
 def rows_of(
     folder: Path, segments: Sequence[Clip], jobs: int | None
 ) -> dict[str, NDArray[np.float32]]:
-    """An encoder's recordings by what was taken of it: all states, the last."""
+    """Encode recordings; return them by the part of the encoder used: all states, or the last."""
     found = rows(segments, SelfSupervised(str(folder), layer=None), jobs)
     width = read_encoder_settings(folder).network.width
     last = [part[:, -width:] for part in np.split(found, 2, axis=1)]
@@ -180,7 +180,7 @@ def compare(
 
 
 def pairs_of(encoders: Iterable[str]) -> list[tuple[str, str]]:
-    """An encoder with itself untrained and with log-mel; acoustic features with and without it."""
+    """Pair encoders with untrained copies and log-mel; acoustic features with and without."""
     pairs = [
         (f"{name}, {taken}", other)
         for name in encoders

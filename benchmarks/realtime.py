@@ -65,7 +65,7 @@ def signals(seconds: float, count: int) -> list[NDArray[np.float32]]:
 
 
 def ours(model: Model) -> Contender:
-    """A model of Serenade."""
+    """Return a model of Serenade as a contender."""
     return {ALL: model.probabilities, EACH: model.probabilities}
 
 
@@ -145,7 +145,7 @@ def measured(
 
 
 def measure(cores: int, rounds: int, count: int) -> dict[str, Any]:
-    """The whole benchmark, as it is written to JSON."""
+    """Run the complete benchmark; the result is written to JSON."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
     os.environ["OMP_NUM_THREADS"] = "1"  # of the bundled model: a thread for a signal
@@ -160,7 +160,7 @@ def measure(cores: int, rounds: int, count: int) -> dict[str, Any]:
 
 
 def fastest(ways: dict[str, dict[str, float]], place: str) -> float:
-    """The real time factor of the faster way."""
+    """Return the real time factor of the faster way."""
     return min(times[place] for times in ways.values())
 
 

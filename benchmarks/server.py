@@ -107,7 +107,7 @@ def _server() -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 async def _load(port: int, clips: Sequence[bytes], clients: int, seconds: float) -> dict[str, Any]:
-    """What clients see that ask without a pause."""
+    """Measure what clients see that send requests without a pause."""
     statuses: collections.Counter[str] = collections.Counter()
     times: list[float] = []
     number = itertools.count()
@@ -140,7 +140,7 @@ async def _load(port: int, clips: Sequence[bytes], clients: int, seconds: float)
 
 
 async def _ask(port: int, clip: bytes) -> tuple[str, float]:
-    """The status of an answer, and its Retry-After."""
+    """Send a clip; return the status of the answer and its Retry-After."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(clip)}\r\n"
@@ -157,7 +157,7 @@ async def _ask(port: int, clip: bytes) -> tuple[str, float]:
 
 @contextlib.contextmanager
 def _memory(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    """Fills a dictionary with the process' memory at the begin and the end, and its peak so far."""
+    """Fill a dictionary with the process' memory at the start and the end, and its peak so far."""
     found: dict[str, Any] = {"memory_mb": [_size(process, "VmRSS")]}
     yield found
     found["memory_mb"].append(_size(process, "VmRSS"))

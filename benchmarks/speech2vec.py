@@ -63,7 +63,7 @@ _DRAWS = 300
 
 
 def recognised(files: Sequence[str], path: Path) -> dict[str, str]:
-    """What recordings say, by Whisper; kept in a table."""
+    """Transcribe recordings with Whisper, and keep the texts in a table."""
     if not path.is_file():
         transcriber = Transcriber()
         found = transcribe(
@@ -156,7 +156,7 @@ def part(material: SpokenWords, actor: Mapping[str, str], is_acted: bool) -> Par
 def judged(
     name: str, ways: Mapping[str, Sequence[Encoder]], heard: Part, unheard: Part, centred: bool
 ) -> dict[str, Any]:
-    """A row of the table: each way of making vectors, on what training never heard."""
+    """Return a row of the table: each kind of vectors, on recordings that were not trained on."""
     matrices, words, groups = unheard
     rows = np.sort(np.random.default_rng(1).permutation(len(words))[:_PAIRED])
     found: dict[str, Any] = {
@@ -185,7 +185,7 @@ class Told(Watch):
 
 
 def measure(root: Path, work: Path, settings: Speech2VecSettings) -> dict[str, Any]:
-    """The whole benchmark, as it is written to JSON."""
+    """Run the complete benchmark; the result is written to JSON."""
     work.mkdir(parents=True, exist_ok=True)
     table = corpora.open("ravdess", root).table
     acted = [str(file) for file in table.index.get_level_values("file")]

@@ -77,7 +77,7 @@ def judges(table: pd.DataFrame) -> dict[str, Judge]:
 def recording(
     rows: pd.DataFrame, gaps: tuple[float, float], runs: tuple[int, int], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
-    """A speaker's clips joined, and the emotion of each cell; empty between clips."""
+    """Join a speaker's clips; also return the emotion of each cell, empty between clips."""
     files, emotions = [], []
     while len(files) < CLIPS:
         others = [label for label in rows["emotion"].unique() if label not in emotions[-1:]]
@@ -162,7 +162,7 @@ SMOOTHING: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def measure(root: Path) -> dict[str, Any]:
-    """The whole benchmark, as it is written to JSON."""
+    """Run the complete benchmark; the result is written to JSON."""
     table = pooled(root)
     judged = judges(table)
     classes = np.unique(table["emotion"].to_numpy(dtype=str))

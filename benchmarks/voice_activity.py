@@ -130,7 +130,7 @@ def material(
 
 
 def best(scores: dict[Any, Any], truth: dict[Any, Any], ons: Any, drops: Any) -> tuple[Any, ...]:
-    """The mean F1 and the settings of `decided` that reach the highest."""
+    """Return the highest mean F1 and the settings of `decided` that reach it."""
     tried = [
         (
             float(np.mean([f1(truth[k], decided(s, on, on - d, b, p)) for k, s in scores.items()])),
@@ -142,7 +142,7 @@ def best(scores: dict[Any, Any], truth: dict[Any, Any], ons: Any, drops: Any) ->
 
 
 def measure(root: Path) -> dict[str, Any]:
-    """The whole comparison, as it is written to JSON."""
+    """Measure the complete comparison; the result is written to JSON."""
     tuning = material(root, "ravdess", 0, 1)
     truth = {key: frames for key, (_, frames) in tuning.items()}
     begun = time.process_time()

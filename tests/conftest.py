@@ -72,7 +72,7 @@ def models_root() -> Path:
 
 @pytest.fixture(scope="session")
 def results_root() -> Path:
-    """The folder of published runs; skips where it is missing, as in a source distribution."""
+    """Return the folder of published runs; skip if it is missing, as in a source distribution."""
     path = Path(__file__).parents[1] / "results"
     if not path.is_dir():
         pytest.skip("results/ not found: it is in the repository, not in source distributions")
@@ -148,7 +148,7 @@ def write_iemocap():
 
 
 def _iemocap_texts(session, dialogue, names):
-    """The evaluation, transcription and alignment files of a dialogue."""
+    """Write the evaluation, transcription and alignment files of a dialogue."""
     parts = {name: session / "dialog" / name for name in ("EmoEvaluation", "transcriptions")}
     alignments = session / "sentences" / "ForcedAlignment" / dialogue
     for folder in (*parts.values(), alignments):

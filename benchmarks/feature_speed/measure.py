@@ -65,7 +65,7 @@ def files(root: Path | None, example: Path, clips: int) -> list[Path]:
 
 
 def signals(paths: Sequence[Path], rate: int) -> list[NDArray[np.float32]]:
-    """Recordings at a rate."""
+    """Read recordings at a sampling rate."""
     return [audio.read(path, sampling_rate=rate).signal for path in paths]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def library(name: str) -> Any:
-    """A peer's module, imported when it is wanted.
+    """Import a peer's module when it is needed.
 
     Raises:
         ModuleNotFoundError: it is not installed.
@@ -25,7 +25,7 @@ def library(name: str) -> Any:
 
 
 def unchanged(value: Any) -> Any:
-    """The value itself."""
+    """Return the value itself."""
     return value
 
 

@@ -53,7 +53,7 @@ def write_json(results: list[Result], path: Path) -> None:
 
 
 def processor() -> str:
-    """The processor's model, and nothing that names the machine."""
+    """Return the processor's model, and nothing that names the machine."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -91,7 +91,7 @@ _HEAD = ("Feature", "Against", "Ratio", "Spread", "Ours, ms", "Theirs, ms", "Rou
 
 
 def write_markdown(results: list[Result], run: Run, path: Path) -> None:
-    """The table, and how it was made."""
+    """Write the table and how it was made."""
     absent = f" Not installed: {', '.join(run.absent)}." if run.absent else ""
     lines = [
         "# Speed of the features",
@@ -128,7 +128,7 @@ def _format_row(row: Result) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A ratio with as many digits as say something."""
+    """Format a ratio with as many digits as are meaningful."""
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def wav(tmp_path: Path, tone: np.ndarray) -> Path:
-    """The tone as 16-bit WAV, 16 kHz."""
+    """Write the tone as 16-bit WAV at 16 kHz."""
     path = tmp_path / "tone.wav"
     soundfile.write(path, tone, 16000)
     return path

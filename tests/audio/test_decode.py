@@ -194,7 +194,7 @@ def test_read_refuses_a_file_without_samples(tmp_path: Path) -> None:
 
 
 def flac_with_length(signal: np.ndarray, samples: int) -> bytes:
-    """A FLAC file whose header states a number of samples (36 bits from bit 108 on)."""
+    """Return a FLAC file whose header states a number of samples (36 bits from bit 108 on)."""
     content = bytearray(encoded(signal, format="FLAC", subtype="PCM_16"))
     content[21] = content[21] & 0xF0 | samples >> 32
     content[22:26] = struct.pack(">I", samples & 0xFFFFFFFF)
@@ -287,7 +287,7 @@ def mp3_frame_length(frame: bytes) -> int:
 )
 @pytest.mark.parametrize("tag", [b"", b"ID3\x03\0\0\0\0\x10\0" + b"\0" * 2048], ids=["bare", "ID3"])
 def test_read_reads_an_mp3_without_a_length(tmp_path: Path, tone: np.ndarray, tag: bytes) -> None:
-    """libsndfile takes the tag for sound when it guesses the length: no cut."""
+    """Read a file for whose tag libsndfile guesses a wrong length: nothing is cut."""
     options = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
     content = encoded(np.tile(tone, 3), format="MP3", subtype="MPEG_LAYER_III", **options)
     assert b"Info" in content[:100]

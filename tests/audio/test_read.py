@@ -202,7 +202,7 @@ def test_read_blocks_raises_the_errors_of_read(tmp_path: Path, tone: np.ndarray)
 
 
 def crashed(path: Path) -> Path:
-    """A WAV file whose recorder did not come to write its length."""
+    """Write a WAV file whose recorder stopped before it wrote the length."""
     content = bytearray(path.read_bytes())
     place = content.index(b"data") + 4
     content[place : place + 4] = bytes(4)

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def bad(tmp_path):
-    """A file that is not audio and one that is empty."""
+    """Write a file that is not audio and one that is empty."""
     (tmp_path / "text.wav").write_text("no audio in here")
     (tmp_path / "empty.wav").touch()
     return tmp_path / "text.wav", tmp_path / "empty.wav"

@@ -31,7 +31,7 @@ def md5(data):
 
 @pytest.fixture
 def site():
-    """A web server with `pages` by path; `asked` lists what was fetched."""
+    """Serve `pages` by path; `asked` lists the paths that were requested."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

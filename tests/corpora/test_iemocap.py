@@ -19,7 +19,7 @@ def tree(write_iemocap, tmp_path_factory):
 
 @pytest.fixture
 def one(write_iemocap, tmp_path):
-    """A single session, for a test to damage."""
+    """Write a single session, for a test to damage."""
     return write_iemocap(tmp_path, CODES, sessions=[1])
 
 

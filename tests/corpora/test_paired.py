@@ -20,7 +20,7 @@ def real(corpora_root):
 
 @pytest.fixture
 def speech(tmp_path, record):
-    """A corpus of so many speakers, of two genders, with so many clips of each emotion."""
+    """Make a corpus of so many speakers, of two genders, with so many clips of each emotion."""
 
     def make(speakers=6, each=2, **columns):
         rows = [

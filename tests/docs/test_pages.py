@@ -28,7 +28,7 @@ def found(results_root):
 
 @pytest.fixture(scope="module")
 def run_file(results_root):
-    """The file of a published run."""
+    """Return the file of a published run."""
     return results_root / "lld-svm" / "emodb-speaker-independent.json.gz"
 
 
@@ -117,7 +117,7 @@ def test_every_run_has_a_page_a_row_and_a_figure(found, results_root):
 
 @pytest.fixture
 def reproduced(tmp_path):
-    """Writes what `serenade reproduce` writes of a paper, its first row filled."""
+    """Write the output of `serenade reproduce` for a paper whose first row is filled."""
     paper = get("cnn-transformer")
     rows = Runner(None, tmp_path / "nowhere", dry=True).entries(paper)
     kept = tmp_path / "reproduce" / "some"

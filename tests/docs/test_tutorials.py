@@ -37,7 +37,7 @@ def blocks(page):
 
 @pytest.fixture(scope="module")
 def things(tmp_path_factory):
-    """What pages speak of: call.wav, recordings/, normal-voice/, my.csv, own files."""
+    """Make what the pages name: call.wav, recordings/, normal-voice/, my.csv, own files."""
     folder = tmp_path_factory.mktemp("things")
     signal, rate = soundfile.read(ROOT / "examples" / "example.flac")
     soundfile.write(folder / "call.wav", signal, rate)
@@ -71,7 +71,7 @@ def things(tmp_path_factory):
 
 @pytest.fixture
 def folder(things, tmp_path, monkeypatch):
-    """A copy of the things, which is the working folder."""
+    """Copy the files into a new working folder."""
     shutil.copytree(things, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")

@@ -64,7 +64,7 @@ def _save(folder: Path, weights: dict[str, np.ndarray], prefix: str = "") -> Pat
 
 @pytest.fixture
 def settings() -> dict[str, int]:
-    """Settings of a Whisper encoder that takes one second at a time."""
+    """Return settings of a Whisper encoder that takes one second at a time."""
     return dict(_TINY)
 
 

@@ -29,7 +29,7 @@ TEXTS = ["I am so happy.", "we go", "I am sad", "", "so so so happy"]
 
 
 def save(folder, kind="albert"):
-    """A tiny random encoder with a tokeniser of whole words."""
+    """Save a tiny random encoder with a tokeniser of complete words."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     torch.manual_seed(0)

@@ -24,7 +24,7 @@ SPREAD = 0.6  # of speakers, and of a speaker's classes, on the logit scale
 
 
 def _corpus(rng, speakers, per_class=8):
-    """A system whose recalls differ by speaker: reference, predicted, speaker of every item."""
+    """Draw predictions whose recalls differ by speaker; return reference, predicted and speaker."""
     logit = BASE + rng.normal(0, SPREAD, (speakers, 1)) + rng.normal(0, SPREAD, (speakers, CLASSES))
     recall = 1 / (1 + np.exp(-logit))[..., None]
     shape = (speakers, CLASSES, per_class)

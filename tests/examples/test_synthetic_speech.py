@@ -27,7 +27,7 @@ STEADY_VOWELS = ("IY", "IH", "EH", "AE", "AA", "AO", "ER")
 
 @pytest.fixture(scope="module")
 def utterances():
-    """The default corpus."""
+    """Return the utterances of the default corpus."""
     return [
         synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), emotion, seed=1)
         for number in SPEAKERS

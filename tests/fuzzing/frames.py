@@ -29,7 +29,7 @@ _HANDSHAKE = {
 def frame(
     opcode: int, payload: bytes, *, last: bool = True, mask: bool = True, length: int | None = None
 ) -> bytes:
-    """A frame, RFC 6455, section 5.2.
+    """Return a frame, RFC 6455, section 5.2.
 
     Args:
         opcode: with the reserved bits above it, where they are to be set.
@@ -51,7 +51,7 @@ def frame(
 
 
 def messages(rng: np.random.Generator) -> tuple[list[str], list[bytes]]:
-    """A stream's names of messages, the last of how it ends, and their bytes.
+    """Return the names of a stream's messages, the last of how it ends, and their bytes.
 
     Args:
         rng: decides everything.
@@ -79,7 +79,7 @@ def _samples(rng: np.random.Generator, dtype: str) -> bytes:
 
 
 def _pieces(rng: np.random.Generator, dtype: str) -> bytes:
-    """A message in ten frames, with a ping among them."""
+    """Return a message in ten frames, with a ping among them."""
     whole = _samples(rng, dtype).ljust(20, b"\0")[:20]
     made = [frame(0 if at else 2, whole[at : at + 2], last=at == 18) for at in range(0, 20, 2)]
     return b"".join([*made[:5], frame(9, b"?"), *made[5:]])

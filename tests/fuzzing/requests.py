@@ -83,7 +83,7 @@ class _Request:
 
 
 def request(rng: np.random.Generator, sound: bytes) -> tuple[str, bytes]:
-    """A request's name and bytes.
+    """Return a request's name and bytes.
 
     Args:
         rng: decides everything.
@@ -152,7 +152,7 @@ def _length(made: _Request, rng: np.random.Generator) -> None:
 
 
 def _chunks(made: _Request, rng: np.random.Generator) -> None:
-    """A body in chunks, with extensions and trailers, perhaps damaged."""
+    """Send the body in chunks, with extensions and trailers, perhaps damaged."""
     pieces = [made.body[start : start + 5000] for start in range(0, len(made.body), 5000)]
     more = pick(rng, [b"", b"", b";x=y", b";" + b"x" * 100_000])
     last = pick(rng, [b"", b"X: y\r\n", b"X: " + b"y" * 100_000 + b"\r\n"])
@@ -185,7 +185,7 @@ _CHANGES: dict[str, Callable[[_Request, np.random.Generator], None]] = {
 
 
 def _form(rng: np.random.Generator, sound: bytes) -> bytes:
-    """A multipart form of one to three files, and perhaps of many fields."""
+    """Return a multipart form of one to three files, and perhaps of many fields."""
     parts = []
     for _ in range(int(rng.integers(1, 4))):
         name = pick(rng, _FILES) if rng.random() < 0.3 else "a.wav"

@@ -32,7 +32,7 @@ _PATIENCE = 20.0  # seconds on the clock for an answer: the machine may be share
 
 
 def request(number: int, folder: Path) -> Case:
-    """A request with something wrong, or a damaged recording in one that is right."""
+    """Make a request with something wrong, or a damaged recording in one that is right."""
     rng = np.random.default_rng([11, number])
     path = folder / "sound"
     made = sounds.mutated(number)
@@ -55,7 +55,7 @@ def request(number: int, folder: Path) -> Case:
 
 
 def messages(number: int, folder: Path) -> Case:  # noqa: ARG001 - every target's
-    """A stream of messages, of which some are odd."""
+    """Make a stream of messages, of which some are odd."""
     rng = np.random.default_rng([12, number])
     odd, start = frames.handshake(rng)
     names, sent = frames.messages(rng)
@@ -71,7 +71,7 @@ def messages(number: int, folder: Path) -> Case:  # noqa: ARG001 - every target'
 
 
 def judged(status: int, headers: http.client.HTTPMessage, body: bytes) -> object:
-    """An answer, held against what is documented.
+    """Check an answer against the documentation.
 
     Raises:
         SerenadeError: it was refused; of a class named as the refusal is.

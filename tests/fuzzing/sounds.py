@@ -78,7 +78,7 @@ def tone(seconds: float = 0.6) -> NDArray[np.float32]:
 
 @functools.cache
 def whole(kind: str) -> bytes:
-    """A sound file of a kind of `WRITTEN`."""
+    """Return a sound file of a kind of `WRITTEN`."""
     container, subtype = WRITTEN[kind]
     buffer = io.BytesIO()
     soundfile.write(buffer, tone(), RATE, subtype, format=container)
@@ -93,7 +93,7 @@ def systematic() -> list[Sound]:
 
 
 def mutated(seed: int) -> Sound:
-    """A sound file with random damage.
+    """Return a sound file with random damage.
 
     Args:
         seed: decides everything.
@@ -307,7 +307,7 @@ def _sparse(size: int, start: str, path: Path) -> None:
 
 
 def _odd() -> Iterator[Sound]:
-    """What is no sound file at all."""
+    """Yield files that are not sound files at all."""
     rng = np.random.default_rng(2)
     yield _bytes("empty", b"")
     yield _bytes("text", b"this is not audio\n" * 100)

@@ -45,7 +45,7 @@ _HEADS = [
 
 
 def manifest(number: int, folder: Path) -> Case:
-    """A damaged manifest of good and bad recordings."""
+    """Make a damaged manifest of good and bad recordings."""
     from serenade import corpora
 
     rng = np.random.default_rng([4, number])
@@ -110,7 +110,7 @@ def recipe(number: int, folder: Path) -> Case:  # noqa: ARG001
 
 
 def folds(number: int, folder: Path) -> Case:
-    """A damaged file of folds."""
+    """Make a damaged file of folds."""
     from serenade.protocols import check_folds, read_folds
 
     rng = np.random.default_rng([6, number])
@@ -133,7 +133,7 @@ def folds(number: int, folder: Path) -> Case:
 
 
 def words(number: int, folder: Path) -> Case:
-    """A damaged file of word vectors."""
+    """Make a damaged file of word vectors."""
     from serenade.encoders import load_word_vectors
 
     rng = np.random.default_rng([7, number])
@@ -157,7 +157,7 @@ def words(number: int, folder: Path) -> Case:
 
 
 def shard(number: int, folder: Path) -> Case:
-    """A damaged Parquet file of features."""
+    """Make a damaged Parquet file of features."""
     from serenade.extraction._shards import read_shards
 
     rng = np.random.default_rng([10, number])

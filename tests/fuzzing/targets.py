@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def sound(number: int, folder: Path) -> Case:
-    """A damaged recording that is predicted, drawn out over time or read, in turn."""
+    """Make a damaged recording that is predicted, predicted as a timeline or read, in turn."""
     known = _systematic()
     made = known[number] if number < len(known) else sounds.mutated(number)
     path = folder / "case"
@@ -34,7 +34,7 @@ def sound(number: int, folder: Path) -> Case:
 
 
 def samples(number: int, folder: Path) -> Case:  # noqa: ARG001 - every target's
-    """An array, or chunks pushed into a stream, of odd shapes, types, values and rates."""
+    """Make an array, or chunks for a stream, of odd shapes, types, values and rates."""
     rng = np.random.default_rng([3, number])
     kind = pick(rng, ["float32", "float64", "float16", "int16", "int32", "int8", "uint8", "int64"])
     # Half of each of these is as it should be: or the first check would refuse nearly all.

@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def model(number: int, folder: Path) -> Case:
-    """A damaged copy of the bundled model, loaded, used and enrolled."""
+    """Make a damaged copy of the bundled model, which is loaded, used and enrolled."""
     import serenade
     from serenade.inference._model_folder import BUNDLED
 
@@ -61,7 +61,7 @@ def model(number: int, folder: Path) -> Case:
 
 
 def checkpoint(number: int, folder: Path) -> Case:
-    """A damaged checkpoint: s3prl's, a training's, Speech2Vec's, or an encoder's folder."""
+    """Make a damaged checkpoint: s3prl's, a training's, Speech2Vec's, or an encoder's folder."""
     from serenade.encoders.selfsupervised import _encoder_folder as encoders
     from serenade.encoders.selfsupervised import _official
 
@@ -103,7 +103,7 @@ def checkpoint(number: int, folder: Path) -> Case:
 
 
 def _changed_tensors(data: bytes, rng: np.random.Generator) -> bytes:
-    """A PyTorch file with values replaced, well-formed."""
+    """Return a well-formed PyTorch file with values replaced."""
     import torch
 
     from serenade.encoders.selfsupervised import _official
@@ -140,7 +140,7 @@ def _changed_tensors(data: bytes, rng: np.random.Generator) -> bytes:
 
 @functools.cache
 def _encoder() -> Path:
-    """A small encoder's folder."""
+    """Save a small encoder; return its folder."""
     import dataclasses
 
     from serenade.encoders.selfsupervised import _official

@@ -131,7 +131,7 @@ class _Worker:
 
 
 def _work(target: str, pipe: Connection) -> None:
-    """What the worker does: make a case, use it, tell."""
+    """Make a case, use it and report, in the worker's process."""
     from fuzzing.targets import TARGETS
     from fuzzing.traps import TRAPS
 

@@ -12,7 +12,7 @@ from serenade.audio import read
 
 @pytest.fixture(scope="session")
 def talk(example):
-    """Samples at 16 kHz: speech of 3 s and 1.2 s between pauses of 2, 1 and 1.5 s, soft noise."""
+    """Return 16 kHz samples: speech of 3 and 1.2 s between pauses of 2, 1 and 1.5 s, soft noise."""
     speech = read(example).signal
     first, second = speech[6000:54_000], speech[70_000:89_200]
     pauses = [np.zeros(round(seconds * 16000), np.float32) for seconds in (2, 1, 1.5)]

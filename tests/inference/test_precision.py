@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The bundled model in each precision."""
+    """Convert the bundled model to each precision."""
     root = tmp_path_factory.mktemp("precisions")
     for name in _precision.PRECISIONS:
         _precision.convert_precision(None, root / name, name)

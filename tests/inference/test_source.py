@@ -32,7 +32,7 @@ def signal_of(source, sampling_rate=None, wanted=RATE):
 
 @pytest.fixture(scope="module")
 def wave(tmp_path_factory):
-    """A recording of a second in 16 bits, and its samples."""
+    """Write a recording of a second in 16 bits; also return its samples."""
     samples = 0.3 * np.random.default_rng(0).standard_normal(RATE).clip(-3, 3)
     path = tmp_path_factory.mktemp("source") / "a.wav"
     soundfile.write(path, samples, RATE)

@@ -47,7 +47,7 @@ PAPER = Paper(
 
 
 def run_file(out, name):
-    """The file that keeps a run, by the run's name."""
+    """Return the file that keeps a run, by the run's name."""
     return out / "runs" / f"{name.rpartition('-seed')[0]}.json.gz"
 
 
@@ -60,7 +60,7 @@ def edit(path, change):
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    """A runner, its lines, its entries, and its folder."""
+    """Return a runner, its lines, its entries, and its folder."""
     root, out = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("out")
     lines = []
     runner = Runner(root / "speech", out, jobs=1, fast=True, progress=lines.append)

@@ -13,7 +13,7 @@ from serenade.protocols import read_emobox
 
 @pytest.fixture
 def lists(tmp_path, make_corpus):
-    """A corpus, and lists of two folds of it: one form of list each."""
+    """Write lists of two folds of a corpus: one form of list each."""
     corpus = make_corpus(4)
     folder = tmp_path / "data" / "small"
     names = [

@@ -22,13 +22,13 @@ def _child(code, *arguments, limit=None, **environment):
 
 @pytest.fixture(scope="session")
 def child():
-    """A Python process; `limit` is the largest file it may write, in bytes."""
+    """Start Python processes; `limit` is the largest file that one may write, in bytes."""
     return _child
 
 
 @pytest.fixture(scope="session")
 def outputs():
-    """What processes print, once all have ended well."""
+    """Return the output of processes after all have ended well."""
 
     def waited(*processes):
         found = []

@@ -53,7 +53,7 @@ def local(workers):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """The cache's folder, which workers are started with."""
+    """Make the cache's folder, with which workers are started."""
     folder = tmp_path_factory.mktemp("shared")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERENADE_CACHE", str(folder))
@@ -62,7 +62,7 @@ def shared(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def two(shared):  # noqa: ARG001 - workers inherit its variable
-    """A scheduler with two worker processes; a nanny replaces one that is killed."""
+    """Start a scheduler with two worker processes; a nanny replaces one that is killed."""
     with local(2) as made:
         yield made
 
@@ -146,7 +146,7 @@ def corpus(tmp_path_factory):
 
 
 def judged(corpus, lines):
-    """What an evaluation of a network says of the speech."""
+    """Evaluate a network on the speech."""
     system = systems.get("dcnn")
     recipe = system.recipe("default", epochs=3, channels=(8, 8))
     report = evaluate(

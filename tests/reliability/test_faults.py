@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "example.flac"
 
 @pytest.fixture
 def full(tmp_path):
-    """A folder on a disk of 24 KB, less than eight entries; skips where none may be mounted."""
+    """Mount a disk of 24 KB, less than eight entries; skip where none may be mounted."""
     place = tmp_path / "disk"
     place.mkdir()
     done = subprocess.run(

@@ -44,7 +44,7 @@ def test_two_evaluations_at_once_in_one_run_folder(tmp_path, child, outputs):
 
 
 def weights(folder):
-    """The last and best weights of every network that was trained, by the run's key."""
+    """Return the last and best weights of every trained network, by the run's key."""
     found = {}
     for path in folder.glob("*.pt"):
         state = torch.load(path, weights_only=True)

@@ -33,7 +33,7 @@ def name_of(node):
 
 
 def dangers(text):
-    """Calls and imports that could execute what a file holds."""
+    """Return calls and imports that could execute the contents of a file."""
     found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -91,7 +91,7 @@ class Evil:
 
 @pytest.fixture
 def evil(tmp_path, monkeypatch):
-    """A pickle that makes a folder here when it is run."""
+    """Write a pickle that makes a folder here when it is run."""
     monkeypatch.chdir(tmp_path)
     data = pickle.dumps(Evil())
     pickle.loads(data)  # it works

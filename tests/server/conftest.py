@@ -56,7 +56,7 @@ def serve(model):
 
 @pytest.fixture(scope="module")
 def client(serve):
-    """A client of a server with the usual settings."""
+    """Return a client of a server with the usual settings."""
     with serve() as found:
         yield found
 
@@ -111,7 +111,7 @@ class Browser:
             self.send(f"{domain}.enable")
 
     def send(self, method, **parameters):
-        """A command; gives its result. Events that come meanwhile are kept."""
+        """Send a command and return its result; keep the events that come meanwhile."""
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
@@ -122,7 +122,7 @@ class Browser:
             self.events.append(message)
 
     def run(self, script):
-        """The value of an expression in the page."""
+        """Evaluate an expression in the page."""
         found = self.send(
             "Runtime.evaluate",
             expression=script,
@@ -148,7 +148,7 @@ class Browser:
         self.wait("document.body?.dataset.ready === 'yes'")
 
     def press(self, key, code, number):
-        """A key of the keyboard, down and up."""
+        """Press and release a key of the keyboard."""
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             self.send(
@@ -161,14 +161,14 @@ class Browser:
             )
 
     def picture(self, path):
-        """A picture of the whole page, as PNG."""
+        """Save a picture of the complete page as PNG."""
         import base64
 
         found = self.send("Page.captureScreenshot", captureBeyondViewport=True)
         Path(path).write_bytes(base64.b64decode(found["data"]))
 
     def complaints(self):
-        """What the console and the log say is wrong, and requests to other hosts."""
+        """Return errors of the console and the log, and requests to other hosts."""
         found = []
         for event in self.events:
             kind, given = event["method"], event["params"]

@@ -30,7 +30,7 @@ POST = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture(scope="module")
 def hasty(serve):
-    """A server that waits for nobody long."""
+    """Start a server with short time limits."""
     limits = {"patience": 0.5, "idle": 0.8, "timeout": 3.0, "max_size": 2**24, "queue": 6}
     once = httpx.Limits(max_keepalive_connections=0)  # or they would be closed between requests
     with (
@@ -42,7 +42,7 @@ def hasty(serve):
 
 
 def opened(client, data=b"", *, small=False):
-    """A socket to the server on which some bytes were sent."""
+    """Open a socket to the server and send some bytes."""
     raw = socket.socket()
     if small:  # takes little that it does not read
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -54,7 +54,7 @@ def opened(client, data=b"", *, small=False):
 
 @contextlib.contextmanager
 def streaming(client, *frames):
-    """A WebSocket whose bytes are ours; a hello and some frames were sent."""
+    """Open a WebSocket with our own bytes; send a hello and some frames."""
     with opened(client, UPGRADE, small=True) as raw:
         assert raw.recv(1000).startswith(b"HTTP/1.1 101")
         raw.sendall(frame(1, HELLO) + b"".join(frames))
@@ -82,13 +82,13 @@ def asked(client, data):
 
 
 def frame(opcode, payload):
-    """A small frame of a client, RFC 6455, masked with zeros."""
+    """Return a small masked frame of a client, RFC 6455, with zeros as mask."""
     assert len(payload) < 126
     return bytes([128 | opcode, 128 | len(payload)]) + bytes(4) + payload
 
 
 def good(client, words):
-    """A client that does everything right is served, soon."""
+    """Check that a client that does everything right is served soon."""
     begun = time.monotonic()
     answer = client.post("/v1/predict", files={"file": ("a.wav", words)})
     assert answer.status_code == 200, answer.text
@@ -96,7 +96,7 @@ def good(client, words):
 
 
 def at(client):
-    """The connections a server has."""
+    """Return the number of the server's connections."""
     return list(client.running.server_state.connections)
 
 

@@ -15,7 +15,7 @@ from serenade.audio import read
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory, request, example):
-    """A recording as WAV at 48 kHz: a real one where there are corpora, else a synthetic one."""
+    """Write a WAV at 48 kHz: a real recording where there are corpora, else a synthetic one."""
     try:
         root = request.getfixturevalue("corpora_root")
     except pytest.skip.Exception:
@@ -36,7 +36,7 @@ def _microphone(path):
 
 
 def _commanded(path, *options):
-    """What the command line says of a file."""
+    """Run the command line on a file."""
     done = subprocess.run(
         [sys.executable, "-m", "serenade", "predict", "--json", *options, str(path)],
         capture_output=True,

@@ -19,7 +19,7 @@ ORIGINS = [None, None, None, "https://other.example", "http://["]
 
 @pytest.fixture(scope="module")
 def described(serve):
-    """The description of a running server."""
+    """Return the description of a running server."""
     with serve(max_size=2**20, max_duration=20, patience=5) as client:
         yield schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
 

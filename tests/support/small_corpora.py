@@ -10,7 +10,7 @@ from serenade.corpora import Corpus, CorpusInfo, build_table
 
 @pytest.fixture
 def make_corpus(tmp_path):
-    """A function from speakers and items of each emotion to a corpus of files that exist."""
+    """Return a function that makes a corpus of files from speakers and items per emotion."""
 
     def make(speakers=4, each=3, labels=("angry", "happy", "sad"), **columns):
         rng = np.random.default_rng(0)

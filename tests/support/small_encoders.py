@@ -60,20 +60,20 @@ def tiny_npc() -> EncoderSettings:
 
 @pytest.fixture
 def untrained(tmp_path: Path, tiny_tera: EncoderSettings) -> Path:
-    """The folder of a tiny TERA."""
+    """Save a tiny TERA; return its folder."""
     save_untrained(tmp_path / "untrained", tiny_tera, seed=1)
     return tmp_path / "untrained"
 
 
 @pytest.fixture
 def training() -> PretrainingSettings:
-    """A short run of batches of four seconds."""
+    """Return settings of a short run of batches of four seconds."""
     return PretrainingSettings(steps=12, batch=4.0, crop=1.0, interval=5, validation=0.2, seed=3)
 
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of twelve recordings of gliding voices, 0.5 to 2.7 s, in two formats."""
+    """Write twelve recordings of gliding voices, 0.5 to 2.7 s, in two formats."""
     folder = tmp_path_factory.mktemp("recordings")
     for number in range(12):
         rng = np.random.default_rng(number)

@@ -226,7 +226,7 @@ def test_network_learner_names_the_fix_of_mistakes(learner, clips_of):
 
 
 def test_network_learner_passes_on_an_interrupt(learner, clips_of, monkeypatch):
-    """skorch ends training quietly on Ctrl-C; a half-trained network must not be evaluated."""
+    """Raise on Ctrl-C, which ends skorch quietly: a half-trained network must not be evaluated."""
 
     def pressed(*_, **__):
         raise KeyboardInterrupt

@@ -25,7 +25,7 @@ RATE = 16000
 
 @pytest.fixture
 def short(tiny: Path, tmp_path: Path) -> str:
-    """A tiny encoder that takes one second at a time."""
+    """Save a tiny encoder that takes one second at a time."""
     pytest.importorskip("onnx")
     export_encoder(tiny, 2, tmp_path / "short.onnx")
     return str(tmp_path / "short.onnx")

@@ -33,7 +33,7 @@ BUILT_IN = {"is09": "IS09", "compare2016": "ComParE_2016", "egemaps": "eGeMAPSv0
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    """The example recording: 16 kHz, speech-like from start to end."""
+    """Return the example recording: 16 kHz, speech-like from start to end."""
     path = Path(__file__).parents[3] / "examples" / "example.flac"
     signal, rate = soundfile.read(path, dtype="float32")
     assert rate == RATE

@@ -27,8 +27,10 @@ def reference(signal: np.ndarray, rate: int, window: int, hop: int) -> tuple[np.
 
 
 def check(signal: np.ndarray, rate: int, window: int, hop: int) -> None:
-    """Equal to 1e-4, relative to the value or, where it passes through zero, to a hundredth of
-    the column's largest."""
+    """Compare with the reference to 1e-4.
+
+    The error is relative to the value or, near zero, to a hundredth of the column's largest.
+    """
     expected, names = reference(signal, rate, window, hop)
     ours = short_term_features(signal, rate, window, hop)
     assert ours.shape == expected.shape

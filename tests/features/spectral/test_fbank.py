@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def speech(corpora_root: Path) -> np.ndarray:
-    """A sentence at 16 kHz."""
+    """Read a sentence at 16 kHz."""
     return soundfile.read(corpora_root / "emodb" / "wav" / "03a01Fa.flac", dtype="float32")[0]
 
 

@@ -23,14 +23,14 @@ VOWELS = {
 
 
 def all_pole(frequencies, bandwidths, rate: int) -> np.ndarray:
-    """The denominator of resonances at these frequencies and bandwidths in Hz."""
+    """Return the denominator of resonances at these frequencies and bandwidths in Hz."""
     radius = np.exp(-np.pi * np.asarray(bandwidths) / rate)
     pairs = radius * np.exp(2j * np.pi * np.asarray(frequencies) / rate)
     return np.poly(np.concatenate([pairs, pairs.conj()])).real
 
 
 def vowel(name: str, f0: float, rate: int = RATE) -> np.ndarray:
-    """A pulse train with a voice's -6 dB per octave through a vowel's resonances."""
+    """Filter a pulse train that falls by 6 dB per octave through a vowel's resonances."""
     from scipy.signal import lfilter
 
     pulses = np.zeros(rate)

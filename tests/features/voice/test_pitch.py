@@ -18,7 +18,7 @@ RATE = 16000
 
 
 def harmonic(f0: np.ndarray, rate: int = RATE, tilt: float = 1.0) -> np.ndarray:
-    """A voice-like sum of harmonics below 4 kHz with the F0 contour given per sample."""
+    """Sum harmonics below 4 kHz, as a voice has, with the F0 contour given per sample."""
     phase = 2 * np.pi * np.cumsum(f0) / rate
     parts = [
         np.where(k * f0 < min(4000, rate / 2), np.sin(k * phase + k * k), 0) / k**tilt
