@@ -97,6 +97,7 @@ SINGLE = {
     "The server": "server.md",
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",
+    "Attacks and faults": "security.md",
     "The bundled model": "model_card.md",
     "Architecture": "architecture.md",
 }
