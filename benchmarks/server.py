@@ -143,7 +143,7 @@ async def _ask(port: int, clip: bytes) -> tuple[str, float]:
     """Send a clip; return the status of the answer and its Retry-After."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(clip)}\r\n"
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(clip)}\r\n"
         writer.write(f"{head}Connection: close\r\n\r\n".encode() + clip)
         await writer.drain()
         answer = (await reader.read()).decode("latin-1")

@@ -141,7 +141,7 @@ class _Running:
         Raises:
             AssertionError: one of these is not so.
         """
-        ask = b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ask = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         status, _, body = _asked(self.port, ask % b"/healthz", "GET")
         assert (status, body) == (200, b'{"status":"ok"}')
         limit = time.monotonic() + _PATIENCE

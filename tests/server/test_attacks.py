@@ -22,10 +22,10 @@ if not Path("/proc/self/clear_refs").exists():
 
 HELLO = json.dumps({"sampling_rate": 16000, "format": "f32le"}).encode()
 UPGRADE = (
-    b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-POST = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,9 @@ def test_heads_that_never_end(hasty, words):
     good(hasty, words)
 
 
-@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", UPGRADE])
+@pytest.mark.parametrize(
+    "before", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", UPGRADE]
+)
 def test_hundreds_that_say_nothing(hasty, words, before):
     """Neither at first, nor after a request, nor as a WebSocket."""
     with contextlib.ExitStack() as stack:
@@ -270,7 +272,10 @@ def test_handshakes_that_are_too_large(hasty, more):
 
 @pytest.mark.parametrize("more", [b"X: y\r\n" * 101, b"X: " + b"y" * 33_000 + b"\r\n"])
 def test_whole_heads_that_are_too_large(hasty, more):
-    assert asked(hasty, b"GET / HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n") == (431, "TooLarge")
+    assert asked(hasty, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + more + b"\r\n") == (
+        431,
+        "TooLarge",
+    )
 
 
 def test_a_head_that_is_large_but_not_too_large(client):
@@ -280,7 +285,7 @@ def test_a_head_that_is_large_but_not_too_large(client):
 
 def test_requests_ahead_of_their_answers(hasty, words):
     """Of many in one write only the first few are worked on; of those sent after, likewise."""
-    ahead = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
+    ahead = b"GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with bounded(40), opened(hasty, small=True) as raw:
         poured(raw, ahead * 8000, 50, 2)
     with opened(hasty, ahead * 3) as raw:
@@ -290,7 +295,7 @@ def test_requests_ahead_of_their_answers(hasty, words):
 
 def test_answers_that_nobody_takes(hasty, words):
     """They are held for a while, and then given up with their connections."""
-    ahead = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    ahead = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             raw = stack.enter_context(opened(hasty, small=True))
@@ -323,7 +328,7 @@ def test_answers_that_nobody_takes(hasty, words):
 )
 def test_what_two_servers_may_read_in_two_ways(hasty, head):
     """Smuggling: what follows a body of two lengths is never taken for a request."""
-    hidden = b"GET /v1/model HTTP/1.1\r\nHost: x\r\n\r\n"
+    hidden = b"GET /v1/model HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with opened(hasty, POST + head + b"\r\n0\r\n\r\n" + hidden) as raw:
         found = answered(raw)
     assert len(re.findall(rb"HTTP/1.1 \d", found)) == 1
@@ -341,7 +346,7 @@ def test_what_two_servers_may_read_in_two_ways(hasty, head):
     ],
 )
 def test_paths_lead_nowhere_else(hasty, path):
-    line = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    line = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     status, kind = asked(hasty, line.encode())
     assert (status, kind) in {(404, "NoRoute"), (405, "NoRoute")}
 

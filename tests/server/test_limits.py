@@ -65,7 +65,7 @@ def test_a_large_body_is_not_asked_for(serve):
         socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as raw,
     ):
         raw.sendall(
-            b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+            b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
             b"Expect: 100-continue\r\n\r\n"
         )
         assert raw.recv(1000).startswith(b"HTTP/1.1 413")
@@ -122,7 +122,9 @@ def test_a_body_that_does_not_come_is_given_up(serve):
         with socket.create_connection(
             (client.base_url.host, client.base_url.port), timeout=10
         ) as raw:
-            raw.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+            raw.sendall(
+                b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc"
+            )
             assert raw.recv(1000).startswith(b"HTTP/1.1 408")
         assert client.get("/readyz").status_code == 200
 

@@ -163,3 +163,16 @@ def test_nothing_is_left_on_disk(serve, sound, monkeypatch, tmp_path):
         client.post("/v1/predict", files={"file": ("e.flac", sound)})
         client.post("/v1/predict", files={"file": ("e.flac", b"no")})
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_uploads_read_extended_file_names(client, sound):
+    """RFC 7578 forbids `filename*=`, but some clients send nothing else."""
+    form = (
+        b"--b\r\nContent-Disposition: form-data; name=file; filename*=utf-8''caf%C3%A9.flac\r\n\r\n"
+        + sound
+        + b"\r\n--b--\r\n"
+    )
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    answer = client.post("/v1/predict", content=form, headers=kind)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["file"] == "café.flac"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from serenade.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_KEY_VARIABLE = "SERENADE_API_KEY"
 
 
 @click.command()
@@ -30,18 +33,26 @@ if TYPE_CHECKING:
     "api_keys",
     metavar="KEY",
     multiple=True,
-    envvar="SERENADE_API_KEY",
+    envvar=_KEY_VARIABLE,
     help="Accept only requests with this key. Can be repeated. Prefer the variable "
     "SERENADE_API_KEY (several keys separated by spaces): all users of the machine can see "
     "command lines.",
+)
+@click.option(
+    "--allow-host",
+    "hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Accept requests to this host name, besides localhost, addresses and the --host; '*' "
+    "accepts all. Can be repeated.",
 )
 @click.option(
     "--cors",
     "origins",
     metavar="ORIGIN",
     multiple=True,
-    help="Allow scripts of this origin, such as https://example.org, to use the server. Can be "
-    "repeated.",
+    help="Allow scripts of this origin, such as https://example.org, to use the server; '*' "
+    "allows all. Can be repeated.",
 )
 @click.option(
     "--max-size",
@@ -83,11 +94,13 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=1),
     help="Most seconds for the work of a request.",
 )
+@click.option("--access-log", is_flag=True, help="Write a line for each request to standard error.")
 def command(
     host: str,
     port: int,
     model: str | None,
     api_keys: Sequence[str],
+    hosts: Sequence[str],
     origins: Sequence[str],
     max_size: int,
     max_duration: float,
@@ -95,6 +108,7 @@ def command(
     queue: int,
     max_streams: int,
     timeout: float,
+    access_log: bool,
 ) -> None:
     r"""Serve a web page that records, and an API for programs.
 
@@ -114,9 +128,14 @@ def command(
         if (error.name or "").startswith("serenade"):
             raise
         raise MissingExtraError("the server", "serve") from None
+    if not api_keys and _KEY_VARIABLE in os.environ:
+        raise click.UsageError(
+            f"{_KEY_VARIABLE} is set but holds no key; give a key, or unset it to serve without"
+        )
     try:
         settings = Settings(
             api_keys=tuple(api_keys),
+            hosts=(host, *hosts),
             origins=tuple(origin.rstrip("/") for origin in origins),
             max_size=max_size * 2**20,
             max_duration=max_duration,
@@ -127,6 +146,8 @@ def command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if access_log:
+        _log_requests()
     running = make_server(serenade.load(model), settings)
     with open_socket(host, port) as listening:
         address = f"[{host}]" if ":" in host else host
@@ -136,3 +157,12 @@ def command(
         )
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
             running.run(sockets=[listening])
+
+
+def _log_requests() -> None:
+    """Write the server's access log to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("serenade.access")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

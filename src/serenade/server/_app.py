@@ -4,46 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import serenade
 from serenade.server import _docs_page, _live_routes, _recording_routes, _schemas
+from serenade.server._guard import Guard
 from serenade.server._refusals import Refused, respond_refused
 from serenade.server._service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
     from serenade.inference import Model
     from serenade.server._settings import Settings
 
 STATIC = Path(__file__).parent / "static"
 _PAGE = {"": "page.html", "page.css": "page.css", "page.js": "page.js", "worklet.js": "worklet.js"}
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "media-src 'self' blob:; worker-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-}
-"""Headers of every response: the page loads nothing from other hosts and cannot be framed."""
 
 
 def create_app(model: Model, settings: Settings) -> FastAPI:
@@ -80,7 +64,7 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
     app.add_exception_handler(Refused, respond_refused)
     app.add_exception_handler(RequestValidationError, _respond_invalid)
     app.add_exception_handler(HTTPException, _respond_unknown_route)
-    app.add_middleware(_Guard, service=service)
+    app.add_middleware(Guard, service=service)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -177,64 +161,3 @@ async def _respond_unknown_route(request: Request, error: Exception) -> JSONResp
     response = await respond_refused(request, refused)
     response.headers.update(error.headers or {})
     return response
-
-
-class _Guard:
-    """Middleware that counts requests, adds headers and checks the Origin header.
-
-    Browsers keep scripts of other pages from reading responses, but not from sending requests or
-    opening WebSockets. A request with an Origin must come from our page or an allowed one.
-    """
-
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        if not self._allowed(Headers(scope=scope)):
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-                return
-            refused = Refused(
-                403, "Origin", "scripts of this origin may not use the server; allow it with --cors"
-            )
-            response = await respond_refused(Request(scope, receive), refused)
-            await response(scope, receive, send)
-            return
-        if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
-            return
-        await self._count(scope, receive, send)
-
-    def _allowed(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        if origin is None or origin in self._service.settings.origins:
-            return True
-        try:
-            return urlsplit(origin).netloc == headers.get("host")
-        except ValueError:  # not a URL
-            return False
-
-    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start, status = time.perf_counter(), 500
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_with_headers)
-        finally:
-            metrics = self._service.metrics
-            # Label by the route, not by the request's path, which clients can vary without limit.
-            route = getattr(scope.get("route"), "path", "other")
-            metrics.requests.labels(route, str(status)).inc()
-            metrics.seconds.labels(route).observe(time.perf_counter() - start)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from serenade.server._app import HEADERS
+from serenade.server._guard import HEADERS
 from serenade.server._refusals import Refused
 
 if TYPE_CHECKING:

@@ -69,7 +69,9 @@ class Service:
         # Compare bytes: JSON may contain surrogates, which UTF-8 cannot encode strictly.
         given = stated.encode("utf-8", "surrogatepass") or header.encode("latin-1")
         # Compare with every key, each in constant time.
-        found = [hmac.compare_digest(given, key.encode()) for key in self.settings.api_keys]
+        # A key from the environment may have bytes that are not UTF-8.
+        keys = [key.encode("utf-8", "surrogateescape") for key in self.settings.api_keys]
+        found = [hmac.compare_digest(given, key) for key in keys]
         if not any(found):
             raise Refused(
                 401,

@@ -12,7 +12,10 @@ class Settings:
 
     Args:
         api_keys: accepted API keys; empty if no key is needed.
-        origins: origins (`https://example.org`) whose scripts may use the server.
+        hosts: names by which browsers may address the server, besides those of the loopback;
+            "*" stands for all.
+        origins: origins (`https://example.org`) whose scripts may use the server; "*" stands for
+            all.
         max_size: largest body of a request in bytes.
         max_duration: longest recording or stream in seconds.
         max_files: most files in one request.
@@ -36,6 +39,7 @@ class Settings:
     """
 
     api_keys: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     max_size: int = 100 * 2**20
     max_duration: float = 3600.0
@@ -58,7 +62,7 @@ class Settings:
                 continue
             if field.name not in {"queue", "streams", "voices"} or value != 0:
                 raise ValueError(f"{field.name} must be positive, got {value}")
-        if any(not key for key in self.api_keys):
+        if any(not key.strip() for key in self.api_keys):
             raise ValueError("an API key is empty; give a key, or none to serve without keys")
 
     @property

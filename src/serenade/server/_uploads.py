@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import re
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -185,22 +186,43 @@ class _Form:
         self._field = self._value = b""
 
     def _headers_end(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        if b"filename" not in options:
+        name = _find_file_name(self._disposition)
+        if name is None:
             return
         if len(self.files) >= self._most:
             advice = "send fewer" if self._most > 1 else "send several files to /v1/batch"
             raise Refused(413, "TooMany", f"more than {self._most} file(s); {advice}")
-        upload = Upload(
-            clean_name(options[b"filename"].decode("utf-8", "replace")),
-            self._folder / str(len(self.files)),
-        )
+        upload = Upload(clean_name(name), self._folder / str(len(self.files)))
         self.files.append(upload)
         self._open = upload.path.open("wb")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._open is not None:
             self._open.write(data[start:end])
+
+
+_QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
+_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=\s*([^';]*)'[^';]*'([^;\s]*)", re.IGNORECASE)
+
+
+def _find_file_name(disposition: bytes) -> str | None:
+    r"""Return the file name in a Content-Disposition, or None if the part is no file.
+
+    RFC 7578 forbids the form `filename*=` of RFC 5987, but some clients send nothing else.
+
+    >>> _find_file_name(b"form-data; name=file; filename*=UTF-8''caf%C3%A9.wav")
+    'café.wav'
+    >>> _find_file_name(b'form-data; name="; filename*=utf-8\'\'x"') is None
+    True
+    """
+    _, options = parse_options_header(disposition)
+    if b"filename" in options:
+        return options[b"filename"].decode("utf-8", "replace")
+    found = _EXTENDED_NAME.search(_QUOTED.sub(b"", disposition))
+    if found is None:
+        return None
+    encoding = "latin-1" if found[1].lower() == b"iso-8859-1" else "utf-8"
+    return unquote_to_bytes(found[2]).decode(encoding, "replace")
 
 
 def clean_name(name: str) -> str:
