@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 import torch
 import transformers
 from torch.nn.utils import parametrize
@@ -38,6 +37,7 @@ from serenade.audio import find_active_part, read
 from serenade.evaluation import list_versions
 from serenade.inference import Model
 from serenade.inference._threads import map_in_threads
+from serenade.runtime import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,13 +90,8 @@ def wav2vec2(cores: int, scratch: Path) -> dict[str, Contender]:
             dynamic_axes={"signal": {1: "samples"}, "states": {1: "steps"}},
         )
 
-    def session(threads: int) -> Any:
-        chosen = onnxruntime.SessionOptions()
-        chosen.intra_op_num_threads, chosen.log_severity_level = threads, 4
-        return onnxruntime.InferenceSession(str(file), chosen, providers=["CPUExecutionProvider"])
-
     def in_onnxruntime(threads: int) -> Call:
-        opened = session(threads)
+        opened = open_session(file, threads=threads)
         return lambda signal: opened.run(["states"], {"signal": signal[None]})
 
     def in_pytorch(threads: int) -> Call:

@@ -10,6 +10,7 @@ from serenade.errors import ModelError, SerenadeError, TooShortError
 from serenade.features import MFCC40, AcousticSet, KaldiFbank, LogMel
 from serenade.inference import _precision
 from serenade.inference._signal_graph import _FeatureGraph
+from serenade.runtime import open_session
 from serenade.systems.attentive_crnn import LogSpectrogram
 
 onnx = pytest.importorskip("onnx")
@@ -32,14 +33,12 @@ FEATURES = {
 
 
 def graph_of(feature):
-    import onnxruntime
-
     encoders = {"whisper-tiny-en": onnx.load(locate_whisper("whisper-tiny-en"))}
     graph = _FeatureGraph(16000, encoders)
     graph.named(graph.frames(feature), "found")
     model = graph.model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})
     onnx.checker.check_model(model)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    session = open_session(model.SerializeToString())
     return lambda signal: session.run(None, {"signal": signal})[0]
 
 

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from serenade.errors import ModelError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
-def open_session(path: Path, *, threads: int | None = None) -> Any:
+@functools.cache
+def import_onnxruntime() -> Any:
+    """Import onnxruntime with its telemetry disabled; every import of onnxruntime uses this.
+
+    Official builds send a device identifier, the path of the interpreter and the processor to
+    their vendor: from version 1.29 on Linux and macOS, where only a variable that is set before the
+    import prevents it; in all versions on Windows, where a call prevents it. The variable replaces
+    any value that the user has set, because the documentation promises that nothing is sent.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def open_session(source: Path | bytes, *, threads: int | None = None) -> Any:
     """Open an `onnxruntime.InferenceSession` on the CPU; several threads may call it at once.
 
     Args:
-        path: an `.onnx` file.
+        source: an `.onnx` file or its content.
         threads: threads of one call; None takes `OMP_NUM_THREADS`, or one.
             Several clips at once, a thread each, gain more than several threads for one clip.
 
     Raises:
         ModelError: the file is missing or not a graph this onnxruntime can run.
     """
-    import onnxruntime
-
-    if not path.is_file():
-        raise ModelError(f"{path}: missing; install the package or copy the model again")
+    onnxruntime = import_onnxruntime()
+    if isinstance(source, Path) and not source.is_file():
+        raise ModelError(f"{source}: missing; install the package or copy the model again")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = get_thread_count() if threads is None else max(1, threads)
     options.inter_op_num_threads = 1
@@ -35,10 +49,15 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     # onnxruntime would keep a memory plan for every input length and never free it.
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(source) if isinstance(source, Path) else source,
+            options,
+            providers=["CPUExecutionProvider"],
+        )
     except Exception as error:  # noqa: BLE001 - its exceptions share no other class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{path}: onnxruntime cannot run it ({reason})") from None
+        name = source if isinstance(source, Path) else "graph"
+        raise ModelError(f"{name}: onnxruntime cannot run it ({reason})") from None
 
 
 def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: bool = False) -> Any:
@@ -53,9 +72,7 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
     """
     options = None
     if large:
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
+        options = import_onnxruntime().RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return session.run([output], inputs, options)[0]
 

@@ -15,6 +15,7 @@ import numpy as np
 from serenade._atomic import write_atomically
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features import TextFeature
+from serenade.runtime import open_session
 from serenade.systems import feature_to_json
 from serenade.training._ensemble import list_members
 from serenade.training._learners import PipelineLearner, is_network, stack_rows
@@ -239,11 +240,7 @@ def measure_difference(content: bytes, trials: Iterable[tuple[dict[str, Any], An
         content: the ONNX model.
         trials: inputs and expected probabilities.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = open_session(content, threads=1)
     return max(
         float(np.abs(session.run(["probabilities"], inputs)[0] - expected).max())
         for inputs, expected in trials

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serenade.errors import MissingExtraError, ModelError, SignalFormatError
-from serenade.runtime import get_thread_count
+from serenade.runtime import get_thread_count, import_onnxruntime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,6 +124,7 @@ def require_rate(sampling_rate: int, who: str) -> None:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(model: str, device: str) -> Any:
+    import_onnxruntime()  # faster-whisper imports it
     try:
         from faster_whisper import WhisperModel
     except ImportError:
