@@ -104,8 +104,8 @@ def _get_recordings(
     from serenade.extraction import list_clips
 
     if corpus is None:
-        signals = _make_sounds(model.sampling_rate)[:limit]
-        return iter(signals), None, f"{len(signals)} generated sounds"
+        sounds = _make_sounds(model.sampling_rate)[:limit]
+        return iter(sounds), None, f"{len(sounds)} generated sounds"
     opened = _options.open_corpus(corpus, root, None)
     rows = opened.table
     if not {"neutral", "calm"} <= set(model.labels):
@@ -127,6 +127,8 @@ def _make_sounds(sampling_rate: int) -> list[Any]:
     """Return 28 vowel-like sounds of 1.5 s: four pitches, seven spectral slopes."""
     import numpy as np
 
+    from serenade.audio import from_array
+
     time = np.arange(round(1.5 * sampling_rate)) / sampling_rate
     rng = np.random.default_rng(0)
     sounds = []
@@ -137,5 +139,6 @@ def _make_sounds(sampling_rate: int) -> list[Any]:
             harmonics = range(1, int(0.4 * sampling_rate / pitch))
             wave = sum(np.sin(number * phase) / number**slope for number in harmonics)
             wave = wave / np.abs(wave).max() + 0.01 * rng.standard_normal(time.size)
-            sounds.append((0.3 * wave).astype(np.float32))
+            sound = (0.3 * wave).astype(np.float32)
+            sounds.append(from_array(sound, sampling_rate, sampling_rate=sampling_rate))
     return sounds
