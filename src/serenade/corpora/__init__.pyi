@@ -4,6 +4,8 @@ from ._checks import AudioFacts as AudioFacts
 from ._checks import add_warning as add_warning
 from ._checks import check_corpus as check_corpus
 from ._checks import find_identical as find_identical
+from ._corpus import LABELS as LABELS
+from ._corpus import Archive as Archive
 from ._corpus import Corpus as Corpus
 from ._corpus import CorpusInfo as CorpusInfo
 from ._corpus import Counts as Counts

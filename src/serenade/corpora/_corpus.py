@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Self
 
+from serenade._deprecation import MovedMethod
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -141,6 +142,11 @@ class Corpus:
     table: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     incomplete: str = ""
+
+    to_csv = MovedMethod("Corpus.to_csv", "serenade.corpora.write_manifest")
+    from_csv = MovedMethod("Corpus.from_csv", "serenade.corpora.load_manifest")
+    to_audformat = MovedMethod("Corpus.to_audformat", "serenade.corpora.to_audformat")
+    from_audformat = MovedMethod("Corpus.from_audformat", "serenade.corpora.from_audformat")
 
     def __len__(self) -> int:
         return len(self.table)

@@ -1,0 +1,5 @@
+"""Former place of `serenade.papers`."""
+
+from serenade import _deprecation
+
+__getattr__ = _deprecation.find_moved(__name__)
