@@ -1,7 +1,5 @@
 """Fixtures: a small synthetic corpus and a recipe that fits it in seconds."""
 
-from typing import ClassVar
-
 import numpy as np
 import pytest
 from support.synthetic import SYNTHETIC
@@ -52,33 +50,9 @@ def clips_of():
 def learner():
     """Make a learner of a small network: a convolution, dropout, a mean over time."""
     pytest.importorskip("skorch")
-    import torch
+    from support.small_system import SmallSystem
 
-    from serenade.features import MFCC40
-    from serenade.systems import NetworkRecipe, System
-    from serenade.systems.networks._layers import Dropout, masked_mean
     from serenade.training._network_learner import NetworkLearner
-
-    class Small(torch.nn.Module):
-        def __init__(self, dims, classes):
-            super().__init__()
-            self.convolution = torch.nn.Conv1d(dims, 8, 3, padding=1)
-            self.dropout = Dropout(0.2)
-            self.output = torch.nn.Linear(8, classes)
-
-        def forward(self, values, mask):
-            seen = self.convolution(values.transpose(1, 2)).relu().transpose(1, 2)
-            return self.output(masked_mean(self.dropout(seen), mask))
-
-    class SmallSystem(System):
-        name = "small"
-        recipes: ClassVar = {"default": NetworkRecipe()}
-
-        def features(self, recipe):  # noqa: ARG002
-            return (MFCC40(),)
-
-        def network(self, recipe, data):  # noqa: ARG002
-            return Small(data.dims, len(data.classes))
 
     system = SmallSystem()
 

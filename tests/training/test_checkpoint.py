@@ -110,3 +110,24 @@ def test_checkpoint_executes_no_code_of_its_file(tmp_path, learner, clips_of, mo
     with pytest.raises(SerenadeError, match="cannot resume from this checkpoint"):
         learner(checkpoints=tmp_path).fit(clips_of())
     assert not (tmp_path / "executed").exists()
+
+
+def test_checkpoint_is_not_kept_for_a_system_whose_code_is_unknown(tmp_path, learner, clips_of):
+    made = learner(checkpoints=tmp_path, epochs=1)
+
+    class Local(type(made.system)):
+        pass
+
+    made.system = Local()
+    with pytest.warns(UserWarning, match="small: no checkpoints are kept"):
+        made.fit(clips_of(12))
+    assert not list(tmp_path.iterdir())
+
+
+def test_checkpoint_of_other_code_is_not_resumed(tmp_path, learner, clips_of, monkeypatch):
+    learner(checkpoints=tmp_path, epochs=1).fit(clips_of(12))
+    monkeypatch.setattr(
+        "serenade.training._network_learner.hash_source_code", lambda *kinds: f"{len(kinds)} other"
+    )
+    learner(checkpoints=tmp_path, epochs=1).fit(clips_of(12))
+    assert len(list(tmp_path.iterdir())) == 2

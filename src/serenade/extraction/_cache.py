@@ -24,6 +24,7 @@ import numpy as np
 from serenade._atomic import replace_atomically
 from serenade._cache_folder import FOLDER_VARIABLE, get_cache_folder
 from serenade.errors import SerenadeError
+from serenade.features import find_unidentified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,8 +62,8 @@ def make_entry_key(
     end: float | None,
     sampling_rate: int,
     identity: Mapping[str, object],
-) -> str:
-    """Make the key of a feature of a clip.
+) -> str | None:
+    """Make the key of a feature of a clip; None, and a warning, if its code cannot be identified.
 
     Args:
         content: hash of the file from `hash_content`.
@@ -71,20 +72,23 @@ def make_entry_key(
         sampling_rate: rate in Hz at which the file is read.
         identity: `identity()` of the feature.
     """
-    return _hash([_READER, content, float(start), end, sampling_rate, identity])
+    return _hash([_READER, content, float(start), end, sampling_rate, identity], identity)
 
 
-def make_text_key(text: str, identity: Mapping[str, object]) -> str:
-    """Make the key of a feature of a text.
+def make_text_key(text: str, identity: Mapping[str, object]) -> str | None:
+    """Make the key of a feature of a text, as `make_entry_key` does.
 
     Args:
         text: text that the feature is extracted from.
         identity: `identity()` of the feature.
     """
-    return _hash(["text", text, identity])
+    return _hash(["text", text, identity], identity)
 
 
-def _hash(stated: list[object]) -> str:
+def _hash(stated: list[object], identity: Mapping[str, object]) -> str | None:
+    if unknown := find_unidentified(identity):
+        _warn_unidentified(unknown)
+        return None
     text = json.dumps(stated, sort_keys=True, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
@@ -115,6 +119,16 @@ def _warn(folder: Path, problem: str) -> None:
     message = (
         f"{folder}: {problem}; features cannot be cached and are computed each time; free some "
         f"space, or set {FOLDER_VARIABLE} to a writable folder"
+    )
+    warnings.warn(message, CacheWarning, stacklevel=4)
+
+
+@functools.cache
+def _warn_unidentified(name: str) -> None:
+    """Warn once about a class whose code is unknown."""
+    message = (
+        f"{name}: its code cannot be identified, so features are computed each time; define it in "
+        "a file, not in a notebook or a function, and start Python again after each change"
     )
     warnings.warn(message, CacheWarning, stacklevel=4)
 

@@ -37,11 +37,16 @@ def extract_texts(
     cache = Cache() if cache is None else cache
     identity = feature.identity()
     keys = {text: make_text_key(text, identity) for text in map(to_text, texts)}
-    found = {text: matrix for text, key in keys.items() if (matrix := cache.get(key)) is not None}
+    found = {
+        text: matrix
+        for text, key in keys.items()
+        if key is not None and (matrix := cache.get(key)) is not None
+    }
     missing = [text for text in keys if text not in found]
     for start in range(0, len(missing), _AT_ONCE):
         part = missing[start : start + _AT_ONCE]
         for text, matrix in zip(part, feature.batch(part), strict=True):
-            cache.put(keys[text], matrix)
+            if (key := keys[text]) is not None:
+                cache.put(key, matrix)
             found[text] = matrix
     return [found[to_text(text)] for text in texts]

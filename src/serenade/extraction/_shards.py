@@ -164,7 +164,7 @@ class _Task:
         """Write the shard atomically, or return the existing one."""
         arrow, parquet = _import_arrow()
         key = self._make_key()
-        if (kept := _find_existing(path, key)) is not None:
+        if key is not None and (kept := _find_existing(path, key)) is not None:
             return kept
         stated = {"format": _FORMAT, "key": key, "dims": len(self.feature.names)}
         stated |= {"sampling_rate": self.sampling_rate, "feature": self.feature.identity()}
@@ -223,7 +223,7 @@ class _Task:
         if rows:
             yield _to_columns(rows), seconds, sum(row[3] is None for row in rows)
 
-    def _make_key(self) -> str:
+    def _make_key(self) -> str | None:
         """Hash everything that determines the shard: audio, clips, names, feature."""
         identity = self.feature.identity()
         digest = hashlib.blake2b(str(_FORMAT).encode(), digest_size=20)
@@ -233,6 +233,8 @@ class _Task:
             except (OSError, ValueError):
                 content = "unreadable"
             entry = make_entry_key(content, part.start, part.end, self.sampling_rate, identity)
+            if entry is None:
+                return None
             digest.update(f"{name}\0{entry}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 

@@ -1,5 +1,6 @@
 from ._augmented import Augmented as Augmented
 from ._feature import Feature as Feature
+from ._feature import find_unidentified as find_unidentified
 from ._pooled import Pooled as Pooled
 from ._segments import Segments as Segments
 from ._text_feature import TextFeature as TextFeature

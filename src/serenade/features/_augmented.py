@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade._source_code import hash_source_code, is_own
 from serenade.audio import Augmentation, WhiteNoise
 from serenade.features._feature import Feature
 
@@ -56,11 +57,18 @@ class Augmented(Feature):
         }
 
     def _augmentation(self) -> dict[str, object]:
-        """Return the parameters of the augmentation, and its class name if needed.
+        """Return the parameters of the augmentation, and its class if needed.
 
-        `Augmentation` and `WhiteNoise` have different fields, so their names can be left out.
+        `Augmentation` and `WhiteNoise` have different fields, so their names can be left out. A
+        user's class is identified by its source code; one that is not a dataclass has parameters
+        that are not known.
         """
-        numbers = dataclasses.asdict(self.augmentation)
-        if isinstance(self.augmentation, Augmentation | WhiteNoise):
+        kind = type(self.augmentation)
+        known = dataclasses.is_dataclass(kind)
+        numbers = dataclasses.asdict(self.augmentation) if known else {}
+        if is_own(kind):
+            source = hash_source_code(kind) if known else None
+            return {"change": f"{kind.__module__}.{kind.__qualname__}", "source": source, **numbers}
+        if kind in {Augmentation, WhiteNoise}:
             return numbers
-        return {"change": type(self.augmentation).__name__, **numbers}
+        return {"change": kind.__name__, **numbers}

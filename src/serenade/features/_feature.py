@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from serenade._source_code import hash_source_code, is_own
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -34,29 +36,35 @@ class Identified:
 
         Features in fields contribute their own identity. Classes of this package are named
         without their module, so that moving a file keeps the cache. For other classes, the
-        identity also includes a hash of the source file, because users rarely change `version`.
+        identity also includes a hash of their source code, because users rarely change `version`;
+        it is None if the code cannot be identified, and then nothing may be cached.
         """
         cls = type(self)
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         inner = {name: v.identity() for name, v in fields.items() if isinstance(v, Identified)}
         files = {name: Path(fields[name]).name for name in self.located}
-        own = not cls.__module__.startswith("serenade.")
-        stated = {
+        own = is_own(cls)
+        stated: dict[str, object] = {
             "feature": f"{cls.__module__ if own else 'serenade'}.{cls.__qualname__}",
             "version": self.version,
             "parameters": dataclasses.asdict(self) | inner | files,
         }
-        source = _hash_source(cls.__module__) if own else None
-        return stated if source is None else {**stated, "source": source}
+        return {**stated, "source": hash_source_code(cls)} if own else stated
 
 
-def _hash_source(module: str) -> str | None:
-    """Return the hash of a module's file; None if it has no file, as in a notebook."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
-    except OSError:
-        return None
+def find_unidentified(identity: Mapping[str, object]) -> str:
+    """Return the name of the first class in an identity whose code is unknown; "" if all are known.
+
+    Args:
+        identity: see `Identified.identity`.
+
+    >>> find_unidentified({"of": {"feature": "__main__.Own", "source": None}})
+    '__main__.Own'
+    """
+    if "source" in identity and identity["source"] is None:
+        return str(identity.get("feature") or identity.get("change"))
+    inner = (find_unidentified(value) for value in identity.values() if isinstance(value, dict))
+    return next(filter(None, inner), "")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -268,7 +268,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
             key = make_entry_key(
                 content, stretch.start, stretch.end, FRONT_END_RATE, front.identity()
             )
-            if (found := self.cache.get(key)) is not None:
+            if key is not None and (found := self.cache.get(key)) is not None:
                 return found
         audio = read(
             stretch.file, sampling_rate=FRONT_END_RATE, start=stretch.start, end=stretch.end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,7 @@ from skorch.callbacks import EpochScoring, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 
 from serenade._malloc import keep_memory
+from serenade._source_code import hash_source_code, is_own
 from serenade.systems import TrainingSet
 from serenade.training._batches import Batches, ClipSet
 from serenade.training._callbacks import Bar, make_logger
@@ -95,7 +97,7 @@ class NetworkLearner:
         training = ClipSet(
             self.scale(clips.stacked), np.tile(numbers, rounds), np.tile(clips.weights, rounds)
         )
-        key = make_run_key(self._describe_run(), clips, validation)
+        key = self._make_key(clips, validation)
         # The state of PyTorch's global generator is restored afterwards.
         with self._device.keep_generators():
             self.classifier = self._build_net(training, self._select_validation(validation), key)
@@ -145,14 +147,15 @@ class NetworkLearner:
         numbers = np.searchsorted(self.classes_, part.labels)
         return ClipSet(self.scale(part.streams), numbers)
 
-    def _build_net(self, training: ClipSet, validation: ClipSet | None, key: str) -> ClipNet:
+    def _build_net(self, training: ClipSet, validation: ClipSet | None, key: str | None) -> ClipNet:
         recipe = self.recipe
         torch.manual_seed(derive_epoch_seed(self.seed, 0))
         classes = tuple(str(label) for label in self.classes_)
         shown = TrainingSet(training.streams, training.labels.numpy(), classes, self.seed)
         module = self.system.network(recipe, shown)
         best = None if validation is None else Best(recipe.monitor, recipe.patience)
-        path = None if self.checkpoints is None else Path(self.checkpoints) / f"{key}.pt"
+        folder = None if key is None else self.checkpoints
+        path = None if folder is None else Path(folder) / f"{key}.pt"
         self._checkpoint = Checkpoint(path, best)
         steps = -(-len(training) // recipe.batch)
         callbacks = [
@@ -162,7 +165,7 @@ class NetworkLearner:
             ("schedule", LRScheduler("LambdaLR", lr_lambda=make_schedule(recipe, steps))),
             ("clip", GradientNormClipping(recipe.clip) if recipe.clip else None),
             ("bar", Bar(recipe.epochs)),
-            ("log", make_logger(self.tracking, f"{self.system.name}-{key[:8]}")),
+            ("log", make_logger(self.tracking, f"{self.system.name}-{(key or 'unknown')[:8]}")),
             ("best", best),
             ("checkpoint", self._checkpoint),
         ]
@@ -204,3 +207,18 @@ class NetworkLearner:
         versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
         recipe = dataclasses.asdict(self.recipe)
         return {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
+
+    def _make_key(self, clips: Clips, validation: Clips | None) -> str | None:
+        """Make the name of the run; None, and a warning, if its code cannot be identified."""
+        stated = self._describe_run()
+        kinds = type(self.system), type(self.recipe)
+        if any(map(is_own, kinds)):
+            stated["source"] = hash_source_code(*kinds)
+            if stated["source"] is None and self.checkpoints is not None:
+                warnings.warn(
+                    f"{self.system.name}: no checkpoints are kept, because its code cannot be "
+                    "identified; define it in a file, not in a notebook or a function",
+                    stacklevel=2,
+                )
+                return None
+        return make_run_key(stated, clips, validation)
