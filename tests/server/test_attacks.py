@@ -506,3 +506,46 @@ def test_text_that_is_none(hasty, caplog):
     with streaming(hasty, frame(1, b"\xff\xfe")) as raw:
         assert answered(raw).endswith(b"\x88\x02\x03\xef")  # 1007
     assert not [record for record in caplog.records if record.exc_info]
+
+
+FLOODS = {
+    "pings": (UPGRADE, frame(9, b"")),
+    "pongs": (UPGRADE, frame(10, b"")),
+    "empty fragments": (UPGRADE + frame(1, HELLO), frame(2, b"")),
+    "fragments of a byte": (
+        UPGRADE + frame(1, HELLO) + b"\x02\x80" + bytes(4),
+        b"\x00\x81" + bytes(5),
+    ),
+    "chunks of a byte": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_server_answers_others_during_a_flood(serve, words, kind):
+    """Parts of some bytes each, from 32 clients without a key, for as long as the others ask."""
+    start, piece = FLOODS[kind]
+    over = threading.Event()
+    sent = [0] * 32
+
+    def flood(client, number):
+        while not over.is_set():
+            with contextlib.suppress(OSError), opened(client, start) as raw:
+                raw.settimeout(0.5)
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        sent[number] += raw.send(piece * 10_000)
+
+    with serve(api_keys=("key",), patience=30, idle=30) as client:
+        client.headers["x-api-key"] = "key"
+        threads = [threading.Thread(target=flood, args=(client, n)) for n in range(32)]
+        for thread in threads:
+            thread.start()
+        try:
+            until(lambda: sum(sent) > 2**20)
+            for _ in range(3):
+                assert client.get("/healthz", timeout=8).status_code == 200
+                good(client, words)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()

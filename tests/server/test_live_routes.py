@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from serenade.audio import read
+from serenade.inference import Model
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,62 @@ def test_one_who_hangs_up_leaves_nothing(client):
     while "serenade_streams 0.0" not in client.get("/metrics").text:
         assert time.monotonic() < limit
         time.sleep(0.05)
+
+
+class _SlowStreams(Model):
+    """The bundled model on a machine that is slower than real time."""
+
+    def stream(self, *arguments, **options):
+        found = super().stream(*arguments, **options)
+        push = found.push
+
+        def push_slowly(chunk):
+            time.sleep(0.4)
+            return push(chunk)
+
+        found.push = push_slowly
+        return found
+
+
+def test_stream_faster_than_the_server_is_held_up_and_not_cut(serve):
+    """The pong of a keepalive waits behind the samples that a client has sent ahead."""
+    with serve(_SlowStreams.load(), idle=1, max_duration=60) as client:
+        for name in ("ws_ping_interval", "ws_ping_timeout"):  # pings, if any, come soon
+            soon = getattr(client.running.config, name) and 0.2
+            setattr(client.running.config, name, soon)
+        with _open(client, sampling_rate=16000, format="f32le") as stream:
+            assert stream.next()["type"] == "ready"
+            for _ in range(7):
+                stream.socket.send(bytes(2**18))
+            stream.socket.send('{"type": "end"}')
+            messages, code = stream.rest()
+    assert (messages[-1], code) == ({"type": "end", "duration": 7 * 4.096}, 1000)
+
+
+def test_stream_on_a_slow_server_may_last_its_full_duration(serve):
+    """Time that the server needs does not count towards the longest duration."""
+    with (
+        serve(_SlowStreams.load(), idle=0.5, max_duration=1) as client,
+        _open(client, sampling_rate=16000) as stream,
+    ):
+        stream.next()
+        for _ in range(6):
+            stream.socket.send(bytes(3200))
+        stream.socket.send('{"type": "end"}')
+        messages, code = stream.rest()
+    assert (messages[-1], code) == ({"type": "end", "duration": 0.6}, 1000)
+
+
+def test_stream_that_fails_is_closed_with_1011(serve, caplog):
+    class Broken(Model):
+        def stream(self, *arguments, **options):
+            found = super().stream(*arguments, **options)
+            found.push = lambda _: 1 / 0
+            return found
+
+    with serve(Broken.load()) as client, _open(client, sampling_rate=16000) as stream:
+        stream.next()
+        stream.socket.send(bytes(100))
+        messages, code = stream.rest()
+    assert (messages[0]["error"]["type"], code) == ("Internal", 1011)
+    assert "ZeroDivisionError" in caplog.text

@@ -19,10 +19,13 @@ from serenade.server._guard import HEADERS
 from serenade.server._refusals import Refused
 
 if TYPE_CHECKING:
+    from websockets.frames import Frame
+
     from serenade.server._settings import Settings
 
 _HEAD = 2**15  # bytes of a request's head, and of bytes outside heads and bodies
 _LINES = 100  # most headers of a request
+_FRAGMENTS = 1024  # most fragments of a WebSocket message
 _PIPELINED = 8  # most requests sent before the first response
 _LINGER = 2.0  # seconds for the client to read why it was refused
 
@@ -222,6 +225,16 @@ class Live(_BoundedWrites, WebSocketsSansIOProtocol):
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
             self.transport.write(_encode(_too_large()))
             self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Close on too many fragments: empty ones do not count towards the size of a message."""
+        if self.close_sent:
+            return
+        if len(self.frames) >= _FRAGMENTS:
+            self.conn.fail(1009, f"more than {_FRAGMENTS} fragments")
+            self.handle_parser_exception()
+            return
+        super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         """Close on text that is not UTF-8, which uvicorn would log with a traceback."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,18 +19,22 @@ from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW
 from serenade.server._refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from serenade.inference import Stream, Update
     from serenade.server._service import Service
+    from serenade.server._settings import Settings
+
+_LOGGER = logging.getLogger(__name__)
 
 MESSAGE = 2**18
 """Largest message in bytes."""
 
 _LONGEST = 10.0  # most seconds of signal in a message
-_POLICY, _UNSUPPORTED, _TOO_BIG, _AGAIN = 1008, 1003, 1009, 1013  # RFC 6455, section 7.4.1
+# RFC 6455, section 7.4.1
+_POLICY, _UNSUPPORTED, _TOO_BIG, _INTERNAL, _AGAIN = 1008, 1003, 1009, 1011, 1013
 _FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 
 
@@ -114,42 +120,58 @@ async def _serve(socket: WebSocket, service: Service) -> None:
 async def _listen(socket: WebSocket, service: Service, hello: Hello, stream: Stream) -> None:
     """Receive samples until the client ends the stream."""
     loop = asyncio.get_running_loop()
-
-    def run_in_thread(work: Callable[[], list[Update]]) -> Awaitable[list[Update]]:
-        return loop.run_in_executor(service.live, work)
-
-    async def send_updates(updates: list[Update]) -> None:
-        for update in updates:
-            await socket.send_json({"type": "update", **update.to_dict()})
-
-    idle, begun, fed = service.settings.idle, loop.time(), loop.time()
+    idle, fed, waited = service.settings.idle, loop.time(), 0.0
     while True:
-        message = await _receive(socket, fed + idle - loop.time())
+        asked = loop.time()
+        message = await _receive(socket, fed + idle - asked)
+        waited += loop.time() - asked
         if message.get("text") is not None:
-            if _parse_json(message["text"]).get("type") != "end":
-                raise _Ended(
-                    _POLICY, "Protocol", 'unknown message; send samples or {"type": "end"}'
-                )
-            await send_updates(await run_in_thread(stream.close))
+            _check_end(message["text"])
+            await _send_updates(socket, service, stream.close)
             await socket.send_json({"type": "end", "duration": round(stream.time, 3)})
             return
         chunk = _decode(message["bytes"], hello)
-        # Also limit the time on the clock, or one sample now and then would hold a stream open.
-        longest = max(stream.time + len(chunk) / hello.sampling_rate, loop.time() - begun - idle)
-        if longest > service.settings.max_duration:
-            raise _Ended(
-                _POLICY,
-                "TooLongError",
-                f"the stream lasts more than the {service.settings.max_duration:g} s this server "
-                "takes; open another one",
-            )
-        try:
-            await send_updates(await run_in_thread(lambda chunk=chunk: stream.push(chunk)))  # type: ignore[misc]
-        except AudioError as error:  # the chunk is dropped and the stream continues
-            failure = {"type": type(error).__name__, "message": str(error)}
-            await socket.send_json({"type": "error", "error": failure})
+        # Also limit the time spent waiting for the client, or one sample now and then would hold
+        # a stream open. Time that the server needs to predict does not count.
+        seconds = max(stream.time + len(chunk) / hello.sampling_rate, waited - idle)
+        _check_duration(seconds, service.settings)
         if len(chunk):
+            await _send_updates(socket, service, functools.partial(stream.push, chunk))
             fed = loop.time()
+
+
+async def _send_updates(
+    socket: WebSocket, service: Service, work: Callable[[], list[Update]]
+) -> None:
+    """Call `work` in a thread and send its updates, or the error of an unusable chunk."""
+    try:
+        updates = await asyncio.get_running_loop().run_in_executor(service.live, work)
+    except AudioError as error:  # the chunk is dropped and the stream continues
+        failure = {"type": type(error).__name__, "message": str(error)}
+        await socket.send_json({"type": "error", "error": failure})
+        return
+    except Exception:
+        _LOGGER.exception("a live stream failed")
+        raise _Ended(
+            _INTERNAL, "Internal", "the server failed; open another stream, or report this"
+        ) from None
+    for update in updates:
+        await socket.send_json({"type": "update", **update.to_dict()})
+
+
+def _check_end(text: str) -> None:
+    if _parse_json(text).get("type") != "end":
+        raise _Ended(_POLICY, "Protocol", 'unknown message; send samples or {"type": "end"}')
+
+
+def _check_duration(seconds: float, settings: Settings) -> None:
+    if seconds > settings.max_duration:
+        raise _Ended(
+            _POLICY,
+            "TooLongError",
+            f"the stream lasts more than the {settings.max_duration:g} s this server takes; open "
+            "another one",
+        )
 
 
 async def _receive(socket: WebSocket, idle: float) -> dict[str, Any]:
@@ -157,7 +179,7 @@ async def _receive(socket: WebSocket, idle: float) -> dict[str, Any]:
         async with asyncio.timeout(idle):
             message: Any = await socket.receive()
     except TimeoutError:
-        raise _Ended(_POLICY, "Idle", "no message for {idle:g} s; open another stream") from None
+        raise _Ended(_POLICY, "Idle", "no samples in time; open another stream") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
     if len(message.get("bytes") or message.get("text") or b"") > MESSAGE:

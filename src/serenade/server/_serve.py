@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from serenade.errors import SerenadeError
 from serenade.server._app import create_app
 from serenade.server._connections import Http, Live
+from serenade.server._fair_input import FairInput, Turns
 from serenade.server._live_routes import MESSAGE
 
 if TYPE_CHECKING:
@@ -66,16 +67,25 @@ def make_server(model: Model, settings: Settings) -> uvicorn.Server:
     class OurLive(Live):
         settings = limits
 
+    turns = Turns()
+
+    def connect(**options: Any) -> FairInput:
+        return FairInput(OurHttp(**options), turns)
+
     return uvicorn.Server(
         uvicorn.Config(
             create_app(model, settings),
             log_level="warning",
             access_log=False,
             server_header=False,
-            http=OurHttp,
+            http=connect,  # type: ignore[arg-type]  # any function that returns a protocol
             timeout_graceful_shutdown=max(1, round(settings.timeout)),
             ws=OurLive,
             ws_max_size=MESSAGE,
+            # A pong would wait behind samples that the server has not read yet. Streams that send
+            # nothing are closed by `Settings.idle`.
+            ws_ping_interval=None,
+            ws_ping_timeout=None,
             ws_per_message_deflate=False,
         )
     )
