@@ -44,7 +44,7 @@ def names() -> tuple[str, ...]:
     """Return the names of the encoders whose weights are available.
 
     >>> names()
-    ('aalbert', 'albert-base-v2', 'glove-6b-50d', 'npc', 'tera', 'whisper-tiny-en')
+    ('aalbert', 'albert-base-v2', 'glove-6b-50d', 'npc', 'tera', 'whisper-base', 'whisper-tiny-en')
     """
     return _REGISTRY.names()
 

@@ -8,7 +8,7 @@ from serenade.encoders.whisper import WhisperPooled
 ENCODER = Encoder(
     title="speech encoder of Whisper-tiny for English; hidden states, pooled over time",
     source="Radford et al. 2023, arXiv:2212.04356",
-    size="8.2 million parameters, in the package (16 MB)",
+    size="8.2 million parameters, in the package (15 MB)",
     licence="MIT",
     build=WhisperPooled,
 )

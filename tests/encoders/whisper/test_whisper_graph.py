@@ -112,6 +112,27 @@ def test_the_bundled_graph_is_what_export_writes(models_root: Path, tmp_path: Pa
     assert (tmp_path / "fresh.onnx").read_bytes() == bundled
 
 
+def test_the_first_layers_alone_give_their_states_and_compute_the_positions(
+    tmp_path: Path,
+    random_weights: Callable[..., Weights],
+    save_model: Callable[..., Path],
+) -> None:
+    steps, width = 50, 16
+    angles = np.arange(steps)[:, None] * 1e4 ** (-np.arange(width // 2) / (width // 2 - 1))
+    table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float16)
+    weights = random_weights() | {"embed_positions.weight": table.astype(np.float32)}
+    saved = save_model(tmp_path, weights)
+    export_encoder(saved, 2, tmp_path / "whole.onnx")
+    export_encoder(saved, 2, tmp_path / "first.onnx", layers=1)
+    states, pooled = both(tmp_path / "first.onnx", images(41))
+    whole_states, whole_pooled = both(tmp_path / "whole.onnx", images(41))
+    np.testing.assert_allclose(states, whole_states[:2], atol=2e-3)
+    np.testing.assert_allclose(pooled, whole_pooled[:, :2], atol=2e-3)
+    for layers in (0, 2, 3):
+        with pytest.raises(ModelError, match="of its 2 layers cannot be kept"):
+            export_encoder(saved, 2, tmp_path / "other.onnx", layers=layers)
+
+
 @pytest.mark.parametrize("prefix", ["encoder.", "model.encoder."])
 def test_whole_models_give_their_encoder(
     tmp_path: Path, tiny: Path, prefix: str,

@@ -4,8 +4,10 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from serenade import encoders
 from serenade.encoders.whisper import _whisper_weights
 from serenade.errors import ModelError
 
@@ -13,13 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
-
 
 def test_the_bundled_encoder_needs_no_cache(cache: Path) -> None:
     path = _whisper_weights.locate_whisper(_whisper_weights.BUNDLED)
     expected = hashlib.blake2b(path.read_bytes()).hexdigest()[:32]
     assert _whisper_weights.fingerprint_whisper(_whisper_weights.BUNDLED) == expected
+    assert not cache.exists()
+
+
+def test_the_first_layers_of_whisper_base_are_in_the_package(cache: Path) -> None:
+    feature = encoders.get("whisper-base", layers=(1, 5), deviation=False)
+    found = feature(np.sin(np.arange(16000, dtype=np.float32)), 16000)
+    assert found.shape == (1, 1024)
+    assert np.isfinite(found).all()
+    assert _whisper_weights.locate_whisper("whisper-base").stat().st_size < 25e6
     assert not cache.exists()
 
 

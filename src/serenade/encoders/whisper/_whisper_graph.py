@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-REVISION = 1
+REVISION = 2
 """Raise when `export_encoder` writes another graph from the same weights."""
 
 _PREFIXES = ("", "encoder.", "model.encoder.")
@@ -69,6 +69,23 @@ class _Graph(Graph):
         shift = self.weight(f"{name}.bias", self.width)
         return self.op("Gelu", self.op("Conv", x, scale, shift, pads=[1, 1], strides=[stride]))
 
+    def positions(self, steps: str) -> str:
+        """Return the positions of a number of steps: computed sinusoids, or the stored table."""
+        table = self.weights["embed_positions.weight"]
+        half = self.width // 2
+        rates = 1e4 ** (-np.arange(half) / (half - 1))
+        angles = np.arange(len(table))[:, None] * rates
+        if not np.allclose(table, np.hstack([np.sin(angles), np.cos(angles)]), rtol=0, atol=1e-3):
+            first, name = self.constant([0]), "embed_positions.weight"
+            return self.op("Slice", self.weight(name, *table.shape), first, steps)
+        # Whisper's own table: it is not stored, because it would be 5 to 10% of the file.
+        kinds, zero, one = self.onnx.TensorProto, self.constant(0), self.constant(1)
+        times = self.op("Range", zero, self.op("Squeeze", steps), one)
+        times = self.op("Cast", self.op("Unsqueeze", times, self.constant([1])), to=kinds.DOUBLE)
+        turned = self.op("Mul", times, self.array(rates, np.float64))
+        waves = self.op("Concat", self.op("Sin", turned), self.op("Cos", turned), axis=1)
+        return self.op("Cast", self.op("Cast", waves, to=kinds.FLOAT16), to=kinds.FLOAT)
+
     def attention(self, x: str, name: str) -> str:
         size = self.width // self.heads
         split = self.constant([0, -1, self.heads, size])
@@ -99,7 +116,11 @@ class _Graph(Graph):
 
 
 def export_encoder(
-    weights: str | os.PathLike[str], heads: int, path: str | os.PathLike[str]
+    weights: str | os.PathLike[str],
+    heads: int,
+    path: str | os.PathLike[str],
+    *,
+    layers: int | None = None,
 ) -> None:
     """Write the encoder as ONNX with half-precision weights.
 
@@ -112,6 +133,8 @@ def export_encoder(
         weights: a safetensors file with Hugging Face's names of a Whisper encoder.
         heads: number of attention heads.
         path: the `.onnx` file to write.
+        layers: number of first layers to keep; None for all. A shortened encoder has no final
+            norm.
 
     Raises:
         ModelError: the weights are not those of a Whisper encoder with so many heads.
@@ -124,7 +147,7 @@ def export_encoder(
 
     tensors = _load(Path(weights))
     try:
-        model = _model(_Graph(tensors, heads))
+        model = _model(_Graph(tensors, heads), layers)
         onnx.checker.check_model(model, full_check=True)
     except KeyError as error:
         raise ModelError(f"{weights}: not a whole Whisper encoder, {error} is missing") from None
@@ -134,18 +157,20 @@ def export_encoder(
     onnx.save(model, str(path))
 
 
-def _model(graph: _Graph) -> Any:
-    """Build the graph of an encoder from its weights."""
+def _model(graph: _Graph, kept: int | None) -> Any:
+    """Build the graph of an encoder from its weights, perhaps of its first layers alone."""
     weights, width = graph.weights, graph.width
     layers = 1 + max(int(n.split(".")[1]) for n in weights if n.startswith("layers."))
+    if kept is not None and not 0 < kept < layers:
+        raise ValueError(f"{kept} of its {layers} layers cannot be kept")
+    layers = kept or layers
     positions = len(weights["embed_positions.weight"])
     n_mels = weights["conv1.weight"].size // (3 * width)
 
     x = graph.convolution("mel", "conv1", n_mels, 1)
     x = graph.op("Transpose", graph.convolution(x, "conv2", width, 2), perm=[0, 2, 1])
-    zero, steps = graph.constant([0]), graph.op("Shape", x, start=1, end=2)
-    table = graph.weight("embed_positions.weight", positions, width)
-    x = graph.op("Add", x, graph.op("Slice", table, zero, steps))
+    steps = graph.op("Shape", x, start=1, end=2)
+    x = graph.op("Add", x, graph.positions(steps))
     states = [x]
     for layer in (f"layers.{i}" for i in range(layers)):
         inner = graph.norm(x, f"{layer}.self_attn_layer_norm")
@@ -154,7 +179,8 @@ def _model(graph: _Graph) -> Any:
         inner = graph.op("Gelu", graph.linear(inner, f"{layer}.fc1", width, size))
         x = graph.op("Add", x, graph.linear(inner, f"{layer}.fc2", size, width))
         states.append(x)
-    states[-1] = graph.norm(states[-1], "layer_norm")
+    if kept is None:
+        states[-1] = graph.norm(states[-1], "layer_norm")
     graph.outputs(states)
 
     facts = {"states": layers + 1, "width": width, "mels": n_mels, "steps": positions}

@@ -11,15 +11,19 @@ from serenade.errors import ModelError
 from serenade.extraction import hash_content
 
 BUNDLED = "whisper-tiny-en"
-"""The encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
+"""Encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
+
+WHISPER_BASE = "whisper-base"
+"""Encoder inside the package: the first five layers of openai/whisper-base (MIT licence)."""
 
 
 def locate_whisper(encoder: str) -> Path:
     """Return the ONNX file of an encoder, exported or downloaded on first use.
 
     Args:
-        encoder: `whisper-tiny-en` (inside the package); an `.onnx` file; a `.safetensors` file
-            with the model's `config.json` in its folder; or a hub id such as `openai/whisper-base`.
+        encoder: `whisper-tiny-en` or `whisper-base` (inside the package); an `.onnx` file; a
+            `.safetensors` file with the model's `config.json` in its folder; or a hub id such as
+            `openai/whisper-base`.
 
     Raises:
         ModelError: no such encoder, or it could not be downloaded.
@@ -28,18 +32,18 @@ def locate_whisper(encoder: str) -> Path:
     >>> locate_whisper("whisper-tiny-en").name
     'whisper-tiny-en.onnx'
     """
-    if encoder == BUNDLED:
-        return Path(__file__).parent / f"{BUNDLED}.onnx"
+    if encoder in {BUNDLED, WHISPER_BASE}:
+        return Path(__file__).parent / f"{encoder}.onnx"
     path = Path(encoder)
     if path.suffix == ".onnx" and path.is_file():
         return path
     if path.suffix == ".safetensors" and path.is_file():
-        return _exported(path, _config_beside(path))
+        return _exported(path, find_config(path))
     if is_hub_id(encoder):
         return _exported(*download_model(encoder))
     raise ModelError(
-        f"{encoder}: no such encoder; give {BUNDLED!r}, an .onnx or .safetensors file that "
-        "exists, or a hub id such as 'openai/whisper-base'"
+        f"{encoder}: no such encoder; give {BUNDLED!r}, {WHISPER_BASE!r}, an .onnx or "
+        ".safetensors file that exists, or a hub id such as 'openai/whisper-base'"
     )
 
 
@@ -56,7 +60,7 @@ def fingerprint_whisper(encoder: str) -> str:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _config_beside(weights: Path) -> Path:
+def find_config(weights: Path) -> Path:
     """Return the configuration of a weights file: `config.json`, or a file named after it."""
     stem = weights.stem.removesuffix("-encoder")
     for name in (f"{stem}-config.json", "config.json"):
