@@ -35,8 +35,8 @@ FEATURES = {
 def graph_of(feature):
     encoders = {"whisper-tiny-en": onnx.load(locate_whisper("whisper-tiny-en"))}
     graph = _FeatureGraph(16000, encoders)
-    graph.named(graph.frames(feature), "found")
-    model = graph.model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})
+    graph.name_output(graph.frames(feature), "found")
+    model = graph.build_model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})
     onnx.checker.check_model(model)
     session = open_session(model.SerializeToString())
     return lambda signal: session.run(None, {"signal": signal})[0]

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 from serenade.encoders import (  # noqa: E402
     Speech2VecSettings,
     build_speech2vec,
-    check_readable,
     encode_words,
+    prepare_words,
 )
 from serenade.errors import ModelError, SerenadeError  # noqa: E402
 from serenade.pretraining import Watch, train_speech2vec  # noqa: E402
@@ -93,7 +93,7 @@ def test_the_loss_is_the_mean_squared_error_over_real_frames_of_neighbours():
         for near in run.contexts[centre]:
             target = material.matrices[near]
             with torch.no_grad():
-                words = check_readable([material.matrices[centre]])
+                words = prepare_words([material.matrices[centre]])
                 written = run.network(*words, len(target))[0].numpy()
             wrong.append(np.square(written - target).mean(axis=1))
     found = float(run.compute_loss(run.network, np.array([0, 4])).detach())

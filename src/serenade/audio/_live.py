@@ -67,7 +67,7 @@ def record_microphone(
     sounddevice = _import_sounddevice()
     chunks: queue.Queue[NDArray[np.int16]] = queue.Queue(_WAITING)
 
-    def arrived(data: NDArray[np.int16], *_: Any) -> None:
+    def queue_samples(data: NDArray[np.int16], *_: Any) -> None:
         if not chunks.full():
             chunks.put_nowait(data[:, 0].copy())
 
@@ -78,7 +78,7 @@ def record_microphone(
             dtype="int16",
             blocksize=max(1, round(CHUNK * sampling_rate)),
             device=device,
-            callback=arrived,
+            callback=queue_samples,
         ):
             while True:
                 yield chunks.get()

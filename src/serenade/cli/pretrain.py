@@ -131,7 +131,7 @@ def command(
     from serenade.errors import MissingExtraError
     from serenade.inference import find_recordings
 
-    settings, training = _settings(encoder, preset, changes)
+    settings, training = _make_settings(encoder, preset, changes)
     training = dataclasses.replace(training, seed=seed, batch=batch or training.batch)
     if steps or minutes:
         training = dataclasses.replace(training, steps=steps or 0, minutes=minutes or 0.0)
@@ -167,7 +167,7 @@ def command(
         )
 
 
-def _settings(
+def _make_settings(
     encoder: str, preset: str, changes: Sequence[str]
 ) -> tuple[EncoderSettings, PretrainingSettings]:
     """Return a preset with the changes from the command line."""

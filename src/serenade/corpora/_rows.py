@@ -86,7 +86,7 @@ def collect_rows(
             found.append(Problem(bad.kind, f"{source}, line {line}: {bad}", concerned))
     rows = [row for segment, (_, row) in kept.items() if segment not in contradicted]
     info = _describe_rows(name, rows)
-    found += _column_problems(rows)
+    found += _list_column_problems(rows)
     corpus = check_corpus(
         info, base, rows, found, labels=labels, drop_duplicates=drop_duplicates, facts=facts
     )
@@ -193,7 +193,7 @@ def _describe_rows(name: str, rows: Sequence[Mapping[str, object]]) -> CorpusInf
     )
 
 
-def _column_problems(rows: Sequence[Mapping[str, object]]) -> list[Problem]:
+def _list_column_problems(rows: Sequence[Mapping[str, object]]) -> list[Problem]:
     """List missing speakers, and labels that have another name in the toolkit."""
     problems = []
     if unnamed := {str(row["file"]) for row in rows if not row.get("speaker")}:

@@ -32,9 +32,9 @@ from .speech2vec import Speech2Vec as Speech2Vec
 from .speech2vec import Speech2VecSettings as Speech2VecSettings
 from .speech2vec import average_instances as average_instances
 from .speech2vec import build_speech2vec as build_speech2vec
-from .speech2vec import check_readable as check_readable
 from .speech2vec import encode_words as encode_words
 from .speech2vec import pad_words as pad_words
+from .speech2vec import prepare_words as prepare_words
 from .speech2vec import save_speech2vec as save_speech2vec
 from .whisper import WHISPER_PEAK as WHISPER_PEAK
 from .whisper import WHISPER_RATE as WHISPER_RATE

@@ -72,7 +72,7 @@ class EmbeddedWords(TextFeature):
     @property
     def names(self) -> tuple[str, ...]:
         """The halves of the code, then the vector's dimensions."""
-        dims = self._table().dims if self.vectors != RANDOM_VECTORS else 0
+        dims = self._load_table().dims if self.vectors != RANDOM_VECTORS else 0
         return ("code_high", "code_low", *(f"vector_{number}" for number in range(dims)))
 
     def batch(self, texts: Sequence[object]) -> list[NDArray[np.float32]]:
@@ -81,20 +81,22 @@ class EmbeddedWords(TextFeature):
         Raises:
             ModelError: no such file, or not one of word vectors.
         """
-        return [self._rows(tokenise(text, split=self.split)[: self.longest]) for text in texts]
+        return [
+            self._look_up_rows(tokenise(text, split=self.split)[: self.longest]) for text in texts
+        ]
 
-    def _rows(self, words: Sequence[str]) -> NDArray[np.float32]:
-        codes = np.array([_code(word) for word in words] or [(0, 0)], dtype=np.float32)
+    def _look_up_rows(self, words: Sequence[str]) -> NDArray[np.float32]:
+        codes = np.array([_compute_code(word) for word in words] or [(0, 0)], dtype=np.float32)
         if self.vectors == RANDOM_VECTORS:
             return codes
-        table = self._table()
+        table = self._load_table()
         vectors = table.vectors(words)[0] if words else np.zeros((1, table.dims), np.float32)
         return np.concatenate([codes, vectors], axis=1)
 
-    def _table(self) -> _word_vectors.WordVectors:
+    def _load_table(self) -> _word_vectors.WordVectors:
         path = Path(self.vectors)
         changed = path.stat().st_mtime_ns if path.is_file() else 0
-        return _loaded(self.vectors, changed)
+        return _load_vectors(self.vectors, changed)
 
 
 def get_word_codes(rows: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -109,12 +111,12 @@ def get_word_codes(rows: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _code(word: str) -> tuple[int, int]:
+def _compute_code(word: str) -> tuple[int, int]:
     """48 bits that name a word; two of 100 000 words share theirs with a chance of 1 in 50 000."""
     number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=6).digest(), "big") or 1
     return number >> 24, number & 0xFFFFFF
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(source: str, changed: int) -> _word_vectors.WordVectors:  # noqa: ARG001 - the memory's key
+def _load_vectors(source: str, changed: int) -> _word_vectors.WordVectors:  # noqa: ARG001 - the memory's key
     return _word_vectors.load_word_vectors(source)

@@ -69,7 +69,7 @@ class TextEncoder(TextFeature):
     @property
     def names(self) -> tuple[str, ...]:
         """`text_0`, …: a column per unit."""
-        return tuple(f"text_{unit}" for unit in range(_opened(self.model).width))
+        return tuple(f"text_{unit}" for unit in range(_open_model(self.model).width))
 
     def batch(self, texts: Sequence[object]) -> list[NDArray[np.float32]]:
         """Encode texts; see `TextFeature.batch`.
@@ -80,12 +80,12 @@ class TextEncoder(TextFeature):
             ModelError: no such model or layer, or a model that cannot be used.
             MissingExtraError: transformers or PyTorch is not installed.
         """
-        opened = _opened(self.model)
+        opened = _open_model(self.model)
         if not -opened.states <= self.layer < opened.states:
             raise ModelError(
                 f"{self.model}: no layer {self.layer}; it has 0 to {opened.states - 1}"
             )
-        windows = [_windows(opened, to_text(text)) for text in texts]
+        windows = [_cut_windows(opened, to_text(text)) for text in texts]
         of_length: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for text, parts in enumerate(windows):
             for part, ids in enumerate(parts):
@@ -122,7 +122,7 @@ def fingerprint_text_encoder(model: str) -> str:
         ModelError: no such model.
     """
     folder = locate_text_encoder(model)
-    return _fingerprint(tuple((path.name, hash_content(path)) for path in _files(folder)))
+    return _fingerprint(tuple((path.name, hash_content(path)) for path in _list_files(folder)))
 
 
 @functools.lru_cache(maxsize=8)
@@ -142,7 +142,7 @@ def locate_text_encoder(model: str) -> Path:
     """
     folder = Path(model).expanduser()
     if not folder.is_dir():
-        folder = _downloaded(model)
+        folder = _download_model(model)
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise ModelError(
             f"{folder}: no config.json with a .safetensors file; convert the model's weights "
@@ -152,7 +152,7 @@ def locate_text_encoder(model: str) -> Path:
 
 
 @functools.lru_cache(maxsize=8)
-def _downloaded(model: str) -> Path:
+def _download_model(model: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
@@ -168,14 +168,14 @@ def _downloaded(model: str) -> Path:
         ) from None
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     return sorted({path for pattern in _FILES for path in folder.glob(pattern)})
 
 
-def _opened(model: str) -> _Opened:
+def _open_model(model: str) -> _Opened:
     """Return a loaded model: one per process, loaded again if its files changed."""
     folder = locate_text_encoder(model)
-    changed = tuple((path.name, path.stat().st_mtime_ns) for path in _files(folder))
+    changed = tuple((path.name, path.stat().st_mtime_ns) for path in _list_files(folder))
     with _LOCK:  # threads that begin together share one
         return _load(folder, changed)
 
@@ -191,7 +191,7 @@ def _load(folder: Path, changed: tuple[tuple[str, int], ...]) -> _Opened:  # noq
         raise MissingExtraError("a text encoder", "text") from None
     try:
         tokeniser = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        with _without_bar():
+        with _hide_bar():
             network = AutoModel.from_pretrained(
                 folder, use_safetensors=True, trust_remote_code=False
             )
@@ -205,11 +205,11 @@ def _load(folder: Path, changed: tuple[tuple[str, int], ...]) -> _Opened:  # noq
         network = network.get_encoder()
     network.float().eval().requires_grad_(requires_grad=False)
     layers, width = (getattr(config, name, 0) for name in ("num_hidden_layers", "hidden_size"))
-    return _Opened(tokeniser, network, _longest(tokeniser, network), layers + 1, width)
+    return _Opened(tokeniser, network, _find_longest_input(tokeniser, network), layers + 1, width)
 
 
 @contextlib.contextmanager
-def _without_bar() -> Iterator[None]:
+def _hide_bar() -> Iterator[None]:
     """Without transformers' bar for weights, which are read within a second."""
     from transformers.utils import logging
 
@@ -222,7 +222,7 @@ def _without_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _longest(tokeniser: Any, network: Any) -> int:
+def _find_longest_input(tokeniser: Any, network: Any) -> int:
     """Tokens that the encoder takes at once."""
     bounds = [_LONGEST, tokeniser.model_max_length]
     if positions := getattr(network.config, "max_position_embeddings", None):
@@ -232,7 +232,7 @@ def _longest(tokeniser: Any, network: Any) -> int:
     return int(min(bounds))
 
 
-def _windows(opened: _Opened, text: str) -> list[list[int]]:
+def _cut_windows(opened: _Opened, text: str) -> list[list[int]]:
     """Token numbers of a text, in windows of at most the encoder's length."""
     with _LOCK:  # truncation is a state of the tokeniser
         encoded = opened.tokeniser(

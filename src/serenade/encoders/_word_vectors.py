@@ -65,7 +65,7 @@ class WordVectors:
         return len(self.words)
 
     def __contains__(self, word: str) -> bool:
-        return self._row(word) is not None
+        return self._find_row(word) is not None
 
     @property
     def dims(self) -> int:
@@ -84,7 +84,7 @@ class WordVectors:
             The vectors, float32 `(len(words), dims)`, zeros where a word is not known; and
             which are known, `(len(words),)`.
         """
-        rows = [self._row(word) for word in words]
+        rows = [self._find_row(word) for word in words]
         known = np.array([row is not None for row in rows], dtype=np.bool_)
         found = np.zeros((len(rows), self.dims), dtype=np.float32)
         found[known] = self.matrix[[row for row in rows if row is not None]]
@@ -105,7 +105,7 @@ class WordVectors:
         """
         own = None
         if isinstance(word, str):
-            own = self._row(word)
+            own = self._find_row(word)
             if own is None:
                 raise ModelError(f"{word!r}: not among these {len(self)} word vectors")
             word = self.matrix[own]
@@ -113,7 +113,10 @@ class WordVectors:
         if query.shape != (self.dims,):
             raise ModelError(f"a vector of shape {query.shape}; these have {self.dims} dimensions")
         cosines = np.concatenate(
-            [_cosines(self.matrix[i : i + _BLOCK], query) for i in range(0, len(self), _BLOCK)]
+            [
+                _compute_cosines(self.matrix[i : i + _BLOCK], query)
+                for i in range(0, len(self), _BLOCK)
+            ]
         )
         if own is not None:
             cosines[own] = -np.inf
@@ -135,7 +138,7 @@ class WordVectors:
             for word, row in zip(self.words, self.matrix, strict=True):
                 file.write(f"{word} {' '.join(f'{value:.9g}' for value in row.tolist())}\n")
 
-    def _row(self, word: str) -> int | None:
+    def _find_row(self, word: str) -> int | None:
         row = self._rows.get(word)
         return self._rows.get(word.lower()) if row is None else row
 
@@ -162,7 +165,7 @@ def load_word_vectors(
     """
     wanted = None if words is None else {*words, *(word.lower() for word in words)}
     if str(source) == GLOVE_SOURCE:
-        return _packaged(wanted, limit)
+        return _load_packaged_glove(wanted, limit)
     path = Path(source)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -176,9 +179,9 @@ def load_word_vectors(
 
 def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None) -> WordVectors:
     """Return the wanted rows of a file; only these rows are parsed."""
-    lines = _lines(path, file)
+    lines = _read_lines(path, file)
     first = next(lines, b"")
-    promised, dims = _header(path, first)
+    promised, dims = _parse_header(path, first)
     rows: Iterable[bytes] = lines if promised is not None else itertools.chain([first], lines)
     found: dict[str, NDArray[np.float32]] = {}
     count = 0
@@ -192,7 +195,7 @@ def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None
             raise ModelError(f"{path}: more than {_MOST} words; give a limit")
         word, numbers = _split(path, line, raw, dims)
         if word not in found and (wanted is None or word in wanted):
-            found[word] = _numbers(path, line, numbers, dims)
+            found[word] = _parse_numbers(path, line, numbers, dims)
     if promised is not None and count < min(promised, math.inf if limit is None else limit):
         raise ModelError(
             f"{path}: {count} words where line 1 promises {promised}; it was cut off, copy it again"
@@ -201,7 +204,7 @@ def _read(path: Path, file: BinaryIO, wanted: set[str] | None, limit: int | None
     return WordVectors(tuple(found), matrix)
 
 
-def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _read_lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of a file; reject a line without an end, as in a compressed file of zeros."""
     for number in itertools.count(1):
         line = file.readline(_LINE)
@@ -212,7 +215,7 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def _header(path: Path, first: bytes) -> tuple[int | None, int]:
+def _parse_header(path: Path, first: bytes) -> tuple[int | None, int]:
     """How many words a header promises (None without one), and how many numbers a line has."""
     fields = first.split()
     digits = all(field.isdigit() and len(field) < 19 for field in fields)
@@ -241,7 +244,7 @@ def _split(path: Path, line: int, raw: bytes, dims: int) -> tuple[str, list[byte
         ) from None
 
 
-def _numbers(path: Path, line: int, fields: list[bytes], dims: int) -> NDArray[np.float32]:
+def _parse_numbers(path: Path, line: int, fields: list[bytes], dims: int) -> NDArray[np.float32]:
     try:
         vector = np.array([float(field) for field in fields], dtype=np.float32)
         if np.isfinite(vector).all() and vector.shape == (dims,):
@@ -254,7 +257,7 @@ def _numbers(path: Path, line: int, fields: list[bytes], dims: int) -> NDArray[n
     )
 
 
-def _cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
+def _compute_cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the cosine of each row and the query; 0 if one of them is zero."""
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(query)
     products: NDArray[np.float32] = rows @ query
@@ -262,7 +265,7 @@ def _cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[n
     return products
 
 
-def _packaged(wanted: set[str] | None, limit: int | None) -> WordVectors:
+def _load_packaged_glove(wanted: set[str] | None, limit: int | None) -> WordVectors:
     """Load GloVe from its package; rows are read from the disk when they are used."""
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:

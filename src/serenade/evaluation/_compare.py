@@ -58,7 +58,7 @@ class Entrant:
         first, *more = self.reports
         pooled = _pool(self.reports) if more else first.metrics
         return {
-            score: dataclasses.replace(pooled[score], value=spread.mean(self._values(score)))
+            score: dataclasses.replace(pooled[score], value=spread.mean(self._list_values(score)))
             for score in COMPARED_SCORES
         }
 
@@ -67,11 +67,11 @@ class Entrant:
         """Return the standard deviation (n - 1) of each score over seeds; NaN for one seed."""
         alone = len(self.reports) == 1
         return {
-            score: math.nan if alone else spread.stdev(self._values(score))
+            score: math.nan if alone else spread.stdev(self._list_values(score))
             for score in COMPARED_SCORES
         }
 
-    def _values(self, score: str) -> list[float]:
+    def _list_values(self, score: str) -> list[float]:
         return [report.metrics[score].value for report in self.reports]
 
     @property
@@ -116,12 +116,12 @@ def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
     """
     reports = []
     for path in map(Path, paths):
-        files = _files_below(path) if path.is_dir() else [path]
+        files = _list_run_files(path) if path.is_dir() else [path]
         if not files:
             raise EvaluationError(
                 f"{path}: no report.json or .json.gz below it; give folders of finished runs"
             )
-        reports += [report for file in files for report in _reports(file)]
+        reports += [report for file in files for report in _read_reports(file)]
     return reports
 
 
@@ -246,12 +246,12 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
     }
 
 
-def _files_below(folder: Path) -> list[Path]:
+def _list_run_files(folder: Path) -> list[Path]:
     """List the files that `serenade evaluate` and `serenade reproduce` wrote."""
     return sorted([*folder.rglob("report.json"), *folder.rglob(f"*{RUN_FILE_SUFFIX}")])
 
 
-def _reports(file: Path) -> list[Report]:
+def _read_reports(file: Path) -> list[Report]:
     return read_reports(file) if file.name.endswith(RUN_FILE_SUFFIX) else [Report.from_json(file)]
 
 

@@ -42,7 +42,7 @@ def encode_labels(values: Labels, labels: Sequence[Hashable], what: str) -> NDAr
         raise EvaluationError(
             f"duplicate entries in labels: {_format_labels(labels)}; give each once"
         )
-    items = _items(values)
+    items = _list_items(values)
     if missing := [number for number, item in enumerate(items) if _is_missing(item)]:
         raise EvaluationError(
             f"{what}: no label at {len(missing)} of {len(items)} items, the first at position "
@@ -62,7 +62,7 @@ def list_labels(*columns: Labels) -> tuple[Any, ...]:
     >>> list_labels(["sad", None], ["angry", "sad"])
     ('angry', 'sad')
     """
-    found = {item for column in columns for item in _items(column) if not _is_missing(item)}
+    found = {item for column in columns for item in _list_items(column) if not _is_missing(item)}
     return tuple(sorted(found))
 
 
@@ -86,7 +86,7 @@ def confusion(
     array([[1, 1],
            [0, 1]])
     """
-    reference, predicted = _items(reference), _items(predicted)
+    reference, predicted = _list_items(reference), _list_items(predicted)
     if len(reference) != len(predicted):
         raise EvaluationError(
             f"{len(reference)} reference labels but {len(predicted)} predicted; give one of each "
@@ -226,7 +226,7 @@ def _ratio(top: NDArray[Any], bottom: NDArray[Any], absent: float = 0.0) -> Arra
     return filled
 
 
-def _items(values: Labels) -> list[Any]:
+def _list_items(values: Labels) -> list[Any]:
     # Not np.asarray: it would turn ["sad", nan] into the labels "sad" and "nan".
     found: list[Any] = values.tolist() if hasattr(values, "tolist") else list(values)
     return found

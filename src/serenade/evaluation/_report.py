@@ -84,7 +84,7 @@ class FoldResult:
         curve: Sequence[Mapping[str, float]] = (),
     ) -> Self:
         """Compute the scores of a fold from its predictions."""
-        counts = confusion(*_columns(predictions), labels)
+        counts = confusion(*_list_columns(predictions), labels)
         speakers = tuple(sorted({one.speaker for one in predictions if one.speaker is not None}))
         ua, wa = (float(SCORES[score](counts)) for score in ("ua", "wa"))
         return cls(name, train, len(predictions), speakers, ua, wa, seconds, tuple(curve))
@@ -136,7 +136,7 @@ class Report:
     confusion: tuple[tuple[int, ...], ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        reference, predicted = _columns(self.predictions)
+        reference, predicted = _list_columns(self.predictions)
         counts = confusion(reference, predicted, self.labels)
         speakers = [one.speaker for one in self.predictions]
         by = None if None in speakers else speakers
@@ -173,7 +173,7 @@ class Report:
 
     def robustness(self) -> dict[str, Interval]:
         """Compute UA on changed test recordings, by the name of the change."""
-        reference, _ = _columns(self.predictions)
+        reference, _ = _list_columns(self.predictions)
         speakers = [one.speaker for one in self.predictions]
         by = None if None in speakers else speakers
         return {
@@ -202,7 +202,7 @@ class Report:
         return data | {
             "versions": dict(self.versions),
             "seconds": self.seconds,
-            "folds": [_plain(fold) for fold in self.folds],
+            "folds": [_prediction_to_json(fold) for fold in self.folds],
             "metrics": {
                 name: {
                     end: None if math.isnan(value) else value
@@ -217,7 +217,7 @@ class Report:
             "labels": list(self.labels),
             "confusion": [list(row) for row in self.confusion],
             "notes": list(self.notes),
-            "predictions": [_plain(one) for one in self.predictions],
+            "predictions": [_prediction_to_json(one) for one in self.predictions],
             "command": self.command,
             "recipe": dict(self.recipe),
             "conditions": {name: list(found) for name, found in self.conditions.items()},
@@ -236,7 +236,7 @@ class Report:
         lines = []
         for name, value in self.to_dict().items():
             by_line = name in {"folds", "predictions"}
-            text = ",\n  ".join(map(_text, value)) if by_line else _text(value)
+            text = ",\n  ".join(map(_encode_text, value)) if by_line else _encode_text(value)
             lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
         return "{\n" + ",\n".join(lines) + "\n}"
 
@@ -339,15 +339,15 @@ def name_file(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from error
 
 
-def _text(value: object) -> str:
+def _encode_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _columns(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
+def _list_columns(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
     return [one.reference for one in predictions], [one.predicted for one in predictions]
 
 
-def _plain(one: FoldResult | LabelledPrediction) -> dict[str, Any]:
+def _prediction_to_json(one: FoldResult | LabelledPrediction) -> dict[str, Any]:
     """Fields as JSON data; `dataclasses.asdict` copies deeply, which is slow by the thousand."""
     return {
         name: list(value) if isinstance(value, tuple) else value

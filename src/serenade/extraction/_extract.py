@@ -108,11 +108,11 @@ def extract_usable(
     """
     cache = Cache() if cache is None else cache
     if _parallel.has_cluster():
-        parts = _parts(clips, feature, sampling_rate, cache)
+        parts = _divide_clips(clips, feature, sampling_rate, cache)
         spread = _parallel.run_parallel(_Part.results, parts)
         shown = show_progress(spread, len(parts), f"extracting {type(feature).__name__}")
         return [result for part in shown for result in part]
-    keys = _keys(clips, feature, sampling_rate, jobs)
+    keys = _compute_keys(clips, feature, sampling_rate, jobs)
     results: list[Result | None] = [None if key is None else cache.get(key) for key in keys]
     tasks = [
         _Task(clip, feature, sampling_rate, cache, key)
@@ -140,7 +140,7 @@ def prefetch(clips: Sequence[Clip], feature: Feature, *, sampling_rate: int = 16
         sampling_rate: rate to read at, in Hz.
     """
     if _parallel.has_cluster():
-        parts = _parts(clips, feature, sampling_rate, Cache())
+        parts = _divide_clips(clips, feature, sampling_rate, Cache())
         kept = _parallel.run_parallel(_Part.keep, parts)
         for _ in show_progress(kept, len(parts), f"extracting {type(feature).__name__}"):
             pass
@@ -168,7 +168,7 @@ class _Part:
         self.results()
 
 
-def _parts(
+def _divide_clips(
     clips: Sequence[Clip], feature: Feature, sampling_rate: int, cache: Cache
 ) -> list[_Part]:
     starts = range(0, len(clips), _TOGETHER)
@@ -202,7 +202,7 @@ class _Task:
         return matrix
 
 
-def _keys(
+def _compute_keys(
     clips: Sequence[Clip], feature: Feature, sampling_rate: int, jobs: int | None
 ) -> list[str | None]:
     """Compute the cache keys of clips."""

@@ -190,7 +190,7 @@ class _Task:
                     write_page_checksum=True,
                 ) as writer,
             ):
-                for block, lengths, errors in self._blocks():
+                for block, lengths, errors in self._read_blocks():
                     writer.write_batch(arrow.record_batch(block, schema=schema))
                     seconds += lengths
                     failed += errors
@@ -201,7 +201,7 @@ class _Task:
             ) from None
         return Shard(path, len(self.clips), failed, seconds, made=True)
 
-    def _blocks(self) -> Iterator[tuple[list[Any], float, int]]:
+    def _read_blocks(self) -> Iterator[tuple[list[Any], float, int]]:
         """Iterate over columns of some rows, their seconds of audio, and the number of errors."""
         rows: list[tuple[Any, ...]] = []
         held, seconds = 0, 0.0

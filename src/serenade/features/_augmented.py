@@ -52,11 +52,11 @@ class Augmented(Feature):
             "feature": "augmented",
             "version": self.version,
             "of": self.feature.identity(),
-            "augmentation": self._augmentation(),
+            "augmentation": self._describe_augmentation(),
             "copy": self.copy,
         }
 
-    def _augmentation(self) -> dict[str, object]:
+    def _describe_augmentation(self) -> dict[str, object]:
         """Return the parameters of the augmentation, and its class if needed.
 
         `Augmentation` and `WhiteNoise` have different fields, so their names can be left out. A

@@ -98,7 +98,7 @@ class Classifier:
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""
-        found = run_session(self._head, "probabilities", self._inputs(signal))
+        found = run_session(self._head, "probabilities", self._compute_inputs(signal))
         mean: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
         return mean
 
@@ -111,7 +111,7 @@ class Classifier:
         """Return probabilities `(classes,)` by emotion."""
         return dict(zip(self.labels, map(float, probabilities), strict=True))
 
-    def _inputs(self, signal: NDArray[np.float32]) -> dict[str, Any]:
+    def _compute_inputs(self, signal: NDArray[np.float32]) -> dict[str, Any]:
         """Compute the head's inputs: features, frames and mask of each stream, or the signal."""
         if self._input_name == "signal":
             shortest = int(self._head.get_modelmeta().custom_metadata_map["shortest"])

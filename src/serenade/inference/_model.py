@@ -102,7 +102,7 @@ class Model(Classifier):
             if opening.samples > LONGEST_UTTERANCE * self.sampling_rate:
                 self.require_windows()
                 rest = itertools.chain(held, blocks)
-                return self._timeline(
+                return self._predict_timeline(
                     opening.name, rest, DEFAULT_WINDOW, DEFAULT_HOP, jobs
                 ).overall()
         return self._predict_whole(opening, held)
@@ -137,7 +137,7 @@ class Model(Classifier):
             ValueError: see `check_windows`.
         """
         opening = self._open_windows(source, sampling_rate, window, hop)
-        return self._timeline(opening.name, opening.read(), window, hop, jobs)
+        return self._predict_timeline(opening.name, opening.read(), window, hop, jobs)
 
     def predict_with_timeline(
         self,
@@ -179,7 +179,7 @@ class Model(Classifier):
                     held.clear()
                 yield block
 
-        timeline = self._timeline(opening.name, hold_short(), window, hop, jobs)
+        timeline = self._predict_timeline(opening.name, hold_short(), window, hop, jobs)
         if opening.samples > longest:
             return timeline.overall(), timeline
         return self._predict_whole(opening, held), timeline
@@ -260,7 +260,7 @@ class Model(Classifier):
         duration = opening.samples / self.sampling_rate
         return Prediction(opening.name, duration, probabilities, self.enrolment)
 
-    def _timeline(
+    def _predict_timeline(
         self,
         name: str,
         blocks: Iterable[NDArray[np.float32]],

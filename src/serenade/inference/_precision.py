@@ -115,7 +115,7 @@ def _join_graphs(folder: Folder, precision: Precision) -> bytes:
     """Join a folder's features, encoder and head to one graph."""
     from serenade.inference._signal_graph import build_signal_graph
 
-    onnx = _onnx()
+    onnx = _import_onnx()
     entries = _list_encoders([feature_to_json(feature) for feature in folder.features])
     names = {each["parameters"]["encoder"] for each in entries}
     parts = {
@@ -142,7 +142,7 @@ def convert_graph(path: Path, precision: Precision) -> bytes:
     Raises:
         MissingExtraError: the extra "train" is not installed.
     """
-    onnx = _onnx()
+    onnx = _import_onnx()
     model = onnx.load(path)
     metadata = {each.key: each.value for each in model.metadata_props}
     _widen(onnx, model)
@@ -154,7 +154,7 @@ def convert_graph(path: Path, precision: Precision) -> bytes:
     return content
 
 
-def _onnx() -> Any:
+def _import_onnx() -> Any:
     try:
         import onnx
     except ImportError:

@@ -27,7 +27,7 @@ class _MostProbable:
         """Probability of the most probable emotion."""
         return self.probabilities[self.emotion]
 
-    def _rounded(self) -> dict[str, object]:
+    def _round_probabilities(self) -> dict[str, object]:
         return {
             "emotion": self.emotion,
             "probability": round(self.probability, 4),
@@ -69,7 +69,7 @@ class Prediction(_MostProbable):
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
-            **self._rounded(),
+            **self._round_probabilities(),
             **({"enrolment": self.enrolment} if self.enrolment else {}),
         }
 
@@ -96,7 +96,11 @@ class Segment(_MostProbable):
 
     def to_dict(self) -> dict[str, object]:
         """Return JSON data: start, end, emotion, probability, probabilities."""
-        return {"start": round(self.start, 3), "end": round(self.end, 3), **self._rounded()}
+        return {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            **self._round_probabilities(),
+        }
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -71,21 +71,21 @@ def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -
     streams = [known[feature] for feature in folder.features]
     taken = [each.name for each in head.graph.input]
     if taken == ["features"]:
-        inputs = {"features": graph.op("Concat", *streams, axis=1)}
+        inputs = {"features": graph.add_node("Concat", *streams, axis=1)}
     else:
         inputs = {}
         for place, frames in enumerate(streams):
             inputs[f"values_{place}"] = graph.axis(frames)
             inputs[f"mask_{place}"] = graph.ones(frames)
     (result,) = graph.include(head, "head_", {name: inputs[name] for name in taken})
-    graph.named(result, "probabilities")
+    graph.name_output(result, "probabilities")
     facts = {
         "sampling_rate": folder.sampling_rate,
         "labels": ",".join(folder.labels),
         "shortest": graph.shortest,
     }
     outputs: dict[str, list[int | str]] = {"probabilities": [1, len(folder.labels)]}
-    return graph.model("signal-to-probabilities", {SIGNAL: ["samples"]}, outputs, facts)
+    return graph.build_model("signal-to-probabilities", {SIGNAL: ["samples"]}, outputs, facts)
 
 
 class _FeatureGraph(Graph):
@@ -115,38 +115,41 @@ class _FeatureGraph(Graph):
         return kinds[name](feature)
 
     def axis(self, values: str, place: int = 0) -> str:
-        return self.op("Unsqueeze", values, self.array([place], np.int64))
+        return self.add_node("Unsqueeze", values, self.add_array([place], np.int64))
 
     def ones(self, frames: str) -> str:
         """Add a mask `(1, frames)` of ones."""
-        column = self.axis(self.op("Shape", frames, start=0, end=1))
+        column = self.axis(self.add_node("Shape", frames, start=0, end=1))
         one = self.onnx.numpy_helper.from_array(np.ones(1, dtype=bool))
-        row = self.op("Concat", self.array([[1]], np.int64), column, axis=1)
-        return self.op("ConstantOfShape", self._flat(row), value=one)
+        row = self.add_node("Concat", self.add_array([[1]], np.int64), column, axis=1)
+        return self.add_node("ConstantOfShape", self._flat(row), value=one)
 
     def _flat(self, values: str) -> str:
-        return self.op("Reshape", values, self.array([-1], np.int64))
+        return self.add_node("Reshape", values, self.add_array([-1], np.int64))
 
     def _slice(self, values: str, start: Any, end: Any, axis: int = 0, step: int = 1) -> str:
         """Slice an axis between numbers or named results `(1,)`."""
         ends = [
-            each if isinstance(each, str) else self.array([each], np.int64) for each in (start, end)
+            each if isinstance(each, str) else self.add_array([each], np.int64)
+            for each in (start, end)
         ]
-        last = [self.array([each], np.int64) for each in (axis, step)]
-        return self.op("Slice", values, *ends, *last)
+        last = [self.add_array([each], np.int64) for each in (axis, step)]
+        return self.add_node("Slice", values, *ends, *last)
 
     def _pad(self, values: str, left: int, right: int, mode: str = "constant") -> str:
         """Pad the last of three axes on both sides."""
         if not left and not right:
             return values
-        return self.op("Pad", values, self.array([0, 0, left, 0, 0, right], np.int64), mode=mode)
+        return self.add_node(
+            "Pad", values, self.add_array([0, 0, left, 0, 0, right], np.int64), mode=mode
+        )
 
     def _power(self, signal: str, framing: Framing) -> str:
         """Compute |STFT|² `(1, bins, frames)` of a signal `(samples,)`."""
         half = framing.n_fft // 2 if framing.center else 0
         left = (framing.n_fft - framing.length) // 2
         right = framing.n_fft - framing.length - left
-        image = self.op("Reshape", signal, self.array([1, 1, -1], np.int64))
+        image = self.add_node("Reshape", signal, self.add_array([1, 1, -1], np.int64))
         # Padding that the zeros of the window would hide is left out.
         padded = self._pad(image, max(0, half - left), max(0, half - right), framing.pad_mode)
         window = window_function(framing.window, framing.length).astype(np.float64)
@@ -157,27 +160,29 @@ class _FeatureGraph(Graph):
         bins = n_fft // 2 + 1
         angles = 2 * np.pi / n_fft * np.outer(np.arange(bins), np.arange(len(shaping)))
         kernels = np.concatenate([np.cos(angles) @ shaping, np.sin(angles) @ shaping])
-        parts = self.op("Conv", signal, self.array(kernels[:, None]), strides=[hop])
-        squares = self.op("Mul", parts, parts)
+        parts = self.add_node("Conv", signal, self.add_array(kernels[:, None]), strides=[hop])
+        squares = self.add_node("Mul", parts, parts)
         real, imaginary = (self._slice(squares, start, start + bins, axis=1) for start in (0, bins))
-        return self.op("Add", real, imaginary)
+        return self.add_node("Add", real, imaginary)
 
     def _filter(self, power: str, weights: NDArray[Any]) -> str:
-        return self.op("MatMul", self.array(weights), power)
+        return self.add_node("MatMul", self.add_array(weights), power)
 
     def _log(self, power: str, factor: float, floor: float) -> str:
-        level = self.op("Log", self.op("Max", power, self.array(floor)))
-        return level if factor == 1 else self.op("Mul", level, self.array(factor))
+        level = self.add_node("Log", self.add_node("Max", power, self.add_array(floor)))
+        return level if factor == 1 else self.add_node("Mul", level, self.add_array(factor))
 
     def _raise_floor(self, level: str, below: float) -> str:
         """Raise values to a floor that lies a distance below the largest."""
-        least = self.op("Sub", self.op("ReduceMax", level, keepdims=0), self.array(below))
-        return self.op("Max", level, least)
+        least = self.add_node(
+            "Sub", self.add_node("ReduceMax", level, keepdims=0), self.add_array(below)
+        )
+        return self.add_node("Max", level, least)
 
     def _rows(self, image: str) -> str:
         """Transpose `(1, dims, frames)` to `(frames, dims)`."""
-        turned = self.op("Transpose", image, perm=[0, 2, 1])
-        return self.op("Squeeze", turned, self.array([0], np.int64))
+        turned = self.add_node("Transpose", image, perm=[0, 2, 1])
+        return self.add_node("Squeeze", turned, self.add_array([0], np.int64))
 
     def _log_mel(self, feature: LogMel) -> str:
         framing = Framing(round(feature.window * self.rate), round(feature.hop * self.rate))
@@ -203,7 +208,7 @@ class _FeatureGraph(Graph):
         start = round(feature.offset * self.rate)
         if feature.duration is not None:
             size = round(feature.duration * self.rate)
-            longer = self.op("Pad", SIGNAL, self.array([0, start + size], np.int64))
+            longer = self.add_node("Pad", SIGNAL, self.add_array([0, start + size], np.int64))
             return self._slice(longer, start, start + size)
         if not start:
             return SIGNAL
@@ -227,42 +232,46 @@ class _FeatureGraph(Graph):
         rate = float(PREEMPHASIS)
         emphasis = np.eye(length) - rate * np.eye(length, k=-1) - (1 - rate) / length
         window = window_function("povey", length).astype(np.float64)
-        image = self.op("Reshape", SIGNAL, self.array([1, 1, -1], np.int64))
+        image = self.add_node("Reshape", SIGNAL, self.add_array([1, 1, -1], np.int64))
         power = self._project(image, window[:, None] * emphasis, n_fft, hop)
         bank = kaldi_bank(self.rate, n_fft, feature.n_mels)
         parts = [self._log(self._filter(power, bank.weights), 1, float(np.finfo(np.float32).eps))]
         for _ in range(feature.delta_order):
             parts.append(self._deltas(parts[-1]))
-        return self._rows(self.op("Concat", *parts, axis=1))
+        return self._rows(self.add_node("Concat", *parts, axis=1))
 
     def _deltas(self, image: str) -> str:
         """Compute `regression_deltas` over two frames on each side, of `(1, dims, frames)`."""
-        columns = self.op("Transpose", self._pad(image, 2, 2, "edge"), perm=[1, 0, 2])
-        kernel = self.array(np.arange(-2, 3)[None, None] / 10)
-        return self.op("Transpose", self.op("Conv", columns, kernel), perm=[1, 0, 2])
+        columns = self.add_node("Transpose", self._pad(image, 2, 2, "edge"), perm=[1, 0, 2])
+        kernel = self.add_array(np.arange(-2, 3)[None, None] / 10)
+        return self.add_node("Transpose", self.add_node("Conv", columns, kernel), perm=[1, 0, 2])
 
     def _pooled(self, feature: WhisperPooled) -> str:
         pooled = self._encode(feature, "pooled")
-        layers = self.array(count_layers(feature.encoder, feature.layers), np.int64)
-        chosen = self.op("Gather", pooled, layers, axis=1)
+        layers = self.add_array(count_layers(feature.encoder, feature.layers), np.int64)
+        chosen = self.add_node("Gather", pooled, layers, axis=1)
         if not feature.deviation:
             chosen = self._slice(chosen, 0, 1, axis=2)
-        return self.op("Reshape", chosen, self.array([1, -1], np.int64))
+        return self.add_node("Reshape", chosen, self.add_array([1, -1], np.int64))
 
     def _states(self, feature: WhisperStates) -> str:
-        layers = self.array(feature.layers, np.int64)
-        chosen = self.op("Gather", self._encode(feature, "states"), layers, axis=0)
-        steps = self.op("Transpose", chosen, perm=[2, 1, 0, 3])  # from (layers, 1, steps, width)
+        layers = self.add_array(feature.layers, np.int64)
+        chosen = self.add_node("Gather", self._encode(feature, "states"), layers, axis=0)
+        steps = self.add_node(
+            "Transpose", chosen, perm=[2, 1, 0, 3]
+        )  # from (layers, 1, steps, width)
         width = len(feature.names)
-        return self.op("Reshape", steps, self.array([-1, width], np.int64))
+        return self.add_node("Reshape", steps, self.add_array([-1, width], np.int64))
 
     def _encode(self, feature: WhisperPooled | WhisperStates, output: str) -> str:
         """Compute an output of the encoder for signals of up to 30 s, its input length."""
         self.shortest = max(self.shortest, WHISPER_SHORTEST)
         signal = self._cut_active_part() if feature.trim else SIGNAL
-        loudest = self.op("ReduceMax", self.op("Abs", signal), keepdims=0)
-        gain = self.op("Div", self.array(WHISPER_PEAK), self.op("Max", loudest, self.array(1e-9)))
-        power = self._power(self.op("Mul", signal, gain), WHISPER_FRAMING)
+        loudest = self.add_node("ReduceMax", self.add_node("Abs", signal), keepdims=0)
+        gain = self.add_node(
+            "Div", self.add_array(WHISPER_PEAK), self.add_node("Max", loudest, self.add_array(1e-9))
+        )
+        power = self._power(self.add_node("Mul", signal, gain), WHISPER_FRAMING)
         power = self._slice(power, 0, -1, axis=2)  # Whisper drops the last frame
         bank = mel_bank(
             WHISPER_RATE,
@@ -272,7 +281,9 @@ class _FeatureGraph(Graph):
         )
         level = self._log(self._filter(power, bank.weights), 1 / np.log(10), 1e-10)
         level = self._raise_floor(level, 8.0)
-        scaled = self.op("Mul", self.op("Add", level, self.array(4.0)), self.array(0.25))
+        scaled = self.add_node(
+            "Mul", self.add_node("Add", level, self.add_array(4.0)), self.add_array(0.25)
+        )
         mel = self._raise_floor(scaled, feature.dynamic_range / 4)
         model = self.encoders[feature.encoder]
         prefix = f"encoder_{len(self.nodes)}_"
@@ -281,36 +292,39 @@ class _FeatureGraph(Graph):
 
     def _cut_active_part(self) -> str:
         """Cut the part of the signal that `serenade.audio.find_active_part` finds."""
-        wide = self.op("Cast", SIGNAL, to=self.onnx.TensorProto.DOUBLE)
-        squares = self.op("Mul", wide, wide)
-        zero = self.array(0, np.int64)
-        total = self.op("CumSum", squares, zero)
-        total = self.op("Concat", self.array([0.0], np.float64), total, axis=0)
+        wide = self.add_node("Cast", SIGNAL, to=self.onnx.TensorProto.DOUBLE)
+        squares = self.add_node("Mul", wide, wide)
+        zero = self.add_array(0, np.int64)
+        total = self.add_node("CumSum", squares, zero)
+        total = self.add_node("Concat", self.add_array([0.0], np.float64), total, axis=0)
         before = self._slice(total, 0, -_LENGTH, step=_HOP)
         until = self._slice(total, _LENGTH, np.iinfo(np.int64).max, step=_HOP)
-        energy = self.op("Sub", until, before)
-        size = self.op("Shape", energy)
+        energy = self.add_node("Sub", until, before)
+        size = self.add_node("Shape", energy)
         ordered = self._sort(energy, size)
         # The 95th percentile, interpolated between two of the sorted values.
-        last = self.op("Cast", self.op("Sub", size, self.array([1], np.int64)), to=11)
-        place = self.op("Mul", last, self.array([0.95], np.float64))
-        whole = self.op("Floor", place)
-        below = self.op("Cast", whole, to=7)
-        above = self.op("Cast", self.op("Ceil", place), to=7)
-        low, high = (self.op("Gather", ordered, each) for each in (below, above))
-        share = self.op("Sub", place, whole)
-        step = self.op("Mul", self.op("Sub", high, low), share)
-        power = self.op("Add", low, step)
-        threshold = self.op("Mul", power, self.array([10 ** (-ACTIVITY_DROP / 10)], np.float64))
+        last = self.add_node("Sub", size, self.add_array([1], np.int64))
+        last = self.add_node("Cast", last, to=11)
+        place = self.add_node("Mul", last, self.add_array([0.95], np.float64))
+        whole = self.add_node("Floor", place)
+        below = self.add_node("Cast", whole, to=7)
+        above = self.add_node("Cast", self.add_node("Ceil", place), to=7)
+        low, high = (self.add_node("Gather", ordered, each) for each in (below, above))
+        share = self.add_node("Sub", place, whole)
+        step = self.add_node("Mul", self.add_node("Sub", high, low), share)
+        power = self.add_node("Add", low, step)
+        threshold = self.add_node(
+            "Mul", power, self.add_array([10 ** (-ACTIVITY_DROP / 10)], np.float64)
+        )
         # As int32, because older versions of onnxruntime have no ArgMax of int64.
-        active = self.op("Cast", self.op("Greater", energy, threshold), to=6)
-        first = self.op("ArgMax", active, axis=0, keepdims=1)
-        final = self.op("ArgMax", active, axis=0, keepdims=1, select_last_index=1)
+        active = self.add_node("Cast", self.add_node("Greater", energy, threshold), to=6)
+        first = self.add_node("ArgMax", active, axis=0, keepdims=1)
+        final = self.add_node("ArgMax", active, axis=0, keepdims=1, select_last_index=1)
         start = self._frame_to_sample(first, -_MARGIN)
-        start = self.op("Max", start, self.array([0], np.int64))
+        start = self.add_node("Max", start, self.add_array([0], np.int64))
         # Without active frames all frames are equal, and the result is the whole signal.
         end = self._frame_to_sample(final, _LENGTH + _MARGIN)
-        return self._slice(SIGNAL, start, self.op("Min", end, self.op("Shape", SIGNAL)))
+        return self._slice(SIGNAL, start, self.add_node("Min", end, self.add_node("Shape", SIGNAL)))
 
     def _sort(self, values: str, size: str) -> str:
         name = f"ordered_{len(self.nodes)}"
@@ -320,5 +334,5 @@ class _FeatureGraph(Graph):
 
     def _frame_to_sample(self, frame: str, offset: int) -> str:
         """Compute the first sample of a frame plus an offset."""
-        samples = self.op("Mul", frame, self.array([_HOP], np.int64))
-        return self.op("Add", samples, self.array([offset], np.int64))
+        samples = self.add_node("Mul", frame, self.add_array([_HOP], np.int64))
+        return self.add_node("Add", samples, self.add_array([offset], np.int64))

@@ -215,12 +215,12 @@ def list_figures(
             about = f"{paper.name}-{place.corpus_name}"
             if table.curves and (reports := _get_trained(kept, here)):
                 draws = functools.partial(make_curves_figure, reports)
-                found[f"{about}-{_slug(table.curves)}"] = draws
+                found[f"{about}-{_make_slug(table.curves)}"] = draws
             known = {entry.row: entry.runs for entry in here if entry.row in table.headline}
             for row, names in known.items():
                 if (report := _get_unseen(kept, names)) is not None:
                     draws = functools.partial(make_confusion_figure, report)
-                    found[f"{about}-confusion-{_slug(row)}"] = draws
+                    found[f"{about}-confusion-{_make_slug(row)}"] = draws
     return found
 
 
@@ -243,12 +243,14 @@ def draw_bars(entries: Sequence[Entry]) -> Figure:
     )
     for offset, (label, colour, name, ends) in enumerate(kinds):
         places = [row + 0.27 * (offset - 1) for row in range(len(rows))]
-        values = [_or_nan(getattr(by_row[row], name)) for row in rows]
+        values = [_replace_none(getattr(by_row[row], name)) for row in rows]
         if np.isnan(values).all():
             continue
         axes.barh(places, values, 0.25, label=label, color=colour, edgecolor="black", linewidth=0.5)
         if ends is not None:
-            limits = np.array([[_or_nan(getattr(by_row[row], e)) for row in rows] for e in ends])
+            limits = np.array(
+                [[_replace_none(getattr(by_row[row], e)) for row in rows] for e in ends]
+            )
             reach = np.abs(limits - np.array(values))
             axes.errorbar(values, places, xerr=reach, fmt="none", ecolor="black", elinewidth=0.6)
     named = [f"{row} *" if by_row[row].incomplete else row for row in rows]
@@ -263,11 +265,11 @@ def draw_bars(entries: Sequence[Entry]) -> Figure:
     return figure
 
 
-def _or_nan(value: float | None) -> float:
+def _replace_none(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _slug(name: str) -> str:
+def _make_slug(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower())
 
 

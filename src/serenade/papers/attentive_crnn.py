@@ -29,7 +29,7 @@ _EXPERIMENTS = (
 )
 
 
-def _figure(corpus: str, accuracy: float, place: Place) -> Table:
+def _make_figure(corpus: str, accuracy: float, place: Place) -> Table:
     """Return the four experiments; the paper prints a number for the last one only."""
     last = Row("experiment 4: and attention", {"wa": accuracy}, system="attentive-crnn", fast=_FAST)
     return Table(
@@ -41,23 +41,25 @@ def _figure(corpus: str, accuracy: float, place: Place) -> Table:
     )
 
 
-def _four(table: Table) -> Table:
+def _keep_four_emotions(table: Table) -> Table:
     """Return a table of EMO-DB with four of its emotions; rows have other names."""
     return dataclasses.replace(
         table,
         name=f"{table.name}, four emotions",
         caption=f"{table.caption} Four emotions of EMO-DB only.",
-        rows=tuple(dataclasses.replace(row, name=_four_emotions(row.name)) for row in table.rows),
+        rows=tuple(
+            dataclasses.replace(row, name=_name_four_emotions(row.name)) for row in table.rows
+        ),
         places=(_FOUR_OF_EMODB,),
-        headline=tuple(map(_four_emotions, table.headline)),
+        headline=tuple(map(_name_four_emotions, table.headline)),
     )
 
 
-def _four_emotions(row: str) -> str:
+def _name_four_emotions(row: str) -> str:
     return f"four emotions: {row}"
 
 
-_FIGURE = _figure("EMO-DB", 0.7797, _EMODB)
+_FIGURE = _make_figure("EMO-DB", 0.7797, _EMODB)
 _TUNED = Table(
     "Figure 4, tuned",
     "Experiment 4 by our recipe for unseen speakers.",
@@ -99,12 +101,12 @@ PAPER = Paper(
     ),
     citation="He, Ren & He",
     tables=(
-        _figure("CASIA", 0.7403, _CASIA),
+        _make_figure("CASIA", 0.7403, _CASIA),
         _FIGURE,
-        _figure("IEMOCAP", 0.8295, _IEMOCAP),
+        _make_figure("IEMOCAP", 0.8295, _IEMOCAP),
         _TUNED,
         _CONTEXTS,
-        *map(_four, (_FIGURE, _TUNED, _CONTEXTS)),
+        *map(_keep_four_emotions, (_FIGURE, _TUNED, _CONTEXTS)),
     ),
     notes=(
         (

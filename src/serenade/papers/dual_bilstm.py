@@ -19,38 +19,38 @@ _OTHERS = "published by others; not one of the five papers"
 _GLOVE: dict[str, str | int] = {"vectors": "glove-6b-50d", "split": True}
 
 
-def _row(name: str, ua: float, **changes: str | int) -> Row:
+def _make_row(name: str, ua: float, **changes: str | int) -> Row:
     changes = {"vectors": "@speech2vec/50.txt", **changes}
     return Row(name, {"ua": ua}, system="dual-bilstm", changes=changes, fast=_FAST)
 
 
-def _sizes() -> tuple[Row, ...]:
+def _make_size_rows() -> tuple[Row, ...]:
     """Return the rows of table 3, one for each size and kind of embedding."""
     speech = {50: 0.6849, 100: 0.6608, 200: 0.6487, 300: 0.6575}
     word = {50: 0.6712, 100: 0.6601, 200: 0.6680, 300: 0.6132}
     return (
         *(
-            _row(f"{size}, speech embedding", ua, vectors=f"@speech2vec/{size}.txt")
+            _make_row(f"{size}, speech embedding", ua, vectors=f"@speech2vec/{size}.txt")
             for size, ua in speech.items()
         ),
-        _row("50, word embedding", word.pop(50), **_GLOVE),
+        _make_row("50, word embedding", word.pop(50), **_GLOVE),
         *(
-            _row(f"{size}, word embedding", ua, vectors=f"@glove/{size}.txt", split=True)
+            _make_row(f"{size}, word embedding", ua, vectors=f"@glove/{size}.txt", split=True)
             for size, ua in word.items()
         ),
     )
 
 
 _ALONE = (
-    _row("Acoustic feature only model", 0.5501, branches="acoustic", vectors="random"),
-    _row("Speech embedding only model", 0.6003, branches="words"),
-    _row("Word embedding only model", 0.6068, branches="words", **_GLOVE),
+    _make_row("Acoustic feature only model", 0.5501, branches="acoustic", vectors="random"),
+    _make_row("Speech embedding only model", 0.6003, branches="words"),
+    _make_row("Word embedding only model", 0.6068, branches="words", **_GLOVE),
 )
 
 
-def _tuned() -> Iterator[Row]:
+def _make_tuned_rows() -> Iterator[Row]:
     """Yield our tuned rows of tables 1 and 3 with embeddings of 50 dimensions."""
-    whole = [row for row in _sizes() if row.name.startswith("50,")]
+    whole = [row for row in _make_size_rows() if row.name.startswith("50,")]
     averages = [
         dataclasses.replace(
             row, name=f"{row.name}, average", changes={**row.changes, "branches": "average"}
@@ -77,18 +77,18 @@ PAPER = Paper(
             "Table 2",
             "Unweighted accuracy, compared with other systems.",
             (
-                _row("Bi-LSTM", 0.5503, branches="acoustic", vectors="random"),
+                _make_row("Bi-LSTM", 0.5503, branches="acoustic", vectors="random"),
                 Row("E-Vector", {"ua": 0.5725}, reason=_OTHERS),
                 Row("MCNN + LSTM", {"ua": 0.6433}, reason=_OTHERS),
                 Row("E-vector + MCNN + LSTM", {"ua": 0.659}, reason=_OTHERS),
-                _row("Our system", 0.6849),
+                _make_row("Our system", 0.6849),
             ),
             _PLACES[:1],
         ),
         Table(
             "Table 3",
             "Unweighted accuracy of the whole system by size and kind of embedding.",
-            _sizes(),
+            _make_size_rows(),
             _PLACES,
             headline=("50, speech embedding",),
         ),
@@ -96,7 +96,7 @@ PAPER = Paper(
             "Tables 1 and 3, tuned",
             "The same rows by a recipe for hundreds of recordings, each with four texts. We add "
             "the average of three networks: of each branch alone, and of both.",
-            tuple(_tuned()),
+            tuple(_make_tuned_rows()),
             (dataclasses.replace(_PAIRED, corpus="paired-ravdess-x4", seeds=3),),
             headline=("tuned: 50, speech embedding, average",),
         ),

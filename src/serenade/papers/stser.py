@@ -9,7 +9,7 @@ _IEMOCAP = Place("iemocap", protocol="session")
 _PAIRED = Place("paired-ravdess", protocol="groups", plan={"groups": 5}, stands_for="IEMOCAP")
 
 
-def _row(name: str, parts: str, wa: float, ua: float) -> Row:
+def _make_row(name: str, parts: str, wa: float, ua: float) -> Row:
     return Row(
         name,
         {"wa": wa, "ua": ua},
@@ -20,14 +20,14 @@ def _row(name: str, parts: str, wa: float, ua: float) -> Row:
 
 
 _ROWS = (
-    _row("Speech Emotion Classifier", "speech", 0.5335, 0.55),
-    _row("Text Emotion Classifier", "text", 0.5932, 0.594),
-    _row("Bimodal Emotion Classifier", "bimodal", 0.7083, 0.717),
-    _row("STSER", "ensemble", 0.7106, 0.7205),
+    _make_row("Speech Emotion Classifier", "speech", 0.5335, 0.55),
+    _make_row("Text Emotion Classifier", "text", 0.5932, 0.594),
+    _make_row("Bimodal Emotion Classifier", "bimodal", 0.7083, 0.717),
+    _make_row("STSER", "ensemble", 0.7106, 0.7205),
 )
 
 
-def _published(name: str, wa: float, ua: float | None) -> Row:
+def _make_published_row(name: str, wa: float, ua: float | None) -> Row:
     return Row(name, {"wa": wa, "ua": ua}, reason="published by others; not one of the five papers")
 
 
@@ -56,10 +56,10 @@ PAPER = Paper(
             "Table 2",
             "Comparison with other systems that use speech and text.",
             (
-                _published("E_vec-MCNN-LSTM", 0.649, 0.659),
-                _published("MDRE", 0.718, None),
-                _published("Att-align", 0.725, 0.709),
-                _published("IIEmoNet(BE)", 0.735, 0.71),
+                _make_published_row("E_vec-MCNN-LSTM", 0.649, 0.659),
+                _make_published_row("MDRE", 0.718, None),
+                _make_published_row("Att-align", 0.725, 0.709),
+                _make_published_row("IIEmoNet(BE)", 0.735, 0.71),
                 _ROWS[-1],
             ),
             (_IEMOCAP,),

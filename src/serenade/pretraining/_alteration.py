@@ -33,12 +33,12 @@ def alter_utterance(
     frames, dims = values.shape
     result, chosen = values.copy(), np.zeros(values.shape, dtype=bool)
     if settings.time_share:
-        rows = _spans(frames, settings, rng)
+        rows = _draw_spans(frames, settings, rng)
         way = rng.random()
         if way < settings.zeroed:
             result[rows] = 0.0
         elif way < settings.zeroed + settings.swapped:
-            others = _spans(frames, settings, rng)
+            others = _draw_spans(frames, settings, rng)
             result[rows] = values[others]
         chosen[rows] = True
     if settings.band_share:
@@ -54,7 +54,7 @@ def alter_utterance(
     return result, chosen
 
 
-def _spans(frames: int, settings: Alterations, rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw_spans(frames: int, settings: Alterations, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the rows of randomly chosen spans, span by span; spans may overlap."""
     span = min(settings.span, frames)
     count = max(1, round(frames * settings.time_share / span))

@@ -116,7 +116,7 @@ def gather_recordings(
     lengths = {}
     for file in sorted(set(files)):
         try:
-            lengths[file] = _seconds(file)
+            lengths[file] = _measure_length(file)
         except AudioError as error:
             problem(str(error))
     usable = list(lengths)
@@ -138,7 +138,7 @@ def gather_recordings(
     )
 
 
-def _seconds(file: str) -> float:
+def _measure_length(file: str) -> float:
     """Return the length of a recording in seconds, from its header."""
     import soundfile
 
@@ -191,7 +191,9 @@ class Crops(torch.utils.data.Dataset[Batch]):
         self.settings, self.training = settings, training
         self.rank, self.world = rank, world
         self.stretches, self.held_out = recordings.stretches, recordings.held_out
-        self.places = np.repeat(np.arange(len(self.stretches)), _counts(self.stretches, training))
+        self.places = np.repeat(
+            np.arange(len(self.stretches)), _count_crops(self.stretches, training)
+        )
         size = recordings.hours * 3600 * FRONT_END_RATE / FRONT_END_HOP * settings.front.dims * 4
         wanted = size < get_size_limit() / 2 if cached is None else cached
         self.cache = Cache() if wanted else None
@@ -223,11 +225,11 @@ class Crops(torch.utils.data.Dataset[Batch]):
                     problems.append(str(error))
             else:
                 raise ModelError(f"{problems[-1]}; nor could the files before it be used")
-        return self._batch(crops, tuple(problems))
+        return self._make_batch(crops, tuple(problems))
 
     def validation(self) -> tuple[list[Batch], list[str]]:
         """Return the batches of held-out recordings, the same at each call, and the problems."""
-        counts = _counts(self.held_out, self.training)
+        counts = _count_crops(self.held_out, self.training)
         places = np.repeat(np.arange(len(self.held_out)), counts)
         rng = np.random.default_rng([self.training.seed, _HELD_OUT, 1])
         crops, problems = [], []
@@ -238,7 +240,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
                 problems.append(str(error))
         clips = self.training.clips
         cuts = [crops[start : start + clips] for start in range(0, len(crops), clips)]
-        return [self._batch(cut, ()) for cut in cuts], problems
+        return [self._make_batch(cut, ()) for cut in cuts], problems
 
     def _place(self, number: int) -> int:
         """Return the number of the stretch of a crop; crops are counted over all epochs."""
@@ -252,13 +254,13 @@ class Crops(torch.utils.data.Dataset[Batch]):
         self, stretch: Stretch, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Return the energies of a random crop, the altered copy and the cells of the loss."""
-        matrix = self._energies(stretch)
+        matrix = self._compute_energies(stretch)
         longest = self.training.frames
         start = int(rng.integers(max(1, len(matrix) - longest + 1)))
         values = matrix[start : start + longest]
         return values, *alter_utterance(values, self.settings.alterations, rng)
 
-    def _energies(self, stretch: Stretch) -> NDArray[np.float32]:
+    def _compute_energies(self, stretch: Stretch) -> NDArray[np.float32]:
         front, key = self.settings.front, None
         if self.cache is not None:
             try:
@@ -278,7 +280,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
             self.cache.put(key, matrix)
         return matrix
 
-    def _batch(
+    def _make_batch(
         self,
         crops: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]],
         problems: tuple[str, ...],
@@ -286,21 +288,21 @@ class Crops(torch.utils.data.Dataset[Batch]):
         lengths = np.array([len(values) for values, _, _ in crops])
         frames = int(lengths.max())
 
-        def stacked(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        def stack_parts(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
             # Repeating a crop gives convolutions speech to see beyond its end, not nothing.
             return np.stack([np.resize(part, (frames, part.shape[1])) for part in parts])
 
         mask = np.arange(frames) < lengths[:, None]
-        chosen = stacked(chosen for _, _, chosen in crops) & mask[:, :, None]
+        chosen = stack_parts(chosen for _, _, chosen in crops) & mask[:, :, None]
         return Batch(
-            torch.from_numpy(stacked(values for values, _, _ in crops)),
-            torch.from_numpy(stacked(given for _, given, _ in crops)),
+            torch.from_numpy(stack_parts(values for values, _, _ in crops)),
+            torch.from_numpy(stack_parts(given for _, given, _ in crops)),
             torch.from_numpy(chosen),
             torch.from_numpy(mask),
             problems,
         )
 
 
-def _counts(stretches: Sequence[Stretch], training: PretrainingSettings) -> list[int]:
+def _count_crops(stretches: Sequence[Stretch], training: PretrainingSettings) -> list[int]:
     """Return the number of crops of each stretch in an epoch."""
     return [max(1, round(stretch.seconds / training.crop)) for stretch in stretches]

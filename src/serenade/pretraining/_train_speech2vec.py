@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from serenade.encoders import build_speech2vec, check_readable, pad_words
+from serenade.encoders import build_speech2vec, pad_words, prepare_words
 from serenade.errors import ModelError
 from serenade.pretraining._run import Run
 from serenade.pretraining._watch import Watch
@@ -140,7 +140,7 @@ class Speech2VecRun(Run["Speech2Vec", "NDArray[np.int64]"]):
         lengths = torch.tensor([len(matrix) for matrix in near], device=target.device)
         real = torch.arange(target.shape[1], device=target.device) < lengths[:, None]
         centres = (
-            part.to(target.device) for part in check_readable([matrices[row] for row in batch])
+            part.to(target.device) for part in prepare_words([matrices[row] for row in batch])
         )
         predicted = network(*centres, target.shape[1]).float()
         errors = (predicted[torch.from_numpy(owners)] - target).square().mean(dim=2)

@@ -32,17 +32,17 @@ class Graph:
         self.arrays: dict[str, Any] = {}
         self.domains = {"": OPSET}
 
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def add_node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one result, and return the name of the result."""
         name = f"{kind}_{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def named(self, result: str, name: str) -> None:
+    def name_output(self, result: str, name: str) -> None:
         """Give a result the name of one of the graph's outputs."""
         self.nodes.append(self.onnx.helper.make_node("Identity", [result], [name]))
 
-    def array(self, values: Any, kind: Any = np.float32, name: str = "") -> str:
+    def add_array(self, values: Any, kind: Any = np.float32, name: str = "") -> str:
         """Add a constant array, and return its name."""
         name = name or f"array_{len(self.arrays)}"
         content: NDArray[Any] = np.asarray(values, dtype=kind, order="C")
@@ -64,13 +64,13 @@ class Graph:
             model = self.onnx.version_converter.convert_version(model, OPSET)
         model = self.onnx.compose.add_prefix(model, prefix)
         for name, given in inputs.items():
-            self.named(given, prefix + name)
+            self.name_output(given, prefix + name)
         self.nodes.extend(model.graph.node)
         self.arrays |= {each.name: each for each in model.graph.initializer}
         self.domains |= {each.domain: each.version for each in model.opset_import if each.domain}
         return [each.name for each in model.graph.output]
 
-    def model(
+    def build_model(
         self,
         name: str,
         inputs: Mapping[str, Sequence[int | str]],

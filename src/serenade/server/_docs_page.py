@@ -30,7 +30,7 @@ def render_docs(described: Mapping[str, Any]) -> str:
     title = f"{escape(info['title'])} {escape(info['version'])}"
     about = "".join(f"<p>{escape(part)}</p>" for part in info.get("description", "").split("\n\n"))
     routes = "".join(
-        _route(method, path, operation)
+        _describe_route(method, path, operation)
         for path, operations in described["paths"].items()
         for method, operation in operations.items()
     )
@@ -43,7 +43,7 @@ def render_docs(described: Mapping[str, Any]) -> str:
     )
 
 
-def _route(method: str, path: str, operation: Mapping[str, Any]) -> str:
+def _describe_route(method: str, path: str, operation: Mapping[str, Any]) -> str:
     parts = [
         f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>",
         f"<p>{escape(operation.get('summary', ''))}. ",
@@ -54,26 +54,28 @@ def _route(method: str, path: str, operation: Mapping[str, Any]) -> str:
         kinds = ", ".join(f"<code>{escape(kind)}</code>" for kind in content)
         parts.append(f"<p>Body: {kinds}</p>")
     rows = [
-        (entry["name"], _kind(entry["schema"]), entry.get("description", ""))
+        (entry["name"], _describe_schema(entry["schema"]), entry.get("description", ""))
         for entry in operation.get("parameters", ())
     ]
-    parts += _table(("Parameter", "Values", ""), rows)
+    parts += _write_table(("Parameter", "Values", ""), rows)
     answers = [
         (status, "", response.get("description", ""))
         for status, response in operation.get("responses", {}).items()
     ]
-    parts += _table(("Status", "", "Meaning"), answers)
+    parts += _write_table(("Status", "", "Meaning"), answers)
     return "".join([*parts, "</section>"])
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
+def _describe_schema(schema: Mapping[str, Any]) -> str:
     """Describe a schema in a few words.
 
-    >>> _kind({"type": "number", "minimum": 0.5, "default": 2.0})
+    >>> _describe_schema({"type": "number", "minimum": 0.5, "default": 2.0})
     'number, from 0.5, default 2.0'
     """
     if "anyOf" in schema:
-        return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+        return " or ".join(
+            _describe_schema(one) for one in schema["anyOf"] if one.get("type") != "null"
+        )
     words = [" | ".join(schema["enum"]) if "enum" in schema else str(schema.get("type", ""))]
     words += [f"from {schema['minimum']}"] if "minimum" in schema else []
     words += [f"to {schema['maximum']}"] if "maximum" in schema else []
@@ -81,7 +83,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def _write_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     if not rows:
         return
     yield "<table><tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"

@@ -65,7 +65,7 @@ class Timeline(Prediction):
     envelope: Envelope | None = None
 
     @model_validator(mode="after")
-    def _in_order(self) -> Timeline:
+    def _check_order(self) -> Timeline:
         last = 0.0
         for segment in self.segments:
             if not last <= segment.start < segment.end <= self.duration + 0.01:
@@ -165,7 +165,7 @@ METRICS: dict[int | str, dict[str, Any]] = {
 _BINARY = {"type": "string", "format": "binary"}
 
 
-def _form(field: str, value: dict[str, Any]) -> dict[str, Any]:
+def _describe_form(field: str, value: dict[str, Any]) -> dict[str, Any]:
     schema = {"type": "object", "properties": {field: value}, "required": [field]}
     return {"schema": schema}
 
@@ -174,7 +174,7 @@ ONE_FILE = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": _form("file", _BINARY),
+            "multipart/form-data": _describe_form("file", _BINARY),
             "application/octet-stream": {"schema": _BINARY},
         },
     }
@@ -182,7 +182,9 @@ ONE_FILE = {
 FILES = {
     "requestBody": {
         "required": True,
-        "content": {"multipart/form-data": _form("file", {"type": "array", "items": _BINARY})},
+        "content": {
+            "multipart/form-data": _describe_form("file", {"type": "array", "items": _BINARY})
+        },
     }
 }
 TIMELINE = {

@@ -75,19 +75,21 @@ def make_logger(tracking: str | None, run: str) -> Callback | None:
     if service not in SERVICES or (service == "tensorboard" and not place):
         raise SerenadeError(f"{tracking}: unknown log; write tensorboard=FOLDER or mlflow[=URI]")
     try:
-        return _tensorboard(place, run) if service == "tensorboard" else _mlflow(place, run)
+        return (
+            _make_tensorboard(place, run) if service == "tensorboard" else _make_mlflow(place, run)
+        )
     except ImportError:
         raise MissingExtraError(f"logging to {service}", "tracking") from None
 
 
-def _tensorboard(folder: str, run: str) -> Callback:
+def _make_tensorboard(folder: str, run: str) -> Callback:
     from skorch.callbacks import TensorBoard
     from torch.utils.tensorboard import SummaryWriter
 
     return TensorBoard(SummaryWriter(f"{folder}/{run}"))
 
 
-def _mlflow(place: str, run: str) -> Callback:
+def _make_mlflow(place: str, run: str) -> Callback:
     import mlflow  # type: ignore[import-not-found,unused-ignore]
     from skorch.callbacks import MlflowLogger
 

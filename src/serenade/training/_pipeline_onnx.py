@@ -43,14 +43,14 @@ def export_pipeline(pipeline: Any, columns: Sequence[int], temperature: float) -
     if hasattr(last, "coef_"):
         weights, bias = (values[..., list(columns)] / temperature for values in to_affine(pipeline))
         graph = Graph()
-        logits = graph.op("Gemm", "features", graph.array(weights), graph.array(bias))
+        logits = graph.add_node("Gemm", "features", graph.add_array(weights), graph.add_array(bias))
         return _finish_graph(graph, logits, *weights.shape)
     if hasattr(last, "vectors_"):
-        return _kernel_graph(pipeline, list(columns), temperature)
+        return _export_kernel_machine(pipeline, list(columns), temperature)
     raise SerenadeError(f"{type(last).__name__}: no model folder can hold this classifier")
 
 
-def _kernel_graph(pipeline: Any, columns: list[int], temperature: float) -> bytes:
+def _export_kernel_machine(pipeline: Any, columns: list[int], temperature: float) -> bytes:
     """Export a support vector machine with an RBF kernel and one-against-one decisions.
 
     The graph uses matrix products, because the probabilities of ONNX' operator for such machines
@@ -71,40 +71,42 @@ def _kernel_graph(pipeline: Any, columns: list[int], temperature: float) -> byte
             mine = slice(ends[own], ends[own + 1])
             coefficients[mine, place] = svc.dual_coef_[row, mine]
     graph = Graph()
-    array = functools.partial(graph.array, kind=np.float64)
-    wide = graph.op("Cast", "features", to=graph.onnx.TensorProto.DOUBLE)
-    centred = graph.op("Sub", wide, array(scaler.mean_))
-    scaled = graph.op("Div", centred, array(scaler.scale_))
-    squares = graph.op("ReduceSumSquare", scaled, graph.array([1], np.int64), keepdims=1)
-    kept = graph.op("Cast", graph.array(vectors.T), to=graph.onnx.TensorProto.DOUBLE)
-    products = graph.op("MatMul", scaled, kept)
+    array = functools.partial(graph.add_array, kind=np.float64)
+    wide = graph.add_node("Cast", "features", to=graph.onnx.TensorProto.DOUBLE)
+    centred = graph.add_node("Sub", wide, array(scaler.mean_))
+    scaled = graph.add_node("Div", centred, array(scaler.scale_))
+    squares = graph.add_node("ReduceSumSquare", scaled, graph.add_array([1], np.int64), keepdims=1)
+    kept = graph.add_node("Cast", graph.add_array(vectors.T), to=graph.onnx.TensorProto.DOUBLE)
+    products = graph.add_node("MatMul", scaled, kept)
     lengths = np.square(vectors, dtype=np.float64).sum(axis=1)
-    distances = graph.op("Add", squares, array(lengths))
-    distances = graph.op("Sub", distances, graph.op("Mul", products, array([2.0])))
-    kernel = graph.op("Exp", graph.op("Mul", distances, array([-1.0 / dims])))
-    decisions = graph.op("MatMul", kernel, array(coefficients))
-    decisions = graph.op("Add", decisions, array(svc.intercept_))
+    distances = graph.add_node("Add", squares, array(lengths))
+    distances = graph.add_node("Sub", distances, graph.add_node("Mul", products, array([2.0])))
+    kernel = graph.add_node("Exp", graph.add_node("Mul", distances, array([-1.0 / dims])))
+    decisions = graph.add_node("MatMul", kernel, array(coefficients))
+    decisions = graph.add_node("Add", decisions, array(svc.intercept_))
     if classes == 2:
-        logits = graph.op("MatMul", decisions, array([[-1.0, 1.0]]))
+        logits = graph.add_node("MatMul", decisions, array([[-1.0, 1.0]]))
     else:
         # Votes, and sums of decisions too small to outvote them: scikit-learn's "ovr" shape.
-        sums = graph.op("MatMul", decisions, array(votes[0] - votes[1]))
-        size = graph.op("Add", graph.op("Abs", sums), array([1.0]))
-        shares = graph.op("Div", sums, graph.op("Mul", size, array([3.0])))
-        lost = graph.op("Less", decisions, array([0.0]))
-        lost = graph.op("Cast", lost, to=graph.onnx.TensorProto.DOUBLE)
-        counts = graph.op("MatMul", lost, array(votes[1] - votes[0]))
-        counts = graph.op("Add", counts, array(votes[0].sum(axis=0)))
-        logits = graph.op("Add", counts, shares)
-    chosen = graph.op("Gather", logits, graph.array(columns, np.int64), axis=1)
-    tempered = graph.op("Div", chosen, array([temperature]))
-    narrow = graph.op("Cast", tempered, to=graph.onnx.TensorProto.FLOAT)
+        sums = graph.add_node("MatMul", decisions, array(votes[0] - votes[1]))
+        size = graph.add_node("Add", graph.add_node("Abs", sums), array([1.0]))
+        shares = graph.add_node("Div", sums, graph.add_node("Mul", size, array([3.0])))
+        lost = graph.add_node("Less", decisions, array([0.0]))
+        lost = graph.add_node("Cast", lost, to=graph.onnx.TensorProto.DOUBLE)
+        counts = graph.add_node("MatMul", lost, array(votes[1] - votes[0]))
+        counts = graph.add_node("Add", counts, array(votes[0].sum(axis=0)))
+        logits = graph.add_node("Add", counts, shares)
+    chosen = graph.add_node("Gather", logits, graph.add_array(columns, np.int64), axis=1)
+    tempered = graph.add_node("Div", chosen, array([temperature]))
+    narrow = graph.add_node("Cast", tempered, to=graph.onnx.TensorProto.FLOAT)
     return _finish_graph(graph, narrow, dims, classes)
 
 
 def _finish_graph(graph: Graph, logits: str, dims: int, classes: int) -> bytes:
     """Return the graph of logits as the content of a file."""
-    graph.named(graph.op("Softmax", logits, axis=1), "probabilities")
-    model = graph.model("head", {"features": ["rows", dims]}, {"probabilities": ["rows", classes]})
+    graph.name_output(graph.add_node("Softmax", logits, axis=1), "probabilities")
+    model = graph.build_model(
+        "head", {"features": ["rows", dims]}, {"probabilities": ["rows", classes]}
+    )
     content: bytes = model.SerializeToString()
     return content

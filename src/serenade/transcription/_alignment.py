@@ -54,10 +54,10 @@ def align(
     written = text if isinstance(text, str) else ""
     words = tokenise(text)
     with _DECODING:  # one decoder, which holds one text at a time
-        spoken, remarks = _pronounceable(words)
+        spoken, remarks = _list_pronounceable(words)
         if not spoken:
             return Transcript(written, (), tuple(remarks))
-        found = _decoded(signal, spoken)
+        found = _decode_words(signal, spoken)
     if [word for word, _, _ in found] != spoken:
         raise AudioError(
             source, "its text could not be found in it", "check that it says what the text says"
@@ -66,9 +66,9 @@ def align(
     return Transcript(written, times, tuple(remarks))
 
 
-def _pronounceable(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def _list_pronounceable(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words that have sounds, with guesses added to the dictionary, and remarks."""
-    decoder = _decoder()
+    decoder = _load_decoder()
     spoken, guessed, silent = [], [], []
     for word in words:
         if decoder.lookup_word(word) is None:
@@ -91,9 +91,9 @@ def _pronounceable(words: Sequence[str]) -> tuple[list[str], list[str]]:
 _GUESSED: set[str] = set()
 
 
-def _decoded(signal: NDArray[np.float32], words: Sequence[str]) -> list[tuple[str, int, int]]:
+def _decode_words(signal: NDArray[np.float32], words: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return the words with their first and last frame, without silence."""
-    decoder = _decoder()
+    decoder = _load_decoder()
     decoder.set_align_text(" ".join(words))
     samples = np.clip(np.rint(signal * 32767.0), -32768, 32767).astype("<i2")
     decoder.start_utt()
@@ -109,7 +109,7 @@ def _decoded(signal: NDArray[np.float32], words: Sequence[str]) -> list[tuple[st
 
 
 @functools.cache
-def _decoder() -> Any:
+def _load_decoder() -> Any:
     try:
         from pocketsphinx import Decoder
     except ImportError:

@@ -89,7 +89,7 @@ class Transcriber:
             MissingExtraError: faster-whisper is not installed.
         """
         require_rate(sampling_rate, "Whisper")
-        model = _loaded(self.model, self.device)
+        model = _load_model(self.model, self.device)
         if self.language not in {None, *model.supported_languages}:
             known = model.supported_languages
             what = "for English only" if known == ["en"] else f"for {', '.join(sorted(known))}"
@@ -123,7 +123,7 @@ def require_rate(sampling_rate: int, who: str) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(model: str, device: str) -> Any:
+def _load_model(model: str, device: str) -> Any:
     import_onnxruntime()  # faster-whisper imports it
     try:
         from faster_whisper import WhisperModel
@@ -131,7 +131,7 @@ def _loaded(model: str, device: str) -> Any:
         raise MissingExtraError("transcribing", "asr") from None
     try:
         return WhisperModel(
-            _located(model),
+            _locate_model(model),
             device=device,
             compute_type="int8" if device == "cpu" else "default",
             cpu_threads=get_thread_count(),
@@ -144,7 +144,7 @@ def _loaded(model: str, device: str) -> Any:
         ) from None
 
 
-def _located(model: str) -> str:
+def _locate_model(model: str) -> str:
     """Return the folder of a model if it is on this machine, otherwise its name."""
     folder = Path(model).expanduser()
     if folder.is_dir():

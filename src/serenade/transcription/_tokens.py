@@ -33,10 +33,10 @@ def tokenise(text: object, *, split: bool = False) -> list[str]:
         return []
     plain = _EVENT.sub(" ", text.translate(_QUOTES)).lower()
     found: list[str] = _WORD.findall(plain.replace("-", " ") if split else plain)
-    return [piece for word in found for piece in _pieces(word)] if split else found
+    return [piece for word in found for piece in _split_word(word)] if split else found
 
 
-def _pieces(word: str) -> tuple[str, ...]:
+def _split_word(word: str) -> tuple[str, ...]:
     contraction = _CONTRACTION.fullmatch(word)
     return contraction.groups() if contraction else (word,)
 

@@ -54,15 +54,15 @@ def transcribe(
     path = None if journal is None else Path(journal)
     done = {} if path is None else _read_journal(path, settings)
     if path is not None and not done:
-        path.write_text(_line({"settings": dict(settings)}), encoding="utf-8")
+        path.write_text(_format_line({"settings": dict(settings)}), encoding="utf-8")
     for number, segment in enumerate(segments):
         try:
             key = f"{hash_content(segment.file)} {segment.start} {segment.end}"
             if key not in done:
-                done[key] = _recognised(segment, number, recognise)
+                done[key] = _recognise_segment(segment, number, recognise)
                 if path is not None:
                     with path.open("a", encoding="utf-8") as file:
-                        file.write(_line({"key": key, **_stated(done[key])}))
+                        file.write(_format_line({"key": key, **_transcript_to_json(done[key])}))
             yield done[key]
         except OSError as error:
             yield AudioError(segment.file, str(error.strerror), "correct the path")
@@ -70,7 +70,7 @@ def transcribe(
             yield AudioError(segment.file, error.problem, error.fix)
 
 
-def _recognised(segment: Clip, number: int, recognise: Recogniser) -> Transcript:
+def _recognise_segment(segment: Clip, number: int, recognise: Recogniser) -> Transcript:
     audio = read(segment.file, sampling_rate=RATE, start=segment.start, end=segment.end)
     found = recognise(audio.signal, audio.sampling_rate, number)
     words = tuple(
@@ -89,22 +89,22 @@ def _read_journal(path: Path, settings: Mapping[str, object]) -> dict[str, Trans
         first, *rest = map(json.loads, whole)
         if first != {"settings": json.loads(json.dumps(dict(settings)))}:
             return {}
-        done = {entry["key"]: _transcript(entry) for entry in rest}
+        done = {entry["key"]: _transcript_from_json(entry) for entry in rest}
     except (ValueError, KeyError, TypeError):  # not a journal, or a damaged one: begin again
         return {}
     path.write_text("".join(whole), encoding="utf-8")
     return done
 
 
-def _stated(found: Transcript) -> dict[str, Any]:
+def _transcript_to_json(found: Transcript) -> dict[str, Any]:
     words = [[word.word, word.start, word.end, word.probability] for word in found.words]
     return {"text": found.text, "words": words, "remarks": found.remarks}
 
 
-def _transcript(entry: Mapping[str, Any]) -> Transcript:
+def _transcript_from_json(entry: Mapping[str, Any]) -> Transcript:
     words = tuple(Word(*word) for word in entry["words"])
     return Transcript(entry["text"], words, tuple(entry["remarks"]))
 
 
-def _line(entry: Mapping[str, object]) -> str:
+def _format_line(entry: Mapping[str, object]) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"

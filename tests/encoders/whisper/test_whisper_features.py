@@ -11,7 +11,7 @@ import pytest
 
 from serenade.encoders import get_encoder_properties
 from serenade.encoders.whisper import WhisperPooled, WhisperStates, _whisper_weights
-from serenade.encoders.whisper._whisper_features import _session, open_encoder
+from serenade.encoders.whisper._whisper_features import _open_session, open_encoder
 from serenade.encoders.whisper._whisper_graph import export_encoder
 from serenade.errors import ModelError, SignalFormatError, TooShortError
 from serenade.features import log_mel_whisper
@@ -208,7 +208,7 @@ def test_a_file_that_changes_is_opened_again(
 
 
 def test_a_session_is_opened_once() -> None:
-    _session.cache_clear()
+    _open_session.cache_clear()
     with ThreadPoolExecutor(4) as pool:
         sessions = set(pool.map(open_encoder, [_whisper_weights.BUNDLED] * 8))
     assert len(sessions) == 1

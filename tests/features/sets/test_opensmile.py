@@ -185,14 +185,14 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch, tone: np
 
     monkeypatch.setitem(sys.modules, "opensmile", None)
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    module._library.cache_clear()
+    module._import_library.cache_clear()
     for use in (lambda: OpenSmile()(tone, RATE), OpenSmile().identity):
         with pytest.raises(MissingExtraError, match=r"serenade\[opensmile\]"):
             use()
 
 
 def test_licence_is_warned_of_once(tone: np.ndarray) -> None:
-    module._library.cache_clear()
+    module._import_library.cache_clear()
     feature = OpenSmile("egemaps")
     with pytest.warns(LicenceWarning, match="research"):
         feature(tone, RATE)

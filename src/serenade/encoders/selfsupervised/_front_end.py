@@ -95,13 +95,13 @@ class FrontEnd(Feature):
         samples = as_signal(signal)
         if self.level is not None:
             samples = set_level(samples, self.level)
-        parts = [self._energies(samples)]
+        parts = [self._compute_energies(samples)]
         for _ in range(self.deltas):
             parts.append(regression_deltas(parts[-1]))
         matrix = np.concatenate(parts, axis=1)
         return standardise(matrix) if self.cmvn else matrix
 
-    def _energies(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _compute_energies(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.kind == "mel":
             bank = mel_bank(FRONT_END_RATE, _WINDOW, self.n_mels, scale="htk", norm=None)
             power = mel_spectrogram(signal, _CENTRED, bank)

@@ -62,9 +62,9 @@ def load_official(file: Path) -> tuple[EncoderSettings, Network]:
     stated = _read(file)
     try:
         if "Transformer" in stated:
-            settings, weights = _transformer(stated)
+            settings, weights = _convert_transformer(stated)
         elif "model" in stated and "config" in stated:
-            settings, weights = _npc(stated)
+            settings, weights = _convert_npc(stated)
         else:
             raise _VariantError("it holds neither a Transformer nor an NPC")
         network = build_network(settings)
@@ -108,8 +108,8 @@ def _read(file: Path) -> dict[str, Any]:
     return stated
 
 
-def _transformer(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
-    config = _config(stated)
+def _convert_transformer(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
+    config = _find_config(stated)
     sizes, task = config["transformer"], config.get("task", {})
     if sizes.get("pre_layer_norm") or sizes["hidden_act"] != "gelu":
         raise _VariantError("layers normalised first, or another activation than GELU")
@@ -122,7 +122,7 @@ def _transformer(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
     )
     settings = EncoderSettings(
         "aalbert" if shared else "tera",
-        _front(config),
+        _convert_front_end(config),
         TransformerSettings(
             width=int(sizes["hidden_size"]),
             layers=int(sizes["num_hidden_layers"]),
@@ -136,12 +136,12 @@ def _transformer(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
     )
     unlike = 1 if shared else int(sizes["num_hidden_layers"])
     return settings, {
-        **_encoder_weights(_modern(stated["Transformer"]), unlike),
-        **_head_weights(_modern(stated.get("SpecHead", {})), settings),
+        **_convert_encoder_weights(_rename_normalisation(stated["Transformer"]), unlike),
+        **_convert_head_weights(_rename_normalisation(stated.get("SpecHead", {})), settings),
     }
 
 
-def _config(stated: Mapping[str, Any]) -> Mapping[str, Any]:
+def _find_config(stated: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the settings of the encoder, which three versions of s3prl keep in three places."""
     older = stated.get("Settings", {})
     for found in (stated.get("Config"), stated.get("Upstream_Config"), older.get("Config")):
@@ -150,7 +150,7 @@ def _config(stated: Mapping[str, Any]) -> Mapping[str, Any]:
     raise _VariantError("its settings name no transformer")
 
 
-def _front(config: Mapping[str, Any]) -> FrontEnd:
+def _convert_front_end(config: Mapping[str, Any]) -> FrontEnd:
     """Return the input: Kaldi's filter banks with slopes, or log-mel energies at a level."""
     audio = config.get("audio") or config.get("online")
     if not audio:
@@ -182,7 +182,7 @@ def _front(config: Mapping[str, Any]) -> FrontEnd:
     )
 
 
-def _modern(weights: Mapping[str, Tensor]) -> Weights:
+def _rename_normalisation(weights: Mapping[str, Tensor]) -> Weights:
     """TensorFlow's names of a normalisation's parameters as PyTorch's."""
     endings = {".gamma": ".weight", ".beta": ".bias"}
     found = {}
@@ -192,7 +192,7 @@ def _modern(weights: Mapping[str, Tensor]) -> Weights:
     return found
 
 
-def _renamed(weights: Weights, names: Mapping[str, str]) -> Weights:
+def _rename_modules(weights: Weights, names: Mapping[str, str]) -> Weights:
     """Weights and biases of modules, theirs to ours."""
     return {
         f"{ours}.{part}": weights[f"{theirs}.{part}"]
@@ -201,9 +201,9 @@ def _renamed(weights: Weights, names: Mapping[str, str]) -> Weights:
     }
 
 
-def _encoder_weights(weights: Weights, layers: int) -> Weights:
+def _convert_encoder_weights(weights: Weights, layers: int) -> Weights:
     start = "input_representations"
-    found = _renamed(
+    found = _rename_modules(
         weights, {f"{start}.spec_transform": "input", f"{start}.LayerNorm": "input_norm"}
     )
     for number in range(layers):
@@ -215,7 +215,9 @@ def _encoder_weights(weights: Weights, layers: int) -> Weights:
             "output.dense": "contract",
             "output.LayerNorm": "dense_norm",
         }
-        found |= _renamed(weights, {f"{theirs}.{a}": f"{ours}.{b}" for a, b in names.items()})
+        found |= _rename_modules(
+            weights, {f"{theirs}.{a}": f"{ours}.{b}" for a, b in names.items()}
+        )
         for part in ("weight", "bias"):
             rows = [
                 weights[f"{theirs}.attention.self.{n}.{part}"] for n in ("query", "key", "value")
@@ -224,7 +226,7 @@ def _encoder_weights(weights: Weights, layers: int) -> Weights:
     return found
 
 
-def _head_weights(weights: Weights, settings: EncoderSettings) -> Weights:
+def _convert_head_weights(weights: Weights, settings: EncoderSettings) -> Weights:
     """Return the weights of the head: random if the checkpoint has no head for this target."""
     names = {"dense": "head.0", "LayerNorm": "head.2", "output": "head.3"}
     ours = {
@@ -232,11 +234,11 @@ def _head_weights(weights: Weights, settings: EncoderSettings) -> Weights:
     }
     if any(f"{name}.weight" not in weights for name in names):
         return ours
-    found = _renamed(weights, names)
+    found = _rename_modules(weights, names)
     return found if all(found[name].shape == w.shape for name, w in ours.items()) else ours
 
 
-def _npc(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
+def _convert_npc(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
     config, weights = stated["config"], stated["model"]
     audio, sizes = dict(config["data"]["audio"]), config["model"]["paras"]
     n_mels = int(audio.pop("feat_dim"))
@@ -268,14 +270,16 @@ def _npc(stated: Mapping[str, Any]) -> tuple[EncoderSettings, Weights]:
         raise _VariantError(f"a network of {sizes}")
     if len(codes) > 1 or len(parts) > 1:
         raise _VariantError("a quantiser of unequal groups")
-    return settings, _npc_weights(weights, settings.network)
+    return settings, _convert_npc_weights(weights, settings.network)
 
 
-def _npc_weights(weights: Weights, sizes: Any) -> Weights:
-    found = _renamed(weights, {"postnet": "head"})
+def _convert_npc_weights(weights: Weights, sizes: Any) -> Weights:
+    found = _rename_modules(weights, {"postnet": "head"})
     for n in range(sizes.blocks):
         names = {"conv": "wide", "linear": "narrow"}
-        found |= _renamed(weights, {f"blocks.{n}.{a}": f"blocks.{n}.{b}" for a, b in names.items()})
+        found |= _rename_modules(
+            weights, {f"blocks.{n}.{a}": f"blocks.{n}.{b}" for a, b in names.items()}
+        )
         for theirs, ours in (("bn1", "wide_norm"), ("bn2", "narrow_norm")):
             start = f"blocks.{n}.{theirs}."
             found |= {
@@ -289,6 +293,6 @@ def _npc_weights(weights: Weights, sizes: Any) -> Weights:
         found[f"masked.{n}.bias"] = weights[f"masked_convs.{n}.conv.bias"]
     for group in range(sizes.groups if sizes.codes else 0):
         start = f"vq_layers.{group}"
-        found |= _renamed(weights, {f"{start}.vq_logits": f"quantiser.logits.{group}"})
+        found |= _rename_modules(weights, {f"{start}.vq_logits": f"quantiser.logits.{group}"})
         found[f"quantiser.books.{group}.weight"] = weights[f"{start}.codebook_CxE.weight"]
     return found

@@ -48,7 +48,7 @@ class SelfSupervised(Feature):
     def states(self) -> int:
         """Return the number of hidden states in a frame."""
         settings, _ = _weights_location.load_weights(self.encoder)
-        return len(self._states(settings.network.states))
+        return len(self._number_states(settings.network.states))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class SelfSupervised(Feature):
         settings, _ = _weights_location.load_weights(self.encoder)
         return tuple(
             f"{settings.name}{state}_{unit}"
-            for state in self._states(settings.network.states)
+            for state in self._number_states(settings.network.states)
             for unit in range(settings.network.width)
         )
 
@@ -74,7 +74,7 @@ class SelfSupervised(Feature):
             MissingExtraError: PyTorch is not installed.
         """
         settings, network = _weights_location.load_weights(self.encoder)
-        chosen = self._states(settings.network.states)
+        chosen = self._number_states(settings.network.states)
         values = settings.front(signal, sampling_rate)
         import torch
 
@@ -84,7 +84,7 @@ class SelfSupervised(Feature):
         result: NDArray[np.float32] = found.float().numpy()
         return result
 
-    def _states(self, count: int) -> list[int]:
+    def _number_states(self, count: int) -> list[int]:
         """Numbers of the states that are taken, counted from the first."""
         states = range(count)
         try:

@@ -58,7 +58,7 @@ def fingerprint_weights(encoder: str) -> str:
     Raises:
         ModelError: there is no such encoder, or a file cannot be read.
     """
-    files = _files(locate_weights(encoder))
+    files = _list_files(locate_weights(encoder))
     try:
         hashes = [hash_content(file) for file in files]
     except OSError as error:
@@ -74,7 +74,7 @@ def load_weights(encoder: str) -> tuple[EncoderSettings, Network]:
         MissingExtraError: PyTorch is not installed.
     """
     path = locate_weights(encoder)
-    changed = tuple(file.stat().st_mtime_ns for file in _files(path))
+    changed = tuple(file.stat().st_mtime_ns for file in _list_files(path))
     with _LOADING:  # threads that begin together share one
         return _load(path, changed)
 
@@ -95,5 +95,5 @@ def _load(path: Path, changed: tuple[int, ...]) -> tuple[EncoderSettings, Networ
     return _official.load_official(path)
 
 
-def _files(path: Path) -> list[Path]:
+def _list_files(path: Path) -> list[Path]:
     return [path / CONFIG, path / ENCODER_WEIGHTS] if path.is_dir() else [path]

@@ -1,8 +1,8 @@
 from ._speech2vec_network import Speech2Vec as Speech2Vec
 from ._speech2vec_network import build_speech2vec as build_speech2vec
-from ._speech2vec_network import check_readable as check_readable
 from ._speech2vec_network import encode_words as encode_words
 from ._speech2vec_network import pad_words as pad_words
+from ._speech2vec_network import prepare_words as prepare_words
 from ._speech2vec_settings import SPEECH2VEC_HOP as SPEECH2VEC_HOP
 from ._speech2vec_settings import SPEECH2VEC_RATE as SPEECH2VEC_RATE
 from ._speech2vec_settings import Speech2VecSettings as Speech2VecSettings

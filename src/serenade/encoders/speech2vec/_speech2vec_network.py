@@ -81,8 +81,8 @@ def pad_words(matrices: Sequence[NDArray[np.float32]]) -> Tensor:
     return torch.from_numpy(values)
 
 
-def check_readable(matrices: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Words as `Speech2Vec.encode` takes them."""
+def prepare_words(matrices: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Pad words forwards and backwards, as `Speech2Vec.encode` takes them."""
     lengths = torch.tensor([len(matrix) for matrix in matrices])
     return pad_words(matrices), pad_words([matrix[::-1] for matrix in matrices]), lengths
 
@@ -106,7 +106,7 @@ def encode_words(
     with torch.inference_mode():
         for start in range(0, len(order), _AT_ONCE):
             rows = order[start : start + _AT_ONCE]
-            parts = check_readable([matrices[row] for row in rows])
+            parts = prepare_words([matrices[row] for row in rows])
             vectors = network.encode(*(part.to(device) for part in parts))
             found[rows] = vectors.float().cpu().numpy()
     return found

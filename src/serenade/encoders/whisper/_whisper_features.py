@@ -54,7 +54,9 @@ class _Whisper(Feature):
         """Return the identity of the feature, with a hash of the encoder's content."""
         return super().identity() | {"encoder": _whisper_weights.fingerprint_whisper(self.encoder)}
 
-    def _mels(self, signal: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
+    def _compute_mels(
+        self, signal: NDArray[np.float32], sampling_rate: int
+    ) -> list[NDArray[np.float32]]:
         """Log-mel images `(1, mels, frames)` of at most the encoder's length each."""
         if sampling_rate != WHISPER_RATE:
             raise SignalFormatError(
@@ -116,7 +118,8 @@ class WhisperStates(_Whisper):
         """Run the encoder; parts of over 30 s are encoded one after the other."""
         layers = self.layers
         parts = (
-            run_encoder(self.encoder, "states", mel) for mel in self._mels(signal, sampling_rate)
+            run_encoder(self.encoder, "states", mel)
+            for mel in self._compute_mels(signal, sampling_rate)
         )
         return np.concatenate(
             [np.concatenate([states[layer, 0] for layer in layers], axis=1) for states in parts]
@@ -152,7 +155,7 @@ class WhisperPooled(_Whisper):
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Run the encoder and pool; parts of over 30 s are pooled as one."""
         layers = count_layers(self.encoder, self.layers)
-        mels = self._mels(signal, sampling_rate)
+        mels = self._compute_mels(signal, sampling_rate)
         parts = np.stack([run_encoder(self.encoder, "pooled", mel)[0] for mel in mels])
         weights = np.array([(mel.shape[2] + 1) // 2 for mel in mels], dtype=np.float64)  # steps
         mean, deviation = parts[:, :, 0], parts[:, :, 1]
@@ -195,14 +198,14 @@ def open_encoder(encoder: str) -> Any:
     path = _whisper_weights.locate_whisper(encoder)
     changed = path.stat().st_mtime_ns if path.is_file() else 0
     with _OPENING:  # threads that begin together share one
-        return _session(path, changed)
+        return _open_session(path, changed)
 
 
 _OPENING = threading.Lock()
 
 
 @functools.lru_cache(maxsize=2)
-def _session(path: Path, changed: int) -> Any:  # noqa: ARG001 - the memory's key
+def _open_session(path: Path, changed: int) -> Any:  # noqa: ARG001 - the memory's key
     return open_session(path)
 
 

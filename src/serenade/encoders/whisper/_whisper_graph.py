@@ -43,31 +43,35 @@ class _Graph(Graph):
     def constant(self, value: Any, dtype: type = np.int64) -> str:
         array: NDArray[Any] = np.asarray(value, dtype=dtype)
         name = f"{array.dtype}_{'_'.join(map(str, array.ravel()))}_{array.ndim}"
-        return self.array(array, dtype, name)
+        return self.add_array(array, dtype, name)
 
     def weight(self, name: str, *shape: int, transpose: bool = False) -> str:
         """Add a weight in half precision; onnxruntime converts it when it loads the graph."""
         array = self.weights[name]
         if array.shape != shape:
             raise ValueError(f"{name} has the shape {array.shape} instead of {shape}")
-        half = self.array(array.T if transpose else array, np.float16, name)
-        return self.op("Cast", half, to=self.onnx.TensorProto.FLOAT)
+        half = self.add_array(array.T if transpose else array, np.float16, name)
+        return self.add_node("Cast", half, to=self.onnx.TensorProto.FLOAT)
 
     def linear(self, x: str, name: str, inputs: int, outputs: int) -> str:
         weight = self.weight(f"{name}.weight", outputs, inputs, transpose=True)
-        result, bias = self.op("MatMul", x, weight), f"{name}.bias"
+        result, bias = self.add_node("MatMul", x, weight), f"{name}.bias"
         return (
-            self.op("Add", result, self.weight(bias, outputs)) if bias in self.weights else result
+            self.add_node("Add", result, self.weight(bias, outputs))
+            if bias in self.weights
+            else result
         )
 
     def norm(self, x: str, name: str) -> str:
         scale, shift = (self.weight(f"{name}.{part}", self.width) for part in ("weight", "bias"))
-        return self.op("LayerNormalization", x, scale, shift, axis=-1, epsilon=1e-5)
+        return self.add_node("LayerNormalization", x, scale, shift, axis=-1, epsilon=1e-5)
 
     def convolution(self, x: str, name: str, inputs: int, stride: int) -> str:
         scale = self.weight(f"{name}.weight", self.width, inputs, 3)
         shift = self.weight(f"{name}.bias", self.width)
-        return self.op("Gelu", self.op("Conv", x, scale, shift, pads=[1, 1], strides=[stride]))
+        return self.add_node(
+            "Gelu", self.add_node("Conv", x, scale, shift, pads=[1, 1], strides=[stride])
+        )
 
     def positions(self, steps: str) -> str:
         """Return the positions of a number of steps: computed sinusoids, or the stored table."""
@@ -77,14 +81,18 @@ class _Graph(Graph):
         angles = np.arange(len(table))[:, None] * rates
         if not np.allclose(table, np.hstack([np.sin(angles), np.cos(angles)]), rtol=0, atol=1e-3):
             first, name = self.constant([0]), "embed_positions.weight"
-            return self.op("Slice", self.weight(name, *table.shape), first, steps)
+            return self.add_node("Slice", self.weight(name, *table.shape), first, steps)
         # Whisper's own table: it is not stored, because it would be 5 to 10% of the file.
         kinds, zero, one = self.onnx.TensorProto, self.constant(0), self.constant(1)
-        times = self.op("Range", zero, self.op("Squeeze", steps), one)
-        times = self.op("Cast", self.op("Unsqueeze", times, self.constant([1])), to=kinds.DOUBLE)
-        turned = self.op("Mul", times, self.array(rates, np.float64))
-        waves = self.op("Concat", self.op("Sin", turned), self.op("Cos", turned), axis=1)
-        return self.op("Cast", self.op("Cast", waves, to=kinds.FLOAT16), to=kinds.FLOAT)
+        times = self.add_node("Range", zero, self.add_node("Squeeze", steps), one)
+        times = self.add_node(
+            "Cast", self.add_node("Unsqueeze", times, self.constant([1])), to=kinds.DOUBLE
+        )
+        turned = self.add_node("Mul", times, self.add_array(rates, np.float64))
+        waves = self.add_node(
+            "Concat", self.add_node("Sin", turned), self.add_node("Cos", turned), axis=1
+        )
+        return self.add_node("Cast", self.add_node("Cast", waves, to=kinds.FLOAT16), to=kinds.FLOAT)
 
     def attention(self, x: str, name: str) -> str:
         size = self.width // self.heads
@@ -92,25 +100,33 @@ class _Graph(Graph):
 
         def head(part: str, order: list[int]) -> str:
             projected = self.linear(x, f"{name}.{part}", self.width, self.width)
-            return self.op("Transpose", self.op("Reshape", projected, split), perm=order)
+            return self.add_node(
+                "Transpose", self.add_node("Reshape", projected, split), perm=order
+            )
 
         query, key = head("q_proj", [0, 2, 1, 3]), head("k_proj", [0, 2, 3, 1])
-        scaled = self.op("Mul", query, self.constant(size**-0.5, np.float32))
-        scores = self.op("Softmax", self.op("MatMul", scaled, key), axis=-1)
-        mixed = self.op("MatMul", scores, head("v_proj", [0, 2, 1, 3]))
+        scaled = self.add_node("Mul", query, self.constant(size**-0.5, np.float32))
+        scores = self.add_node("Softmax", self.add_node("MatMul", scaled, key), axis=-1)
+        mixed = self.add_node("MatMul", scores, head("v_proj", [0, 2, 1, 3]))
         joined = self.constant([0, -1, self.width])
-        merged = self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), joined)
+        merged = self.add_node(
+            "Reshape", self.add_node("Transpose", mixed, perm=[0, 2, 1, 3]), joined
+        )
         return self.linear(merged, f"{name}.out_proj", self.width, self.width)
 
     def outputs(self, states: list[str]) -> None:
         """Stack the hidden states, and compute their mean and standard deviation over time."""
         one, two = self.constant([1]), self.constant([2])
-        stacked = self.op("Concat", *(self.op("Unsqueeze", s, one) for s in states), axis=1)
-        mean = self.op("ReduceMean", stacked, two, keepdims=1)
-        offset = self.op("Sub", stacked, mean)
-        variance = self.op("ReduceMean", self.op("Mul", offset, offset), two, keepdims=1)
-        pooled = self.op("Concat", mean, self.op("Sqrt", variance), axis=2)
-        self.named(pooled, "pooled")
+        stacked = self.add_node(
+            "Concat", *(self.add_node("Unsqueeze", s, one) for s in states), axis=1
+        )
+        mean = self.add_node("ReduceMean", stacked, two, keepdims=1)
+        offset = self.add_node("Sub", stacked, mean)
+        variance = self.add_node(
+            "ReduceMean", self.add_node("Mul", offset, offset), two, keepdims=1
+        )
+        pooled = self.add_node("Concat", mean, self.add_node("Sqrt", variance), axis=2)
+        self.name_output(pooled, "pooled")
         node = self.onnx.helper.make_node
         self.nodes.append(node("Transpose", [stacked], ["states"], perm=[1, 0, 2, 3]))
 
@@ -147,7 +163,7 @@ def export_encoder(
 
     tensors = _load(Path(weights))
     try:
-        model = _model(_Graph(tensors, heads), layers)
+        model = _build_model(_Graph(tensors, heads), layers)
         onnx.checker.check_model(model, full_check=True)
     except KeyError as error:
         raise ModelError(f"{weights}: not a whole Whisper encoder, {error} is missing") from None
@@ -157,7 +173,7 @@ def export_encoder(
     onnx.save(model, str(path))
 
 
-def _model(graph: _Graph, kept: int | None) -> Any:
+def _build_model(graph: _Graph, kept: int | None) -> Any:
     """Build the graph of an encoder from its weights, perhaps of its first layers alone."""
     weights, width = graph.weights, graph.width
     layers = 1 + max(int(n.split(".")[1]) for n in weights if n.startswith("layers."))
@@ -168,16 +184,16 @@ def _model(graph: _Graph, kept: int | None) -> Any:
     n_mels = weights["conv1.weight"].size // (3 * width)
 
     x = graph.convolution("mel", "conv1", n_mels, 1)
-    x = graph.op("Transpose", graph.convolution(x, "conv2", width, 2), perm=[0, 2, 1])
-    steps = graph.op("Shape", x, start=1, end=2)
-    x = graph.op("Add", x, graph.positions(steps))
+    x = graph.add_node("Transpose", graph.convolution(x, "conv2", width, 2), perm=[0, 2, 1])
+    steps = graph.add_node("Shape", x, start=1, end=2)
+    x = graph.add_node("Add", x, graph.positions(steps))
     states = [x]
     for layer in (f"layers.{i}" for i in range(layers)):
         inner = graph.norm(x, f"{layer}.self_attn_layer_norm")
-        x = graph.op("Add", x, graph.attention(inner, f"{layer}.self_attn"))
+        x = graph.add_node("Add", x, graph.attention(inner, f"{layer}.self_attn"))
         inner, size = graph.norm(x, f"{layer}.final_layer_norm"), len(weights[f"{layer}.fc1.bias"])
-        inner = graph.op("Gelu", graph.linear(inner, f"{layer}.fc1", width, size))
-        x = graph.op("Add", x, graph.linear(inner, f"{layer}.fc2", size, width))
+        inner = graph.add_node("Gelu", graph.linear(inner, f"{layer}.fc1", width, size))
+        x = graph.add_node("Add", x, graph.linear(inner, f"{layer}.fc2", size, width))
         states.append(x)
     if kept is None:
         states[-1] = graph.norm(states[-1], "layer_norm")
@@ -188,7 +204,9 @@ def _model(graph: _Graph, kept: int | None) -> Any:
         "states": [layers + 1, "batch", "steps", width],
         "pooled": ["batch", layers + 1, 2, width],
     }
-    return graph.model("whisper-encoder", {"mel": ["batch", n_mels, "frames"]}, outputs, facts)
+    return graph.build_model(
+        "whisper-encoder", {"mel": ["batch", n_mels, "frames"]}, outputs, facts
+    )
 
 
 def count_heads(config: str | os.PathLike[str]) -> int:

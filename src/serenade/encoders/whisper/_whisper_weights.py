@@ -38,9 +38,9 @@ def locate_whisper(encoder: str) -> Path:
     if path.suffix == ".onnx" and path.is_file():
         return path
     if path.suffix == ".safetensors" and path.is_file():
-        return _exported(path, find_config(path))
+        return _export_weights(path, find_config(path))
     if is_hub_id(encoder):
-        return _exported(*download_model(encoder))
+        return _export_weights(*download_model(encoder))
     raise ModelError(
         f"{encoder}: no such encoder; give {BUNDLED!r}, {WHISPER_BASE!r}, an .onnx or "
         ".safetensors file that exists, or a hub id such as 'openai/whisper-base'"
@@ -69,7 +69,7 @@ def find_config(weights: Path) -> Path:
     raise ModelError(f"{weights}: no config.json in its folder; copy the model's there")
 
 
-def _exported(weights: Path, config: Path) -> Path:
+def _export_weights(weights: Path, config: Path) -> Path:
     """Export weights to ONNX, once for each content, into the user's cache."""
     from serenade.encoders.whisper._whisper_graph import REVISION, count_heads, export_encoder
 

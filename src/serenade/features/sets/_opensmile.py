@@ -135,7 +135,7 @@ class OpenSmile(Feature):
         Raises:
             MissingExtraError: openSMILE is not installed.
         """
-        return _names(self.set)
+        return _list_names(self.set)
 
     def identity(self) -> dict[str, object]:
         """Return the identity with openSMILE's version.
@@ -146,7 +146,7 @@ class OpenSmile(Feature):
         try:
             installed = importlib.metadata.version("opensmile")
         except importlib.metadata.PackageNotFoundError:
-            raise _missing() from None
+            raise _make_missing_error() from None
         return {**super().identity(), "opensmile": installed}
 
     def __call__(self, signal: NDArray[Any], sampling_rate: int) -> NDArray[np.float32]:
@@ -171,7 +171,7 @@ class OpenSmile(Feature):
             TooShortError: it is shorter than 0.1 s.
             MissingExtraError: openSMILE is not installed.
         """
-        pcm = _pcm(signal, sampling_rate)
+        pcm = _to_pcm(signal, sampling_rate)
         rows = _run(self.set, self.segment, pcm, sampling_rate)
         if not rows and self.segment is not None:
             rows = _run(self.set, None, pcm, sampling_rate)
@@ -179,7 +179,7 @@ class OpenSmile(Feature):
         return np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _pcm(signal: NDArray[Any], sampling_rate: int) -> bytes:
+def _to_pcm(signal: NDArray[Any], sampling_rate: int) -> bytes:
     """Convert samples to 16-bit integers, truncated towards zero."""
     samples = as_signal(signal)
     if samples.size < _SHORTEST * sampling_rate:
@@ -196,19 +196,19 @@ def _pcm(signal: NDArray[Any], sampling_rate: int) -> bytes:
     return bytes(levels.astype(np.int16))
 
 
-def _missing() -> MissingExtraError:
+def _make_missing_error() -> MissingExtraError:
     return MissingExtraError("openSMILE's feature sets", "opensmile")
 
 
 @functools.cache
-def _library() -> tuple[Any, Path]:
+def _import_library() -> tuple[Any, Path]:
     """Return the class and the folder of its configurations; warn about the licence once."""
     try:
         import opensmile
         from opensmile.core.config import config
         from opensmile.core.lib import OpenSMILE
     except ImportError:
-        raise _missing() from None
+        raise _make_missing_error() from None
     warnings.warn(
         "openSMILE may be used for research and in private only; for products audEERING sells "
         "another licence, and AcousticSet needs none",
@@ -219,9 +219,9 @@ def _library() -> tuple[Any, Path]:
 
 
 @functools.cache
-def _names(name: str) -> tuple[str, ...]:
+def _list_names(name: str) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as folder:
-        smile = _smile(name, None, 16000, Path(folder))
+        smile = _make_smile(name, None, 16000, Path(folder))
         try:
             count = smile.external_sink_get_num_elements("extsink")
             return tuple(smile.external_sink_get_element_name("extsink", i) for i in range(count))
@@ -237,7 +237,7 @@ def _run(
     # Files and objects live for one call: nothing to share between threads or processes, nothing
     # to find removed or left behind, at a hundredth of what reading the configuration costs.
     with tempfile.TemporaryDirectory() as folder:
-        smile = _smile(name, segment, sampling_rate, Path(folder))
+        smile = _make_smile(name, segment, sampling_rate, Path(folder))
         try:
             smile.external_sink_set_callback_ex("extsink", lambda row, _: rows.append(row.copy()))
             smile.external_audio_source_write_data("extsource", pcm)
@@ -248,9 +248,9 @@ def _run(
     return rows
 
 
-def _smile(name: str, segment: float | None, sampling_rate: int, folder: Path) -> Any:
+def _make_smile(name: str, segment: float | None, sampling_rate: int, folder: Path) -> Any:
     """Make an openSMILE object; the files that it needs are written to `folder`."""
-    create, root = _library()
+    create, root = _import_library()
     frames = folder / "frames.conf.inc"
     size = 0 if segment is None else segment
     frames.write_text(_FRAMES.format(mode="full" if segment is None else "fixed", size=size))

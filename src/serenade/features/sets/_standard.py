@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def _stretch(
+def _cut_stretch(
     signal: NDArray[np.float32], sampling_rate: int, offset: float, duration: float | None
 ) -> NDArray[np.float32]:
     """Return the part of a signal between two times, zero-padded after its end."""
@@ -80,7 +80,7 @@ class LogMel(Feature):
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Extract the log-mel spectrogram in decibels, shape `(1 + samples // hop, n_mels)`."""
-        signal = _stretch(signal, sampling_rate, self.offset, self.duration)
+        signal = _cut_stretch(signal, sampling_rate, self.offset, self.duration)
         framing = Framing(round(self.window * sampling_rate), round(self.hop * sampling_rate))
         bank = mel_bank(
             sampling_rate,
@@ -128,7 +128,7 @@ class MFCC40(Feature):
 
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
         """Extract the coefficients, shape `(1 + samples // hop_length, n_mfcc)`."""
-        stretch = _stretch(signal, sampling_rate, self.offset, self.duration)
+        stretch = _cut_stretch(signal, sampling_rate, self.offset, self.duration)
         framing = Framing(self.n_fft, self.hop_length, self.win_length, self.window_shape)
         return mfcc(stretch, framing, mel_bank(sampling_rate, self.n_fft, self.n_mels), self.n_mfcc)
 
