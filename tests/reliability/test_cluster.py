@@ -18,6 +18,7 @@ import dask
 import soundfile
 from distributed import LocalCluster
 from support.synthetic import SYNTHETIC
+from support.waiting import wait_until
 from threadpoolctl import threadpool_limits
 
 from serenade import _parallel, corpora, systems
@@ -91,11 +92,7 @@ def kill_one(two, when):
     killed = []
 
     def watch():
-        begun = time.monotonic()
-        while not when():
-            if time.monotonic() - begun > 200:
-                return
-            time.sleep(0.002)
+        wait_until(when, pause=0.002)
         pid = two.workers[0].process.process.pid
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)

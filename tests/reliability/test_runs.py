@@ -70,10 +70,8 @@ def test_a_reproduction_that_was_killed_is_finished_by_two_at_once(tmp_path, chi
     (whole,) = outputs(child(REPRODUCE, tmp_path, unbroken, SYNTHETIC, **cache))
 
     process = child(REPRODUCE, tmp_path, out, SYNTHETIC, **cache)
-    begun = time.monotonic()
     while not list((out / "checkpoints").glob("*.pt")):  # in the middle of the first network
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() - begun < 300
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()

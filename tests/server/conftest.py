@@ -35,12 +35,12 @@ def _served(model, settings):
         while not running.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
-        with httpx.Client(base_url=base, timeout=60) as client:
+        with httpx.Client(base_url=base, timeout=None) as client:
             client.running = running
             yield client
     finally:
         running.should_exit = True
-        thread.join(60)
+        thread.join()
         listening.close()
 
 
@@ -92,9 +92,8 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         stated = Path(folder) / "DevToolsActivePort"
-        limit = time.monotonic() + 60
         while not (stated.is_file() and "\n" in stated.read_text()):
-            if time.monotonic() > limit or self.process.poll() is not None:
+            if self.process.poll() is not None:
                 self.close()
                 pytest.skip("Chromium is there but does not start")
             time.sleep(0.05)
@@ -115,7 +114,7 @@ class Browser:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._socket.recv(timeout=60))
+            message = json.loads(self._socket.recv())
             if message.get("id") == number:
                 assert "error" not in message, (method, message)
                 return message["result"]
@@ -133,12 +132,9 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait(self, script, seconds=60):
-        """Wait until an expression is true; gives its value."""
-        limit = time.monotonic() + seconds
+    def wait(self, script):
+        """Wait until an expression is true; return its value."""
         while not (value := self.run(script)):
-            state = self.run("document.querySelector('main')?.innerText")
-            assert time.monotonic() < limit, f"{script}: not within {seconds} s; the page: {state}"
             time.sleep(0.1)
         return value
 

@@ -119,7 +119,7 @@ def test_by_keyboard_alone(client, browser, example):
     label = page.run("document.activeElement.getAttribute('aria-label')")
     assert label.endswith("listen")
     page.press("Enter", "Enter", 13)
-    page.wait("document.getElementById('player').currentTime > 0", 20)
+    page.wait("document.getElementById('player').currentTime > 0")
 
 
 def test_everything_has_a_name(client, browser):

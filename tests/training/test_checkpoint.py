@@ -50,10 +50,8 @@ def train(folder):
 def test_checkpoint_resumes_to_the_weights_of_an_unbroken_run(tmp_path, weights_of):
     arguments = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(tmp_path / "killed")]
     with subprocess.Popen(arguments) as child:
-        begun = time.monotonic()
         while not list((tmp_path / "killed").glob("*.pt")):
             assert child.poll() is None
-            assert time.monotonic() - begun < 60
             time.sleep(0.005)
         os.kill(child.pid, signal.SIGKILL)
     (file,) = (tmp_path / "killed").glob("*.pt")
