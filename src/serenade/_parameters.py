@@ -73,25 +73,25 @@ def _show_value(value: Any) -> str:
 
 def _fits(value: Any, hint: Any) -> bool:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    fits = True
+    if origin is typing.Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
+    if origin in {typing.Union, types.UnionType}:
+        return any(_fits(value, part) for part in parts)
+    if origin is tuple and parts:
+        return isinstance(value, tuple) and _fits_tuple(value, parts)
+    return _fits_scalar(value, hint)
+
+
+def _fits_tuple(values: tuple[Any, ...], hints: tuple[Any, ...]) -> bool:
+    if hints[-1] is Ellipsis:
+        return all(_fits(value, hints[0]) for value in values)
+    return len(values) == len(hints) and all(map(_fits, values, hints))
+
+
+def _fits_scalar(value: Any, hint: Any) -> bool:
     if hint is None or hint is type(None):
-        fits = value is None
-    elif hint is float:
+        return value is None
+    if hint is float:
         # An integer that is too large for a float is refused like NaN.
-        fits = type(value) in {int, float} and abs(value) < 1e308
-    elif hint in _SCALARS:
-        fits = type(value) is hint
-    elif origin is typing.Literal:
-        fits = any(type(value) is type(part) and value == part for part in parts)
-    elif origin in {typing.Union, types.UnionType}:
-        fits = any(_fits(value, part) for part in parts)
-    elif origin is tuple and parts:
-        of_one = (
-            parts[:1] * len(value) if parts[-1] is Ellipsis and isinstance(value, tuple) else parts
-        )
-        fits = (
-            isinstance(value, tuple)
-            and len(value) == len(of_one)
-            and all(map(_fits, value, of_one))
-        )
-    return fits
+        return type(value) in {int, float} and abs(value) < 1e308
+    return hint not in _SCALARS or type(value) is hint

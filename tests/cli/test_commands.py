@@ -6,7 +6,7 @@ import shlex
 import pytest
 from support.synthetic import SYNTHETIC
 
-from serenade.cli.evaluate import _format_command
+from serenade.cli._options import format_command
 
 
 @pytest.mark.parametrize(
@@ -121,5 +121,5 @@ def test_a_command_line_is_kept_without_this_machines_folders():
     given = "serenade evaluate probe /a/b/c.csv --root /home/x --out=/tmp/y --seed 3"
     arguments = shlex.split(given)[1:]
     assert (
-        _format_command(arguments) == "serenade evaluate probe c.csv --root ROOT --out=DIR --seed 3"
+        format_command(arguments) == "serenade evaluate probe c.csv --root ROOT --out=DIR --seed 3"
     )

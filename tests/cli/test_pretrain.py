@@ -87,7 +87,7 @@ def test_from_recordings_to_a_feature(
     assert [point["step"] for point in history["points"]] == [20, 40, 45]
     card = (out / "MODEL_CARD.md").read_text("utf-8")
     assert "CC0-1.0" in card
-    assert "`serenade pretrain npc --audio recordings --out out --steps 45" in card
+    assert "`serenade pretrain npc --audio recordings --out DIR --steps 45" in card
     assert str(tmp_path) not in card + (out / "history.json").read_text("utf-8")
 
     from serenade.encoders import SelfSupervised

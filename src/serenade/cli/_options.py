@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,6 +78,16 @@ _TRAINING = (
         help="Log epochs to tensorboard=DIR, mlflow or mlflow=URI (extra: tracking).",
     ),
 )
+
+
+_PLACES = {
+    "--root": "ROOT",
+    "--out": "DIR",
+    "--checkpoints": "DIR",
+    "--track": "LOG",
+    "--dask": "ADDRESS",
+}
+"""Options whose values are places of one machine, with the word that stands for them."""
 
 
 def add_corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,3 +168,26 @@ def open_corpus(corpus_name: str, root: str | None, labels: str | None) -> Corpu
     for problem in corpus.problems:
         click.echo(f"serenade: {corpus.info.name}: {problem}", err=True)
     return corpus
+
+
+def format_command(arguments: Sequence[str]) -> str:
+    """Format a command without the folders of this machine.
+
+    Args:
+        arguments: words after `serenade`. Absolute paths keep their last part only, and options
+            of places get a word in capitals, because a report is read on other machines.
+
+    >>> format_command(["train", "crnn", "/home/me/my calls.csv", "--out", "a/b", "--set", "f=/x"])
+    "serenade train crnn 'my calls.csv' --out DIR --set f=x"
+    """
+    words, previous = ["serenade"], ""
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if previous in _PLACES:
+            words.append(_PLACES[previous])
+        elif equals and name in _PLACES:
+            words.append(f"{name}={_PLACES[name]}")
+        else:
+            words.append(re.sub(r"(^|=)/(?:.*/)?(?=[^/])", r"\1", argument.rstrip("/")))
+        previous = argument
+    return shlex.join(words)

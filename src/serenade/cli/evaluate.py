@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,7 +132,7 @@ def command(
         plan,
         seed=seed,
         progress=lambda line: click.echo(line, err=True),
-        command=_format_command(sys.argv[1:]),
+        command=_options.format_command(sys.argv[1:]),
         conditions=CONDITIONS if robustness else None,
     )
     click.echo(report.to_markdown())
@@ -143,25 +142,3 @@ def command(
         report.to_json(folder / "report.json")
         (folder / "report.md").write_text(report.to_markdown(), "utf-8")
         report.to_figures(folder)
-
-
-def _format_command(arguments: Sequence[str]) -> str:
-    """Format the command that was typed, without folders of this machine."""
-    hidden = {
-        "--root": "ROOT",
-        "--out": "DIR",
-        "--checkpoints": "DIR",
-        "--track": "LOG",
-        "--dask": "ADDRESS",
-    }
-    words, previous = ["serenade"], ""
-    for argument in arguments:
-        name, equals, _ = argument.partition("=")
-        if previous in hidden:
-            words.append(hidden[previous])
-        elif equals and name in hidden:
-            words.append(f"{name}={hidden[name]}")
-        else:
-            words.append(Path(argument).name if "/" in argument else argument)
-        previous = argument
-    return shlex.join(words)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -158,7 +156,7 @@ def command(
             checkpoints=Path(checkpoints) if checkpoints else None,
             every=every,
             watch=shown,
-            details=CardDetails(tuple(licences), _format_command()),
+            details=CardDetails(tuple(licences), _options.format_command(sys.argv[1:])),
         )
     if history["points"]:  # with several processes, only the first has them
         click.echo(
@@ -263,9 +261,3 @@ def _make_logger(tracking: str | None, run: str) -> Callable[[Mapping[str, float
         service.on_epoch_end(net)
 
     return log
-
-
-def _format_command() -> str:
-    """Format the command that was typed, with the last parts of folders."""
-    words = [re.sub(r"(^|=)/\S*/", r"\1", word.rstrip("/")) for word in sys.argv[1:]]
-    return shlex.join(["serenade", *words])

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from serenade.cli import _options
+from serenade.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
+    from serenade.extraction import Clip
     from serenade.transcription import Recogniser, Transcript
 
 
@@ -79,12 +81,9 @@ def command(
     serenade transcribe recordings/ --model base --language pl --out recordings.csv
     serenade transcribe ravdess --root CORPORA --align --out ravdess.csv --words words.csv
     """
-    import pandas as pd
-
-    from serenade._progress import show_progress
-    from serenade.corpora import to_absolute, write_table, write_words
+    from serenade.corpora import to_absolute, write_table
     from serenade.extraction import list_clips
-    from serenade.transcription import Transcript, transcribe
+    from serenade.transcription import transcribe
 
     table = _open_table(sources, root, labels)
     reference = list(table["text"]) if "text" in table else None
@@ -93,45 +92,64 @@ def command(
     recognise, settings = _make_recogniser(model, language, device, reference if align else None)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = out.with_name(f"{out.name}.journal")
-    segments = list_clips(table.index)
-    found = transcribe(segments, recognise, settings=settings, journal=journal)
-    kept: list[Transcript] = []
-    good: list[bool] = []
-    for segment, result in zip(
-        segments, show_progress(found, len(segments), "transcribing"), strict=True
-    ):
-        good.append(isinstance(result, Transcript))
-        if isinstance(result, Transcript):
-            kept.append(result)
-            lines = [f"{segment.file}: {remark}" for remark in result.remarks]
-        else:
-            lines = [str(result)]
-        for line in lines:
-            click.echo(f"serenade: {line}", err=True)
-    table = table[good]
+    clips = list_clips(table.index)
+    found = _report_errors(clips, transcribe(clips, recognise, settings=settings, journal=journal))
+    kept = [transcript for transcript in found if transcript is not None]
     if not kept:
         journal.unlink(missing_ok=True)
         sys.exit(1)
+    table = table[[transcript is not None for transcript in found]]
     if not align:
-        if reference is not None:
-            table = table.assign(reference_text=table["text"])
-        texts = pd.Series([result.text or None for result in kept], table.index, dtype=object)
-        table = table.assign(text=texts)
+        table = _replace_texts(table, [transcript.text for transcript in kept])
     write_table(table, to_absolute(out).parent, out)
     if words:
-        files = table.index.get_level_values("file")
-        write_words(
-            words,
-            (
-                (file, *dataclasses.astuple(word))
-                for file, result in zip(files, kept, strict=True)
-                for word in result.words
-            ),
-        )
+        _write_words(words, table, kept)
     journal.unlink(missing_ok=True)
-    count = sum(len(result.words) for result in kept)
+    count = sum(len(transcript.words) for transcript in kept)
     click.echo(
-        f"{out}: {count} words in {len(kept)} of {len(good)} recordings{_format_error_rate(table)}"
+        f"{out}: {count} words in {len(kept)} of {len(found)} recordings{_format_error_rate(table)}"
+    )
+
+
+def _report_errors(
+    clips: Sequence[Clip], results: Iterable[Transcript | AudioError]
+) -> list[Transcript | None]:
+    """Print errors and remarks as they arrive; return the transcripts, None for an error."""
+    from serenade._progress import show_progress
+
+    found: list[Transcript | None] = []
+    shown = show_progress(results, len(clips), "transcribing")
+    for clip, result in zip(clips, shown, strict=True):
+        if isinstance(result, AudioError):
+            lines = [str(result)]
+        else:
+            lines = [f"{clip.file}: {remark}" for remark in result.remarks]
+        for line in lines:
+            click.echo(f"serenade: {line}", err=True)
+        found.append(None if isinstance(result, AudioError) else result)
+    return found
+
+
+def _replace_texts(table: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
+    """Put transcripts into the column text; a text of the corpus moves to reference_text."""
+    import pandas as pd
+
+    if "text" in table:
+        table = table.assign(reference_text=table["text"])
+    return table.assign(text=pd.Series([text or None for text in texts], table.index, dtype=object))
+
+
+def _write_words(path: str, table: pd.DataFrame, transcripts: Sequence[Transcript]) -> None:
+    from serenade.corpora import write_words
+
+    files = table.index.get_level_values("file")
+    write_words(
+        path,
+        (
+            (file, *dataclasses.astuple(word))
+            for file, transcript in zip(files, transcripts, strict=True)
+            for word in transcript.words
+        ),
     )
 
 

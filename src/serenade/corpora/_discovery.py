@@ -11,7 +11,7 @@ from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from serenade.corpora._corpus import CorpusInfo
 
@@ -69,21 +69,24 @@ def locate_corpus(
         raise CorpusError(f"{base}: no {info.title} here: {found}; {wanted}")
     if fits(base):
         return base
+    children = sorted(base.iterdir())
+    fitting = [child for child in children if child.is_dir() and fits(child)]
     usual = {name.lower() for name in info.folders}
-    children = sorted(child for child in base.iterdir() if child.is_dir())
-    fitting = [child for child in children if fits(child)]
     named = [child for child in fitting if child.name.lower() in usual]
-    match named or fitting:
-        case [only]:
-            return only
-        case []:
-            listed = [child.name for child in sorted(base.iterdir())]
-            more = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
-            found = f"found {', '.join(listed[:8])}{more}" if listed else "found an empty folder"
-            raise CorpusError(f"{base}: no audio of {info.title} here; {wanted}; {found}")
-        case several:
-            choices = ", ".join(child.name for child in several)
-            raise CorpusError(f"{base}: {choices} each look like {info.title}; open one of them")
+    chosen = named or fitting
+    if not chosen:
+        found = _list_some([child.name for child in children])
+        raise CorpusError(f"{base}: no audio of {info.title} here; {wanted}; found {found}")
+    if len(chosen) > 1:
+        choices = ", ".join(child.name for child in chosen)
+        raise CorpusError(f"{base}: {choices} each look like {info.title}; open one of them")
+    return chosen[0]
+
+
+def _list_some(names: Sequence[str]) -> str:
+    """Return the first eight names of the content of a folder."""
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"{', '.join(names[:8])}{more}" if names else "an empty folder"
 
 
 def scan_recordings(

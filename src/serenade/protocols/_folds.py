@@ -148,11 +148,26 @@ def read_folds(
         EvaluationError: the file holds no folds, or the table lacks one of their items.
     """
     here = {item: row for row, item in enumerate(list_items(table, root))}
+    folds = _read_fold_items(path)
+    used = {item for _, parts in folds for items in parts for item in items}
+    if absent := sorted({item.file for item in used if item not in here}):
+        raise EvaluationError(
+            f"{path}: this corpus lacks {_format_some(absent)}; open the corpus that the folds "
+            "were made from"
+        )
+    return [
+        Fold(name, *(np.array([here[item] for item in items], np.int64) for items in parts))
+        for name, parts in folds
+    ]
+
+
+def _read_fold_items(path: str | os.PathLike[str]) -> list[tuple[str, list[list[Item]]]]:
+    """Read the name of each fold, and the items of each of its parts."""
     try:
         content = json.loads(Path(path).read_bytes())
         written = [_parse_item(*item) for item in content["items"]]
-        parts = [
-            (str(fold["name"]), {part: [written[row] for row in fold[part]] for part in PARTS})
+        return [
+            (str(fold["name"]), [[written[row] for row in fold[part]] for part in PARTS])
             for fold in content["folds"]
         ]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -160,16 +175,6 @@ def read_folds(
             f"{path}: no folds in it ({type(error).__name__}: {error}); "
             "give a file that write_folds wrote"
         ) from error
-    used = {item for _, fold in parts for rows in fold.values() for item in rows}
-    if absent := sorted({item.file for item in used if item not in here}):
-        raise EvaluationError(
-            f"{path}: this corpus lacks {_format_some(absent)}; open the corpus that the folds "
-            "were made from"
-        )
-    return [
-        Fold(name, *(np.array([here[item] for item in fold[part]], np.int64) for part in PARTS))
-        for name, fold in parts
-    ]
 
 
 def _parse_item(file: object, start: object, end: object) -> Item:
