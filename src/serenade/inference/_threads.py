@@ -6,6 +6,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from serenade.runtime import Interruption, get_interruption
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
@@ -35,14 +37,25 @@ def map_in_threads(
             yield item, function(item)
         return
     pool = ThreadPoolExecutor(threads)
+    outer = get_interruption()
+    interruption = outer or Interruption()
+
+    def call(item: T) -> R:
+        with interruption.activate():
+            return function(item)
+
+    finished = False
     try:
         waiting: deque[tuple[T, Future[R]]] = deque()
         for item in items:
-            waiting.append((item, pool.submit(function, item)))
+            waiting.append((item, pool.submit(call, item)))
             if len(waiting) >= 2 * threads:
                 done, future = waiting.popleft()
                 yield done, future.result()
         for done, future in waiting:
             yield done, future.result()
+        finished = True
     finally:
+        if outer is None and not finished:  # such as Ctrl+C: nobody waits for the other items
+            interruption.stop()
         pool.shutdown(cancel_futures=True)

@@ -1,5 +1,9 @@
 from ._graph_builder import OPSET as OPSET
 from ._graph_builder import Graph as Graph
+from ._interruption import Interruption as Interruption
+from ._interruption import StoppedError as StoppedError
+from ._interruption import check_interruption as check_interruption
+from ._interruption import get_interruption as get_interruption
 from ._session import get_thread_count as get_thread_count
 from ._session import import_onnxruntime as import_onnxruntime
 from ._session import open_session as open_session

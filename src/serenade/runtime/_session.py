@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from serenade.errors import ModelError
+from serenade.runtime._interruption import run_interruptibly
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 
@@ -61,7 +62,7 @@ def open_session(source: Path | bytes, *, threads: int | None = None) -> Any:
 
 
 def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: bool = False) -> Any:
-    """Run a session and return one output.
+    """Run a session and return one output; Ctrl+C and `Interruption.stop` end it.
 
     Args:
         session: a session from `open_session`.
@@ -69,12 +70,15 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
         inputs: arrays by name.
         large: give the working memory back afterwards; otherwise it is kept for the next call,
             which is faster.
+
+    Raises:
+        StoppedError: the work of this thread was stopped.
     """
-    options = None
+    options = import_onnxruntime().RunOptions()
+    options.log_severity_level = 4  # errors are raised
     if large:
-        options = import_onnxruntime().RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return session.run([output], inputs, options)[0]
+    return run_interruptibly(lambda: session.run([output], inputs, options)[0], options)
 
 
 def get_thread_count() -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.runtime import open_session
+from serenade.runtime import check_interruption, open_session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,6 +93,7 @@ class VoiceActivity:
         return found
 
     def _run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_interruption()
         before = np.concatenate([self._context[None], frames[:-1, -_CONTEXT:]])
         self._context = frames[-1, -_CONTEXT:].copy()
         h, c = self._state
