@@ -176,3 +176,21 @@ def test_uploads_read_extended_file_names(client, sound):
     answer = client.post("/v1/predict", content=form, headers=kind)
     assert answer.status_code == 200, answer.text
     assert answer.json()["file"] == "café.flac"
+
+
+def test_convert_bounds_its_output_by_its_input(client):
+    """CSV repeats the file's name in each row: 2 MB of name and 25,000 rows were 50 GB."""
+    shares = {"neutral": 0.5, "happy": 0.5}
+    part = {"emotion": "happy", "probability": 0.5, "probabilities": shares}
+    segments = [{"start": n, "end": n + 1, **part} for n in range(2000)]
+    given = {"file": "a" * 255, "duration": 2000, "segments": segments, **part}
+    sent = json.dumps(given)
+    for form in ("csv", "webvtt", "textgrid", "json"):
+        answer = client.post("/v1/convert", content=sent, params={"format": form})
+        assert answer.status_code == 200
+        assert len(answer.content) < 4 * len(sent)
+    one = {"probabilities": {"a": 1.0}, "emotion": "a", "probability": 1.0}
+    many = [{"start": n / 100, "end": n / 100 + 0.01, **one} for n in range(2**16 + 1)]
+    for wrong in ({"file": "a" * 256}, {"emotion": "a" * 101}, {**one, "segments": many}):
+        answer = client.post("/v1/convert", content=json.dumps(given | wrong))
+        assert (answer.status_code, answer.json()["error"]["type"]) == (422, "NoTimeline")

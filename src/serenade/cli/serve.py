@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -157,6 +159,15 @@ def command(
         )
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
             running.run(sockets=[listening])
+        _end_stuck_threads()
+
+
+def _end_stuck_threads() -> None:
+    """End the process at once if a thread of the server is stuck in a library."""
+    if any(thread.name in {"predict", "live"} for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _log_requests() -> None:

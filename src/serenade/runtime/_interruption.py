@@ -67,12 +67,14 @@ class Interruption:
     def run(self, call: Callable[[], T], options: Any) -> T:
         """Call a function that runs a session with `onnxruntime.RunOptions`, see `stop`."""
         with self._lock:
-            self.check()
+            if self.is_stopped:
+                raise StoppedError
             self._running[id(options)] = options
         try:
             return call()
         except Exception:
-            self.check()  # onnxruntime's own error says the same with more words
+            if self.is_stopped:  # onnxruntime's own error says the same with more words
+                raise StoppedError from None
             raise
         finally:
             with self._lock:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from serenade.audio import compute_envelope, read_blocks
 from serenade.errors import TooLongError
 from serenade.inference import Source, predict_file, to_csv, to_json, to_textgrid, to_webvtt
-from serenade.server._refusals import Refused, StoppedError, to_refused
+from serenade.runtime import StoppedError, check_interruption
+from serenade.server._refusals import Refused, to_refused
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
@@ -40,13 +40,11 @@ class Worker:
     Args:
         model: the model that predicts, possibly adapted to a speaker.
         max_duration: longest recording in seconds.
-        stop: set when the request has ended.
         count: function called with the seconds of each processed recording.
     """
 
     model: Model
     max_duration: float
-    stop: threading.Event
     count: Callable[[float], None]
 
     def source(self, upload: Upload) -> Source:
@@ -58,8 +56,7 @@ class Worker:
         samples = 0
         for block in read_blocks(upload.path, sampling_rate=self.model.sampling_rate):
             samples += block.size
-            if self.stop.is_set():
-                raise StoppedError
+            check_interruption()
             if samples > self.max_duration * self.model.sampling_rate:
                 raise TooLongError(
                     upload.name,

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from serenade.audio import MAX_CHANNELS, SAMPLING_RATES
 from serenade.errors import AudioError, SerenadeError
 from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW
+from serenade.runtime import StoppedError
 from serenade.server._refusals import Refused
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MESSAGE = 2**18
 
 _LONGEST = 10.0  # most seconds of signal in a message
 # RFC 6455, section 7.4.1
-_POLICY, _UNSUPPORTED, _TOO_BIG, _INTERNAL, _AGAIN = 1008, 1003, 1009, 1011, 1013
+_POLICY, _UNSUPPORTED, _TOO_BIG, _INTERNAL, _ENDS, _AGAIN = 1008, 1003, 1009, 1011, 1012, 1013
 _FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 
 
@@ -144,8 +145,11 @@ async def _send_updates(
     socket: WebSocket, service: Service, work: Callable[[], list[Update]]
 ) -> None:
     """Call `work` in a thread and send its updates, or the error of an unusable chunk."""
+    turn = service.live.submit(str(id(socket)), work)
     try:
-        updates = await asyncio.get_running_loop().run_in_executor(service.live, work)
+        updates: list[Update] = await asyncio.wrap_future(turn.future)
+    except StoppedError:  # the server ends
+        raise WebSocketDisconnect(_ENDS) from None
     except AudioError as error:  # the chunk is dropped and the stream continues
         failure = {"type": type(error).__name__, "message": str(error)}
         await socket.send_json({"type": "error", "error": failure})
@@ -155,6 +159,8 @@ async def _send_updates(
         raise _Ended(
             _INTERNAL, "Internal", "the server failed; open another stream, or report this"
         ) from None
+    finally:
+        turn.stop()
     for update in updates:
         await socket.send_json({"type": "update", **update.to_dict()})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW, check_windows
+from serenade.runtime import check_interruption
 from serenade.server import _schemas
 from serenade.server._jobs import MEDIA, format_timeline
 from serenade.server._refusals import Refused
@@ -178,10 +181,10 @@ def _add_convert(routes: APIRouter, service: Service) -> None:
     ) -> Response:
         """Convert the JSON of /v1/timeline; the recording is not needed again."""
         service.check_key(request.headers)
-        async with service.gate.place() as job:
+        async with service.gate.place(service.name_client(request)) as job:
             body = iterate_body(request, service.settings, _LARGEST_TIMELINE)
             content = b"".join([chunk async for chunk in body])
-            text = await _run(service, job, lambda: _convert(content, format))
+            text = await _run(service, request, job, lambda: _convert(content, format))
         return Response(text, media_type=MEDIA[format])
 
 
@@ -197,13 +200,33 @@ async def _run_on_files(
     """Receive a request's files, call `work` with them in a thread, and return its result."""
     service.check_key(request.headers)
     model = service.get_model(voice)
-    async with service.gate.place() as job:
+    async with service.gate.place(service.name_client(request)) as job:
         files = await receive_files(request, job.folder, service.settings, name=name, many=many)
-        return await _run(service, job, lambda: work(service.make_worker(model, job), files))
+        return await _run(service, request, job, lambda: work(service.make_worker(model), files))
 
 
-async def _run(service: Service, job: Job, work: Callable[[], Any]) -> Any:
-    return await job.run(lambda: service.gate.measure(work), service.settings.timeout)
+async def _run(service: Service, request: Request, job: Job, work: Callable[[], Any]) -> Any:
+    """Call `work` in a thread; stop it if the client leaves."""
+    running = asyncio.ensure_future(
+        job.run(lambda: service.gate.measure(work), service.settings.timeout)
+    )
+    leaving = asyncio.ensure_future(_wait_until_left(request))
+    try:
+        await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+        raise Refused(400, "Disconnected", "the client has left; send the request again")
+    finally:
+        leaving.cancel()
+        if not running.done():
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Refused):
+                await running
+
+
+async def _wait_until_left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _convert(content: bytes, format_: str) -> str:
@@ -217,6 +240,7 @@ def _convert(content: bytes, format_: str) -> str:
             "NoTimeline",
             f"{place}: {first['msg']}; send the JSON that /v1/timeline returned",
         ) from None
+    check_interruption()
     if format_ == "json":
         return given.model_dump_json(exclude_none=True)
     done = given.to_results()

@@ -63,10 +63,6 @@ class Refused(Exception):  # noqa: N818 - not every refusal is an error of the c
         return {} if self.retry is None else {"Retry-After": str(math.ceil(self.retry))}
 
 
-class StoppedError(Exception):
-    """Work was stopped because its request has ended."""
-
-
 def to_refused(error: Exception, file: str) -> Refused:
     """Convert an error about an uploaded file to a refusal.
 

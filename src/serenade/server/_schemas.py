@@ -11,7 +11,12 @@ from serenade import inference
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e7, description="In seconds.")]
 Level = Annotated[float, Field(allow_inf_nan=False)]
-Shares = Annotated[dict[str, Share], Field(min_length=1, max_length=100)]
+Label = Annotated[str, Field(max_length=100)]
+Shares = Annotated[dict[Label, Share], Field(min_length=1, max_length=100)]
+Name = Annotated[str, Field(max_length=255)]
+"""Name of a file. Its length is limited because CSV repeats it in each row."""
+SEGMENTS = 2**16
+"""Most segments of a timeline: 4.5 hours of speech with the shortest distance of windows."""
 
 
 class Error(BaseModel):
@@ -31,7 +36,7 @@ class Refusal(BaseModel):
 class Emotion(BaseModel):
     """Most probable emotion, and the probability of each emotion."""
 
-    emotion: str
+    emotion: Label
     probability: Share
     probabilities: Shares
 
@@ -39,7 +44,7 @@ class Emotion(BaseModel):
 class Prediction(Emotion):
     """Emotion of a recording."""
 
-    file: str
+    file: Name
     duration: Seconds
     enrolment: str | None = Field(None, description="Recordings that the model was adapted to.")
 
@@ -61,7 +66,7 @@ class Envelope(BaseModel):
 class Timeline(Prediction):
     """Emotions of a recording over time; parts outside all segments are not speech."""
 
-    segments: list[Segment]
+    segments: list[Segment] = Field(max_length=SEGMENTS)
     envelope: Envelope | None = None
 
     @model_validator(mode="after")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hmac
-from concurrent.futures import ThreadPoolExecutor
+import ipaddress
 from typing import TYPE_CHECKING
 
-from serenade.server._gate import Gate
+from serenade.server._gate import CLOSING, Gate
 from serenade.server._jobs import Worker
 from serenade.server._prometheus import Metrics
 from serenade.server._refusals import Refused
+from serenade.server._shares import Shares
 from serenade.server._voices import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.requests import HTTPConnection
+
     from serenade.inference import Model
-    from serenade.server._gate import Job
     from serenade.server._settings import Settings
 
 
@@ -35,7 +37,7 @@ class Service:
         self.voices = Voices(settings.voices, settings.voice_lifetime)
         self.streams = 0
         # Live speech has its own threads, so that it does not wait behind long recordings.
-        self.live = ThreadPoolExecutor(settings.concurrency, "live")
+        self.live = Shares(settings.concurrency, "live")
         self.metrics = Metrics(
             lambda: self.gate.inside, lambda: self.streams, lambda: len(self.voices)
         )
@@ -48,9 +50,26 @@ class Service:
         """
         return self.voices.get(voice) if voice else self.model
 
-    def make_worker(self, model: Model, job: Job) -> Worker:
+    def make_worker(self, model: Model) -> Worker:
         """Make the worker for a request's files."""
-        return Worker(model, self.settings.max_duration, job.stop, self.metrics.audio.inc)
+        return Worker(model, self.settings.max_duration, self.metrics.audio.inc)
+
+    def name_client(self, request: HTTPConnection) -> str:
+        """Name the client of a request, which gets its share of the threads.
+
+        That is its API key, or its address without one: a host has all addresses of an IPv6
+        network, the first 64 bits.
+        """
+        if self.settings.api_keys:
+            return _read_key(request.headers)
+        address = request.client.host if request.client else ""
+        try:
+            number = ipaddress.ip_address(address)
+        except ValueError:  # a proxy may state any text
+            return address
+        if number.version == 4:
+            return address
+        return str(ipaddress.ip_network((number, 64), strict=False))
 
     def check_key(self, headers: Mapping[str, str], stated: str = "") -> None:
         """Check the API key in `X-API-Key`, `Authorization: Bearer` or `stated`.
@@ -64,10 +83,8 @@ class Service:
         """
         if not self.settings.api_keys:
             return
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        header = headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")
         # Compare bytes: JSON may contain surrogates, which UTF-8 cannot encode strictly.
-        given = stated.encode("utf-8", "surrogatepass") or header.encode("latin-1")
+        given = stated.encode("utf-8", "surrogatepass") or _read_key(headers).encode("latin-1")
         # Compare with every key, each in constant time.
         # A key from the environment may have bytes that are not UTF-8.
         keys = [key.encode("utf-8", "surrogateescape") for key in self.settings.api_keys]
@@ -80,6 +97,11 @@ class Service:
             )
 
     def close(self) -> None:
-        """Wait for running work and end the threads."""
+        """Stop running work and end the threads."""
         self.gate.close()
-        self.live.shutdown(cancel_futures=True)
+        self.live.close(CLOSING)
+
+
+def _read_key(headers: Mapping[str, str]) -> str:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")

@@ -13,6 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from serenade.server._refusals import Refused
+from serenade.server._storage import refuse_on_disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,8 +102,15 @@ async def receive_files(
 
     Raises:
         Refused: 413 for too many or too large files, 422 for a broken form or no file, 408 if the
-            body is too slow.
+            body is too slow, 503 if the disk refuses.
     """
+    with refuse_on_disk_errors():
+        return await _receive_files(request, folder, settings, name, many)
+
+
+async def _receive_files(
+    request: Request, folder: Path, settings: Settings, name: str, many: bool
+) -> list[Upload]:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
         upload = Upload(clean_name(name), folder / "0")
@@ -154,9 +162,9 @@ class _Form:
         }
 
     def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-        self._open = None
+        file, self._open = self._open, None
+        if file is not None:
+            file.close()
 
     def _part_begins(self) -> None:
         self._parts += 1
