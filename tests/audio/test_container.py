@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import soundfile
 
-from serenade.audio._container import count_missing_bytes, has_mp3_length, open_unfinished_wav
+from serenade.audio._container import count_missing_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,25 +90,13 @@ def test_count_missing_bytes_ignores_the_capture_pattern_in_a_packet(
     assert missing(tmp_path, chanced[:-10]) == 10
 
 
-def test_open_unfinished_wav_opens_only_files_without_a_length(
-    tmp_path: Path, tone: np.ndarray
-) -> None:
-    path = tmp_path / "file.wav"
+def test_count_missing_bytes_looks_into_joined_files(tmp_path: Path, tone: np.ndarray) -> None:
     content = encoded(tone, format="WAV", subtype="PCM_16")
-    path.write_bytes(content)
-    assert open_unfinished_wav(path) is None
-    path.write_bytes(content[:40] + bytes(4) + content[44:])
-    whole = open_unfinished_wav(path)
-    assert whole is not None
-    assert whole.read() == content
+    assert missing(tmp_path, content * 3) == 0
+    assert missing(tmp_path, (content * 3)[:-1000]) == 1000
 
 
-def test_has_mp3_length_reads_the_header(tmp_path: Path, tone: np.ndarray) -> None:
-    path = tmp_path / "file.mp3"
-    content = encoded(tone, format="MP3", subtype="MPEG_LAYER_III")
-    tag = b"ID3\x03\0\0\0\0\x10\x05" + bytes(2053)
-    for before in (b"", tag):
-        path.write_bytes(before + content)
-        assert has_mp3_length(path)
-        path.write_bytes(before + content.replace(b"Xing", b"\0\0\0\0"))
-        assert not has_mp3_length(path)
+@pytest.mark.parametrize("start", [0, 1, 24, 1 << 31])
+def test_count_missing_bytes_ends_on_headers_without_length(tmp_path: Path, start: int) -> None:
+    head = b".snd" + struct.pack(">IIIII", start, 0, 3, 16000, 1)
+    assert missing(tmp_path, head * 50_000) == 0

@@ -1,12 +1,11 @@
 """Compare the length of a file with the length that its container states.
 
-libsndfile reads a truncated file without an error. Most containers state their sizes, so a
-truncated file is found without decoding it.
+libsndfile reads a truncated file without an error, and ignores samples after the stated ones. Most
+containers state their sizes, so both are found without decoding.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
+
+
+class Replacement(NamedTuple):
+    """Bytes that are read in the place of others.
+
+    Args:
+        position: in the file.
+        content: new bytes.
+    """
+
+    position: int
+    content: bytes
 
 
 class _Chunks(NamedTuple):
@@ -24,6 +35,17 @@ class _Chunks(NamedTuple):
     length: str  # layout of a chunk's length
     align: int  # chunks start at multiples of this
     samples: bytes  # first bytes of the name of the chunk with the samples
+
+
+class _Samples(NamedTuple):
+    """Samples of a recording as its container states them."""
+
+    start: int  # position of the first byte
+    length: int  # in bytes
+    field: int  # position of the length in the file
+    layout: str  # of that field
+    header: int  # bytes that the field counts before the samples
+    known: bool  # False if the length is a placeholder
 
 
 _LAYOUTS = {
@@ -41,6 +63,11 @@ _STREAMED = 0x7FFFF000
 
 _SLOPPY = 64
 """Some writers count the header as samples: this many missing bytes are accepted."""
+
+_AFTER = (b"LIST", b"ID3", b"id3 ", b"TAG", b"APETAGEX", b"bext", b"iXML", b"_PMX", b"JUNK")
+"""Beginnings of what may follow the samples, even if it is cut."""
+
+_WAVE64 = (b"\x2e\x91\xcf\x11", b"\xf3\xac\xd3\x11")  # after four letters, of Wave64's names
 
 _OGG_TAIL = 1 << 17  # the largest Ogg page is 65,307 bytes
 
@@ -62,95 +89,111 @@ def count_missing_bytes(path: Path) -> int:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        magic = file.read(4)
-        if magic == b"OggS":
+        if file.read(4) == b"OggS":
             return _count_missing_ogg(file, size)
-        if magic == b".snd":
-            start, length = _unpack(file, 4, ">II")
-        elif magic in _LAYOUTS:
-            start, length = _find_samples(file, size, _LAYOUTS[magic])
-        else:
-            return 0
-        if magic == b"RF64" and length == 0xFFFFFFFF:
-            (length,) = _unpack(file, 28, "<q")  # of the chunk "ds64", always the first
-        elif magic not in {b"caff", b"riff"} and length >= _STREAMED:
-            return 0
-    missing = start + length - size
-    return missing if length > 0 and missing > _SLOPPY else 0
+        base = 0
+        for _ in range(_MOST_CHUNKS):
+            samples = _find_samples(file, base, size)
+            if samples is None or not samples.known:
+                return 0
+            last = samples.start + samples.length
+            base = _skip_chunks(file, last, size) or size
+            if base >= size:
+                return last - size if samples.length > 0 and last - size > _SLOPPY else 0
+    return 0
 
 
-def open_unfinished_wav(path: Path) -> BinaryIO | None:
-    """Open a WAV file whose header has a length of zero, with the length filled in.
+def find_chunk_recordings(file: BinaryIO, size: int) -> list[tuple[int, int, list[Replacement]]]:
+    """Find the recordings of a WAV, RF64, Wave64, AIFF, CAF or AU file; joined files hold several.
 
-    Recorders that crash, and some that write to a pipe, leave this zero; libsndfile then finds no
-    sample.
-
-    Returns:
-        The file, which the caller closes; None if the file is not such a file.
-    """
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        if file.read(4) != b"RIFF":
-            return None
-        start, length = _find_samples(file, size, _LAYOUTS[b"RIFF"])
-        file.seek(start)
-        # Another chunk follows the zero: the file is complete and empty.
-        if length or size - start < 8 or file.read(4).isalpha():
-            return None
-    patch = struct.pack("<I", min(size - start, 0xFFFFFFFF))
-    return io.BufferedReader(_Patched(path, start - 4, patch))
-
-
-class _Patched(io.RawIOBase):
-    """Read-only view of a file with some of its bytes replaced; it is not held in memory.
+    A recorder that crashes leaves the length that it wrote first, often zero. If samples follow
+    the stated ones, the length is replaced so that libsndfile reads to the end.
 
     Args:
-        path: the file.
-        position: of the first replaced byte.
-        patch: the bytes that are read there.
+        file: the file, at any position.
+        size: of the file in bytes.
+
+    Returns:
+        For each its first byte, the position after its last byte, and what to replace.
     """
-
-    def __init__(self, path: Path, position: int, patch: bytes) -> None:
-        super().__init__()
-        self._file = path.open("rb", buffering=0)
-        self._position = position
-        self._patch = patch
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        start = self._file.tell()
-        count = self._file.readinto(buffer) or 0
-        first = max(self._position, start)
-        last = min(self._position + len(self._patch), start + count)
-        if first < last:
-            patch = self._patch[first - self._position : last - self._position]
-            buffer[first - start : last - start] = patch
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    found: list[tuple[int, int, list[Replacement]]] = []
+    end = 0
+    while end < size and len(found) < _MOST_CHUNKS:
+        start = end
+        samples = _find_samples(file, start, size)
+        last = size if samples is None or not samples.known else samples.start + samples.length
+        if samples is None or last > size - _SLOPPY:
+            return [*found, (start, size, [])]
+        after = _skip_chunks(file, last, size)
+        replaced = [] if after else [_state_length(samples, size)]
+        end = after or size
+        found.append((start, end, replaced))
+    return found
 
 
-def has_mp3_length(path: Path) -> bool:
-    """Return whether an MP3 file states its length; otherwise its length is an estimate."""
-    with path.open("rb") as file:
-        start = 0
-        if file.read(3) == b"ID3":
-            digits = _unpack(file, 6, "4B")  # of the length of the tag, seven bits each
-            start = 10 + sum((digit & 127) << 7 * (3 - i) for i, digit in enumerate(digits))
-        file.seek(start)
-        frame = file.read(200)
-    return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+def _find_samples(file: BinaryIO, base: int, size: int) -> _Samples | None:
+    """Find the samples of the recording that begins at a position, if it has chunks."""
+    file.seek(base)
+    magic = file.read(4)
+    if magic == b".snd":
+        start, length = _unpack(file, base + 4, ">II")
+        start = base + max(start, 24)  # the length of the header
+        return _Samples(start, length, base + 8, ">I", 0, length < _STREAMED)
+    if magic not in _LAYOUTS:
+        return None
+    chunks = _LAYOUTS[magic]
+    start, length = _find_chunk(file, base, size, chunks)
+    if magic == b"RF64" and length == 0xFFFFFFFF:
+        # Of the chunk "ds64", which is always the first.
+        (length,) = _unpack(file, base + 28, "<q")
+        return _Samples(start, length, base + 28, "<q", 0, length >= 0)
+    width = struct.calcsize(chunks.length)
+    header = chunks.name + width if chunks.align == 8 else 0
+    known = length >= 0 if width == 8 else length < _STREAMED
+    return _Samples(start, length, start - width, chunks.length, header, known)
+
+
+def _state_length(samples: _Samples, size: int) -> Replacement:
+    """Return the length field of samples that continue to the end of the file."""
+    length = size - samples.start + samples.header
+    if samples.layout.endswith("I"):
+        length = min(length, 0xFFFFFFFF)
+    return Replacement(samples.field, struct.pack(samples.layout, length))
+
+
+def _skip_chunks(file: BinaryIO, position: int, size: int) -> int | None:
+    """Return the end of what follows the stated samples, or None if samples follow.
+
+    The end is that of the file, or the beginning of a recording that was joined to this one.
+    """
+    if position >= size:
+        return size
+    file.seek(position)
+    # Chunks begin at multiples of two or eight; some writers leave out the padding.
+    head = file.read(8)
+    padded = place = position + min(len(head) - len(head.lstrip(b"\0")), 7)
+    for _ in range(_MOST_CHUNKS):
+        file.seek(place)
+        head = file.read(24)
+        if len(head) < 16:
+            break
+        if head[:4] == b".snd" or (head[:4] in _LAYOUTS and head[8:12].strip().isalnum()):
+            return place
+        if head[4:8] in _WAVE64:
+            if head[:4] == b"riff":
+                return place
+            place += max(24, int.from_bytes(head[16:], "little"))
+            place += -place % 8
+            continue
+        lengths = {struct.unpack(layout, head[4:8])[0] for layout in ("<I", ">I")}
+        fitting = [length for length in lengths if place + 8 + length <= size + _SLOPPY]
+        named = all(32 <= byte < 127 for byte in head[:4])
+        if not named or not fitting:
+            broken = place == padded and not head.startswith(_AFTER) and size - place > _SLOPPY
+            return None if broken else size
+        place += 8 + min(fitting)
+        place += place % 2
+    return size
 
 
 def _unpack(file: BinaryIO, position: int, layout: str) -> tuple[int, ...]:
@@ -160,10 +203,10 @@ def _unpack(file: BinaryIO, position: int, layout: str) -> tuple[int, ...]:
     return struct.unpack(layout, file.read(size).ljust(size, b"\0"))
 
 
-def _find_samples(file: BinaryIO, size: int, chunks: _Chunks) -> tuple[int, int]:
+def _find_chunk(file: BinaryIO, base: int, size: int, chunks: _Chunks) -> tuple[int, int]:
     """Find the first byte and the number of bytes of the samples, or else of the last chunk."""
     header = chunks.name + struct.calcsize(chunks.length)
-    position = start = chunks.first
+    position = start = base + chunks.first
     length = 0
     for _ in range(_MOST_CHUNKS):
         if position + header > size:

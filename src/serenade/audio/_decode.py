@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serenade import errors
-from serenade.audio._container import count_missing_bytes, has_mp3_length, open_unfinished_wav
+from serenade.audio._container import count_missing_bytes
+from serenade.audio._parts import find_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from serenade.audio._parts import Part
 
 SAMPLING_RATES = (1000, 768_000)
 """Sampling rates in Hz; beyond these a header is damaged rather than unusual."""
@@ -62,9 +65,56 @@ def open_decoder(name: str, start: float, end: float | None) -> Iterator[Decoded
         raise errors.SignalFormatError(
             name, f"a segment from {start} to {end} s", "state start before end, in seconds"
         )
+    with _open_first(name) as (file, part, others):
+        blocks = _read_segment(name, (part, file), others, start, stop)
+        yield Decoded(file.samplerate, file.channels, blocks)
+
+
+def measure_duration(path: str | os.PathLike[str]) -> float:
+    """Return the duration of a file in seconds; only a length that is not stated is decoded.
+
+    Args:
+        path: the file.
+
+    Raises:
+        AudioError: the file cannot be used; the subclass and the message say why.
+    """
+    name = os.fsdecode(path)
+    with _open_first(name) as (first, part, others):
+        samples = _count_samples(name, first, part)
+        for other in others:
+            with _open_part(name, other, other.damaged) as file:
+                samples += _count_samples(name, file, other)
+        return float(samples / first.samplerate)
+
+
+def _count_samples(name: str, file: Any, part: Part) -> int:
+    """Return the number of samples of a part."""
+    if file.frames < _UNKNOWN:
+        return int(file.frames)
+    return _count_after(name, file, part.skip)
+
+
+def _count_after(name: str, file: Any, skip: int) -> int:
+    """Decode and count the samples after the first ones."""
+    import soundfile
+
+    try:
+        if skip:
+            file.seek(skip)
+    except soundfile.LibsndfileError:  # nothing follows
+        return 0
+    return sum(map(len, _decode(name, file, _UNKNOWN)))
+
+
+@contextlib.contextmanager
+def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
+    """Open the first part of a file; yield it with its description and the other parts."""
     try:
         _check_file(name)
-        cut, content = count_missing_bytes(Path(name)) > 0, open_unfinished_wav(Path(name))
+        others = find_parts(Path(name))
+        part = next(others)
+        cut = part.damaged or count_missing_bytes(Path(name)) > 0
     except (OSError, ValueError) as error:  # ValueError: the name is not possible on this system
         absent = isinstance(error, FileNotFoundError | NotADirectoryError)
         raise errors.MissingFileError(
@@ -72,10 +122,8 @@ def open_decoder(name: str, start: float, end: float | None) -> Iterator[Decoded
             "does not exist" if absent else "cannot be opened",
             "check the path and its permissions",
         ) from None
-    # Bytes, since soundfile cannot encode every name that a POSIX system may have.
-    source = content or (name if os.name == "nt" else os.fsencode(name))
-    with content or contextlib.nullcontext(), _open_file(name, source, cut) as file:
-        yield Decoded(file.samplerate, file.channels, _read_segment(name, file, start, stop))
+    with contextlib.closing(others), _open_part(name, part, cut) as file:
+        yield file, part, others
 
 
 def _check_file(name: str) -> None:
@@ -91,8 +139,9 @@ def _check_file(name: str) -> None:
         raise errors.EmptyFileError(name, "is empty (0 bytes)", "copy or record it again")
 
 
-def _open_file(name: str, source: Any, cut: bool) -> Any:
-    """Open a file with libsndfile and check its header."""
+@contextlib.contextmanager
+def _open_part(name: str, part: Part, damaged: bool) -> Iterator[Any]:
+    """Open a part of a file with libsndfile and check its header."""
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]
@@ -101,65 +150,106 @@ def _open_file(name: str, source: Any, cut: bool) -> Any:
         def seekable(self) -> bool:
             return False
 
-    try:
-        file = Forward(source)
-    except (soundfile.LibsndfileError, TypeError):
-        # soundfile's TypeError: a suffix ".raw" states that there is no header.
-        if cut:
-            raise _make_truncated_error(name) from None
-        raise errors.NotAudioError(
-            name, "is not audio that libsndfile can read", "convert it to WAV or FLAC"
-        ) from None
-    if (
-        file.channels > MAX_CHANNELS
-        or not SAMPLING_RATES[0] <= file.samplerate <= SAMPLING_RATES[1]
-    ):
-        file.close()
-        raise errors.NotAudioError(
-            name,
-            f"its header states {file.channels} channels at {file.samplerate} Hz",
-            "the header is damaged: export the recording again",
-        )
-    if cut:
-        file.close()
-        raise _make_truncated_error(name)
-    return file
+    with part.open(Path(name)) as source:
+        try:
+            file = Forward(source)
+        except (soundfile.LibsndfileError, TypeError):
+            if damaged:
+                raise _make_truncated_error(name) from None
+            raise errors.NotAudioError(
+                name, "is not audio that libsndfile can read", "convert it to WAV or FLAC"
+            ) from None
+        with file:
+            if (
+                file.channels > MAX_CHANNELS
+                or not SAMPLING_RATES[0] <= file.samplerate <= SAMPLING_RATES[1]
+            ):
+                raise errors.NotAudioError(
+                    name,
+                    f"its header states {file.channels} channels at {file.samplerate} Hz",
+                    "the header is damaged: export the recording again",
+                )
+            if damaged:
+                raise _make_truncated_error(name)
+            yield file
 
 
-def _read_segment(name: str, file: Any, start: float, stop: float) -> Iterator[NDArray[np.float32]]:
-    """Yield the samples between two times; raise an error if the header states more."""
-    import soundfile
+def _read_segment(
+    name: str, first: tuple[Part, Any], others: Iterator[Part], start: float, stop: float
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the samples between two times, of all parts of a file.
 
-    rate, promised = file.samplerate, file.frames
-    if start and start * rate >= promised:
+    Args:
+        name: the file.
+        first: its first part, and that part open.
+        others: the other parts.
+        start: in seconds.
+        stop: in seconds, perhaps infinite.
+    """
+    rate = first[1].samplerate
+    begin, last = (round(min(time * rate, _UNKNOWN)) for time in (start, stop))
+    end = yield from _read_part(name, first[1], first[0], begin, last)
+    while end < last and (part := next(others, None)) is not None:
+        with _open_part(name, part, part.damaged) as file:
+            if file.samplerate != rate:
+                raise errors.SignalFormatError(
+                    name,
+                    f"joins recordings of {rate} and {file.samplerate} Hz",
+                    "divide it into files of one sampling rate",
+                )
+            end += yield from _read_part(name, file, part, max(0, begin - end), last - end)
+    if begin and end <= begin:
         raise errors.SignalFormatError(
             name,
-            f"a segment from {start} s, but it lasts {promised / rate:.2f} s",
+            f"a segment from {start} s, but it lasts {end / rate:.2f} s",
             "correct the segment's times",
         )
-    first = round(start * rate)
-    missing = (promised if stop * rate >= promised else round(stop * rate)) - first
+
+
+def _read_part(
+    name: str, file: Any, part: Part, first: int, last: int
+) -> Generator[NDArray[np.float32], None, int]:
+    """Yield the samples of a part between two positions, and return its length.
+
+    Returns:
+        The number of samples of the part, or of those that were read if `last` is reached first.
+    """
+    import soundfile
+
+    length = file.frames if file.frames < _UNKNOWN else None
+    if length is not None and 0 < length <= first:
+        return int(length)
+    place = part.skip + first
+    try:
+        if place:
+            file.seek(place)
+    except soundfile.LibsndfileError:
+        # A seek fails beyond the last sample.
+        return _count_after(name, file, part.skip)
+    place = first
+    # libFLAC takes a tag behind the stated samples for damage.
+    count = last if length is None or not part.exact else min(last, int(length))
+    for block in _decode(name, file, count - first):
+        place += len(block)
+        yield block
+    if part.exact and length is not None and place < min(length, last):
+        raise _make_truncated_error(name)
+    return place
+
+
+def _decode(name: str, file: Any, count: int) -> Iterator[NDArray[np.float32]]:
+    """Yield up to a number of samples, or all that follow."""
+    import soundfile
+
     size = max(1, _BLOCK // file.channels)
     try:
-        if first:
-            file.seek(first)
-        while missing > 0:
-            block = file.read(min(missing, size), dtype="float32", always_2d=True)
-            if not len(block):
-                break
-            missing -= len(block)
+        while count > 0 and len(
+            block := file.read(min(count, size), dtype="float32", always_2d=True)
+        ):
+            count -= len(block)
             yield block
     except soundfile.LibsndfileError:
         raise _make_truncated_error(name) from None
-    if missing > 0 and _has_exact_length(name, file):
-        raise _make_truncated_error(name)
-
-
-def _has_exact_length(name: str, file: Any) -> bool:
-    """Return whether the length that libsndfile gives is exact, and not an estimate."""
-    if file.format == "MP3":
-        return has_mp3_length(Path(name))
-    return bool(file.frames < _UNKNOWN)
 
 
 def _make_truncated_error(name: str) -> errors.TruncatedAudioError:

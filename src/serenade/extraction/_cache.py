@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SIZE_VARIABLE = "SERENADE_CACHE_GB"
 
-_READER = 1  # increase when `serenade.audio` returns other samples
+_READER = 2  # increase when `serenade.audio` returns other samples
 _DEFAULT_GB = 10.0
 _ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a dead process
 

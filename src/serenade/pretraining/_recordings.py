@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from serenade.audio import read
+from serenade.audio import measure_duration, read
 from serenade.encoders import FRONT_END_HOP, FRONT_END_RATE
 from serenade.errors import AudioError, ModelError, NotAudioError, TooShortError
 from serenade.extraction import Cache, get_size_limit, hash_content, make_entry_key
@@ -139,13 +139,8 @@ def gather_recordings(
 
 
 def _measure_length(file: str) -> float:
-    """Return the length of a recording in seconds, from its header."""
-    import soundfile
-
-    try:
-        seconds = float(soundfile.info(file).duration)
-    except (RuntimeError, OSError, TypeError) as error:
-        raise NotAudioError(file, f"cannot be opened ({error})", "left out") from None
+    """Return the length of a recording in seconds."""
+    seconds = measure_duration(file)
     if seconds < _SHORTEST:
         raise TooShortError(file, f"lasts {seconds:.3f} s", "left out")
     return seconds
