@@ -1,10 +1,12 @@
 """A file is there as a whole, or as it was before."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from serenade._atomic import write_atomically
+from serenade._atomic import remove_unfinished, replace_atomically, write_atomically
 
 
 def test_write_atomically_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
@@ -18,3 +20,22 @@ def test_write_atomically_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_remove_unfinished_removes_the_files_of_dead_processes_only(tmp_path):
+    pytest.importorskip("fcntl")
+    code = """if True:
+        import os, pathlib, sys
+        from serenade._atomic import replace_atomically
+        with replace_atomically(pathlib.Path(sys.argv[1])) as unfinished:
+            unfinished.write_bytes(b"half")
+            os._exit(9)
+    """
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.bin")], check=False)
+    (tmp_path / "own.tmp").write_bytes(b"of the user")
+    assert len(list(tmp_path.glob(".a.bin.*.tmp"))) == 1
+    with replace_atomically(tmp_path / "b.bin") as unfinished:
+        unfinished.write_bytes(b"whole")
+        assert remove_unfinished(tmp_path) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.bin", "own.tmp"]
+    assert remove_unfinished(tmp_path / "missing") == 0

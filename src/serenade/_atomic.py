@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SUFFIX = ".tmp"
+
 
 @contextlib.contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
@@ -26,12 +28,38 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     >>> [path.name for path in file.parent.iterdir()]
     ['a.txt']
     """
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_SUFFIX}")
     try:
-        yield unfinished
-        os.replace(unfinished, path)  # noqa: PTH105 - the atomic call, by its name
+        # The lock tells `remove_unfinished` that the process is alive.
+        with _lock(unfinished, os.O_RDWR | os.O_CREAT):
+            yield unfinished
+            os.replace(unfinished, path)  # noqa: PTH105 - the atomic call, by its name
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> int:
+    """Remove temporary files of processes that were killed while they wrote into a folder.
+
+    Files of running processes are kept. Without file locks, as on Windows, all are kept.
+
+    Args:
+        folder: folder of the files; need not exist.
+
+    Returns:
+        The number of removed files.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return 0
+    removed = 0
+    for path in folder.glob(f".*{_SUFFIX}"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            removed += 1
+    return removed
 
 
 @contextlib.contextmanager
@@ -43,10 +71,17 @@ def lock_folder(folder: Path) -> Iterator[None]:
     Args:
         folder: an existing folder.
     """
+    with _lock(folder, os.O_RDONLY):
+        yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path, flags: int) -> Iterator[None]:
+    """Hold the lock of a path that is opened with some flags, if the system has such locks."""
     try:
         import fcntl
 
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(path, flags, 0o666)
     except (ImportError, OSError):
         yield
         return

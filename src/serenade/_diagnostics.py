@@ -189,16 +189,14 @@ def _check_cache(broken: list[str]) -> dict[str, Any]:
 
 
 def _describe_machine() -> dict[str, int]:
-    from serenade.runtime import get_thread_count
+    from serenade.runtime import count_cores, get_thread_count
 
-    cores = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     names = getattr(os, "sysconf_names", {})
     known = {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(names)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if known else 0
     return {
-        "cores": usable,
-        "all_cores": cores,
+        "cores": count_cores(),
+        "all_cores": os.cpu_count() or 1,
         "threads": get_thread_count(),
         "memory_megabytes": round(memory / 1e6),
     }
@@ -217,7 +215,12 @@ def _describe_gpu() -> str:
     )
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, a constant script
-            [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
+            # -P: nothing is imported from the current folder
+            [sys.executable, "-P", "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return "PyTorch does not import"

@@ -9,8 +9,12 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import contextlib
+import functools
+import os
 import platform
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from serenade.errors import MissingExtraError, SerenadeError, first_line
@@ -22,6 +26,8 @@ T = TypeVar("T")
 
 _AHEAD = 4  # tasks for each core of a cluster that are under way
 _PATIENCE = 30  # seconds to wait for the scheduler, and then for a first worker
+_GLANCE = 1.0  # seconds between two looks of a worker at its parent
+_SAFE_PATH = "PYTHONSAFEPATH"
 _client: Any = None  # of this process; workers have none, so that their tasks do not spread again
 
 
@@ -94,8 +100,53 @@ def run_parallel(
         import joblib
     except ImportError:
         raise MissingExtraError("work on several cores (jobs other than 1)", "train") from None
-    calls = (joblib.delayed(function)(*given) for given in zip(*arguments, strict=True))
-    yield from joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(calls)
+    call = joblib.delayed(_run_in_child)
+    calls = (call(os.getpid(), function, given) for given in zip(*arguments, strict=True))
+    with use_safe_path():
+        yield from joblib.Parallel(n_jobs=jobs or -1, return_as="generator")(calls)
+
+
+@contextlib.contextmanager
+def use_safe_path() -> Iterator[None]:
+    """Keep the current folder off the path of Python processes that the block starts.
+
+    Such processes are `python -m ...` or `python -c ...`. They would import a `random.py` of the
+    current folder, which may hold a corpus of others, instead of Python's own.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
+
+
+def _run_in_child(parent: int, function: Callable[..., T], given: tuple[Any, ...]) -> T:
+    """Run one task; a process that does so ends when its parent is killed.
+
+    Args:
+        parent: process that sent the task.
+        function: function of the task.
+        given: its arguments.
+    """
+    if os.getppid() == parent:
+        _follow(parent)
+    return function(*given)
+
+
+@functools.cache
+def _follow(parent: int) -> None:
+    """Start a thread that ends this process when its parent has ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_GLANCE)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run_on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]) -> Iterator[T]:

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +42,55 @@ def test_a_damaged_entry_is_made_again(kept):
         assert not path.exists()
         kept.put("ab12", matrix())
     assert kept.get("ab12") is not None
+
+
+def test_every_flipped_bit_is_found(kept):
+    values = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    kept.put("ab12", values)
+    path = kept._path("ab12")
+    whole = path.read_bytes()
+    for bit in np.random.default_rng(1).integers(0, 8 * len(whole), 100):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        assert kept.get("ab12") is None
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(kept.get("ab12"), values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *(np.zeros(8, np.float32), np.zeros((2, 2, 2), np.float32), np.float32(1)),
+        *(np.zeros((2, 2)), np.zeros((2, 2), complex), np.array([["text"]])),
+    ],
+    ids=["vector", "cube", "scalar", "doubles", "complex", "text"],
+)
+def test_entries_of_other_shapes_and_types_are_not_read(kept, values):
+    path = kept._path("ab12")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(_cache._format_entry("ab12", values))
+    assert kept.get("ab12") is None
+
+
+def test_foreign_files_as_entries_are_not_read(kept, tmp_path):
+    kept.put("ab12", matrix())
+    whole, path = kept._path("ab12").read_bytes(), kept._path("ab34")
+    np.save(tmp_path / "plain.npy", matrix())
+    np.savez(tmp_path / "several.npz", a=matrix())
+    huge = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 8), }"
+    header = np.lib.format.magic(1, 0) + len(huge).to_bytes(2, "little") + huge
+    header += _cache._sum_entry("ab34", header)
+    others = [(tmp_path / "plain.npy").read_bytes(), (tmp_path / "several.npz").read_bytes()]
+    for content in (whole, header, *others):
+        path.write_bytes(content)
+        assert kept.get("ab34") is None
+        assert not path.exists()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+        assert kept.get("ab34") is None
+        kept.put("ab34", matrix())
+        assert kept.get("ab34") is not None
 
 
 def test_pickles_are_not_read(kept):
@@ -81,7 +132,7 @@ def test_content_is_what_counts_not_the_name(tmp_path):
 
 
 def test_the_least_recently_used_go_first(tmp_path):
-    size = 4 * 8 * 4 + 128
+    size = 4 * 8 * 4 + 128 + _cache._CHECKSUM
     kept = Cache(tmp_path, limit=10**6)
     for number, key in enumerate(("aa", "bb", "cc", "dd")):
         kept.put(key, matrix())
@@ -120,6 +171,26 @@ def test_leftovers_of_dead_processes_go_and_those_of_live_ones_stay(kept):
     os.utime(old, (time.time() - 2 * _cache._ABANDONED,) * 2)
     kept.trim()
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_trim_passes_over_entries_of_other_users(kept, monkeypatch):
+    for number, key in enumerate(("aa", "bb", "cc")):
+        kept.put(key, matrix())
+        os.utime(kept._path(key), (number, number))
+    remove = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path.stem == "aa":
+            raise PermissionError(1, "Operation not permitted", str(path))
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert kept.clear() == 2
+    assert [path.stem for path in kept.folder.rglob("*.npy")] == ["aa"]
+    kept.limit = 16
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept.put("dd", matrix())  # trims, and does not say that nothing was kept
 
 
 def test_a_failed_write_leaves_nothing_behind(kept, monkeypatch):

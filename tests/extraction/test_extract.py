@@ -71,6 +71,30 @@ def test_parts_of_recordings(recordings, kept):
     assert [len(matrix) for matrix in found] == [2, 2]
 
 
+@dataclasses.dataclass(frozen=True)
+class Swapping(LogMel):
+    """Feature that swaps the recording while it is read, and perhaps swaps it back."""
+
+    file: str = ""
+    other: str = ""
+
+    def __call__(self, signal, sampling_rate):
+        path = Path(self.file)
+        stated, content = path.stat(), path.read_bytes()
+        if self.other:
+            path.write_bytes(Path(self.other).read_bytes())
+        path.write_bytes(content)
+        os.utime(path, ns=(stated.st_atime_ns, stated.st_mtime_ns))
+        return super().__call__(signal, sampling_rate)
+
+
+def test_a_recording_that_changes_while_it_is_read_is_not_cached(recordings, kept):
+    """The change cannot be seen afterwards in content, size and modification time."""
+    feature = Swapping(file=recordings[0], other=recordings[1])
+    extract([Clip(recordings[0])], feature, cache=kept, jobs=1)
+    assert kept.usage()[0] == 0
+
+
 def test_nothing_is_computed_twice(recordings, noted, kept):
     segments = [Clip(f) for f in recordings]
     first = extract(segments[:4], noted, cache=kept, jobs=1)

@@ -155,9 +155,25 @@ def test_what_is_refused(
     with pytest.raises(SerenadeError, match=r"cannot resume from this checkpoint .* delete it"):
         pretrain(tiny_npc, training, material, out)
     (out / "checkpoint.pt").write_bytes(whole)
-    pretrain(tiny_npc, training, material, out)
+    history = pretrain(tiny_npc, training, material, out)
     with pytest.raises(ModelError, match="already holds an encoder"):
-        pretrain(tiny_npc, training, material, out)
+        pretrain(tiny_npc, dataclasses.replace(training, seed=4), material, out)
+    assert history["steps"] == training.steps
+
+
+def test_a_complete_run_is_not_repeated(
+    tiny_npc: EncoderSettings, training: PretrainingSettings, material: Recordings, tmp_path: Path
+) -> None:
+    history = pretrain(tiny_npc, training, material, tmp_path)
+    weights = tmp_path / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    # As after a kill between the last file and the removal of the checkpoint.
+    leftovers = [tmp_path / "checkpoint.pt", tmp_path / ".checkpoint.pt.0123.tmp"]
+    for path in leftovers:
+        path.write_bytes(b"left")
+    assert pretrain(tiny_npc, training, material, tmp_path, watch=Kill(1)) == history
+    assert weights.stat().st_mtime_ns == written
+    assert not any(path.exists() for path in leftovers)
 
 
 def test_divergence_is_told(

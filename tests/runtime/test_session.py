@@ -36,11 +36,15 @@ def test_a_file_that_is_no_graph(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "threads"),
-    [(None, 1), ("3", 3), ("2,1", 2), (" 2 ", 2), ("", 1), ("0", 1), ("many", 1), ("-4", 1)],
+    [
+        *((None, 1), ("3", 3), ("2,1", 2), (" 2 ", 2), ("", 1), ("0", 1), ("many", 1), ("-4", 1)),
+        *(("1000000", 4), ("9" * 5000, 1)),
+    ],
 )
 def test_omp_num_threads_is_heard(
     monkeypatch: pytest.MonkeyPatch, stated: str | None, threads: int
 ) -> None:
+    monkeypatch.setattr(_session, "count_cores", lambda: 4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if stated is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", stated)

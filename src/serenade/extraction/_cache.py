@@ -4,6 +4,9 @@ The key of an entry is a hash of the audio's bytes and the part that was read (o
 the feature's class, version and parameters. Any number of processes can write entries at once;
 each is written atomically. The least recently used entries are removed when the cache exceeds its
 limit.
+
+An entry is an array in NumPy's format, followed by a checksum of it and of its key. The checksum
+finds damage. It is no signature: users who share a cache folder trust each other.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import io
 import json
 import os
+import stat
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +32,7 @@ from serenade.features import find_unidentified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -36,6 +41,7 @@ SIZE_VARIABLE = "SERENADE_CACHE_GB"
 _READER = 2  # increase when `serenade.audio` returns other samples
 _DEFAULT_GB = 10.0
 _ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a dead process
+_CHECKSUM = 16  # bytes
 
 
 def get_size_limit() -> int:
@@ -93,22 +99,6 @@ def _hash(stated: list[object], identity: Mapping[str, object]) -> str | None:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def hash_content(file: str | os.PathLike[str]) -> str:
-    """Hash the bytes of a file; an unchanged file is read only once per process.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    stated = Path(file).stat()
-    return _hash_file(os.fspath(file), stated.st_size, stated.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _hash_file(file: str, size: int, changed: int) -> str:  # noqa: ARG001 - size and time are part of the memory's key
-    with Path(file).open("rb") as opened:
-        return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
-
-
 class CacheWarning(UserWarning):
     """Warning that results cannot be cached and are computed each time."""
 
@@ -142,6 +132,7 @@ class Cache:
         limit: limit in bytes; None for `get_size_limit()`.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> cache = Cache(Path(tempfile.mkdtemp()))
     >>> cache.put("0123", np.ones((2, 3), np.float32))
     >>> cache.get("0123").shape, cache.get("4567")
@@ -156,10 +147,10 @@ class Cache:
         """Return the entry of a key, `(frames, dims)`, or None; remove a damaged entry."""
         path = self._path(key)
         try:
-            matrix: NDArray[np.float32] = np.load(path, allow_pickle=False)
+            matrix = _parse_entry(key, _read_entry(path))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, MemoryError):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)  # for example a partial file after a power cut
             return None
@@ -181,8 +172,8 @@ class Cache:
     def _put(self, key: str, matrix: NDArray[np.float32]) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replace_atomically(path) as unfinished, unfinished.open("wb") as file:
-            np.save(file, matrix, allow_pickle=False)
+        with replace_atomically(path) as unfinished:
+            unfinished.write_bytes(_format_entry(key, matrix))
         self._unchecked += matrix.nbytes
         if self._unchecked > self._bound() // 16:
             self.trim()
@@ -200,8 +191,10 @@ class Cache:
         for path, _, size in entries:
             if total <= bound:
                 break
-            path.unlink(missing_ok=True)
-            total, removed = total - size, removed + 1
+            # In a shared folder, the entries of other users may not be removed.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+                total, removed = total - size, removed + 1
         return removed
 
     def clear(self) -> int:
@@ -223,10 +216,45 @@ class Cache:
         """Iterate over path, time of last use and size of entries; remove abandoned files."""
         for path in self.folder.glob("??/*"):
             try:
-                stated = path.stat()
-            except FileNotFoundError:  # another process removed it
+                stated = path.lstat()
+            except OSError:  # another process removed it
                 continue
             if path.suffix == ".npy":
                 yield path, stated.st_mtime, stated.st_size
             elif path.suffix == ".tmp" and time.time() - stated.st_mtime > _ABANDONED:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+
+def _format_entry(key: str, matrix: NDArray[np.float32]) -> bytes:
+    """Return the content of an entry's file."""
+    file = io.BytesIO()
+    np.save(file, matrix, allow_pickle=False)
+    content = file.getvalue()
+    return content + _sum_entry(key, content)
+
+
+def _read_entry(path: Path) -> bytes:
+    """Read the file of an entry; raise an OSError for anything but a regular file."""
+    # Opening a pipe would wait for a writer.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:  # noqa: PTH123 - a handle is not a path
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path}: not a file")
+        return file.read()
+
+
+def _parse_entry(key: str, content: bytes) -> NDArray[np.float32]:
+    """Return the matrix in an entry's file; raise a ValueError for a damaged one."""
+    array, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+    if checksum != _sum_entry(key, array):
+        raise ValueError("another checksum")
+    matrix: NDArray[np.float32] = np.load(io.BytesIO(array), allow_pickle=False)
+    if matrix.ndim != 2 or matrix.dtype != np.float32:
+        raise ValueError("not a matrix of floats")
+    return matrix
+
+
+def _sum_entry(key: str, content: bytes) -> bytes:
+    """Return the checksum of an entry's array and key."""
+    return hashlib.blake2b(content, digest_size=_CHECKSUM, key=key.encode()[:64]).digest()

@@ -12,7 +12,8 @@ from serenade import _parallel
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.errors import AudioError
-from serenade.extraction._cache import Cache, hash_content, make_entry_key
+from serenade.extraction._cache import Cache, make_entry_key
+from serenade.extraction._content import FileContent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -112,12 +113,19 @@ def extract_usable(
         spread = _parallel.run_parallel(_Part.results, parts)
         shown = show_progress(spread, len(parts), f"extracting {type(feature).__name__}")
         return [result for part in shown for result in part]
-    keys = _compute_keys(clips, feature, sampling_rate, jobs)
-    results: list[Result | None] = [None if key is None else cache.get(key) for key in keys]
-    tasks = [
-        _Task(clip, feature, sampling_rate, cache, key)
-        for clip, key in zip(clips, keys, strict=True)
+    contents = _hash_recordings(clips, jobs)
+    identity = feature.identity()
+    keys = [
+        None
+        if content is None
+        else make_entry_key(content.digest, clip.start, clip.end, sampling_rate, identity)
+        for clip, content in zip(clips, contents, strict=True)
     ]
+    tasks = [
+        _Task(clip, feature, sampling_rate, cache, key, content)
+        for clip, key, content in zip(clips, keys, contents, strict=True)
+    ]
+    results: list[Result | None] = [None if key is None else cache.get(key) for key in keys]
     missing = [index for index, result in enumerate(results) if result is None]
     found = _run([tasks[index] for index in missing], jobs)
     for index, result in zip(
@@ -186,7 +194,8 @@ class _Task:
     feature: Feature
     sampling_rate: int
     cache: Cache
-    key: str | None  # cache key; None if the file could not be read
+    key: str | None  # cache key; None if the result is not cached
+    content: FileContent | None  # of the key; None if the file could not be read
 
     def __call__(self) -> Result:
         part = self.clip
@@ -197,27 +206,23 @@ class _Task:
             matrix = self.feature(audio.signal, audio.sampling_rate)
         except AudioError as error:
             return error
-        if self.key is not None:
+        if self.key is not None and self.content is not None and self.content.is_current():
             self.cache.put(self.key, matrix)
         return matrix
 
 
-def _compute_keys(
-    clips: Sequence[Clip], feature: Feature, sampling_rate: int, jobs: int | None
-) -> list[str | None]:
-    """Compute the cache keys of clips."""
-    identity = feature.identity()
+def _hash_recordings(clips: Sequence[Clip], jobs: int | None) -> list[FileContent | None]:
+    """Hash the content of each clip's file; None for a file that cannot be read."""
 
-    def key(part: Clip) -> str | None:
+    def hash_recording(part: Clip) -> FileContent | None:
         try:
-            content = hash_content(part.file)
+            return FileContent.take(part.file)
         except (OSError, ValueError):
             return None
-        return make_entry_key(content, part.start, part.end, sampling_rate, identity)
 
     # Threads help: hashing releases the interpreter lock and waits for the disk.
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        return list(pool.map(key, clips))
+        return list(pool.map(hash_recording, clips))
 
 
 def _run(tasks: Sequence[_Task], jobs: int | None) -> Iterator[Result]:

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade._atomic import replace_atomically
+from serenade._atomic import remove_unfinished, replace_atomically
 from serenade._parallel import run_parallel
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.errors import AudioError, MissingExtraError, SerenadeError, first_line
-from serenade.extraction._cache import hash_content, make_entry_key
+from serenade.extraction._cache import make_entry_key
+from serenade.extraction._content import FileContent
 from serenade.extraction._extract import Clip
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,6 +93,7 @@ def write_shards(
         MissingExtraError: pyarrow is not installed.
     """
     _import_arrow()
+    remove_unfinished(Path(folder))
     names = [clip.file for clip in clips] if names is None else names
     starts = range(0, len(clips), each)
     paths = [Path(folder) / f"part-{number:05d}.parquet" for number in range(len(starts))]
@@ -163,7 +165,8 @@ class _Task:
     def write(self, path: Path) -> Shard:
         """Write the shard atomically, or return the existing one."""
         arrow, parquet = _import_arrow()
-        key = self._make_key()
+        contents = self._hash_recordings()
+        key = self._make_key(contents)
         if key is not None and (kept := _find_existing(path, key)) is not None:
             return kept
         stated = {"format": _FORMAT, "key": key, "dims": len(self.feature.names)}
@@ -194,6 +197,7 @@ class _Task:
                     writer.write_batch(arrow.record_batch(block, schema=schema))
                     seconds += lengths
                     failed += errors
+                _require_current(contents)
         except OSError as error:
             raise SerenadeError(
                 f"{path}: cannot be written ({error.strerror or error}); free some space or choose "
@@ -223,15 +227,22 @@ class _Task:
         if rows:
             yield _to_columns(rows), seconds, sum(row[3] is None for row in rows)
 
-    def _make_key(self) -> str | None:
+    def _hash_recordings(self) -> list[FileContent | None]:
+        """Hash the content of each clip's file; None for a file that cannot be read."""
+        contents: list[FileContent | None] = []
+        for part in self.clips:
+            try:
+                contents.append(FileContent.take(part.file))
+            except (OSError, ValueError):
+                contents.append(None)
+        return contents
+
+    def _make_key(self, contents: Sequence[FileContent | None]) -> str | None:
         """Hash everything that determines the shard: audio, clips, names, feature."""
         identity = self.feature.identity()
         digest = hashlib.blake2b(str(_FORMAT).encode(), digest_size=20)
-        for name, part in zip(self.names, self.clips, strict=True):
-            try:
-                content = hash_content(part.file)
-            except (OSError, ValueError):
-                content = "unreadable"
+        for name, part, found in zip(self.names, self.clips, contents, strict=True):
+            content = "unreadable" if found is None else found.digest
             entry = make_entry_key(content, part.start, part.end, self.sampling_rate, identity)
             if entry is None:
                 return None
@@ -241,6 +252,16 @@ class _Task:
 
 def _to_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _require_current(contents: Iterable[FileContent | None]) -> None:
+    """Raise an error if a recording changed after its content was hashed for the shard's key."""
+    for content in contents:
+        if content is not None and not content.is_current():
+            raise SerenadeError(
+                f"{content.file}: changed during the extraction; repeat the command; complete "
+                "shards are kept"
+            )
 
 
 def _find_existing(path: Path, key: str) -> Shard | None:

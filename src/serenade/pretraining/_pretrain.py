@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from serenade._atomic import remove_unfinished
+from serenade._parallel import use_safe_path
 from serenade.encoders import ENCODER_WEIGHTS, build_network, save_encoder
 from serenade.errors import ModelError, SerenadeError
 from serenade.pretraining._model_card import CardDetails, write_card
 from serenade.pretraining._recordings import Crops
 from serenade.pretraining._run import Run
-from serenade.pretraining._run_history import write_history
+from serenade.pretraining._run_history import HISTORY, write_history
 from serenade.pretraining._watch import Watch
 from serenade.training import StateFile, choose_device
 
@@ -46,7 +49,8 @@ def pretrain(
     """Pre-train an encoder on recordings and write its folder.
 
     The folder holds `config.json`, `model.safetensors`, `MODEL_CARD.md` and the loss curve
-    (`history.json`, `curve.png`, `curve.pdf`). A run that is killed resumes to the same weights.
+    (`history.json`, `curve.png`, `curve.pdf`). A run that is killed resumes to the same weights,
+    and a run that is complete is not repeated.
 
     Args:
         settings: settings of the encoder.
@@ -67,22 +71,37 @@ def pretrain(
     Raises:
         SerenadeError: the device cannot be used, the run has no end, the checkpoint belongs to
             another run, or the training diverged.
-        ModelError: `out` holds a model already, or no recording can be read.
+        ModelError: `out` holds an encoder of another run, or no recording can be read.
     """
     if not (training.steps or training.minutes):
         raise SerenadeError("pre-training has no end; set steps or minutes")
-    if (out / ENCODER_WEIGHTS).exists():
-        raise ModelError(f"{out}: already holds an encoder; choose another folder or delete it")
+    remove_unfinished(out)
     hardware = choose_device(device, training.precision)
     run = PretrainingRun(settings, training, recordings, hardware, watch or Watch(), jobs)
     checkpoint = StateFile((checkpoints or out) / "checkpoint.pt", run.describe_key())
-    run.train(checkpoint, every)
-    history = run.describe_history()
+    if (out / ENCODER_WEIGHTS).exists():
+        history = _read_complete_history(out, run)
+    else:
+        run.train(checkpoint, every)
+        history = run.describe_history()
+        if hardware.rank == 0:
+            write_history(out, history)
+            card = write_card(settings, training, recordings, history, details or CardDetails())
+            save_encoder(out, settings, run.network, card)
     if hardware.rank == 0:
-        write_history(out, history)
-        card = write_card(settings, training, recordings, history, details or CardDetails())
-        save_encoder(out, settings, run.network, card)
         checkpoint.remove()
+    return history
+
+
+def _read_complete_history(out: Path, run: PretrainingRun) -> dict[str, Any]:
+    """Return the history in a folder of an encoder that the same run wrote."""
+    try:
+        history: dict[str, Any] = json.loads((out / HISTORY).read_text("utf-8"))
+        same = history["run"] == run.fingerprint()
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise ModelError(f"{out}: already holds an encoder; choose another folder or delete it")
     return history
 
 
@@ -142,6 +161,11 @@ class PretrainingRun(Run["Network", "Batch"]):
         }
         return json.dumps(determining, sort_keys=True)
 
+    def fingerprint(self) -> str:
+        """Return a hash of everything that determines the complete run."""
+        stated = [self.describe_key(), self.training.minutes]
+        return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
+
     def batches(self) -> Iterator[Batch]:
         """Yield the batch of each step, from the step that the run has reached."""
         loader = torch.utils.data.DataLoader(
@@ -152,9 +176,10 @@ class PretrainingRun(Run["Network", "Batch"]):
             pin_memory=self.device.torch.type == "cuda",
             multiprocessing_context="spawn" if self.jobs else None,
         )
-        for batch in loader:
-            self._report(batch.problems)
-            yield batch
+        with use_safe_path():
+            for batch in loader:
+                self._report(batch.problems)
+                yield batch
 
     def held_out_batches(self) -> list[Batch]:
         """Return the batches of held-out recordings."""
@@ -182,6 +207,7 @@ class PretrainingRun(Run["Network", "Batch"]):
         """Return the result of the run as JSON data."""
         return {
             "encoder": self.settings.name,
+            "run": self.fingerprint(),
             "epochs": round(self.step / self.crops.steps, 3),
             "processes": self.device.world,
             "hours": round(self.recordings.hours, 3),

@@ -18,7 +18,7 @@ import torch
 from serenade.audio import measure_duration, read
 from serenade.encoders import FRONT_END_HOP, FRONT_END_RATE
 from serenade.errors import AudioError, ModelError, NotAudioError, TooShortError
-from serenade.extraction import Cache, get_size_limit, hash_content, make_entry_key
+from serenade.extraction import Cache, FileContent, get_size_limit, make_entry_key
 from serenade.pretraining._alteration import alter_utterance
 
 if TYPE_CHECKING:
@@ -256,14 +256,14 @@ class Crops(torch.utils.data.Dataset[Batch]):
         return values, *alter_utterance(values, self.settings.alterations, rng)
 
     def _compute_energies(self, stretch: Stretch) -> NDArray[np.float32]:
-        front, key = self.settings.front, None
+        front, key, content = self.settings.front, None, None
         if self.cache is not None:
             try:
-                content = hash_content(stretch.file)
+                content = FileContent.take(stretch.file)
             except OSError as error:
                 raise NotAudioError(stretch.file, str(error), "left out") from None
             key = make_entry_key(
-                content, stretch.start, stretch.end, FRONT_END_RATE, front.identity()
+                content.digest, stretch.start, stretch.end, FRONT_END_RATE, front.identity()
             )
             if key is not None and (found := self.cache.get(key)) is not None:
                 return found
@@ -271,7 +271,7 @@ class Crops(torch.utils.data.Dataset[Batch]):
             stretch.file, sampling_rate=FRONT_END_RATE, start=stretch.start, end=stretch.end
         )
         matrix = front(audio.signal, FRONT_END_RATE)
-        if self.cache is not None and key is not None:
+        if self.cache is not None and key is not None and content and content.is_current():
             self.cache.put(key, matrix)
         return matrix
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+HISTORY = "history.json"
+"""File name of the history of a run."""
+
 
 def write_history(out: Path, history: Mapping[str, Any]) -> None:
     """Write `history.json`, and `curve.png` and `curve.pdf` if matplotlib is installed.
@@ -20,7 +23,7 @@ def write_history(out: Path, history: Mapping[str, Any]) -> None:
         history: history of the run, which `pretrain` returns.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", "utf-8")
+    (out / HISTORY).write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure

@@ -4,6 +4,7 @@ from ._interruption import Interruption as Interruption
 from ._interruption import StoppedError as StoppedError
 from ._interruption import check_interruption as check_interruption
 from ._interruption import get_interruption as get_interruption
+from ._session import count_cores as count_cores
 from ._session import get_thread_count as get_thread_count
 from ._session import import_onnxruntime as import_onnxruntime
 from ._session import open_session as open_session

@@ -34,7 +34,7 @@ def open_session(source: Path | bytes, *, threads: int | None = None) -> Any:
 
     Args:
         source: an `.onnx` file or its content.
-        threads: threads of one call; None takes `OMP_NUM_THREADS`, or one.
+        threads: threads of one call; None takes `get_thread_count()`.
             Several clips at once, a thread each, gain more than several threads for one clip.
 
     Raises:
@@ -82,6 +82,18 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
 
 
 def get_thread_count() -> int:
-    """Return the number of threads: the first number in `OMP_NUM_THREADS`, or one."""
+    """Return the number of threads: the first number in `OMP_NUM_THREADS`, or one.
+
+    More threads than cores are never faster, and thousands exhaust the memory.
+    """
     stated = os.environ.get(THREADS_VARIABLE, "").split(",")[0].strip()
-    return max(1, int(stated)) if stated.isdecimal() else 1
+    # Python refuses to convert thousands of digits.
+    wanted = int(stated) if stated.isdecimal() and len(stated) < 10 else 1
+    return min(max(1, wanted), count_cores())
+
+
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

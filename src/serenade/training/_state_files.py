@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from serenade._atomic import replace_atomically
+from serenade._atomic import remove_unfinished, replace_atomically
 from serenade.errors import SerenadeError, first_line
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class StateFile:
         Raises:
             SerenadeError: the file is damaged or belongs to another run or version.
         """
-        if self.path is None or not self.path.is_file():
+        if self.path is None:
+            return
+        remove_unfinished(self.path.parent)
+        if not self.path.is_file():
             return
         try:
             state = torch.load(self.path, map_location=device, weights_only=True)

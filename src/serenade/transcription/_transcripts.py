@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from serenade.audio import read
 from serenade.errors import AudioError
-from serenade.extraction import hash_content
+from serenade.extraction import FileContent
 from serenade.transcription._asr import RATE, Transcript, Word
 
 if TYPE_CHECKING:
@@ -57,12 +57,17 @@ def transcribe(
         path.write_text(_format_line({"settings": dict(settings)}), encoding="utf-8")
     for number, segment in enumerate(segments):
         try:
-            key = f"{hash_content(segment.file)} {segment.start} {segment.end}"
+            content = FileContent.take(segment.file)
+            key = f"{content.digest} {segment.start} {segment.end}"
             if key not in done:
-                done[key] = _recognise_segment(segment, number, recognise)
+                found = _recognise_segment(segment, number, recognise)
+                if not content.is_current():  # the key belongs to other content
+                    yield found
+                    continue
+                done[key] = found
                 if path is not None:
                     with path.open("a", encoding="utf-8") as file:
-                        file.write(_format_line({"key": key, **_transcript_to_json(done[key])}))
+                        file.write(_format_line({"key": key, **_transcript_to_json(found)}))
             yield done[key]
         except OSError as error:
             yield AudioError(segment.file, str(error.strerror), "correct the path")
