@@ -58,6 +58,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def child_coverage() -> Iterator[str | None]:
+    """Return coverage's variable for child processes, and unset it.
+
+    Most tests with processes check their memory, files or ends, which coverage would change.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        setting = os.environ.get("COVERAGE_PROCESS_CONFIG")
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield setting
+
+
 @pytest.fixture(scope="session")
 def corpora_root() -> Path:
     """Return the folder that contains `ravdess`, `emodb`, `nemo`, …; skip if it is missing."""

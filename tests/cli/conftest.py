@@ -7,9 +7,16 @@ import sys
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _count_children(child_coverage, monkeypatch):
+    """Count the lines that commands execute in the coverage."""
+    if child_coverage:
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", child_coverage)
+
+
 @pytest.fixture
 def run(tmp_path):
-    """Run `serenade …`; gives the finished process."""
+    """Run `serenade …`; return the finished process."""
 
     def running(*arguments, **environment):
         return subprocess.run(
@@ -17,7 +24,6 @@ def run(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
             cwd=tmp_path,
             env=os.environ | {"SERENADE_CACHE": str(tmp_path / "cache")} | environment,
         )

@@ -22,7 +22,6 @@ def listen(tmp_path):
             input=content,
             capture_output=True,
             check=False,
-            timeout=240,
             env=os.environ | {"SERENADE_CACHE": str(tmp_path / "cache")},
         )
         return done.returncode, done.stdout.decode(), done.stderr.decode()

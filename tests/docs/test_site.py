@@ -33,7 +33,6 @@ def site(tmp_path_factory):
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
             env=environment,
         )
         assert done.returncode == 0, done.stdout + done.stderr

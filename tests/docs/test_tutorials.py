@@ -112,7 +112,6 @@ def test_what_a_page_says_works(page, folder):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=300,
                 cwd=folder,
             )
             assert done.returncode == 0, f"{where}:\n{done.stdout}\n{done.stderr}"

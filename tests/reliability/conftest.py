@@ -33,7 +33,7 @@ def outputs():
     def waited(*processes):
         found = []
         for process in processes:
-            output, errors = process.communicate(timeout=600)
+            output, errors = process.communicate()
             assert process.returncode == 0, errors
             found.append(output)
         return found

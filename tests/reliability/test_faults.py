@@ -60,7 +60,7 @@ def test_extraction_goes_on_without_room_for_the_cache(recordings, tmp_path, chi
     """No file may be larger than 1 kB: every entry's write fails half-way."""
     cache = tmp_path / "cache"
     with child(EXTRACT, cache, *recordings, limit=1024) as process:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert errors.count("CacheWarning") == 1
     assert "features cannot be cached" in errors
@@ -102,7 +102,7 @@ def test_a_command_without_room_says_so_on_one_line(tmp_path, child):
     code = "import sys; from serenade.cli import main; main()"
     arguments = ["predict", EXAMPLE, "--timeline", "--out", tmp_path / "out.json"]
     with child(code, *arguments, limit=10) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
     assert process.returncode == 1
     assert "Traceback" not in errors
     assert errors.startswith("serenade: ")
@@ -149,7 +149,7 @@ def test_two_extractions_at_once_share_a_cache(recordings, tmp_path, child):
     both = [child(EXTRACT, tmp_path / "cache", *recordings) for _ in range(2)]
     found = []
     for process in both:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate()
         assert process.returncode == 0, errors
         assert "Warning" not in errors
         found.append(output)

@@ -98,7 +98,7 @@ class Browser:
                 pytest.skip("Chromium is there but does not start")
             time.sleep(0.05)
         port = stated.read_text().splitlines()[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
             pages = [entry for entry in json.load(answer) if entry["type"] == "page"]
         self._open = contextlib.ExitStack()
         self._socket = self._open.enter_context(
@@ -182,7 +182,7 @@ class Browser:
         with contextlib.suppress(AttributeError):  # not yet open
             self._open.close()
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait()
 
 
 @pytest.fixture

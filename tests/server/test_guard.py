@@ -77,7 +77,6 @@ def test_serve_refuses_an_empty_key_variable(keys):
         env=os.environ | {"SERENADE_API_KEY": keys},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert done.returncode == 2

@@ -42,7 +42,6 @@ def _commanded(path, *options):
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
     )
     return json.loads(done.stdout)[0]
 
