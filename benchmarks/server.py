@@ -47,7 +47,7 @@ def measure(seconds: float, clients: int) -> dict[str, Any]:
     aside = seconds / 4
     busy = os.getloadavg()[0]
     before = _offline(clips, aside)
-    with _server() as (port, process):
+    with start_server() as (port, process):
         asyncio.run(_load(port, clips, clients, 3.0))  # warm
         with _memory(process) as memory:
             usual = asyncio.run(_load(port, clips, clients, seconds))
@@ -96,7 +96,8 @@ def _offline(clips: Sequence[bytes], seconds: float) -> float:
 
 
 @contextlib.contextmanager
-def _server() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def start_server() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Serve in a process of its own; gives the port and the process."""
     command = [sys.executable, "-m", "serenade", "serve", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stderr is not None
@@ -158,13 +159,14 @@ async def _ask(port: int, clip: bytes) -> tuple[str, float]:
 @contextlib.contextmanager
 def _memory(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     """Fill a dictionary with the process' memory at the start and the end, and its peak so far."""
-    found: dict[str, Any] = {"memory_mb": [_size(process, "VmRSS")]}
+    found: dict[str, Any] = {"memory_mb": [read_memory(process, "VmRSS")]}
     yield found
-    found["memory_mb"].append(_size(process, "VmRSS"))
-    found["peak_mb"] = _size(process, "VmHWM")
+    found["memory_mb"].append(read_memory(process, "VmRSS"))
+    found["peak_mb"] = read_memory(process, "VmHWM")
 
 
-def _size(process: subprocess.Popen[str], name: str) -> int:
+def read_memory(process: subprocess.Popen[str], name: str) -> int:
+    """Read a field of the process' status, such as VmRSS, in megabytes."""
     status = Path(f"/proc/{process.pid}/status").read_text("ascii")
     found = re.search(rf"{name}:\s+(\d+)", status)
     assert found
