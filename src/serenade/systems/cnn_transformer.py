@@ -8,8 +8,8 @@ frames at RAVDESS' own 48 kHz; noisy copies have a random signal-to-noise ratio 
 data is "quadrupled" by three copies of each clip, of training clips only, though the text also
 speaks of as many noisy as native clips; each coefficient is scaled by its own mean and deviation
 over the training set, because the first would dominate the others otherwise; the images of the
-branches are flattened; the epoch counts that was best on the validation part, and training ends 20
-epochs after it, which the text's "up to 200 epochs" implies.
+branches are flattened; all of the "up to 200 epochs" are trained, and the one that is best on the
+validation part counts.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CNNTransformerRecipe(NetworkRecipe):
 
     copies: int = 3
     epochs: int = 200
-    patience: int = 20
+    patience: int = 0
     batch: int = 16
     optimiser: str = "sgd"
     learning_rate: float = 0.01
