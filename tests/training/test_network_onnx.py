@@ -28,7 +28,7 @@ FUSION = {
     "cells": 8,
 }
 SYSTEMS = {
-    "cnn-transformer": SMALL | {"layers": 1},
+    "cnn-transformer": SMALL | {"layers": 1, "scaling": "pixel"},
     "cnn-transformer:tuned": SMALL | {"layers": 1, "scaling": "clip"},
     "dcnn": SMALL,
     "lld-blstm": SMALL | {"hidden": 16, "cells": 8, "context": 60},

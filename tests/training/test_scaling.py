@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from serenade.errors import SerenadeError
 from serenade.training._scaling import Scaler, standardise_speakers
 
 rng = np.random.default_rng(0)
@@ -22,6 +23,20 @@ def test_scaler_global_has_one_mean_and_deviation():
     np.testing.assert_allclose(found, (JOINED - JOINED.mean()) / JOINED.std(), atol=1e-5)
 
 
+def test_scaler_by_pixel_has_one_mean_and_deviation_per_frame_and_column():
+    images = np.stack([CLIPS[2][start : start + 5] for start in (0, 7, 14, 21)])
+    found = np.stack(Scaler("pixel").fit(images).transform(images))
+    expected = StandardScaler().fit_transform(images.reshape(4, -1)).reshape(images.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_scaler_by_pixel_refuses_clips_of_other_lengths():
+    with pytest.raises(SerenadeError, match="a clip of 9 frames beside clips of 4; use scaling"):
+        Scaler("pixel").fit(CLIPS)
+    with pytest.raises(SerenadeError, match="a clip of 9 frames beside clips of 4"):
+        Scaler("pixel").fit(CLIPS[:1]).transform(CLIPS[1:2])
+
+
 def test_scaler_by_clip_learns_nothing():
     scaler = Scaler("clip").fit(CLIPS[:1])
     for clip in scaler.transform(CLIPS):
@@ -33,7 +48,7 @@ def test_scaler_none_changes_nothing():
     assert Scaler("none").fit(CLIPS).transform(CLIPS)[1] is CLIPS[1]
 
 
-@pytest.mark.parametrize("mode", ["global", "column", "clip"])
+@pytest.mark.parametrize("mode", ["global", "column", "pixel", "clip"])
 def test_scaler_handles_constant_columns(mode):
     constant = [np.full((3, 2), 7.0, np.float32)]
     found = Scaler(mode).fit(constant).transform(constant)[0]

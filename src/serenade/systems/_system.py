@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Stream: TypeAlias = Feature | TextFeature
 
 
-Scaling = Literal["global", "column", "clip", "none"]
+Scaling = Literal["global", "column", "pixel", "clip", "none"]
 
 
 class Recipe(Protocol):
@@ -45,9 +45,10 @@ class NetworkRecipe:
         balance: weight of a clip in the loss: the number of clips of its emotion to the power of
             minus this.
         scaling: mean and deviation that features are standardised by: "global" for one of each over
-            all values of all training clips, "column" for one per column, "clip" for each clip's
-            own per column, "none" for no scaling. One value for all streams (codes of words are
-            never scaled), or a tuple of one for each.
+            all values of all training clips, "column" for one per column, "pixel" for one per frame
+            and column (clips must have one length), "clip" for each clip's own per column, "none"
+            for no scaling. One value for all streams (codes of words are never scaled), or a tuple
+            of one for each.
         reference: the emotion whose training clips give mean and deviation; "" for all clips.
         epochs: most passes over the training clips.
         batch: clips per step.
