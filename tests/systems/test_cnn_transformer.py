@@ -1,5 +1,7 @@
 """The network and the recipes of An & Ruan (2021)."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,19 @@ def test_default_recipe_has_the_settings_of_the_paper():
     tone = np.sin(np.arange(48000 * 4, dtype=np.float32))
     (feature,) = SYSTEM.features(recipe)
     assert feature(tone, 48000).shape == (282, 40)
+
+
+def test_public_code_recipe_differs_from_the_paper_in_the_settings_of_the_notebook():
+    paper, public = (asdict(SYSTEM.recipe(name)) for name in ("default", "public-code"))
+    assert {name: value for name, value in public.items() if value != paper[name]} == {
+        "copies": 2,
+        "scaling": "pixel",
+        "epochs": 430,
+        "batch": 32,
+        "momentum": 0.8,
+        "weight_decay": 1e-3,
+        "monitor": "wa",
+    }
 
 
 def test_tuned_recipe_averages_two_networks():
