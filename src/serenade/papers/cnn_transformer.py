@@ -15,7 +15,14 @@ _OURS = Row(
     changes={"precision": "bfloat16"},
     fast=_FAST,
 )
-
+_PUBLIC = Row(
+    "public code's settings",
+    {"wa": 0.8046},
+    system="cnn-transformer",
+    recipe="public-code",
+    changes={"precision": "bfloat16"},
+    fast=_FAST,
+)
 
 PAPER = Paper(
     name="cnn-transformer",
@@ -52,6 +59,7 @@ PAPER = Paper(
                     fast={"epochs": 20},
                 ),
                 _OURS,
+                _PUBLIC,
                 Row(
                     "ours, tuned",
                     {"wa": None, "ua": None},
@@ -70,6 +78,13 @@ PAPER = Paper(
         (
             "The paper does not state its split. We split at random, 80/10/10 by emotion, and add "
             "noise to training clips only."
+        ),
+        (
+            "The row of the public code's settings trains the same network by the settings of the "
+            "notebook that it equals (Zenkov 2020, "
+            "github.com/IliaZenkov/transformer-cnn-emotion-recognition), which the paper does not "
+            "state. The notebook's own 0.8044 is of one split, whose 450 test clips are 150 "
+            "recordings and two noisy copies of each; here, test clips have no copies."
         ),
         (
             "On unseen speakers, our tuned row is the average of two networks. On known speakers "
