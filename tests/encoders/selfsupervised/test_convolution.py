@@ -95,6 +95,12 @@ def test_sizes_as_published() -> None:
     assert [layer.side for layer in network.masked] == [4, 3, 2, 1]
 
 
+def test_the_paper_preset_trains_as_the_authors_code_does() -> None:
+    training = npc.PRESETS["paper"][1]
+    assert {training.rate(share) for share in (0.0, 0.01, 0.5, 1.0)} == {1e-3}
+    assert (training.decay, training.clipping) == (0.0, 5.0)
+
+
 def test_impossible_sizes(tiny_npc: EncoderSettings) -> None:
     for wrong in ({"kernel": 14}, {"mask": 11}, {"groups": 3}):
         network = dataclasses.replace(tiny_npc.network, **wrong)

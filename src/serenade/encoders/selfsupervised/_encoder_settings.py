@@ -177,7 +177,8 @@ class PretrainingSettings:
         batch: seconds of audio per step and process.
         crop: longest stretch of one recording in a batch, in seconds.
         learning_rate: at its highest.
-        warmup: share of the run in which it rises from 0; then it falls back to 0, both linearly.
+        schedule: of the learning rate: `linear` rises from 0 and falls back to 0; `constant` stays.
+        warmup: share of the run in which `linear` rises.
         decay: of the weights (AdamW).
         clipping: largest norm of the gradient.
         validation: share of the files that is held out.
@@ -191,6 +192,7 @@ class PretrainingSettings:
     batch: float = 48.0
     crop: float = 3.0
     learning_rate: float = 1e-3
+    schedule: Literal["linear", "constant"] = "linear"
     warmup: float = 0.07
     decay: float = 0.01
     clipping: float = 5.0
@@ -220,12 +222,16 @@ class PretrainingSettings:
         return max(shares)
 
     def rate(self, progress: float) -> float:
-        """Learning rate at a share of the run.
+        """Return the learning rate at a share of the run.
 
         >>> settings = PretrainingSettings(warmup=0.1)
         >>> [round(settings.rate(share), 6) for share in (0.05, 0.1, 0.55, 1.0)]
         [0.0005, 0.001, 0.0005, 0.0]
+        >>> [PretrainingSettings(schedule="constant").rate(share) for share in (0.0, 0.5, 1.0)]
+        [0.001, 0.001, 0.001]
         """
+        if self.schedule == "constant":
+            return self.learning_rate
         if progress < self.warmup:
             return self.learning_rate * progress / self.warmup
         return self.learning_rate * max(0.0, 1 - progress) / (1 - self.warmup)
