@@ -11,6 +11,7 @@ pytest.importorskip("skorch")
 
 from support.synthetic import SYNTHETIC  # noqa: E402
 
+from serenade.systems import TrainingSet  # noqa: E402
 from serenade.systems.networks._fusion_transformer import (  # noqa: E402
     FusionTransformer,
     Linear,
@@ -113,6 +114,24 @@ def test_compute_positions_differ_for_all_steps():
     assert places.abs().max() <= 1
     distances = torch.cdist(places, places) + 9 * torch.eye(500)
     assert distances.min() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("encoder", "layer", "step", "window"),
+    [("npc", -1, 0.04, 4), ("npc", -1, 0.0, 1), ("npc", None, 0.04, 1), ("whisper", 3, 0.04, 2)],
+)
+def test_network_averages_frames_of_the_encoder_over_the_step(encoder, layer, step, window):
+    recipe = SYSTEM.recipe(acoustic="own", encoder=encoder, layer=layer, step=step)
+    streams = [[np.zeros((9, 18), np.float32)]] * 2
+    network = SYSTEM.network(recipe, TrainingSet(streams, np.zeros(1, np.int64), ("a", "b"), 0))
+    assert [side.window for side in network.steps] == [1, window]
+
+
+def test_features_of_all_states_keep_every_frame_without_a_step():
+    tone = np.sin(np.arange(16000, dtype=np.float32))
+    _, shown = SYSTEM.features(SYSTEM.recipe(acoustic="own", encoder="npc", layer=None, step=0.0))
+    assert shown == npc.make_feature(layer=None)
+    assert len(shown(tone, 16000)) == len(npc.make_feature()(tone, 16000))
 
 
 def test_ensemble_recipe_has_statistics_of_each_stream_once():

@@ -9,9 +9,10 @@ Not stated in the paper, and read so: the set has 1582 values (the text also say
 width is 128, convolutions are of length 3 and attention has 8 heads, with dense layers of 512
 units; places are written into steps by sines; keys and values are those of the other stream before
 any attention; an LSTM of 128 cells each way for each stream, its mean over time taken; dropout
-0.1; Adam; 20 epochs, the best of them where there is a validation part. An encoder's frames are
-averaged over 40 ms first, which costs a quarter of the time; Whisper's, in our row beyond the
-paper, come every 20 ms.
+0.1; Adam; 20 epochs, the best of them where there is a validation part.
+
+Not the paper's: an encoder's frames are averaged over 40 ms first, which costs a quarter of the
+time; `step=0` leaves them as they are. Whisper's, in our row beyond the paper, come every 20 ms.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from serenade.features import Feature
     from serenade.systems._system import Stream, TrainingSet
 
-_STEP = 0.040  # seconds that frames of an encoder are averaged over
 # Training of the linear classifier in an ensemble: few, small steps, because thousands of inputs
 # would otherwise overfit a few hundred clips.
 _LINEAR: dict[str, Any] = {
@@ -48,6 +48,7 @@ class FusionRecipe(NetworkRecipe):
             the acoustic stream takes the encoder's place.
         layer: layer of the encoder, from 0; -1 for the last, None for all with learnt weights.
         segment: length of a segment in seconds.
+        step: seconds that an encoder's frames are averaged over; 0 to leave each frame as it is.
         width: columns of both streams' steps.
         kernel: length of the convolutions that give this width.
         layers: layers of cross-modal attention.
@@ -70,6 +71,7 @@ class FusionRecipe(NetworkRecipe):
     encoder: str = "tera"
     layer: int | None = -1
     segment: float = 0.2
+    step: float = 0.040
     width: int = 128
     kernel: int = 3
     layers: int = 6
@@ -108,10 +110,10 @@ def _make_encoder(recipe: FusionRecipe) -> _Stream:
         whisper = WhisperStates(layer=recipe.layer)
         return _Stream(whisper, whisper, 0.020)
     frames = SelfSupervised(recipe.encoder, recipe.layer)
-    if recipe.layer is None:
+    if recipe.layer is None and recipe.step:
         # All states of each frame would take gigabytes.
-        shown = Pooled(frames, _STEP, deviation=False)
-        return _Stream(frames, shown, _STEP)
+        shown = Pooled(frames, recipe.step, deviation=False)
+        return _Stream(frames, shown, recipe.step)
     return _Stream(frames, frames, 0.010)
 
 
@@ -169,7 +171,7 @@ class FusionTransformerSystem(System):
             len(data.classes),
             width=recipe.width,
             kernel=recipe.kernel,
-            windows=(1, max(1, round(_STEP / other.hop))),
+            windows=(1, max(1, round(recipe.step / other.hop))),
             states=(acoustic.states, other.states),
             layers=recipe.layers,
             heads=recipe.heads,
