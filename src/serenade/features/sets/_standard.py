@@ -172,9 +172,10 @@ class KaldiFbank(Feature):
 class SpectralMeans(Feature):
     """Means over time of MFCC, chroma, mel power, contrast and tonnetz (Issa et al. 2020).
 
-    One transform serves all five. Chroma and the tonnetz made from it use power and a fixed tuning
-    of A4 = 440 Hz. Not stated in the paper: its code lets librosa separate a harmonic part and a
-    constant-Q chroma for the tonnetz; here it is made from the same chroma.
+    One transform serves all five. The first four are those of the extraction snippet that the
+    paper's features come from, as librosa computes them: chroma of magnitudes, the recording's
+    tuning being estimated. Unlike there, the tonnetz is made from the same chroma, not from a
+    constant-Q chroma of the harmonic part.
 
     Attributes:
         n_mfcc: number of coefficients.
@@ -186,7 +187,7 @@ class SpectralMeans(Feature):
     (1, 193)
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     n_mfcc: int = 40
     n_mels: int = 128
     n_fft: int = 2048

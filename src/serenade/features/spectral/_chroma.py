@@ -1,4 +1,4 @@
-"""Chroma: power by pitch class, and the tonal centroids made from it; values equal librosa's."""
+"""Chroma: magnitude by pitch class, and the tonal centroids of it; values equal librosa's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.features.spectral._filterbank import FilterBank
+from serenade.features.spectral._tuning import estimate_tuning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,20 +19,23 @@ _A0 = 440.0 / 16  # Hz; octaves are counted from it
 _CENTRE, _WIDTH = 5.0, 2.0  # octaves: the Gaussian that favours the middle of the range
 
 
-@functools.lru_cache(maxsize=16)
-def chroma_bank(sampling_rate: int, n_fft: int, n_chroma: int = 12) -> FilterBank:
-    """Compute Gaussian weights on the pitch-class circle (Ellis 2007), C first, A4 = 440 Hz.
+@functools.lru_cache(maxsize=128)
+def chroma_bank(
+    sampling_rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0
+) -> FilterBank:
+    """Compute Gaussian weights on the pitch-class circle (Ellis 2007), C first.
 
     Args:
         sampling_rate: in Hz.
         n_fft: length of the transform.
         n_chroma: pitch classes per octave.
+        tuning: deviation from A4 = 440 Hz, in pitch classes.
 
     Returns:
         `n_chroma` filters of `n_fft // 2 + 1` weights.
     """
     frequencies = np.arange(1, n_fft) * (sampling_rate / n_fft)
-    pitch = n_chroma * np.log2(frequencies / _A0)
+    pitch = n_chroma * np.log2(frequencies / _A0) - tuning
     # Nothing is the pitch of 0 Hz: half a circle away from the first bin's, and broad.
     pitch = np.concatenate([[pitch[0] - 1.5 * n_chroma], pitch])
     widths = np.concatenate([np.maximum(np.diff(pitch), 1.0), [1.0]])
@@ -52,9 +56,9 @@ def _normalise(values: NDArray[np.float32], size: NDArray[np.float32]) -> NDArra
 
 
 def chroma(spectrum: Spectrum, n_chroma: int = 12) -> NDArray[np.float32]:
-    """Compute the chromagram of power, each frame divided by its largest value.
+    """Compute the chromagram of magnitudes, each frame divided by its largest value.
 
-    librosa's `chroma_stft` with `tuning=0`.
+    librosa's `chroma_stft` of a magnitude spectrogram, the recording's tuning being estimated.
 
     Args:
         spectrum: of a signal.
@@ -63,7 +67,9 @@ def chroma(spectrum: Spectrum, n_chroma: int = 12) -> NDArray[np.float32]:
     Returns:
         Shape `(frames, n_chroma)`, between 0 and 1; all 0 where silent.
     """
-    values = chroma_bank(spectrum.sampling_rate, spectrum.n_fft, n_chroma)(spectrum.power)
+    tuning = estimate_tuning(spectrum, n_chroma)
+    bank = chroma_bank(spectrum.sampling_rate, spectrum.n_fft, n_chroma, tuning)
+    values = bank(spectrum.magnitude)
     return _normalise(values, values.max(axis=1))
 
 
