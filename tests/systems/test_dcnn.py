@@ -15,11 +15,20 @@ SYSTEM = systems.get("dcnn")
 def test_dcnn_has_the_expected_number_of_parameters():
     sizes = [(1, 256), (256, 128), *[(128, 128)] * 4]
     convolutions = sum(5 * i * o + o for i, o in sizes)
-    norms = 2 * (256 + 128 + 128)
+    norms = 2 * (256 + 128 + 128 + 8)
     expected = convolutions + norms + (128 * (193 // 8) + 1) * 8
     network = DCNN(193, 8)
     assert sum(p.numel() for p in network.parameters()) == expected
     assert network(torch.zeros(4, 1, 193), torch.ones(4, 1, dtype=torch.bool)).shape == (4, 8)
+
+
+def test_dcnn_has_the_layers_of_the_public_implementation():
+    kinds = [type(layer).__name__ for layer in DCNN(193, 8).layers]
+    assert " ".join(kinds) == (
+        "Conv1d BatchNorm1d ReLU Conv1d ReLU Dropout BatchNorm1d MaxPool1d "
+        "Conv1d ReLU Conv1d ReLU Conv1d BatchNorm1d ReLU Dropout "
+        "Conv1d ReLU Flatten Dropout Linear BatchNorm1d"
+    )
 
 
 def test_default_recipe_has_the_settings_of_the_paper():

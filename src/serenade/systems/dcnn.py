@@ -5,10 +5,12 @@ one-dimensional convolutional network. Published accuracy on RAVDESS: 0.7161.
 
 An & Ruan only cite it, so the layout is that of Issa et al., Biomed. Signal Process. Control 59,
 101894: six convolutions of length 5 with 256 and then 128 channels, batch normalisation, maxima of
-8, dropout, RMSprop with a learning rate of 1e-5 that decays by 1e-6 per step. Not stated there, and
-read so: recordings are read at 22.05 kHz, as its extraction library does by default; convolutions
-keep the length; features are scaled by the training set's mean and deviation per column; batches of
-16; 700 epochs at most, of which the best on the validation part counts.
+8, dropout, RMSprop with a learning rate of 1e-5 that decays by 1e-6 per step. The order of layers,
+with a ReLU behind the sixth convolution and batch normalisation between the dense layer and the
+softmax, is that of a public implementation of the article (github.com/antipixel1/speech_em_rec).
+Not stated there, and read so: recordings are read at 22.05 kHz, as its extraction library does by
+default; convolutions keep the length; features are scaled by the training set's mean and deviation
+per column; batches of 16; 700 epochs at most, of which the best on the validation part counts.
 """
 
 from __future__ import annotations

@@ -54,9 +54,11 @@ class DCNN(nn.Module):
             nn.ReLU(),
             Dropout(dropout[1]),
             convolution(narrow),
+            nn.ReLU(),
             nn.Flatten(),
             Dropout(dropout[2]),
             nn.Linear(narrow * (dims // pool), classes),
+            nn.BatchNorm1d(classes),
         )
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
