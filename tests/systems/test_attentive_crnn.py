@@ -193,6 +193,34 @@ def test_recurrence_equals_the_lstm_of_pytorch():
     torch.testing.assert_close(ours(x, mask_of(*lengths)), expected)
 
 
+def test_recurrence_draws_uniform_weights_within_a_reach():
+    weights = torch.cat([p.flatten() for p in Recurrence(3, 16, initial=0.1).parameters()])
+    assert 0.09 < weights.abs().max() <= 0.1
+    experiment = systems.get("lld-blstm")
+    clips = TrainingSet([[np.ones((40, 9), np.float32)]], np.zeros(1, np.int64), ("a", "b"), 0)
+    network = experiment.network(experiment.recipe(), clips)
+    assert all(p.abs().max() <= 0.1 for p in network.recurrence.parameters())
+
+
+def test_recurrence_draws_the_weights_of_pytorch():
+    torch.manual_seed(0)
+    ours = Recurrence(3, 4, bidirectional=False, initial="pytorch")
+    torch.manual_seed(0)
+    theirs = torch.nn.LSTM(3, 4)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_recurrence_draws_the_weights_of_keras():
+    (layer,) = Recurrence(6, 5, bidirectional=False, initial="keras").layers
+    from_input, from_output, bias, other_bias = layer[0].all_weights[0]
+    limit = (6 / (6 + 4 * 5)) ** 0.5
+    assert 0.8 * limit < from_input.abs().max() <= limit
+    torch.testing.assert_close(from_output.T @ from_output, torch.eye(5), atol=1e-6, rtol=0)
+    assert bias.tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10
+    assert not other_bias.any()
+
+
 def test_recurrence_limits_direction_and_context():
     torch.manual_seed(0)
     x, mask = torch.randn(1, 12, 2), mask_of(12)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 Scaling = Literal["global", "column", "pixel", "clip", "none"]
+Initial = Literal["pytorch", "keras"] | float
+"""Initial weights of LSTMs: a framework's, or uniform between minus and plus a number."""
 
 
 class Recipe(Protocol):

@@ -17,9 +17,10 @@ is followed by softmax, that of words by another dense layer.
 
 Not stated in the paper, and read so: dense layers have ReLU; features are scaled by training means
 and deviations; the last step is the last real one, not one of the padding; the 20th epoch counts,
-there being no validation part. Words: of the file and trained on, or trained on alone (beginning at
-random within 0.05): learnt; of the file alone: as there; of neither: zero. The vocabulary that
-learns is that of the training texts.
+there being no validation part; the LSTMs' weights begin as Keras draws them, whose terms
+("recurrent dropout", "embedding layer") the paper uses. Words: of the file and trained on, or
+trained on alone (beginning at random within 0.05): learnt; of the file alone: as there; of neither:
+zero. The vocabulary that learns is that of the training texts.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from serenade.encoders import (
     get_word_codes,
 )
 from serenade.features import ShortTerm34
-from serenade.systems._system import NetworkRecipe, Scaling, System
+from serenade.systems._system import Initial, NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     from serenade.systems._system import Stream, TrainingSet
@@ -62,6 +63,8 @@ class DualRecipe(NetworkRecipe):
         embedding_dropout: probability of dropout behind embeddings; the paper has none.
         branch_dropout: probability that one branch of a training clip is hidden; the paper has
             none.
+        initial: initial weights of the LSTMs: the defaults of `pytorch` or `keras`, or uniform
+            between minus and plus a number.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"
@@ -80,6 +83,7 @@ class DualRecipe(NetworkRecipe):
     dropout: float = 0.3
     embedding_dropout: float = 0.0
     branch_dropout: float = 0.0
+    initial: Initial = 0.1
 
 
 def _build_embedding(recipe: DualRecipe, data: TrainingSet) -> Embedding:
@@ -105,9 +109,9 @@ class DualBiLSTMSystem(System):
     title = "LSTMs over short-term features and over Speech2Vec's vectors of the words"
     source = "Krishna & Reddy, Multi-Modal SER Using Speech Embeddings and Audio Features"
     recipes: ClassVar = {
-        "default": DualRecipe(),
+        "default": DualRecipe(initial="keras"),
         # Word vectors in place of speech embeddings: the last row of the paper's table 1.
-        "glove": DualRecipe(vectors=GLOVE_SOURCE, split=True),
+        "glove": DualRecipe(vectors=GLOVE_SOURCE, split=True, initial="keras"),
         # For hundreds of recordings: augmented copies, soft labels and a branch that is hidden in
         # most clips limit overfitting; see docs/benchmarks/tuning.md.
         "tuned": DualRecipe(
@@ -143,6 +147,7 @@ class DualBiLSTMSystem(System):
             "recurrent_dropout": recipe.recurrent_dropout,
             "dropout": recipe.dropout,
             "embedding_dropout": recipe.embedding_dropout,
+            "initial": recipe.initial,
         }
         branches = []
         if recipe.branches != "words":

@@ -8,8 +8,9 @@ with NPC, 0.789 from acoustic features alone, for which the acoustic stream take
 Not stated in the paper, and read so: the set has 1582 values (the text also says 1583); the common
 width is 128, convolutions are of length 3 and attention has 8 heads, with dense layers of 512
 units; places are written into steps by sines; keys and values are those of the other stream before
-any attention; an LSTM of 128 cells each way for each stream, its mean over time taken; dropout
-0.1; Adam; 20 epochs, the best of them where there is a validation part.
+any attention; an LSTM of 128 cells each way for each stream, its mean over time taken, its weights
+beginning as PyTorch draws them; dropout 0.1; Adam; 20 epochs, the best of them where there is a
+validation part.
 
 Not the paper's: an encoder's frames are averaged over 40 ms first, which costs a quarter of the
 time; `step=0` leaves them as they are. Whisper's, in our row beyond the paper, come every 20 ms.
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from serenade.encoders import SelfSupervised, WhisperStates
 from serenade.features import AcousticSet, OpenSmile, Pooled, Segments
-from serenade.systems._system import NetworkRecipe, Scaling, System
+from serenade.systems._system import Initial, NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     from serenade.features import Feature
@@ -57,6 +58,8 @@ class FusionRecipe(NetworkRecipe):
         cells: cells of the LSTMs, in each direction.
         dropout: probability of dropout in the layers and behind the LSTMs.
         input_dropout: probability of dropout behind the convolutions.
+        initial: initial weights of the LSTMs: the defaults of `pytorch` or `keras`, or uniform
+            between minus and plus a number.
         parts: the paper's `network`; a linear classifier of `statistics`, which are mean and
             standard deviation of each column over the clip's frames; or an `ensemble` of both,
             their posteriors averaged, the linear one trained with an optimiser and learning rate
@@ -80,6 +83,7 @@ class FusionRecipe(NetworkRecipe):
     cells: int = 128
     dropout: float = 0.1
     input_dropout: float = 0.1
+    initial: Initial = 0.1
     parts: Literal["network", "statistics", "ensemble"] = "network"
 
 
@@ -142,7 +146,7 @@ class FusionTransformerSystem(System):
     title = "acoustic segments and a pre-trained encoder's frames, attending to each other"
     source = "Liu, Kang & Ren 2022, doi:10.1007/978-3-031-03948-5_28"
     recipes: ClassVar = {
-        "default": FusionRecipe(),
+        "default": FusionRecipe(initial="pytorch"),
         "tuned": _TUNED,
         # The linear classifier generalises better to unseen speakers than the network
         # (docs/benchmarks/pretraining.md), so that their posteriors are averaged.
@@ -179,6 +183,7 @@ class FusionTransformerSystem(System):
             cells=recipe.cells,
             dropout=recipe.dropout,
             input_dropout=recipe.input_dropout,
+            initial=recipe.initial,
         )
 
     def members(self, recipe: FusionRecipe) -> tuple[FusionRecipe, ...]:

@@ -11,12 +11,12 @@ or in combination": each is trained by itself, with a speech model and a best ep
 a part of the ensemble is the same network as that part alone. ALBERT is not trained.
 
 Not stated in the paper, and read so: 64 mel bands of 25 ms windows every 10 ms; 64 kernels of 3×3,
-pooling 2×2; 128 cells each way, whose outputs, not their gates, go through the ReLU that the text
-names; means over time after attention, and over tokens of ALBERT's last layer; both inputs are
-scaled by training means and deviations; batches of 32, at most 100 epochs, 10 without a better one
-end it. Validation is a fifth of the training speakers, where the protocol sets no clips aside; the
-paper does not say whether its 20% share speakers with the rest. Its accuracy, which says when to
-stop, is the share of clips (WA).
+pooling 2×2; 128 cells each way, weights beginning as PyTorch draws them, whose outputs, not their
+gates, go through the ReLU that the text names; means over time after attention, and over tokens of
+ALBERT's last layer; both inputs are scaled by training means and deviations; batches of 32, at most
+100 epochs, 10 without a better one end it. Validation is a fifth of the training speakers, where
+the protocol sets no clips aside; the paper does not say whether its 20% share speakers with the
+rest. Its accuracy, which says when to stop, is the share of clips (WA).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from serenade.encoders import ALBERT, TextEncoder
 from serenade.features import LogMel
-from serenade.systems._system import NetworkRecipe, Scaling, System
+from serenade.systems._system import Initial, NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
     from serenade.systems._system import Stream, TrainingSet
@@ -52,6 +52,8 @@ class STSERRecipe(NetworkRecipe):
         heads: heads of the attention.
         hidden: units of a classifier's dense layers.
         text_dropout: probability of dropout of each column of the text; the paper has none.
+        initial: initial weights of the LSTMs: the defaults of `pytorch` or `keras`, or uniform
+            between minus and plus a number.
     """
 
     scaling: Scaling | tuple[Scaling, ...] = "column"
@@ -70,6 +72,7 @@ class STSERRecipe(NetworkRecipe):
     heads: int = 4
     hidden: tuple[int, ...] = (128, 64, 128)
     text_dropout: float = 0.0
+    initial: Initial = 0.1
 
 
 _LIGHT = STSERRecipe(channels=32, pool=4, learning_rate=1e-3, precision="bfloat16")
@@ -82,7 +85,7 @@ class STSERSystem(System):
     title = "classifiers of a log-mel spectrogram, of ALBERT's text and of both, averaged"
     source = "Chen & Zhao 2020, Interspeech"
     recipes: ClassVar = {
-        "default": STSERRecipe(),
+        "default": STSERRecipe(initial="pytorch"),
         # Ours: a sixth of the time on a CPU, and steps that suit hundreds of clips.
         "light": _LIGHT,
         # For hundreds of clips: most of the text, which a network soon knows by heart, is hidden,
@@ -122,6 +125,7 @@ class STSERSystem(System):
                 pool=recipe.pool,
                 cells=recipe.cells,
                 heads=recipe.heads,
+                initial=recipe.initial,
             )
         text = 0 if recipe.parts == "speech" else data.widths[-1]
         return Classifier(speech, text, len(data.classes), recipe.hidden, recipe.text_dropout)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from serenade.systems.networks._layers import Dropout
 from serenade.systems.networks._recurrence import Recurrence
+
+if TYPE_CHECKING:
+    from serenade.systems._system import Initial
 
 
 class Embedding(nn.Module):
@@ -50,6 +55,7 @@ class Branch(nn.Module):
         recurrent_dropout: probability of dropout in the LSTM.
         dropout: probability of dropout behind the dense layer.
         embedding_dropout: probability of dropout behind the embedding.
+        initial: initial weights of the LSTM.
     """
 
     def __init__(
@@ -63,11 +69,14 @@ class Branch(nn.Module):
         recurrent_dropout: float = 0.2,
         dropout: float = 0.3,
         embedding_dropout: float = 0.0,
+        initial: Initial = "keras",
     ) -> None:
         super().__init__()
         self.longest, self.embedding = longest, embedding
         self.embedding_dropout = Dropout(embedding_dropout)
-        self.recurrence = Recurrence(inputs, cells, recurrent_dropout=recurrent_dropout)
+        self.recurrence = Recurrence(
+            inputs, cells, recurrent_dropout=recurrent_dropout, initial=initial
+        )
         self.dense = nn.Linear(self.recurrence.outputs, dense)
         self.dropout = Dropout(dropout)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, mean_pool
 from serenade.systems.networks._recurrence import Recurrence
+
+if TYPE_CHECKING:
+    from serenade.systems._system import Initial
 
 
 class Steps(nn.Module):
@@ -64,6 +68,7 @@ class FusionTransformer(nn.Module):
         cells: of the LSTM, in each direction.
         dropout: probability in the layers and behind the LSTM.
         input_dropout: behind the convolutions.
+        initial: initial weights of the LSTM.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class FusionTransformer(nn.Module):
         cells: int = 128,
         dropout: float = 0.1,
         input_dropout: float = 0.1,
+        initial: Initial = "pytorch",
     ) -> None:
         super().__init__()
         self.steps = nn.ModuleList(
@@ -91,7 +97,7 @@ class FusionTransformer(nn.Module):
             nn.ModuleList([EncoderLayer(width, heads, hidden, dropout) for _ in range(layers)])
             for _ in widths
         )
-        self.recurrence = nn.ModuleList([Recurrence(width, cells) for _ in widths])
+        self.recurrence = nn.ModuleList([Recurrence(width, cells, initial=initial) for _ in widths])
         self.dropout = Dropout(dropout)
         self.dense = nn.Linear(4 * cells, cells)
         self.output = nn.Linear(cells, classes)

@@ -12,7 +12,9 @@ from serenade.systems.networks._layers import Dropout
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_REACH = 0.1  # initial weights of recurrent layers and attention
+    from serenade.systems._system import Initial
+
+_REACH = 0.1  # initial weights of attention
 
 
 class Recurrence(nn.Module):
@@ -27,6 +29,8 @@ class Recurrence(nn.Module):
         recurrent_dropout: probability that a cell's output is not handed on to the next step,
             drawn once per clip for all its steps (Gal & Ghahramani 2016).
         context: steps after which the state of the layers is reset; 0 for never.
+        initial: initial weights: the defaults of PyTorch or Keras, or uniform between minus and
+            plus a number.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Recurrence(nn.Module):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         context: int = 0,
+        initial: Initial = _REACH,
     ) -> None:
         super().__init__()
         self.cells, self.context = cells, context
@@ -53,8 +58,9 @@ class Recurrence(nn.Module):
             for layer in range(layers)
         )
         self.dropout, self.kept = Dropout(dropout), Dropout(recurrent_dropout)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -_REACH, _REACH)
+        for module in self.modules():
+            if isinstance(module, nn.LSTM):
+                _initialise(module, initial)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Compute the outputs of the last layer.
@@ -116,6 +122,21 @@ class Recurrence(nn.Module):
         last = (mask.sum(dim=1) - 1)[:, None, None].expand(-1, 1, self.cells)
         ends = outputs[..., : self.cells].gather(1, last)[:, 0]
         return torch.cat([ends, outputs[:, 0, self.cells :]], dim=1)
+
+
+def _initialise(lstm: nn.LSTM, initial: Initial) -> None:
+    """Draw the weights of one layer in one direction; they already have PyTorch's defaults."""
+    if isinstance(initial, float):
+        for parameter in lstm.parameters():
+            nn.init.uniform_(parameter, -initial, initial)
+    elif initial == "keras":
+        from_input, from_output, bias, other_bias = lstm.all_weights[0]
+        nn.init.xavier_uniform_(from_input)
+        nn.init.orthogonal_(from_output)
+        nn.init.zeros_(other_bias)
+        with torch.no_grad():
+            # The order is input, forget, cell, output: only the forget gate has a bias of 1.
+            bias.zero_()[lstm.hidden_size : 2 * lstm.hidden_size] = 1.0
 
 
 class Attention(nn.Module):

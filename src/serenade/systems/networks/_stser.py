@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from serenade.systems.networks._cnn_transformer import Block
 from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pool_mask
 from serenade.systems.networks._recurrence import Recurrence
+
+if TYPE_CHECKING:
+    from serenade.systems._system import Initial
 
 
 class SpeechModel(nn.Module):
@@ -19,17 +24,25 @@ class SpeechModel(nn.Module):
         pool: of max-pooling, along both axes.
         cells: of the LSTM, in each direction.
         heads: of the attention.
+        initial: initial weights of the LSTM.
     """
 
     def __init__(
-        self, dims: int, *, channels: int = 64, pool: int = 2, cells: int = 128, heads: int = 4
+        self,
+        dims: int,
+        *,
+        channels: int = 64,
+        pool: int = 2,
+        cells: int = 128,
+        heads: int = 4,
+        initial: Initial = "pytorch",
     ) -> None:
         super().__init__()
         self.pool, self.outputs = pool, 2 * cells
         self.block = Block(1, channels, pool, 0.0)
         # Channels last in memory: a convolution takes half the time.
         self.block.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.recurrence = Recurrence(channels * (dims // pool), cells)
+        self.recurrence = Recurrence(channels * (dims // pool), cells, initial=initial)
         self.attention = EncoderLayer(self.outputs, heads, 0, 0.0)
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
