@@ -1,6 +1,8 @@
 """The papers' tables as data: every row there, the numbers those of the papers."""
 
 import dataclasses
+import json
+from importlib.resources import files
 
 import pytest
 
@@ -22,12 +24,24 @@ def value(paper, table, row, metric):
 
 
 def test_headline_values_are_those_of_the_papers():
-    assert value("fusion-transformer", "Table 1", "Acoustic+Tera", "wa") == 0.943
-    assert value("fusion-transformer", "Table 1", "Acoustic+Tera", "f1_weighted") == 0.942
+    tera = "Acoustic+Tera (3.9 M parameters, 5.9 h)"
+    assert value("fusion-transformer", "Table 1", tera, "wa") == 0.943
+    assert value("fusion-transformer", "Table 1", tera, "f1_weighted") == 0.942
     assert value("stser", "Table 1", "STSER", "ua") == 0.7205
     assert value("dual-bilstm", "Table 2", "Our system", "ua") == 0.6849
     assert value("cnn-transformer", "Table 2", "the proposed algorithm", "wa") == 0.8046
     assert value("attentive-crnn", "Figure 4", "experiment 4: and attention", "wa") == 0.7403
+
+
+@pytest.mark.parametrize("encoder", ["tera", "aalbert", "npc"])
+def test_rows_of_fusion_transformer_state_size_and_hours_of_the_encoder(encoder):
+    bundled = files("serenade.encoders") / "pretrained" / encoder / "history.json"
+    history = json.loads(bundled.read_text("utf-8"))
+    size = f"({history['parameters'] / 1e6:.1f} M parameters, {history['hours']:.1f} h)"
+    rows = [row for table in papers.get("fusion-transformer").tables for row in table.rows]
+    named = [row.name for row in rows if row.changes.get("encoder") == encoder]
+    assert named
+    assert all(name.endswith(size) for name in named)
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
