@@ -16,7 +16,7 @@ from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
 from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_reports
 from serenade.papers import Runner, _render
-from serenade.papers._runner import Entry
+from serenade.papers._entries import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

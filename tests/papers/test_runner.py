@@ -15,6 +15,7 @@ from serenade import corpora
 from serenade.errors import EvaluationError
 from serenade.evaluation import draw_figure, read_reports
 from serenade.papers import Paper, Runner, _render
+from serenade.papers._kept_runs import list_labels
 from serenade.papers._paper_tables import Place, Row, Run, Table, list_all_runs
 
 FIELDS = {
@@ -153,7 +154,7 @@ def test_report_replaces_a_run_on_an_incomplete_corpus(filled, tmp_path):
     assert [report.incomplete for report in read_reports(path)] == [""]
 
 
-def test_report_asks_for_local_files_and_hides_their_paths(tmp_path):
+def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
     manifest = corpora.open(SYNTHETIC, tmp_path / "speech", labels=("angry", "sad"))
     vectors = tmp_path / "vectors"
     vectors.mkdir()
@@ -174,12 +175,26 @@ def test_report_asks_for_local_files_and_hides_their_paths(tmp_path):
     assert report.recipe["vectors"] == "@speech2vec/50.txt"
     written = gzip.decompress(run_file(tmp_path / "out", run.name).read_bytes())
     assert str(tmp_path) not in written.decode()
+    made = report.recipe["resources"]["vectors"]
+    assert made["name"] == "vectors/50.txt"
+    assert list_labels(Row("words", {}), [run], {run.name: report}) == ["vectors/50.txt"]
+    vectors.rename(tmp_path / "other")
+    renamed = {"speech2vec": str(tmp_path / "other")}
+    with pytest.raises(EvaluationError, match=r"made with vectors/50\.txt .*, not with other/50"):
+        Runner(None, tmp_path / "out", use=renamed, dry=True).report(run)
+    assert Runner(None, tmp_path / "out", dry=True).report(run) == report
+    again = Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use=renamed).report(run)
+    assert again.recipe["resources"]["vectors"] == {**made, "name": "other/50.txt"}
+    with pytest.raises(EvaluationError, match=r"made with other/50\.txt; .*50\.txt"):
+        Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": "/none"}).report(
+            run
+        )
 
 
 def test_score_by_paper_averages_seeds():
     from types import SimpleNamespace
 
-    from serenade.papers._runner import _score_by_paper
+    from serenade.papers._entries import score_by_paper
 
     def report(value):
         return SimpleNamespace(
@@ -187,10 +202,10 @@ def test_score_by_paper_averages_seeds():
             speaker_independent=False,
         )
 
-    assert _score_by_paper("wa", [report(0.5)])["spread"] is None
+    assert score_by_paper("wa", [report(0.5)])["spread"] is None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("serenade.papers._runner.compute_pooled_interval", lambda *_: (0.2, 0.8))
-        found = _score_by_paper("wa", [report(0.5), report(0.7)])
+        patch.setattr("serenade.papers._entries.compute_pooled_interval", lambda *_: (0.2, 0.8))
+        found = score_by_paper("wa", [report(0.5), report(0.7)])
     assert found["paper_protocol"] == pytest.approx(0.6)
     assert found["spread"] == pytest.approx(0.1414, abs=1e-4)
     assert (found["seeds"], found["speaker_dependent"]) == (2, True)

@@ -8,6 +8,7 @@ from ._registry import get as get
 from ._registry import names as names
 from ._text import ALBERT as ALBERT
 from ._text import TextEncoder as TextEncoder
+from ._text import fingerprint_text_encoder as fingerprint_text_encoder
 from ._word_vectors import GLOVE_SOURCE as GLOVE_SOURCE
 from ._word_vectors import load_word_vectors as load_word_vectors
 from .selfsupervised import ENCODER_WEIGHTS as ENCODER_WEIGHTS

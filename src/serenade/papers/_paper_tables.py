@@ -8,7 +8,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from serenade import corpora, protocols
-from serenade.errors import EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,10 +64,13 @@ class Row:
         system: name of the system that fills the row; empty if there is none.
         recipe: name of its recipe.
         changes: changed fields of the recipe. A text `@NAME/rest` is a file below a path that the
-            user gives for NAME, see `resolve_changes`.
+            user gives for NAME, see `serenade.papers._resources.resolve_changes`.
         fast: further changes for a quick look.
         known: further changes by the paper's protocol if it trains on test speakers.
         reason: reason why no system fills the row.
+        stated: resources of the paper by the field of the recipe that names ours, such as
+            `{"encoder": "ALBERT"}`.
+        remark: further words for the label of the row, such as how its settings were chosen.
     """
 
     name: str
@@ -79,6 +81,8 @@ class Row:
     fast: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
+    stated: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +97,8 @@ class Place:
         independent: changed fields of the protocol on unseen speakers.
         seeds: number of seeds by the paper's protocol; other protocols have one seed.
         stands_for: corpus of the paper, if it is another one.
+        partial: whether the paper's protocol tests unseen speakers, but only some of them; then
+            all are tested by the default protocol as well.
     """
 
     corpus: str
@@ -102,6 +108,7 @@ class Place:
     independent: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seeds: int = 1
     stands_for: str = ""
+    partial: bool = False
 
     @property
     def corpus_name(self) -> str:
@@ -122,6 +129,8 @@ class Table:
         headline: names of the rows that the overview of all papers shows.
         against: name of the row that the others are tested against; by default every pair is
             tested.
+        fold_means: whether the paper averages scores over folds, so that our means over folds
+            are shown beside the scores over all predictions.
     """
 
     name: str
@@ -131,6 +140,7 @@ class Table:
     curves: str = ""
     headline: tuple[str, ...] = ()
     against: str = ""
+    fold_means: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,12 +175,36 @@ def tune_row(row: Row, recipe: str = "tuned", **changes: Any) -> Row:
     return dataclasses.replace(row, name=f"{recipe}: {row.name}", recipe=recipe, **changes)
 
 
+def repeat_table(table: Table, prefix: str, place: Place, caption: str) -> Table:
+    """Return a table for another corpus or other emotions; its rows have names of their own.
+
+    Args:
+        table: table to repeat.
+        prefix: words before the names of rows, and behind the name of the table.
+        place: corpus and protocol.
+        caption: sentence that is added to the caption.
+    """
+
+    def rename(row: str) -> str:
+        return f"{prefix}: {row}" if row else ""
+
+    return dataclasses.replace(
+        table,
+        name=f"{table.name}, {prefix}",
+        caption=f"{table.caption} {caption}",
+        rows=tuple(dataclasses.replace(row, name=rename(row.name)) for row in table.rows),
+        places=(place,),
+        headline=tuple(map(rename, table.headline)),
+        against=rename(table.against),
+    )
+
+
 def list_runs(
     row: Row, place: Place, *, fast: bool = False
 ) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """Return the runs of a row by the paper's protocol, one for each seed, and on unseen speakers.
 
-    Both are the same if the protocol of the paper is speaker-independent.
+    Both are the same if the protocol of the paper tests all speakers, each of them unseen.
 
     Args:
         row: row with a system.
@@ -206,30 +240,7 @@ def list_runs(
         )
         for seed in range(1 if fast else place.seeds)
     )
-    return paper, paper if own.speaker_independent else (unseen,)
-
-
-def resolve_changes(changes: Mapping[str, Any], use: Mapping[str, str]) -> dict[str, Any]:
-    """Replace `@NAME/rest` in the changes of a recipe by paths of this machine.
-
-    Args:
-        changes: changes of a `Row` or `Run`.
-        use: paths (or ids on a hub) by name.
-
-    Raises:
-        EvaluationError: no path is given for a name.
-
-    >>> resolve_changes({"vectors": "@speech2vec/50.txt", "epochs": 3}, {"speech2vec": "vectors"})
-    {'vectors': 'vectors/50.txt', 'epochs': 3}
-    """
-    found = dict(changes)
-    for field, value in changes.items():
-        if isinstance(value, str) and value.startswith("@"):
-            name, slash, rest = value[1:].partition("/")
-            if name not in use:
-                raise EvaluationError(f"needs {field}: give --use {name}=PATH")
-            found[field] = use[name] + slash + rest
-    return found
+    return paper, paper if own.speaker_independent and not place.partial else (unseen,)
 
 
 def list_all_runs(paper: Paper, *, fast: bool = False) -> Iterator[Run]:

@@ -83,7 +83,8 @@ def format_paper(
     if any(entry.fast for entry in entries):
         lines += [_FAST, ""]
     for table, part in _split_by_table(paper, entries):
-        lines += [f"## {table.name}", "", table.caption, "", *_format_rows(part, table.places), ""]
+        rows = _format_rows(part, table.places, fold_means=table.fold_means)
+        lines += [f"## {table.name}", "", table.caption, "", *rows, ""]
         if kept is not None:
             lines += _format_tests([entry for entry in part if not entry.fast], kept, table.against)
     if paper.notes:
@@ -127,7 +128,9 @@ def _split_by_table(
         place += count
 
 
-def _format_rows(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
+def _format_rows(
+    entries: Sequence[Entry], places: Sequence[Place], *, fold_means: bool = False
+) -> list[str]:
     head = ["row", "corpus", "", "paper"]
     head += ["ours, paper's protocol", "ours, unseen speakers", "95% interval"]
     rows = []
@@ -140,10 +143,14 @@ def _format_rows(entries: Sequence[Entry], places: Sequence[Place]) -> list[str]
             ours += f" ± {entry.spread:.3f} ({entry.seeds} seeds)"
         if entry.speaker_dependent and entry.paper_protocol is not None:
             ours += " *speaker-dependent*"
+        row = f"{entry.row} ({entry.label})" if entry.label else entry.row
         reason = f"note {long.index(entry.reason) + 1}" if entry.reason in long else entry.reason
         interval = f"{entry.low:.3f} to {entry.high:.3f}" if entry.low is not None else reason
-        cells = [entry.row, corpus, _TITLES[entry.metric], _format_value(entry.paper_value)]
-        rows.append([*cells, ours, _format_value(entry.speaker_independent), interval])
+        cells = [row, corpus, _TITLES[entry.metric], _format_value(entry.paper_value)]
+        unseen = _format_value(entry.speaker_independent)
+        if fold_means and entry.fold_mean is not None:
+            unseen += f" (mean of folds {entry.fold_mean:.3f})"
+        rows.append([*cells, ours, unseen, interval])
     lines = [format_table(head, rows, "lllrrrl")]
     for number, reason in enumerate(long, start=1):
         lines += ["", f"Note {number}: {reason}."]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from serenade import _parallel, corpora, protocols, systems
+from serenade import _parallel, corpora, protocols
 from serenade.encoders import ALBERT
-from serenade.errors import SerenadeError
-from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, evaluate, read_reports
-from serenade.papers._paper_tables import list_all_runs, list_runs, resolve_changes
+from serenade.errors import EvaluationError, SerenadeError
+from serenade.evaluation import Report, evaluate
+from serenade.papers._entries import Entry, score_by_paper, score_unseen
+from serenade.papers._kept_runs import KeptRuns, complete_recipe, list_differences, list_labels
+from serenade.papers._paper_tables import list_all_runs, list_runs
+from serenade.papers._resources import get_placeholders, identify_resources, resolve_changes
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -27,55 +27,6 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 16  # runs that a cluster gets at once
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """Score of a paper with our scores.
-
-    Args:
-        paper: name of the paper's system.
-        table: name of the table in the paper.
-        row: name of the row in the paper.
-        metric: `ua`, `wa` or `f1_weighted`.
-        corpus: corpus of our scores.
-        stands_for: corpus of the paper, if it is another one.
-        paper_value: score that the paper prints for this corpus; None if it prints none.
-        paper_protocol: our score by the paper's protocol, mean over seeds; None if it was not run.
-        speaker_independent: our score on unseen speakers; None if it was not run.
-        low: lower end of its 95% interval over speakers.
-        high: upper end of that interval.
-        paper_low: lower end of the interval by the paper's protocol.
-        paper_high: upper end of that interval.
-        seeds: number of seeds by the paper's protocol.
-        spread: standard deviation over seeds; None for one seed.
-        speaker_dependent: whether the paper's protocol trains on test speakers.
-        incomplete: label of a corpus with missing recordings; empty if it is complete.
-        reason: reason for a missing score; empty if there is none.
-        fast: whether this is a quick look, which must not be quoted.
-        runs: names of the runs.
-    """
-
-    paper: str
-    table: str
-    row: str
-    metric: str
-    corpus: str
-    stands_for: str
-    paper_value: float | None
-    paper_protocol: float | None = None
-    speaker_independent: float | None = None
-    low: float | None = None
-    high: float | None = None
-    paper_low: float | None = None
-    paper_high: float | None = None
-    seeds: int = 0
-    spread: float | None = None
-    speaker_dependent: bool | None = None
-    incomplete: str = ""
-    reason: str = ""
-    fast: bool = False
-    runs: tuple[str, ...] = ()
 
 
 class Runner:
@@ -115,6 +66,8 @@ class Runner:
         self.progress = progress
         self.use = {"text": ALBERT, **(use or {})}
         self.dry = dry
+        self._given = frozenset(use or ())
+        self._runs = KeptRuns(self.out / "runs")
         self._failed: dict[str, SerenadeError] = {}
         self._corpora: dict[tuple[str, tuple[str, ...], int], Corpus | SerenadeError] = {}
 
@@ -136,9 +89,10 @@ class Runner:
     def report(self, run: Run) -> Report:
         """Return the report of a run: the saved one, or a new one.
 
-        A saved report is replaced if the recipe of this name had other settings then, or if the
-        corpus was less complete than it is here. A dry run keeps reports on a less complete corpus,
-        and their rows carry the label of the corpus.
+        A saved report is replaced if the recipe of this name had other settings then, if it was
+        made with other resources, or if the corpus was less complete than it is here. A dry run
+        keeps such reports, and their rows carry a label; it refuses a report that was made with
+        other resources than `use` names.
 
         Raises:
             SerenadeError: the evaluation cannot be run here; the message states the reason.
@@ -183,30 +137,52 @@ class Runner:
 
     def _write(self, run: Run, report: Report) -> Report:
         """Save the report of a finished run."""
-        add_report(self._place(run.name)[0], report)
+        self._runs.write(run.name, report)
         return report
 
     def kept(self, name: str) -> Report | None:
         """Return the report of a run by its name; None if it is not finished."""
-        path, seed = self._place(name)
-        reports = read_reports(path, seed) if path.is_file() else []
-        return reports[0] if reports else None
-
-    def _place(self, name: str) -> tuple[Path, int]:
-        """Return the file that keeps a run under all of its seeds, and its seed."""
-        stem, _, seed = name.rpartition("-seed")
-        return self.out / "runs" / f"{stem}{RUN_FILE_SUFFIX}", int(seed)
+        return self._runs.read(name)
 
     def _kept(self, run: Run) -> Report | None:
+        """Return the saved report of a run if it is valid here; None if the run must be made.
+
+        Raises:
+            EvaluationError: this is a dry run, and the report was made with other resources.
+            SerenadeError: a resource of the run cannot be read.
+        """
         report = self.kept(run.name)
         if report is None:
             return None
-        recipe = systems.get(run.system).recipe(run.recipe)
-        # A field that came later had its default, which changes nothing.
-        before = {**_recipe_to_json(run, type(recipe)()), **report.recipe}
-        now = _recipe_to_json(run, recipe)
-        same = all(before[field] == value for field, value in now.items())
-        return report if same and not self._is_outdated(run, report) else None
+        other = self._describe_other_resources(run, report)
+        if other and self.dry:
+            raise EvaluationError(other)
+        if other or self._is_outdated(run, report):
+            return None
+        return report if self.dry or not list_differences(run, report) else None
+
+    def _describe_other_resources(self, run: Run, report: Report) -> str:
+        """Describe the resources of a saved report if the user names others; "" if not."""
+        fields = get_placeholders(run.changes)
+        # A dry run without a path for a name shows what there is, and labels it.
+        asked = {
+            field: value
+            for field, value in run.changes.items()
+            if fields.get(field) in (self._given if self.dry else self.use)
+        }
+        made = {field: report.recipe.get("resources", {}).get(field, {}) for field in asked}
+        try:
+            now = identify_resources(asked, self.use)
+        except SerenadeError as error:
+            names = ", ".join(found.get("name", "an unnamed one") for found in made.values())
+            raise EvaluationError(f"the kept run was made with {names}; {error}") from error
+        return "; ".join(
+            f"the kept run was made with {made[field].get('name', 'an unnamed one')} "
+            f"({made[field].get('content', 'content unknown')}), not with {one['name']} "
+            f"({one['content']})"
+            for field, one in now.items()
+            if {**made[field], **one} != made[field]
+        )
 
     def _is_outdated(self, run: Run, report: Report) -> bool:
         """Return whether a run lacked recordings that the corpus here may have."""
@@ -221,6 +197,7 @@ class Runner:
         self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
         corpus = self._corpus(run)
         changes = resolve_changes(run.changes, self.use)
+        resources = identify_resources(run.changes, self.use)
         report = evaluate(
             Estimator(
                 run.system,
@@ -236,8 +213,7 @@ class Runner:
             progress=self.progress,
             command=f"serenade reproduce (run {run.name})",
         )
-        # A kept report names the files that only this machine has as the row does: `@NAME/rest`.
-        return dataclasses.replace(report, recipe={**report.recipe, **_changes_to_json(run)})
+        return complete_recipe(run, report, resources)
 
     def _corpus(self, run: Run) -> Corpus:
         """Return the corpus of a run, which is opened once."""
@@ -279,95 +255,34 @@ class Runner:
         by_paper, unseen = list_runs(row, place, fast=self.fast)
         papers, reason = self._reports(by_paper)
         ours, other = self._reports(unseen)
+        labels = list_labels(row, (*by_paper, *unseen), {**papers, **ours})
         reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
         names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
-        gaps = dict.fromkeys(r.incomplete for r in (*papers, *ours) if r.incomplete)
+        made = (*papers.values(), *ours.values())
+        gaps = dict.fromkeys(report.incomplete for report in made if report.incomplete)
         return [
             dataclasses.replace(
                 entry,
                 reason=reasons,
                 incomplete="; ".join(gaps),
                 runs=names,
-                **_score_by_paper(entry.metric, papers),
-                **_score_unseen(entry.metric, ours),
+                label="; ".join(labels),
+                **score_by_paper(entry.metric, list(papers.values())),
+                **score_unseen(entry.metric, list(ours.values())),
             )
             for entry in blank
         ]
 
-    def _reports(self, wanted: Sequence[Run]) -> tuple[list[Report], str]:
+    def _reports(self, wanted: Sequence[Run]) -> tuple[dict[str, Report], str]:
         """Return the reports that can be made, and the reason why others cannot."""
-        found, reason = [], ""
+        found, reason = {}, ""
         for run in wanted:
             try:
-                found.append(self.report(run))
+                found[run.name] = self.report(run)
             except SerenadeError as error:
                 reason = _shorten(error)
                 self.progress(f"{run.name}: {reason}")
         return found, reason
-
-
-def _recipe_to_json(run: Run, recipe: Any) -> dict[str, Any]:
-    """Return a recipe as reports state it, without paths of this machine."""
-    fields = json.loads(json.dumps({"name": run.recipe, **dataclasses.asdict(recipe)}))
-    return {**fields, **_changes_to_json(run)}
-
-
-def _changes_to_json(run: Run) -> dict[str, Any]:
-    """Return the changed fields of a recipe as JSON data."""
-    changes: dict[str, Any] = json.loads(json.dumps(dict(run.changes)))
-    return changes
-
-
-def _score_by_paper(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
-    """Return the fields of an entry on the paper's protocol."""
-    if not reports:
-        return {}
-    values, low, high = _pool_seeds(metric, reports)
-    return {
-        "paper_protocol": float(np.mean(values)),
-        "paper_low": low,
-        "paper_high": high,
-        "seeds": len(reports),
-        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "speaker_dependent": not all(report.speaker_independent for report in reports),
-    }
-
-
-def _score_unseen(metric: str, reports: Sequence[Report]) -> Mapping[str, Any]:
-    """Return the fields of an entry on unseen speakers."""
-    if not reports:
-        return {}
-    values, low, high = _pool_seeds(metric, reports)
-    return {"speaker_independent": float(np.mean(values)), "low": low, "high": high}
-
-
-def _pool_seeds(
-    metric: str, reports: Sequence[Report]
-) -> tuple[list[float], float | None, float | None]:
-    """Return the score of each seed, and the interval of all."""
-    return [report.metrics[metric].value for report in reports], *compute_pooled_interval(
-        metric, reports
-    )
-
-
-def compute_pooled_interval(
-    metric: str, reports: Sequence[Report]
-) -> tuple[float | None, float | None]:
-    """Compute the interval of a score over the predictions of several seeds."""
-    if len(reports) == 1:
-        found = reports[0].metrics[metric]
-    else:
-        together = dataclasses.replace(
-            reports[0],
-            folds=tuple(fold for report in reports for fold in report.folds),
-            predictions=tuple(one for report in reports for one in report.predictions),
-        )
-        found = together.metrics[metric]
-    return _number(found.low), _number(found.high)
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _shorten(error: SerenadeError) -> str:

@@ -68,6 +68,8 @@ PAPER = Paper(
                     changes={"precision": "bfloat16"},
                     known={"average": False, "bands": 0, "copies": 5, "epochs": 48, "mixup": 0.2},
                     fast={"epochs": 2, "copies": 1},
+                    # docs/benchmarks/tuning.md says how they were chosen.
+                    remark="settings chosen on these folds",
                 ),
             ),
             _PLACES,

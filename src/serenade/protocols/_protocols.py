@@ -190,21 +190,34 @@ class LeaveOneSessionOut(_BySpeaker):
     """Test each recording session with a model that is trained on the others.
 
     Sessions must not share a speaker.
+
+    Args:
+        validation_speakers: training speakers to draw for validation: a number or a share.
+        only: the only session to test; empty to test each in turn.
     """
+
+    only: str = ""
 
     name: ClassVar[str] = "session"
 
     @property
     def description(self) -> str:
         """Describe the division in a phrase."""
-        return "leave one session out" + self._describe_validation()
+        tested = f"test session {self.only}" if self.only else "leave one session out"
+        return tested + self._describe_validation()
 
     def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
         session = get_column(table, "session", self.name)
-        return [
-            (f"session {one}", session == one)
-            for one in list_groups(session, 2, "session", self.name)
-        ]
+        return [(f"session {one}", session == one) for one in self._list_sessions(session)]
+
+    def _list_sessions(self, session: NDArray[np.str_]) -> list[str]:
+        """Return the sessions to test."""
+        found = list_groups(session, 2, "session", self.name)
+        if self.only and self.only not in found:
+            raise EvaluationError(
+                f"{self.name}: no session {self.only!r}; choose from {', '.join(found)}"
+            )
+        return [self.only] if self.only else list(found)
 
 
 @dataclasses.dataclass(frozen=True)

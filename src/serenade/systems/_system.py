@@ -148,6 +148,8 @@ class System:
         source: the publication it follows.
         recipes: its settings by name; every system has `default`.
         sampling_rate: rate that recordings are read at, in Hz.
+        version: number to increase when the same recipe gives other results than before, for
+            example because the network has other layers; kept runs of the tables state it.
         writable_with: changes of a recipe, FIELD=VALUE, one of which makes a system that a model
             folder can hold; empty if no change is needed or none helps.
     """
@@ -157,6 +159,7 @@ class System:
     source: ClassVar[str] = ""
     recipes: ClassVar[Mapping[str, Any]]
     sampling_rate: ClassVar[int] = 16000
+    version: ClassVar[int] = 1
     writable_with: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:

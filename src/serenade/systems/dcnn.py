@@ -57,6 +57,7 @@ class DCNNSystem(System):
     source = "Issa, Demirci & Yazici 2020, doi:10.1016/j.bspc.2020.101894"
     recipes: ClassVar = {"default": DCNNRecipe()}
     sampling_rate = 22050
+    version = 2  # other layers and chroma than in version 1
 
     def features(self, recipe: DCNNRecipe) -> tuple[Stream, ...]:
         """Return the means of five spectral features over time."""

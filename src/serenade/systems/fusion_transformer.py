@@ -146,7 +146,7 @@ class FusionTransformerSystem(System):
     title = "acoustic segments and a pre-trained encoder's frames, attending to each other"
     source = "Liu, Kang & Ren 2022, doi:10.1007/978-3-031-03948-5_28"
     recipes: ClassVar = {
-        "default": FusionRecipe(initial="pytorch"),
+        "default": FusionRecipe(initial="pytorch", monitor="loss"),
         "tuned": _TUNED,
         # The linear classifier generalises better to unseen speakers than the network
         # (docs/benchmarks/pretraining.md), so that their posteriors are averaged.

@@ -1,0 +1,117 @@
+"""Files of finished runs, and the differences between a kept run and one that is made now."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serenade import systems
+from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, read_reports
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from serenade.papers._paper_tables import Row, Run
+
+_FULL_PRECISION = "float32"
+
+
+class KeptRuns:
+    """Finished runs in a folder; a file holds all seeds of a run.
+
+    Args:
+        folder: folder of the files.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    def read(self, name: str) -> Report | None:
+        """Return the report of a run by its name; None if it is not finished."""
+        path, seed = self._locate(name)
+        reports = read_reports(path, seed) if path.is_file() else []
+        return reports[0] if reports else None
+
+    def write(self, name: str, report: Report) -> None:
+        """Save the report of a finished run."""
+        add_report(self._locate(name)[0], report)
+
+    def _locate(self, name: str) -> tuple[Path, int]:
+        """Return the file that keeps a run under all of its seeds, and its seed."""
+        stem, _, seed = name.rpartition("-seed")
+        return self.folder / f"{stem}{RUN_FILE_SUFFIX}", int(seed)
+
+
+def complete_recipe(run: Run, report: Report, resources: Mapping[str, Any]) -> Report:
+    """Return a report whose recipe names everything that the run was made with.
+
+    Args:
+        run: run that was made.
+        report: its report.
+        resources: result of `identify_resources`.
+    """
+    # A kept report names the files that only this machine has as the row does: `@NAME/rest`.
+    further: dict[str, Any] = {}
+    if (version := systems.get(run.system).version) > 1:
+        further["system_version"] = version
+    if resources:
+        further["resources"] = dict(resources)
+    return dataclasses.replace(report, recipe={**report.recipe, **_to_json(run.changes), **further})
+
+
+def list_differences(run: Run, report: Report) -> list[str]:
+    """Describe the settings of a kept run that its recipe has no longer; none if all are the same.
+
+    Args:
+        run: run as it would be made now.
+        report: kept report of this run.
+    """
+    system = systems.get(run.system)
+    recipe = system.recipe(run.recipe)
+    # A field that came later had its default, which changes nothing.
+    before = {**_state_recipe(run, type(recipe)()), "system_version": 1, **report.recipe}
+    now = {**_state_recipe(run, recipe), "system_version": system.version}
+    return [
+        f"{field.replace('_', ' ')} {before[field]} instead of {value}"
+        for field, value in now.items()
+        if before[field] != value
+    ]
+
+
+def list_labels(row: Row, runs: Sequence[Run], reports: Mapping[str, Report]) -> list[str]:
+    """Describe what runs were made with, as far as the name of their row does not tell it.
+
+    Args:
+        row: row that the runs fill.
+        runs: runs of the row, as they would be made now.
+        reports: kept reports by the name of the run; some can be missing.
+    """
+    found = []
+    for run in runs:
+        if (report := reports.get(run.name)) is not None:
+            found += _name_resources(row, report) + list_differences(run, report)
+            precision = report.recipe.get("precision", _FULL_PRECISION)
+            found += [precision] if precision != _FULL_PRECISION else []
+    found += [row.remark] if row.remark and reports else []
+    return list(dict.fromkeys(found))
+
+
+def _name_resources(row: Row, report: Report) -> list[str]:
+    return [
+        f"{made['name']} instead of {row.stated[field]}" if field in row.stated else made["name"]
+        for field, made in report.recipe.get("resources", {}).items()
+    ]
+
+
+def _state_recipe(run: Run, recipe: Any) -> dict[str, Any]:
+    """Return a recipe as reports state it, without paths of this machine."""
+    return _to_json({"name": run.recipe, **dataclasses.asdict(recipe), **run.changes})
+
+
+def _to_json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a recipe as JSON data."""
+    data: dict[str, Any] = json.loads(json.dumps(dict(fields)))
+    return data
