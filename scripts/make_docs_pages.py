@@ -98,6 +98,7 @@ SINGLE = {
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",
     "Attacks and faults": "security.md",
+    "Privacy": "privacy.md",
     "The bundled model": "model_card.md",
     "Architecture": "architecture.md",
 }
