@@ -1,5 +1,7 @@
 """Errors for users: each message names the file, the problem and the fix."""
 
+from serenade._printable import to_printable
+
 
 class SerenadeError(Exception):
     """Base class of all errors that Serenade raises."""
@@ -15,7 +17,7 @@ class AudioError(SerenadeError):
     """
 
     def __init__(self, source: str, problem: str, fix: str) -> None:
-        super().__init__(f"{source}: {problem}; {fix}")
+        super().__init__(f"{to_printable(source)}: {problem}; {fix}")
         self.source = source
         self.problem = problem
         self.fix = fix

@@ -341,3 +341,10 @@ def _leaking():
     from serenade.protocols import Fold
 
     return (Fold("leaking", np.arange(5), np.arange(0), np.arange(4, 9)),)
+
+
+def test_evaluate_names_a_fold_with_one_training_class(make_corpus):
+    corpus = make_corpus(3)
+    one = corpus.select(corpus.table["emotion"].to_numpy() == "sad")
+    with pytest.raises(EvaluationError, match=r'fold "speaker .*": all \d+ training rows are sad'):
+        evaluate(Features, one)

@@ -232,3 +232,9 @@ def test_fit_names_a_missing_extra(network, data, monkeypatch):
     monkeypatch.delitem(sys.modules, "serenade.training._network_learner", raising=False)
     with pytest.raises(MissingExtraError, match=r"cnn-transformer needs the extra \"train\""):
         Estimator(*network, jobs=1).fit(*data)
+
+
+@pytest.mark.parametrize("name", ["lld-svm", "cnn-transformer"])
+def test_fit_refuses_one_class_before_the_recordings_are_read(name):
+    with pytest.raises(InputError, match=r"all 2 training recordings are sad.*two classes"):
+        Estimator(name).fit(["missing-a.wav", "missing-b.wav"], ["sad", "sad"])

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from serenade.errors import MissingExtraError, SerenadeError  # noqa: E402
+from serenade.errors import InputError, MissingExtraError, SerenadeError  # noqa: E402
 from serenade.training import make_logger  # noqa: E402
 from serenade.training._clip_net import make_schedule, score_recall  # noqa: E402
 from serenade.training._clips import pick_clips  # noqa: E402
@@ -271,3 +271,11 @@ def test_make_logger_logs_epochs_to_mlflow(learner, clips_of, tmp_path, monkeypa
     learner(tracking=f"mlflow={tmp_path.as_uri()}").fit(clips_of(), clips_of(30, seed=5))
     (logged,) = tmp_path.rglob("metrics/valid_ua")
     assert len(logged.read_text().splitlines()) == 4
+
+
+def test_learner_refuses_one_class_after_its_holdout(learner, clips_of):
+    clips = clips_of(12)
+    clips = clips.take(np.flatnonzero(clips.labels != "happy"))
+    clips = dataclasses.replace(clips, speakers=np.where(clips.labels == "sad", "a", "b"))
+    with pytest.raises(InputError, match="two classes"):
+        learner(epochs=1, holdout=0.5).fit(clips)

@@ -11,6 +11,7 @@ from ._conditions import CONDITIONS as CONDITIONS
 from ._conditions import Condition as Condition
 from ._decode import MAX_CHANNELS as MAX_CHANNELS
 from ._decode import SAMPLING_RATES as SAMPLING_RATES
+from ._decode import inspect_file as inspect_file
 from ._decode import measure_duration as measure_duration
 from ._envelope import compute_envelope as compute_envelope
 from ._intake import Intake as Intake

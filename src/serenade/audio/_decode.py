@@ -79,13 +79,40 @@ def measure_duration(path: str | os.PathLike[str]) -> float:
     Raises:
         AudioError: the file cannot be used; the subclass and the message say why.
     """
+    return inspect_file(path).duration
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """Properties of a file, most of them stated in its header.
+
+    Args:
+        duration: in seconds.
+        rate: sampling rate in Hz.
+        channels: number of channels.
+    """
+
+    duration: float
+    rate: int
+    channels: int
+
+
+def inspect_file(path: str | os.PathLike[str]) -> Header:
+    """Return the duration, rate and channels of a file, as `measure_duration` does.
+
+    Args:
+        path: the file.
+
+    Raises:
+        AudioError: the file cannot be used; the subclass and the message say why.
+    """
     name = os.fsdecode(path)
     with _open_first(name) as (first, part, others):
         samples = _count_samples(name, first, part)
         for other in others:
             with _open_part(name, other, other.damaged) as file:
                 samples += _count_samples(name, file, other)
-        return float(samples / first.samplerate)
+        return Header(float(samples / first.samplerate), first.samplerate, first.channels)
 
 
 def _count_samples(name: str, file: Any, part: Part) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import sys
 
 import click
 
 import serenade
+from serenade._printable import to_printable
 from serenade.errors import SerenadeError
 
 # Errors of the disk or its permissions, not of this package.
@@ -68,12 +70,20 @@ def cli() -> None:
     """
 
 
+def _escape_unknown_characters() -> None:
+    """Let standard output and error escape characters that their encoding cannot hold."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run the command line; print an expected error on one line and exit with status 1."""
+    _escape_unknown_characters()
     try:
         cli()
     except SerenadeError as error:
-        click.echo(f"serenade: {error}", err=True)
+        click.echo(f"serenade: {to_printable(error)}", err=True)
         sys.exit(1)
     except OSError as error:
         if error.errno not in _OUTER:

@@ -6,11 +6,14 @@ import ast
 import functools
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from serenade import _parallel
+from serenade._outputs import check_output
+from serenade.cli import _output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +21,29 @@ if TYPE_CHECKING:
     from serenade.corpora import Corpus
     from serenade.protocols import Fold
     from serenade.systems import System
+
+
+class Output(click.Path):
+    """File or folder to write, which is checked before the command begins.
+
+    Args:
+        folder: whether it is a folder.
+    """
+
+    def __init__(self, *, folder: bool = False, allow_dash: bool = False) -> None:
+        super().__init__(allow_dash=allow_dash, path_type=Path)
+        self.folder = folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path.
+
+        Raises:
+            SerenadeError: it cannot be written.
+        """
+        path: Any = super().convert(value, param, ctx)
+        if not (self.allow_dash and str(path) == "-"):
+            check_output(path, folder=self.folder)
+        return path
 
 
 root = click.option(
@@ -67,7 +93,7 @@ _TRAINING = (
     click.option(
         "--checkpoints",
         metavar="DIR",
-        type=click.Path(file_okay=False),
+        type=Output(folder=True),
         help="Folder for checkpoints after each epoch. If the command is interrupted, run it "
         "again: it resumes and reaches the same weights.",
     ),
@@ -151,8 +177,6 @@ def parse_changes(changes: Sequence[str], option: str) -> dict[str, Any]:
 
 def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
     """Read folds from a file that Serenade wrote, or from a folder of EmoBox lists."""
-    from pathlib import Path
-
     from serenade.protocols import read_emobox, read_folds
 
     read = read_emobox if Path(path).is_dir() else read_folds
@@ -166,7 +190,7 @@ def open_corpus(corpus_name: str, root: str | None, labels: str | None) -> Corpu
     options = {"labels": tuple(labels.split(","))} if labels else {}
     corpus = corpora.open(corpus_name, root, **options)
     for problem in corpus.problems:
-        click.echo(f"serenade: {corpus.info.name}: {problem}", err=True)
+        _output.report_problem(f"{corpus.info.name}: {problem}")
     return corpus
 
 

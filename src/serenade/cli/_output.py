@@ -1,4 +1,4 @@
-"""Print predictions for people."""
+"""Print results for people, safely on every terminal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,34 @@ from typing import TYPE_CHECKING
 
 import click
 
+from serenade._printable import to_printable
+
 if TYPE_CHECKING:
     from serenade.inference import Prediction, Segment, Timeline, Update
 
 _COLUMNS = 24
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text in which only line breaks are obeyed.
+
+    Args:
+        text: one line or several.
+        err: whether to print on standard error.
+    """
+    click.echo(to_printable(text, keep="\n"), err=err)
+
+
+def report_problem(problem: object) -> None:
+    """Print a problem on one line of standard error."""
+    click.echo(f"serenade: {to_printable(problem)}", err=True)
+
+
 def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
     """Print the emotion of a recording, and a bar for each segment."""
     known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
-    click.echo(
-        f"{prediction.file}: {prediction.emotion} {prediction.probability:.0%} "
+    echo(
+        f"{to_printable(prediction.file)}: {prediction.emotion} {prediction.probability:.0%} "
         f"({prediction.duration:.1f} s{known})"
     )
     if timeline is not None and not timeline.segments:
@@ -42,7 +59,7 @@ def print_update(found: Update, *, live: bool) -> None:
 
 def _print_segment(segment: Segment) -> None:
     bar = "#" * round(segment.probability * _COLUMNS)
-    click.echo(
+    echo(
         f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
         f"{bar:<{_COLUMNS}} {segment.emotion} {segment.probability:.0%}"
     )

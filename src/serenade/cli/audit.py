@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from serenade._printable import dump_json, to_printable
 from serenade.cli import _options
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def command(
     leaks = any(finding.leak for finding in found)
     if as_json:
         data = {"checked": CHECKED_ROWS, "findings": [dataclasses.asdict(one) for one in found]}
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(dump_json(data, indent=2))
     else:
         for finding in found:
-            click.echo(str(finding))
+            click.echo(to_printable(finding))
         click.echo(f"{len(parts)} folds of {len(opened)} recordings; looked for {CHECKED_ROWS}")
         if not leaks:
             click.echo("no leak found")

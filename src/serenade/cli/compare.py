@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from serenade._outputs import write_output
+from serenade._printable import dump_json
+from serenade.cli import _options, _output
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @click.command()
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_options.Output(),
     help="Also write the tables as a page to FILE.",
 )
 @click.option("--title", default="Leaderboard", show_default=True, help="Title of the page.")
@@ -52,13 +55,12 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
     tests = compare_runs(found, against)
     page = format_comparison(found, tests)
     if as_json:
-        click.echo(json.dumps(compare_to_dict(found, tests), indent=2, ensure_ascii=False))
+        click.echo(dump_json(compare_to_dict(found, tests), indent=2))
     else:
-        click.echo(page)
+        _output.echo(page)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(
+        write_output(
+            out,
             f"# {title}\n\n`serenade compare` made this page from run files. Each run file holds "
             f"the command that repeats it.\n\n{page}",
-            "utf-8",
         )

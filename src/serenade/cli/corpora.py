@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from serenade import _extensions, corpora
+from serenade._printable import to_printable
+from serenade.cli import _options, _output
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -18,10 +25,10 @@ from serenade import _extensions, corpora
 @click.option(
     "--download",
     metavar="DIR",
-    type=click.Path(),
+    type=_options.Output(folder=True),
     help="Download the corpus into DIR and verify its checksum.",
 )
-def command(name: str | None, root: str | None, download: str | None) -> None:
+def command(name: str | None, root: str | None, download: Path | None) -> None:
     r"""List the corpora, describe one, or check one on disk.
 
     NAME is a listed name, the path of a CSV or TSV manifest with the columns file and emotion
@@ -52,17 +59,17 @@ def command(name: str | None, root: str | None, download: str | None) -> None:
     corpus = corpora.open(name, root)
     click.echo(f"{len(corpus)} recordings of {len(corpus.speakers)} speakers")
     for label, count in corpus.table["emotion"].value_counts().items():
-        click.echo(f"  {label}: {count}")
+        _output.echo(f"  {label}: {count}")
     click.echo(f"{len(corpus.problems)} problems")
     for problem in corpus.problems:
-        click.echo(f"  {problem.kind}: {problem.message}")
+        _output.echo(f"  {problem.kind}: {to_printable(problem.message)}")
         for file in problem.files:
-            click.echo(f"    {file}")
+            _output.echo(f"    {to_printable(file)}")
 
 
 def _describe(name: str) -> None:
     info = corpora.describe(name)
-    click.echo(f"{info.name}: {info.title}")
+    _output.echo(f"{info.name}: {info.title}")
     for key, value in (
         ("licence", info.licence),
         ("cite", info.citation),
@@ -74,6 +81,6 @@ def _describe(name: str) -> None:
         ("warning", info.warning),
     ):
         if value:
-            click.echo(f"  {key}: {value}")
+            _output.echo(f"  {key}: {value}")
     if info.expected:
         click.echo(f"  published: {info.expected.files} files, {info.expected.speakers} speakers")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from serenade._outputs import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @click.command()
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--write-folds",
     metavar="FILE",
-    type=click.Path(dir_okay=False),
+    type=_options.Output(),
     help="Write the folds to FILE.",
 )
 @click.option(
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     metavar="DIR",
-    type=click.Path(file_okay=False),
+    type=_options.Output(folder=True),
     help="Folder for report.json, report.md and the confusion matrix.",
 )
 def command(
@@ -78,16 +79,16 @@ def command(
     seed: int,
     jobs: int | None,
     device: str,
-    checkpoints: str | None,
+    checkpoints: Path | None,
     tracking: str | None,
     protocol: str,
     plan_changes: Sequence[str],
     folds: str | None,
-    write_folds: str | None,
+    write_folds: Path | None,
     repeats: int | None,
     speaker_standardisation: bool,
     robustness: bool,
-    out: str | None,
+    out: Path | None,
 ) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
@@ -135,10 +136,9 @@ def command(
         command=_options.format_command(sys.argv[1:]),
         conditions=CONDITIONS if robustness else None,
     )
+    if out:
+        report.to_json(out / "report.json")
+        write_output(out / "report.md", report.to_markdown())
     click.echo(report.to_markdown())
     if out:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        report.to_json(folder / "report.json")
-        (folder / "report.md").write_text(report.to_markdown(), "utf-8")
-        report.to_figures(folder)
+        report.to_figures(out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from serenade._outputs import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     "--out",
     metavar="DIR",
     required=True,
-    type=click.Path(file_okay=False),
+    type=_options.Output(folder=True),
     help="Model folder to write.",
 )
 @click.option(
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 def command(
     model: str,
     precision: str,
-    out: str,
+    out: Path,
     features_inside: bool,
     corpus: str | None,
     root: str | None,
@@ -83,10 +84,10 @@ def command(
     sizes = dict(zip(models, (measure_size(source), measure_size(out)), strict=True))
     shown = format_rows(compare_models(models, sizes, recordings, emotions))
     card = Path(out) / "MODEL_CARD.md"
-    card.write_text(
+    write_output(
+        card,
         f"{card.read_text('utf-8').rstrip() if card.is_file() else ''}\n\n## Exported as "
         f"{precision}\n\nCompared with the original model on {words}:\n\n{shown}\n",
-        "utf-8",
     )
     click.echo(shown)
     click.echo(f"{out}: {precision}, compared on {words}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--out",
     metavar="DIR",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_options.Output(folder=True),
     help="Folder for the Parquet files. Each feature gets a subfolder if there are several.",
 )
 def command(

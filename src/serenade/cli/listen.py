@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from serenade._printable import dump_json
 from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def command(
     def show(updates: list[Update]) -> None:
         for update in updates:
             if as_json:
-                click.echo(json.dumps(update.to_dict(), ensure_ascii=False))
+                click.echo(dump_json(update.to_dict()))
             else:
                 _output.print_update(update, live=live)
 

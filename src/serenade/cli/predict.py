@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade.cli import _options
+from serenade._outputs import write_output
+from serenade.cli import _options, _output
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from serenade.inference import Model, Prediction, Target, Timeline
 
@@ -71,7 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--plot",
     metavar="FIGURE",
-    type=click.Path(dir_okay=False),
+    type=_options.Output(),
     help="Draw the waveform of one recording with its segments: .png, .svg or .pdf.",
 )
 @click.option(
@@ -85,7 +88,7 @@ if TYPE_CHECKING:
     "--csv",
     "csv",
     metavar="OUT",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    type=_options.Output(allow_dash=True),
     help="Write a table to the CSV file OUT; - for standard output.",
 )
 @click.option(
@@ -109,9 +112,9 @@ def command(
     hop: float,
     out: str | None,
     format_: str | None,
-    plot: str | None,
+    plot: Path | None,
     as_json: bool,
-    csv: str | None,
+    csv: Path | None,
     strict: bool,
     jobs: int | None,
 ) -> None:
@@ -135,12 +138,14 @@ def command(
     target = Target.of(out, format_) if out else None
     files = find_recordings(sources)
     if not files:
-        click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
+        _output.report_problem(f"no recordings in {', '.join(sources)}")
     if plot and len(files) != 1:
         raise click.UsageError("--plot draws one recording; give one file")
+    if target:
+        target.check(len(files))
     loaded = _enrol(serenade.load(model), enrol, enrol_speech)
     timeline = timeline or bool(target or plot)
-    people = not (as_json or csv == "-")
+    people = not (as_json or _is_dash(csv))
     results = predict_files(
         loaded,
         files,
@@ -158,9 +163,9 @@ def command(
 
 
 def _check_options(
-    as_json: bool, csv: str | None, hop: float, window: float, format_: str | None, out: str | None
+    as_json: bool, csv: Path | None, hop: float, window: float, format_: str | None, out: str | None
 ) -> None:
-    if as_json and csv == "-":
+    if as_json and _is_dash(csv):
         raise click.UsageError(
             "--json and --csv - both print to standard output; give --csv a file"
         )
@@ -171,6 +176,11 @@ def _check_options(
         )
     if format_ and not out:
         raise click.UsageError("--format needs --out; name the file or folder to write")
+
+
+def _is_dash(path: Path | None) -> bool:
+    """Return whether a path stands for standard output."""
+    return str(path) == "-"
 
 
 def _enrol(model: Model, enrol: Sequence[str], speech: str) -> Model:
@@ -191,12 +201,10 @@ def _print_results(
     results: Iterable[Any], *, people: bool
 ) -> list[tuple[Prediction, Timeline | None]]:
     """Print errors, and for people also results, as they arrive; return the results."""
-    from serenade.cli import _output
-
     done = []
     for result in results:
         if isinstance(result, AudioError):
-            click.echo(f"serenade: {result}", err=True)
+            _output.report_problem(result)
             continue
         done.append(result)
         if people:
@@ -209,7 +217,7 @@ def _write(
     model: Model,
     *,
     as_json: bool,
-    csv: str | None,
+    csv: Path | None,
     timeline: bool,
 ) -> None:
     from serenade.inference import to_csv, to_json
@@ -217,15 +225,19 @@ def _write(
     if as_json:
         click.echo(to_json(done))
     if csv:
-        with click.open_file(csv, "w", encoding="utf-8", lazy=False) as file:
-            to_csv(done, model.labels, file, timeline=timeline)  # type: ignore[arg-type]
+        table = io.StringIO(newline="")
+        to_csv(done, model.labels, table, timeline=timeline)
+        if _is_dash(csv):
+            click.echo(table.getvalue(), nl=False)
+        else:
+            write_output(csv, table.getvalue())
 
 
 def _write_timelines(
     done: list[tuple[Prediction, Timeline | None]],
     model: Model,
     target: Target | None,
-    plot: str | None,
+    plot: Path | None,
     files: Sequence[str],
 ) -> None:
     timelines = [(prediction, found) for prediction, found in done if found is not None]

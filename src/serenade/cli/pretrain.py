@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from serenade.cli import _options
+from serenade.cli import _options, _output
 from serenade.pretraining import CardDetails, Watch
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ ENCODERS = ("tera", "aalbert", "npc")
     "--out",
     metavar="DIR",
     required=True,
-    type=click.Path(file_okay=False),
+    type=_options.Output(folder=True),
     help="Folder for the encoder.",
 )
 @click.option(
@@ -75,7 +75,7 @@ ENCODERS = ("tera", "aalbert", "npc")
 @click.option(
     "--checkpoints",
     metavar="DIR",
-    type=click.Path(file_okay=False),
+    type=_options.Output(folder=True),
     help="Folder for the checkpoint. Default: --out. If the command is interrupted, run it again: "
     "it resumes and reaches the same weights.",
 )
@@ -102,7 +102,7 @@ ENCODERS = ("tera", "aalbert", "npc")
 def command(
     encoder: str,
     folders: Sequence[str],
-    out: str,
+    out: Path,
     preset: str,
     steps: int | None,
     minutes: float | None,
@@ -111,7 +111,7 @@ def command(
     seed: int,
     jobs: int,
     device: str,
-    checkpoints: str | None,
+    checkpoints: Path | None,
     every: float,
     licences: Sequence[str],
     tracking: str | None,
@@ -225,7 +225,7 @@ class ProgressWatch(Watch):
 
     def problem(self, line: str) -> None:
         """Print a problem on its own line."""
-        click.echo(f"\r{line}" if self._bar is not None else line, err=True)
+        _output.echo(line if self._bar is None else f"\n{line}", err=True)
 
 
 def format_point(point: Mapping[str, float]) -> str:

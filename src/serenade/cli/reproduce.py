@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from serenade._outputs import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @click.command()
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     default="reproduction",
     show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_options.Output(folder=True),
     help="Folder for tables, figures and runs.",
 )
 @click.option(
@@ -97,8 +98,7 @@ def command(
         if one.name in asked:
             entries = runner.entries(one)
             page = format_paper(one, entries, runner.kept)
-            out.mkdir(parents=True, exist_ok=True)
-            (out / f"{one.name}.md").write_text(page, "utf-8")
+            write_output(out / f"{one.name}.md", page)
             for name, draw in list_figures(one, entries, runner.kept).items():
                 draw_figure(draw, out / "figures" / name)
             click.echo(page)
@@ -106,7 +106,7 @@ def command(
         elif one.name in there:
             found.append((one, earlier.entries(one)))
     # Hosting services show the README.md of a folder.
-    (out / "README.md").write_text(format_overview(found), "utf-8")
+    write_output(out / "README.md", format_overview(found))
     write_json([entry for _, rows in found for entry in rows], out / "tables.json")
     rows = [entry for one, entries in found if one.name in asked for entry in entries]
     filled = sum(entry.speaker_independent is not None for entry in rows)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from serenade._outputs import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from serenade.corpora import WordInterval
     from serenade.encoders import Speech2VecSettings
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     "--out",
     metavar="TXT",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_options.Output(),
     help="File for the vectors in the format of word2vec. The network (.safetensors) and the "
     "losses (.json) get the same name.",
 )
@@ -148,7 +149,7 @@ def _learn(
     vectors = average_instances(material.words, encode_words(network, material.matrices))
     out.parent.mkdir(parents=True, exist_ok=True)
     save_speech2vec(network, settings, out.with_suffix(".safetensors"))
-    out.with_suffix(".json").write_text(json.dumps(history, indent=1) + "\n", "utf-8")
+    write_output(out.with_suffix(".json"), json.dumps(history, indent=1) + "\n")
     vectors.save(out)
     checkpoint.unlink(missing_ok=True)
     left_out = f", {material.left_out} left out" if material.left_out else ""

@@ -10,6 +10,7 @@ from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @click.command()
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     "--out",
     metavar="DIR",
     required=True,
-    type=click.Path(file_okay=False),
+    type=_options.Output(folder=True),
     help="Model folder to write.",
 )
 def command(
@@ -40,9 +41,9 @@ def command(
     seed: int,
     jobs: int | None,
     device: str,
-    checkpoints: str | None,
+    checkpoints: Path | None,
     tracking: str | None,
-    out: str,
+    out: Path,
 ) -> None:
     r"""Train SYSTEM on all of CORPUS and write a model folder for `serenade predict --model`.
 

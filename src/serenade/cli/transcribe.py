@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import _options
+from serenade.cli import _options, _output
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     "--out",
     metavar="CSV",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_options.Output(),
     help="Manifest to write.",
 )
 @click.option(
     "--words",
     metavar="CSV",
-    type=click.Path(dir_okay=False),
+    type=_options.Output(),
     help="Also write a table of the words: file, word, start, end, probability.",
 )
 @_options.root
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 def command(
     sources: Sequence[str],
     out: Path,
-    words: str | None,
+    words: Path | None,
     root: str | None,
     labels: str | None,
     model: str,
@@ -125,7 +125,7 @@ def _report_errors(
         else:
             lines = [f"{clip.file}: {remark}" for remark in result.remarks]
         for line in lines:
-            click.echo(f"serenade: {line}", err=True)
+            _output.report_problem(line)
         found.append(None if isinstance(result, AudioError) else result)
     return found
 
@@ -139,7 +139,7 @@ def _replace_texts(table: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
     return table.assign(text=pd.Series([text or None for text in texts], table.index, dtype=object))
 
 
-def _write_words(path: str, table: pd.DataFrame, transcripts: Sequence[Transcript]) -> None:
+def _write_words(path: Path, table: pd.DataFrame, transcripts: Sequence[Transcript]) -> None:
     from serenade.corpora import write_words
 
     files = table.index.get_level_values("file")
@@ -171,7 +171,7 @@ def _open_table(sources: Sequence[str], root: str | None, labels: str | None) ->
         raise click.UsageError("--root and --labels need one corpus, not files or folders")
     files = find_recordings(sources)
     if not files:
-        click.echo(f"serenade: no recordings in {', '.join(sources)}", err=True)
+        _output.report_problem(f"no recordings in {', '.join(sources)}")
     return build_table([{"file": str(to_absolute(file))} for file in files])
 
 

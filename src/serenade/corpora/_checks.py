@@ -9,10 +9,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade.audio import inspect_file
 from serenade.corpora._corpus import Corpus, Problem, require_labels
 from serenade.corpora._discovery import to_relative
 from serenade.corpora._tables import build_table
-from serenade.errors import CorpusError
+from serenade.errors import AudioError, CorpusError, EmptyFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,17 +60,15 @@ def inspect_files(files: Iterable[str]) -> dict[str, AudioFacts]:
 
 
 def _read_header(file: str) -> AudioFacts:
-    import soundfile
-
     size = Path(file).stat().st_size
-    if size == 0:
-        return AudioFacts(size, trouble="empty")
     try:
-        header = soundfile.info(file)
-    except soundfile.LibsndfileError:
+        header = inspect_file(file)
+    except EmptyFileError:
+        return AudioFacts(size, trouble="empty")
+    except AudioError:
         return AudioFacts(size, trouble="unreadable")
-    trouble = "" if header.frames > 0 else "empty"
-    return AudioFacts(size, header.channels, header.frames, header.samplerate, trouble)
+    frames = round(header.duration * header.rate)
+    return AudioFacts(size, header.channels, frames, header.rate, "" if frames else "empty")
 
 
 def find_identical(facts: Mapping[str, AudioFacts]) -> list[list[str]]:
@@ -161,7 +160,7 @@ def _list_header_problems(facts: Mapping[str, AudioFacts], root: Path) -> list[P
     """List empty, unreadable and multi-channel files."""
     kinds = {
         "empty": "no samples in these files; left out",
-        "unreadable": "libsndfile cannot read these files; left out",
+        "unreadable": "these files cannot be read; left out",
         "stereo": "more than one channel, as published or by conversion; mixed down when read",
     }
     files: defaultdict[str, list[str]] = defaultdict(list)

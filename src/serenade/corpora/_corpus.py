@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Self
 
 from serenade._deprecation import MovedMethod
+from serenade._printable import to_printable
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Problem:
         if not self.files:
             return f"{self.kind}: {self.message}"
         more = f" and {len(self.files) - 3} more" if len(self.files) > 3 else ""
-        return f"{self.kind}: {self.message} ({', '.join(self.files[:3])}{more})"
+        return f"{self.kind}: {self.message} ({', '.join(map(to_printable, self.files[:3]))}{more})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade._printable import restore_name
 from serenade.corpora._corpus import Problem
 from serenade.errors import CorpusError
 
@@ -42,6 +43,18 @@ def to_relative(path: Path | str, root: Path) -> str:
     """Return a path below `root` relative to it with forward slashes, any other path unchanged."""
     path = Path(path)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def join_path(base: Path, name: str) -> str:
+    """Return the absolute path of a name in a table; bytes that are not UTF-8 may be escaped.
+
+    Args:
+        base: folder that relative names start from.
+        name: as written in the table.
+    """
+    path = os.path.abspath(base / name)  # noqa: PTH100 - keeps links
+    restored = os.path.abspath(base / restore_name(name))  # noqa: PTH100
+    return restored if os.path.exists(restored) else path  # noqa: PTH110 - any name
 
 
 def locate_corpus(

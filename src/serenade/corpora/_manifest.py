@@ -12,6 +12,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade._printable import from_csv_cell
 from serenade.corpora._corpus import Problem
 from serenade.corpora._rows import collect_rows
 from serenade.corpora._tables import clean_cell, write_table
@@ -92,7 +93,7 @@ def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], 
         _check_header(path, columns)
         for cells in reader:
             if len(cells) == len(columns):
-                named = dict(zip(columns, map(clean_cell, cells), strict=True))
+                named = dict(zip(columns, map(_read_cell, cells), strict=True))
                 # White space is part of a file name.
                 named["file"] = cells[columns.index("file")].strip() or None
                 named.pop("", None)
@@ -107,6 +108,10 @@ def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], 
     except csv.Error as error:
         raise CorpusError(f"{path}, line {reader.line_num}: {error}; check its quotes") from None
     return entries, problems
+
+
+def _read_cell(cell: str) -> str | None:
+    return clean_cell(from_csv_cell(cell))
 
 
 def _check_header(path: Path, columns: list[str]) -> None:

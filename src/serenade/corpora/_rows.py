@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import AudioFacts, add_warning, check_corpus, inspect_files
 from serenade.corpora._corpus import LABELS, CorpusInfo, Problem, order_labels
-from serenade.corpora._discovery import to_absolute
+from serenade.corpora._discovery import join_path, to_absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,7 +140,7 @@ def _parse_row(
 
 def _find_file(name: str, base: Path) -> str:
     """Return the absolute path of an existing audio file."""
-    path = os.path.abspath(base / name)  # noqa: PTH100 - keeps links
+    path = join_path(base, name)
     if not os.path.isfile(path):  # noqa: PTH113 - False for impossible names, too
         raise _BadRowError(
             "missing",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from typing import TYPE_CHECKING
 
+from serenade._outputs import write_output
+from serenade._printable import to_csv_cell, to_csv_path
 from serenade.corpora._discovery import to_relative
 
 if TYPE_CHECKING:
@@ -89,24 +92,25 @@ def write_table(table: pd.DataFrame, root: Path, path: Path) -> None:
     Args:
         table: as `build_table` returns it.
         root: files below it are written relative to it.
-        path: the file to write, UTF-8. Times are written as "0 days 00:00:01.5", the end of
-            the file as an empty cell.
+        path: the file to write, UTF-8, completely or not at all. Cells that spreadsheets would
+            execute begin with an apostrophe, which `load_manifest` removes. Times are written as
+            "0 days 00:00:01.5", the end of the file as an empty cell.
     """
     import pandas as pd
 
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(
-            file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", lineterminator="\n"
+    file = io.StringIO(newline="")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([*INDEX, *table.columns])
+    for (name, start, end), *cells in zip(
+        table.index, *(table[column] for column in table.columns), strict=True
+    ):
+        writer.writerow(
+            [
+                to_csv_path(to_relative(name, root)),
+                str(start),
+                "" if end is pd.NaT else str(end),
+                *("" if pd.isna(cell) else to_csv_cell(cell, exact=True) for cell in cells),
+            ]
         )
-        writer.writerow([*INDEX, *table.columns])
-        for (name, start, end), *cells in zip(
-            table.index, *(table[column] for column in table.columns), strict=True
-        ):
-            writer.writerow(
-                [
-                    to_relative(name, root),
-                    str(start),
-                    "" if end is pd.NaT else str(end),
-                    *("" if pd.isna(cell) else cell for cell in cells),
-                ]
-            )
+    write_output(path, file.getvalue())

@@ -6,16 +6,18 @@ import csv
 import io
 import json
 import math
-import os
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade.corpora._discovery import to_absolute, to_relative
+from serenade._outputs import write_output
+from serenade._printable import from_csv_cell, to_csv_cell, to_csv_path
+from serenade.corpora._discovery import join_path, to_absolute, to_relative
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
 
@@ -102,14 +104,14 @@ def write_words(
         rows: path of the recording, word, start and end in seconds, probability or NaN.
     """
     base = to_absolute(path).parent
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for recording, word, start, end, probability in rows:
-            share = "" if math.isnan(probability) else f"{probability:.4f}"
-            writer.writerow(
-                [to_relative(recording, base), word, f"{start:.3f}", f"{end:.3f}", share]
-            )
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for recording, word, start, end, probability in rows:
+        name = to_csv_path(to_relative(recording, base))
+        share = "" if math.isnan(probability) else f"{probability:.4f}"
+        writer.writerow([name, to_csv_cell(word, exact=True), f"{start:.3f}", f"{end:.3f}", share])
+    write_output(path, file.getvalue())
 
 
 def read_words(path: str | os.PathLike[str]) -> dict[str, tuple[WordInterval, ...]]:
@@ -142,7 +144,6 @@ def read_words(path: str | os.PathLike[str]) -> dict[str, tuple[WordInterval, ..
                 f"{path}, line {reader.line_num}: not a word with a start before its end; "
                 "correct or delete it"
             ) from None
-        found[os.path.abspath(base / row["file"])].append(  # noqa: PTH100 - keeps links
-            (row["word"], start, end)
-        )
+        word = from_csv_cell(row["word"]), start, end
+        found[join_path(base, row["file"])].append(word)
     return {file: tuple(sorted(words, key=lambda w: w[1:])) for file, words in found.items()}

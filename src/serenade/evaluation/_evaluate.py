@@ -109,7 +109,20 @@ def split_corpus(corpus: Corpus, protocol: EvaluationProtocol, seed: int) -> lis
         raise EvaluationError("the corpus has no rows, or rows without an emotion; label them")
     folds = protocol.split(table, seed)
     check_folds(folds, table, speaker_independent=protocol.speaker_independent)
+    _require_classes(folds, table["emotion"].to_numpy(dtype=np.str_))
     return folds
+
+
+def _require_classes(folds: Sequence[Fold], emotion: NDArray[np.str_]) -> None:
+    """Raise an error if the training rows of a fold have one emotion only."""
+    for fold in folds:
+        classes = np.unique(emotion[fold.train])
+        if len(classes) < 2:
+            raise EvaluationError(
+                f'fold "{fold.name}": all {len(fold.train)} training rows are '
+                f"{', '.join(classes) or 'missing'}, and a classifier needs two emotions or more; "
+                "choose another protocol, or add recordings"
+            )
 
 
 def predict_folds(

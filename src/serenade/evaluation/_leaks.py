@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade._printable import to_printable
 from serenade.corpora import AudioFacts, find_identical, to_relative
 from serenade.errors import AudioError
 from serenade.evaluation._fingerprint import Fingerprint, find_matches
@@ -53,7 +54,7 @@ class Finding:
         leak: 1 test files are copies: a.wav
         """
         more = f" and {len(self.files) - 5} more" if len(self.files) > 5 else ""
-        listed = f": {', '.join(self.files[:5])}{more}" if self.files else ""
+        listed = f": {', '.join(map(to_printable, self.files[:5]))}{more}" if self.files else ""
         return f"{'leak: ' if self.leak else ''}{self.message}{listed}"
 
 

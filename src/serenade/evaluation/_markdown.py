@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from serenade._markdown_table import format_table
+from serenade._printable import to_printable
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import _fairness
 from serenade.evaluation._calibration import calibration_error, get_confidence
@@ -91,7 +92,7 @@ def to_markdown(report: Report) -> str:
     fairness = _fairness.list_notes(report.predictions, report.labels)
     lines += ["", *(f"- {n}" for n in (*report.notes, *fairness, calibrated, *report.cautions))]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
-    return "\n".join(lines) + "\n"
+    return to_printable("\n".join(lines) + "\n", keep="\n")
 
 
 def format_ends(interval: Interval) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from serenade._atomic import write_atomically
+from serenade._printable import dump_json
 from serenade.errors import EvaluationError
 from serenade.evaluation._metrics import SCORES, confusion
 from serenade.evaluation._statistics import Interval, compute_intervals, describe_limits
@@ -340,7 +341,7 @@ def name_file(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _encode_text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return dump_json(value)
 
 
 def _list_columns(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:

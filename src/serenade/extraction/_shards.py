@@ -19,6 +19,7 @@ import numpy as np
 
 from serenade._atomic import remove_unfinished, replace_atomically
 from serenade._parallel import run_parallel
+from serenade._printable import to_printable
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.errors import AudioError, MissingExtraError, SerenadeError, first_line
@@ -169,7 +170,7 @@ class _Task:
         key = self._make_key(contents)
         if key is not None and (kept := _find_existing(path, key)) is not None:
             return kept
-        stated = {"format": _FORMAT, "key": key, "dims": len(self.feature.names)}
+        stated: dict[str, object] = {"format": _FORMAT, "key": key, "dims": len(self.feature.names)}
         stated |= {"sampling_rate": self.sampling_rate, "feature": self.feature.identity()}
         schema = arrow.schema(
             [
@@ -220,7 +221,7 @@ class _Task:
                 found: tuple[Any, ...] = len(matrix), matrix.ravel(), ""
             except AudioError as error:
                 found = None, None, str(error)
-            rows.append((name, part.start, part.end, *found))
+            rows.append((to_printable(name), part.start, part.end, *found))
             if held > _BUFFER:
                 yield _to_columns(rows), seconds, sum(row[3] is None for row in rows)
                 rows, held, seconds = [], 0, 0.0

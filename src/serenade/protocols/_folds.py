@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade._atomic import write_atomically
+from serenade._printable import dump_json
 from serenade.corpora import Item, list_items
 from serenade.errors import EvaluationError
 
@@ -131,7 +132,7 @@ def write_folds(
         {"name": fold.name, **{part: getattr(fold, part).tolist() for part in PARTS}}
         for fold in folds
     ]
-    write_atomically(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
+    write_atomically(path, f"{dump_json(content)}\n".encode())
 
 
 def read_folds(

@@ -7,6 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from serenade._printable import dump_json
 from serenade.audio import compute_envelope, read_blocks
 from serenade.errors import TooLongError
 from serenade.inference import Source, predict_file, to_csv, to_json, to_textgrid, to_webvtt
@@ -105,7 +106,7 @@ class Worker:
                 "low": [round(float(value), 4) for value in low],
                 "high": [round(float(value), 4) for value in high],
             }
-        return json.dumps(entry, ensure_ascii=False)
+        return dump_json(entry)
 
     def enrol(self, uploads: Sequence[Upload], speech: Any) -> Model:
         """Adapt the model to the speaker of some files.

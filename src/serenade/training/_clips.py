@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from serenade.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -80,6 +82,26 @@ class Clips:
         aside = np.isin(speakers, names[:count])
         kept = self.take(np.flatnonzero(~aside))
         return kept, dataclasses.replace(self, copies=()).take(np.flatnonzero(aside))
+
+
+def require_classes(labels: NDArray[np.str_]) -> None:
+    """Raise an error for training data with fewer than two emotions.
+
+    Args:
+        labels: emotion of each training recording.
+
+    Raises:
+        InputError: there is one emotion only.
+
+    >>> require_classes(np.array(["sad", "happy"]))
+    """
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise InputError(
+            f"y: all {len(labels)} training recordings are {', '.join(classes)}, and a classifier "
+            "needs two classes or more; add recordings of another emotion, or divide the corpus "
+            "differently"
+        )
 
 
 def pick_clips(streams: Streams, rows: Sequence[int] | NDArray[np.int64]) -> Streams:

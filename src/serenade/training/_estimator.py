@@ -16,7 +16,7 @@ from serenade.errors import InputError, MissingExtraError, SerenadeError
 from serenade.extraction import extract, extract_texts, list_clips, prefetch
 from serenade.features import Augmented, TextFeature
 from serenade.systems import System
-from serenade.training._clips import Clips, compute_weights
+from serenade.training._clips import Clips, compute_weights, require_classes
 from serenade.training._input_checks import check_labels, check_rows, require_column
 from serenade.training._learners import is_network, make_learner
 from serenade.training._scaling import standardise_speakers
@@ -202,6 +202,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows = check_rows(X)
         labels = check_labels(y, len(rows))
+        require_classes(labels)
         recipe = self.get_recipe()
         learner: Learner = make_learner(
             self.get_system(),

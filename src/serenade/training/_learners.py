@@ -8,7 +8,7 @@ import numpy as np
 
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.systems import NetworkRecipe
-from serenade.training._clips import list_examples
+from serenade.training._clips import list_examples, require_classes
 from serenade.training._ensemble import Ensemble
 from serenade.training._search import choose_on_held_out, fit_copies
 
@@ -67,6 +67,7 @@ class PipelineLearner:
 
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
         """Learn from clips and their copies; validation clips are not used."""
+        require_classes(clips.labels)
         blocks = [stack_rows(streams) for streams in clips.rounds]
         self.examples = list_examples(clips.streams)
         if len(self.candidates) == 1:

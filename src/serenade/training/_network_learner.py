@@ -20,7 +20,7 @@ from serenade.training._batches import Batches, ClipSet
 from serenade.training._callbacks import Bar, make_logger
 from serenade.training._checkpoint import Best, Checkpoint, Seeds, derive_epoch_seed, make_run_key
 from serenade.training._clip_net import ClipNet, get_optimiser, make_schedule, score_recall
-from serenade.training._clips import list_examples, pick_clips
+from serenade.training._clips import list_examples, pick_clips, require_classes
 from serenade.training._device import Device
 from serenade.training._scaling import Scaler
 
@@ -84,6 +84,7 @@ class NetworkLearner:
         recipe = self.recipe
         if validation is None and recipe.holdout > 0:
             clips, validation = clips.hold_out(recipe.holdout, self.seed)
+        require_classes(clips.labels)
         self.classes_ = np.unique(clips.labels)
         self.examples = list_examples(clips.streams)
         numbers = np.searchsorted(self.classes_, clips.labels)

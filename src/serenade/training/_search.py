@@ -9,6 +9,7 @@ import numpy as np
 
 from serenade._parallel import run_parallel
 from serenade.errors import SerenadeError
+from serenade.training._clips import require_classes
 from serenade.training._recall import compute_mean_recall
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _score_fold(
     from sklearn.base import clone
 
     train, test = fold
+    require_classes(labels[train])
     inner = [block[train] for block in blocks]
     scores = []
     for candidate in candidates:

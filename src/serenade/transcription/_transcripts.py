@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from serenade._printable import dump_json
 from serenade.audio import read
 from serenade.errors import AudioError
 from serenade.extraction import FileContent
@@ -112,4 +113,4 @@ def _transcript_from_json(entry: Mapping[str, Any]) -> Transcript:
 
 
 def _format_line(entry: Mapping[str, object]) -> str:
-    return json.dumps(entry, ensure_ascii=False) + "\n"
+    return f"{dump_json(entry)}\n"

@@ -7,9 +7,13 @@ tests read the result with it. The header is written as JSON, which is valid YAM
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from serenade._outputs import write_output
+from serenade._printable import to_csv_cell, to_csv_path
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +49,7 @@ def write_audformat(
         "description": "Emotions over time, predicted by serenade, not annotated."
         + (f" Licence of the model: {licence}." if licence else ""),
         "schemes": {
-            "emotion": {"dtype": "str", "labels": list(labels)},
+            "emotion": {"dtype": "str", "labels": list(map(to_csv_cell, labels))},
             "probability": {"dtype": "float", "minimum": 0, "maximum": 1},
         },
         "tables": {
@@ -59,29 +63,25 @@ def write_audformat(
             }
         },
     }
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["file", "start", "end", "emotion", "probability", *shares])
+    for timeline in timelines:
+        for segment in timeline.segments:
+            values = segment.probability, *(segment.probabilities[label] for label in labels)
+            writer.writerow(
+                [
+                    to_csv_path(timeline.file),
+                    _format_time(segment.start),
+                    _format_time(segment.end),
+                    to_csv_cell(segment.emotion),
+                    *(f"{value:.6f}" for value in values),
+                ]
+            )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "db.yaml").write_text(json.dumps(header, indent=2) + "\n", "utf-8")
-    with (folder / f"db.{TABLE}.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "start", "end", "emotion", "probability", *shares])
-        for timeline in timelines:
-            for segment in timeline.segments:
-                writer.writerow(
-                    [
-                        timeline.file,
-                        _format_time(segment.start),
-                        _format_time(segment.end),
-                        segment.emotion,
-                        *(
-                            f"{value:.6f}"
-                            for value in (
-                                segment.probability,
-                                *(segment.probabilities[label] for label in labels),
-                            )
-                        ),
-                    ]
-                )
+    # The header comes last: with it, the table is complete.
+    write_output(folder / f"db.{TABLE}.csv", file.getvalue())
+    write_output(folder / "db.yaml", json.dumps(header, indent=2) + "\n")
 
 
 def _name_column(label: str) -> str:

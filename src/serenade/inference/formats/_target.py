@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade._outputs import check_output, write_output
 from serenade.errors import SerenadeError
 from serenade.inference.formats._audformat_database import write_audformat
 from serenade.inference.formats._text_formats import to_csv, to_json, to_textgrid, to_webvtt
@@ -62,6 +64,18 @@ class Target:
             )
         return cls(path, chosen)
 
+    def check(self, recordings: int) -> None:
+        """Check that the timelines of a number of recordings can be written, before the work.
+
+        Args:
+            recordings: number of recordings.
+
+        Raises:
+            SerenadeError: the file or folder cannot be written.
+        """
+        several = self.format in _EACH and (recordings > 1 or self.path.is_dir())
+        check_output(self.path, folder=several or self.format == "audformat")
+
     def write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
         """Write timelines.
 
@@ -93,18 +107,16 @@ class Target:
         folder = self.format in _EACH and (len(timelines) > 1 or self.path.is_dir())
         (self.path if folder else self.path.parent).mkdir(parents=True, exist_ok=True)
         if self.format == "json":
-            self.path.write_text(to_json(results) + "\n", "utf-8")
-            return [self.path]
+            return [write_output(self.path, to_json(results) + "\n")]
         if self.format == "csv":
-            with self.path.open("w", encoding="utf-8", newline="") as file:
-                to_csv(results, model.labels, file, timeline=True)
-            return [self.path]
+            table = io.StringIO(newline="")
+            to_csv(results, model.labels, table, timeline=True)
+            return [write_output(self.path, table.getvalue())]
         names = _name_files(timelines, SUFFIXES[self.format]) if folder else [self.path]
         written = []
         for name, timeline in zip(names, timelines, strict=False):
             path = self.path / name if folder else self.path
-            path.write_text(_EACH[self.format](timeline), "utf-8")
-            written.append(path)
+            written.append(write_output(path, _EACH[self.format](timeline)))
         return written
 
 

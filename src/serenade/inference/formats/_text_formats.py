@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from typing import TYPE_CHECKING, TextIO
+
+from serenade._printable import dump_json, to_csv_cell, to_csv_path, to_printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +34,7 @@ def to_json(results: Iterable[Result]) -> str:
     for prediction, timeline in results:
         segments = {} if timeline is None else {"segments": timeline.to_dict()["segments"]}
         entries.append({**prediction.to_dict(), **segments})
-    return json.dumps(entries, indent=2, ensure_ascii=False)
+    return dump_json(entries, indent=2)
 
 
 def to_csv(
@@ -49,16 +50,18 @@ def to_csv(
     """
     span = ["start", "end"] if timeline else []
     writer = csv.writer(file)
-    writer.writerow(["file", "duration", *span, "emotion", "probability", *labels])
+    writer.writerow(
+        ["file", "duration", *span, "emotion", "probability", *map(to_csv_cell, labels)]
+    )
     for prediction, found in results:
         for part in found.segments if timeline and found is not None else (prediction,):
             entry = part.to_dict()
             writer.writerow(
                 [
-                    prediction.file,
+                    to_csv_path(prediction.file),
                     round(prediction.duration, 3),
                     *(entry[name] for name in span),
-                    entry["emotion"],
+                    to_csv_cell(entry["emotion"]),
                     entry["probability"],
                     *(round(part.probabilities[label], 4) for label in labels),
                 ]
@@ -121,7 +124,7 @@ def _format_tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[st
 
 
 def _quote(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+    return '"' + to_printable(text).replace('"', '""') + '"'
 
 
 def to_webvtt(timeline: Timeline) -> str:
@@ -164,4 +167,5 @@ def _format_time(seconds: float) -> str:
 
 def _escape(text: str) -> str:
     """Escape the characters that WebVTT uses for markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+    text = to_printable(text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,112 @@
+"""Make names and labels safe to print and to write, whatever characters they contain.
+
+File names of POSIX systems are bytes: Python shows those that are not UTF-8 as lone surrogates,
+which no encoding can hold. Names may also hold control characters, which terminals obey, and
+begin like a formula, which spreadsheets execute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+_ORDERS = "\u202a-\u202e\u2066-\u2069"  # overrides of the writing direction
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_ORDERS}]")
+_ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])")
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
+_FORMULA = re.compile(r"'*[=+\-@]")
+_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?%?")
+
+
+def to_printable(text: object, keep: str = "") -> str:
+    r"""Escape characters that control a terminal, break a line or cannot be encoded.
+
+    Args:
+        text: a name, a label or a message.
+        keep: characters that are not escaped, such as line breaks.
+
+    >>> print(to_printable("M\udcfcller\x1b[2J\nok.wav"))
+    M\xfcller\x1b[2J\nok.wav
+    """
+    return _UNSAFE.sub(
+        lambda found: _escape(found[0], keep),
+        os.fspath(text) if isinstance(text, os.PathLike) else str(text),
+    )
+
+
+def _escape(character: str, keep: str) -> str:
+    if character in keep:
+        return character
+    number = ord(character)
+    # A byte that is not UTF-8 is a surrogate from U+DC80 to U+DCFF.
+    if 0xDC80 <= number <= 0xDCFF:
+        return f"\\x{number - 0xDC00:02x}"
+    return f"\\u{number:04x}" if number >= 0x80 else ascii(character)[1:-1]
+
+
+def restore_name(name: str) -> str:
+    r"""Return a file name with the characters that `to_printable` escaped.
+
+    >>> restore_name("M\\xfcller.wav") == "M\udcfcller.wav"
+    True
+    """
+    return _ESCAPED.sub(lambda found: _restore(found[1]), name)
+
+
+def _restore(code: str) -> str:
+    if code in _LETTERS:
+        return _LETTERS[code]
+    number = int(code[1:], 16)
+    return chr(number + 0xDC00 if code[0] == "x" and number >= 0x80 else number)
+
+
+def to_csv_cell(value: object, *, exact: bool = False) -> object:
+    """Return a printable cell that no spreadsheet takes for a formula; numbers stay as they are.
+
+    Args:
+        value: content of the cell.
+        exact: keep characters that are not printable, for tables that this package reads.
+
+    >>> to_csv_cell("=1+1"), to_csv_cell("sad"), to_csv_cell(-0.5), to_csv_cell("-0.5")
+    ("'=1+1", 'sad', -0.5, '-0.5')
+    """
+    if not isinstance(value, str):
+        return value
+    text = value if exact else to_printable(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def from_csv_cell(cell: str) -> str:
+    """Return the text of a cell that `to_csv_cell` marked as text.
+
+    >>> from_csv_cell("'=1+1"), from_csv_cell("'tis"), from_csv_cell("sad")
+    ('=1+1', "'tis", 'sad')
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def to_csv_path(name: str) -> str:
+    """Return a printable file name that no spreadsheet takes for a formula, and is still a path.
+
+    >>> to_csv_path("=1+1.wav"), to_csv_path("a/b.wav")
+    ('./=1+1.wav', 'a/b.wav')
+    """
+    text = to_printable(name)
+    return f"./{text}" if _FORMULA.match(text) else text
+
+
+def dump_json(value: Any, *, indent: int | None = None) -> str:
+    r"""Format data as JSON that is valid UTF-8 and safe on a terminal; reading it gives the data.
+
+    Args:
+        value: JSON data without NaN.
+        indent: spaces of each level; None for one line.
+
+    >>> print(dump_json({"file": "M\udcfcller.wav", "label": "嬉しい"}))
+    {"file": "M\udcfcller.wav", "label": "嬉しい"}
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    # JSON escapes the other control characters, except for the line breaks of its own layout.
+    return re.sub(_UNSAFE, lambda f: f[0] if f[0] == "\n" else f"\\u{ord(f[0]):04x}", text)
