@@ -106,3 +106,15 @@ def test_serving_never_loads_pytorch():
         "sys.exit(any(m in sys.modules for m in ('torch', 'pandas', 'sklearn')))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_docs_show_each_refusal_once_and_an_example_for_each_route(client):
+    page = client.get("/docs").text
+    described = client.get("/openapi.json").json()
+    assert page.count("Too many requests; try again after") == 1
+    assert page.count("<td>408</td>") == 1
+    assert page.count("<pre>curl ") == sum(map(len, described["paths"].values()))
+    assert "<td>segments[].probabilities</td>" in page
+    assert page.count("&quot;emotion&quot;: &quot;happy&quot;") >= 4
+    for section in page.split("<section>")[1:-1]:
+        assert re.search(r"<h3>Response 2\d\d", section), section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from serenade import inference
 
@@ -18,6 +18,20 @@ Name = Annotated[str, Field(max_length=255)]
 SEGMENTS = 2**16
 """Most segments of a timeline: 4.5 hours of speech with the shortest distance of windows."""
 
+_SHARES = {"happy": 0.71, "neutral": 0.29}
+_EMOTION = {"emotion": "happy", "probability": 0.71, "probabilities": _SHARES}
+_PREDICTION = {"file": "call.wav", "duration": 2.5, **_EMOTION}
+_FAILURE = {
+    "type": "NotAudioError",
+    "message": "notes.txt: not audio that libsndfile reads; export it as WAV, FLAC, OGG or MP3",
+    "file": "notes.txt",
+}
+
+
+def _show(example: dict[str, Any]) -> ConfigDict:
+    """Configure a model with an example for `/docs`."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
 
 class Error(BaseModel):
     """Problem and fix."""
@@ -29,6 +43,8 @@ class Error(BaseModel):
 
 class Refusal(BaseModel):
     """Response to a refused request."""
+
+    model_config = _show({"error": _FAILURE})
 
     error: Error
 
@@ -43,6 +59,8 @@ class Emotion(BaseModel):
 
 class Prediction(Emotion):
     """Emotion of a recording."""
+
+    model_config = _show(_PREDICTION)
 
     file: Name
     duration: Seconds
@@ -65,6 +83,8 @@ class Envelope(BaseModel):
 
 class Timeline(Prediction):
     """Emotions of a recording over time; parts outside all segments are not speech."""
+
+    model_config = _show({**_PREDICTION, "segments": [{"start": 0.3, "end": 2.1, **_EMOTION}]})
 
     segments: list[Segment] = Field(max_length=SEGMENTS)
     envelope: Envelope | None = None
@@ -103,12 +123,18 @@ class Failed(BaseModel):
 class Batch(BaseModel):
     """Results of several recordings."""
 
+    model_config = _show(
+        {"results": [_PREDICTION, {"file": "notes.txt", "error": _FAILURE}], "failed": 1}
+    )
+
     results: list[Prediction | Failed]
     failed: int
 
 
 class Voice(BaseModel):
     """Enrolled speaker."""
+
+    model_config = _show({"voice": "k2Jx0Qe5pWn8", "enrolment": "1 recording"})
 
     voice: str = Field(description="Value for the parameter `voice`; keep it secret.")
     enrolment: str
