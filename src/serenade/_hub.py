@@ -55,16 +55,43 @@ def download_model(model_id: str) -> tuple[Path, Path]:
         ModelError: the model does not exist, or the connection failed; the message has the address.
         MissingExtraError: the extra "hub" is not installed.
     """
-    folder = get_cache_folder() / "hub" / model_id.replace("/", "--")
-    config, weights = folder / "config.json", folder / "model.safetensors"
+    weights, config = _list_weights(model_id)
     for file in (config, weights):
         if not file.is_file():
             download_file(model_id, file.name, file)
     return weights, config
 
 
+def is_downloaded(model_id: str) -> bool:
+    """Return whether `download_model` has downloaded a model."""
+    return all(file.is_file() for file in _list_weights(model_id))
+
+
+def make_folder_name(model_id: str) -> str:
+    """Return a name for the folder of a model; no two models share it.
+
+    >>> make_folder_name("openai/whisper-base")
+    'openai--whisper-base'
+    >>> make_folder_name("a--b/c"), make_folder_name("a/b--c")
+    ('a%2D%2Db--c', 'a--b%2D%2Dc')
+    """
+    name = model_id.replace("/", "--")
+    if name.count("--") == 1 and "---" not in name:
+        return name
+    return model_id.replace("-", "%2D").replace("/", "--")
+
+
+def _list_weights(model_id: str) -> tuple[Path, Path]:
+    """Return the paths of the weights and of the configuration of a downloaded model."""
+    folder = get_cache_folder() / "hub" / make_folder_name(model_id)
+    return folder / "model.safetensors", folder / "config.json"
+
+
 def download_file(model_id: str, name: str, target: Path) -> Path:
     """Download one file of a model; an interrupted download leaves no file.
+
+    The user's token is sent, so that private models can be downloaded, but only to the hub itself:
+    requests drops the header when an answer redirects to another host.
 
     Args:
         model_id: see `download_model`.
@@ -87,6 +114,8 @@ def download_file(model_id: str, name: str, target: Path) -> Path:
     try:
         # A compressed response would have another length than the file.
         headers = {"Accept-Encoding": "identity", "User-Agent": "serenade"}
+        if token := _get_token():
+            headers["Authorization"] = f"Bearer {token}"
         with (
             requests.get(address, headers=headers, timeout=_TIMEOUT, stream=True) as response,
             replace_atomically(target) as unfinished,
@@ -101,6 +130,15 @@ def download_file(model_id: str, name: str, target: Path) -> Path:
             "the connection, or give a path"
         ) from None
     return target
+
+
+def _get_token() -> str | None:
+    """Return the token of `HF_TOKEN` or of `hf auth login`."""
+    try:
+        from huggingface_hub import get_token
+    except ImportError:
+        return os.environ.get("HF_TOKEN") or None
+    return get_token()
 
 
 def _write_response(response: Any, file: Path, label: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.model_folders import copy_unchecked
 
 from fuzzing import sounds
 from fuzzing.cases import Case, changed, pick, places
@@ -21,11 +22,10 @@ REPOSITORY = Path(__file__).parents[2]
 def model(number: int, folder: Path) -> Case:
     """Make a damaged copy of the bundled model, which is loaded, used and enrolled."""
     import serenade
-    from serenade.inference._model_folder import BUNDLED
 
     rng = np.random.default_rng([8, number])
     path = folder / "model"
-    shutil.copytree(BUNDLED, path)
+    copy_unchecked(path)
     name = pick(rng, ["model.json", "head.onnx", "speakers.npz", "enrolled.onnx", "model.json"])
     file = path / name
     if name == "model.json" and rng.random() < 0.7:

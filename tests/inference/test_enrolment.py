@@ -1,16 +1,15 @@
 """`Model.enrol` and `Model.enrol_itself`: subtract the estimated mean of a speaker."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 import soundfile
+from support.model_folders import copy_unchecked
 
 import serenade
 from serenade.audio import read
 from serenade.errors import AudioError, ModelError, SerenadeError
-from serenade.inference._model_folder import BUNDLED
 
 
 @pytest.fixture
@@ -83,7 +82,7 @@ def test_enrol_refuses_too_little_and_damaged_speech(model, voice, tmp_path):
 
 @pytest.fixture
 def copied(tmp_path):
-    return shutil.copytree(BUNDLED, tmp_path / "model")
+    return copy_unchecked(tmp_path / "model")
 
 
 def without(description, *names):

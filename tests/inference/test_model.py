@@ -1,7 +1,6 @@
 """`Model`: the bundled model, and damaged model folders."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support.model_folders import copy_unchecked
 
 import serenade
 from serenade.errors import ModelError, NoSpeechError, SilenceError, TooShortError
@@ -127,7 +127,7 @@ def test_predict_and_timeline_explain_wrong_arguments(model, example, speech):
 
 @pytest.fixture
 def copied(tmp_path):
-    return Path(shutil.copytree(BUNDLED, tmp_path / "model"))
+    return copy_unchecked(tmp_path / "model")
 
 
 def test_load_takes_a_copy_of_the_folder(model, copied, example):

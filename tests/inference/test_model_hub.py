@@ -2,14 +2,16 @@
 
 import base64
 import json
-import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from support.model_folders import copy_unchecked
 
 import serenade
+from serenade import _hub
 from serenade.errors import ModelError, SerenadeError
 from serenade.inference import _model as module
 from serenade.inference import _model_hub
@@ -26,6 +28,8 @@ class Hub(BaseHTTPRequestHandler):
 
     files: dict[str, bytes]
     token = "Bearer hf_right"
+    private = False
+    asked: list[str]
 
     def _send(self, status, body):
         self.send_response(status)
@@ -35,8 +39,11 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         prefix = f"/{NAME}/resolve/main/"
+        self.asked.append(self.path)
+        if self.private and self.headers.get("Authorization") != self.token:
+            return self._send(401, b"private")
         content = self.files.get(self.path.removeprefix(prefix))
-        self._send(404, b"none") if content is None else self._send(200, content)
+        return self._send(404, b"none") if content is None else self._send(200, content)
 
     def do_POST(self):
         sent = self.rfile.read(int(self.headers["Content-Length"]))
@@ -68,16 +75,21 @@ class Hub(BaseHTTPRequestHandler):
         pass
 
 
+class Files(dict):
+    """Files of the hub by name, with the handler that serves them."""
+
+
 @pytest.fixture
 def files(monkeypatch, tmp_path):
-    held = {}
-    handler = type("Own", (Hub,), {"files": held})
+    held = Files()
+    handler = type("Own", (Hub,), {"files": held, "asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("HF_TOKEN", "hf_right")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("SERENADE_CACHE", str(tmp_path / "cache"))
+    held.handler = handler
     yield held
     server.shutdown()
     server.server_close()
@@ -123,7 +135,7 @@ def test_push_model_refuses_other_folders(files, tmp_path):
     with pytest.raises(ModelError, match=r"no model\.json"):
         _model_hub.push_model(tmp_path, NAME)
     damaged = tmp_path / "damaged"
-    shutil.copytree(BUNDLED, damaged)
+    copy_unchecked(damaged)
     (damaged / "head.onnx").write_bytes(b"x")
     with pytest.raises(ModelError, match="onnxruntime cannot run it"):
         _model_hub.push_model(damaged, NAME)
@@ -136,3 +148,81 @@ def test_load_names_a_repository_that_is_not_a_model(files):
     files["checksums.json"] = b"[]"
     with pytest.raises(ModelError, match="not a model that serenade push uploaded"):
         serenade.load(NAME)
+    files["checksums.json"] = b"[" * 200_000 + b"]" * 200_000
+    with pytest.raises(ModelError, match="not a model that serenade push uploaded"):
+        serenade.load(NAME)
+
+
+def test_load_downloads_a_private_model_with_the_token(files, monkeypatch):
+    _model_hub.push_model(BUNDLED, NAME)
+    files.handler.private = True
+    assert serenade.load(NAME).labels
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(ModelError, match="401"):
+        _hub.download_model(NAME)
+
+
+def test_download_sends_no_token_to_another_host(files, monkeypatch, tmp_path):
+    """The same machine under another name counts as another host."""
+    seen = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers.get("Authorization"))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *args):
+            pass
+
+    other = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+
+    def redirect(self):
+        self.asked.append(self.headers.get("Authorization"))
+        self.send_response(302)
+        self.send_header("Location", f"http://localhost:{other.server_port}/file")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    monkeypatch.setattr(files.handler, "do_GET", redirect)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    target = _hub.download_file(NAME, "config.json", tmp_path / "config.json")
+    other.shutdown()
+    other.server_close()
+    assert target.read_bytes() == b"ok"
+    assert (files.handler.asked, seen) == ([Hub.token], [None])
+
+
+def test_concurrent_first_loads_all_get_the_model(files):
+    _model_hub.push_model(BUNDLED, NAME)
+    with ThreadPoolExecutor(8) as pool:
+        models = list(pool.map(serenade.load, [NAME] * 8))
+    assert {model.labels for model in models} == {serenade.load().labels}
+    assert len(files.handler.asked) == len(set(files.handler.asked))
+
+
+@pytest.mark.usefixtures("files")
+def test_load_refuses_a_file_that_was_damaged_after_its_download(tmp_path):
+    _model_hub.push_model(BUNDLED, NAME)
+    folder = serenade.load(NAME).folder.path
+    for name in ("model.json", "head.onnx", "enrolled.onnx", "speakers.npz", "MODEL_CARD.md"):
+        whole = (folder / name).read_bytes()
+        for place in (0, len(whole) // 2, len(whole) - 1):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1
+            (folder / name).write_bytes(damaged)
+            with pytest.raises(ModelError, match="damaged since its download; delete"):
+                serenade.load(NAME)
+        (folder / name).write_bytes(whole)
+    assert serenade.load(NAME).labels
+    assert tmp_path in folder.parents
+
+
+def test_make_folder_name_keeps_names_apart():
+    names = ["a--b/c", "a/b--c", "a/b", "a-/b", "a/-b", "a--b--c/d", "a/b--c--d", "a-/-b", "a/--b"]
+    made = {_hub.make_folder_name(name) for name in names}
+    assert len(made) == len(names)
+    assert not any("/" in name for name in made)

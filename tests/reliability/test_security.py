@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.model_folders import copy_unchecked
 
 import serenade
 from serenade._addresses import is_safe_url
@@ -100,11 +101,10 @@ def evil(tmp_path, monkeypatch):
 
 
 def test_a_pickle_in_a_model_folder_is_refused_unexecuted(evil, tmp_path):
-    import shutil
 
     for name in ("model.json", "head.onnx", "speakers.npz", "enrolled.onnx"):
         folder = tmp_path / name.replace(".", "-")
-        shutil.copytree(BUNDLED, folder)
+        copy_unchecked(folder)
         (folder / name).write_bytes(evil)
         clip = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
         import soundfile
@@ -125,9 +125,8 @@ def test_an_array_of_objects_is_refused_unexecuted(evil, tmp_path):
     (entry,) = (tmp_path / "cache").rglob("*.npy")
     entry.write_bytes((tmp_path / "x.npy").read_bytes())
     assert cache.get("aabb") is None
-    import shutil
 
-    shutil.copytree(BUNDLED, tmp_path / "model")
+    copy_unchecked(tmp_path / "model")
     with np.load(BUNDLED / "speakers.npz") as file:
         arrays = dict(file)
     arrays["mean"] = np.array([Evil()], dtype=object)

@@ -43,6 +43,7 @@ from .whisper import WHISPER_SHORTEST as WHISPER_SHORTEST
 from .whisper import WhisperPooled as WhisperPooled
 from .whisper import WhisperStates as WhisperStates
 from .whisper import count_layers as count_layers
+from .whisper import fingerprint_content as fingerprint_content
 from .whisper import fingerprint_whisper as fingerprint_whisper
 from .whisper import get_encoder_properties as get_encoder_properties
 from .whisper import locate_whisper as locate_whisper

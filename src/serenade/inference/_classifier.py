@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.errors import ModelError, TooShortError
+from serenade.inference._head_checks import check_probabilities
 from serenade.inference._model_folder import BUNDLED, read_folder
 from serenade.inference._prediction import Segment
 from serenade.inference._windows import LONGEST_UTTERANCE
@@ -99,7 +100,8 @@ class Classifier:
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""
         found = run_session(self._head, "probabilities", self._compute_inputs(signal))
-        mean: NDArray[np.float64] = np.asarray(found, dtype=np.float64).mean(axis=0)
+        rows = check_probabilities(found, len(self.labels), self.folder.path)
+        mean: NDArray[np.float64] = rows.mean(axis=0)
         return mean
 
     def segment(self, start: int, end: int, probabilities: NDArray[np.float64]) -> Segment:

@@ -15,13 +15,14 @@ A folder contains
 from __future__ import annotations
 
 import dataclasses
-import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serenade._model_files import DESCRIPTION, read_description
 from serenade.adaptation import Population
 from serenade.errors import ModelError
+from serenade.inference._head_checks import check_description, check_head
 from serenade.runtime import open_session
 from serenade.systems import feature_from_json
 from serenade.voice_activity import DETECTOR_RATE
@@ -77,22 +78,8 @@ class Folder:
             ModelError: the file is missing, damaged, or belongs to another model.
         """
         head = open_session(self.path / name)
-        taken = {each.name: each.shape[-1] for each in head.get_inputs()}
-        classes = head.get_outputs()[0].shape[1]
         widths = [len(feature.names) for feature in self.features]
-        expected = {f"values_{place}": width for place, width in enumerate(widths)}
-        if "features" in taken:
-            expected = {"features": sum(widths)}
-        elif list(taken) == ["signal"]:
-            expected = {}
-        pairs = [(classes, len(self.labels) or -1)]
-        pairs += [(taken.get(each, -1), width) for each, width in expected.items()]
-        # A traced graph may leave a size open, as a name or None.
-        if any(isinstance(found, int) and found != wanted for found, wanted in pairs):
-            raise ModelError(
-                f"{self.path}: {name} takes {taken} and gives {classes} values, but model.json "
-                f"has {expected} and {len(self.labels)}; copy the model folder again"
-            )
+        check_head(head, str(self.path / name), widths, len(self.labels))
         return head
 
     def population(self) -> Population:
@@ -109,7 +96,7 @@ class Folder:
         try:
             with path.open("rb") as file:  # NumPy would leave a damaged file open
                 population = Population.load(file)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile):
             raise ModelError(f"{path}: damaged; copy the model folder again") from None
         if population.mean.size != len(self.feature.names):
             raise ModelError(f"{path}: belongs to another model; copy the model folder again")
@@ -130,7 +117,7 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     description = _read_description(folder)
     version = description["format"]
     try:
-        labels = tuple(str(label) for label in description["labels"])
+        labels = check_description(description)
         entries = description["features"] if version > 1 else [description["feature"]]
         features = tuple(feature_from_json(each, folder) for each in entries)
         rate = int(description["sampling_rate"])
@@ -146,18 +133,13 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
 
 def _read_description(folder: Path) -> dict[str, Any]:
     """Read `model.json` of a folder and check its format."""
-    path = folder / "model.json"
-    if not path.is_file():
-        raise ModelError(
-            f"{folder}: not a model folder (no model.json); give one that serenade train wrote"
-        )
-    try:
-        description = json.loads(path.read_text("utf-8"))
-        version = description["format"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise ModelError(f"{path}: damaged; copy the model folder again") from None
+    description = read_description(folder)
+    path = folder / DESCRIPTION
+    if "format" not in description:
+        raise ModelError(f"{path}: damaged; copy the model folder again")
+    version = description["format"]
     if version not in FORMATS:
         raise ModelError(
             f"{path}: format {version}, but this package reads {FORMATS[-1]}; update serenade"
         )
-    return dict(description)
+    return description

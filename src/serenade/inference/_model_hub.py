@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade._atomic import lock_folder, replace_atomically
 from serenade._cache_folder import get_cache_folder
-from serenade._hub import download_file, get_endpoint, is_hub_id
+from serenade._hub import (
+    download_file,
+    download_model,
+    get_endpoint,
+    is_hub_id,
+    make_folder_name,
+)
+from serenade._model_files import hash_bytes, read_description
 from serenade.errors import MissingExtraError, ModelError, SerenadeError
 from serenade.inference._model_folder import FILES, read_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from serenade.inference._model_folder import Folder
 
@@ -88,7 +95,8 @@ def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool
 def fetch_model(repository: str) -> Path:
     """Download a model folder from the hub, once, and return its path.
 
-    Each file is compared with the checksum that was uploaded with it.
+    Each file is compared with the checksum that was uploaded with it, now and at every later
+    call.
 
     Args:
         repository: `USER/NAME`; `HF_ENDPOINT` sets another hub.
@@ -98,27 +106,59 @@ def fetch_model(repository: str) -> Path:
             reached, or a file differs from its checksum.
         MissingExtraError: the extra "hub" is not installed.
     """
-    folder = get_cache_folder() / "models" / repository.replace("/", "--")
-    if (folder / _DESCRIPTION).is_file():
-        return folder
+    folder = get_cache_folder() / "models" / make_folder_name(repository)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):  # processes that load it at once download it once
+        if not all((folder / name).is_file() for name in (CHECKSUMS, _DESCRIPTION)):
+            _download_files(repository, folder)
+        else:
+            _check_files(folder)
+    return folder
+
+
+def _download_files(repository: str, folder: Path) -> None:
+    """Download the files of a model, each to the name it has after its check."""
     sums = _read_checksums(download_file(repository, CHECKSUMS, folder / CHECKSUMS))
     # The description comes last: a folder without it is not a model.
     for name in (*FILES, _DESCRIPTION):
         if name in sums:
-            target = folder / name
-            unchecked = download_file(repository, name, target.with_name(f"{name}.unchecked"))
-            if hashlib.sha256(unchecked.read_bytes()).hexdigest() != sums[name]:
-                unchecked.unlink()
-                raise ModelError(
-                    f"{repository}: {name} differs from the uploaded file; load the model "
-                    "again, or report it to the owner"
-                )
-            unchecked.replace(target)
-    return folder
+            with replace_atomically(folder / name) as unchecked:
+                download_file(repository, name, unchecked)
+                if hash_bytes(unchecked.read_bytes()) != sums[name]:
+                    raise ModelError(
+                        f"{repository}: {name} differs from the uploaded file; load the model "
+                        "again, or report it to the owner"
+                    )
+    for encoder in _list_encoders(read_description(folder)):
+        download_model(encoder)
+
+
+def _check_files(folder: Path) -> None:
+    """Compare the files of a downloaded model with their checksums."""
+    sums = _read_checksums(folder / CHECKSUMS)
+    for name in (*FILES, _DESCRIPTION):
+        path = folder / name
+        if name in sums and not (path.is_file() and hash_bytes(path.read_bytes()) == sums[name]):
+            raise ModelError(
+                f"{path}: damaged since its download; delete {folder} and load the model again"
+            )
+
+
+def _list_encoders(description: object) -> Iterator[str]:
+    """Yield the encoders in a description that are models of the hub."""
+    if isinstance(description, dict):
+        encoder = description.get("encoder")
+        if isinstance(encoder, str) and is_hub_id(encoder):
+            yield encoder
+        for value in description.values():
+            yield from _list_encoders(value)
+    elif isinstance(description, list):
+        for value in description:
+            yield from _list_encoders(value)
 
 
 def _hash_files(contents: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return {name: hash_bytes(content) for name, content in contents.items()}
 
 
 def _read_checksums(path: Path) -> dict[str, str]:
@@ -127,7 +167,7 @@ def _read_checksums(path: Path) -> dict[str, str]:
         sums = json.loads(path.read_text("utf-8"))
         if not (isinstance(sums, dict) and {_DESCRIPTION, "head.onnx"} <= set(sums)):
             raise ValueError
-    except ValueError:
+    except (ValueError, RecursionError):
         path.unlink()
         raise ModelError(f"{path.parent.name}: not a model that serenade push uploaded") from None
     return sums

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from serenade.encoders import fingerprint_whisper, locate_whisper
+from serenade._model_files import write_model_files
+from serenade.encoders import fingerprint_content, locate_whisper
 from serenade.errors import MissingExtraError, SerenadeError
-from serenade.inference._model_folder import ENCODER, FILES
+from serenade.inference._model_folder import ENCODER
 from serenade.inference._model_hub import open_folder
 from serenade.systems import feature_to_json
 
@@ -70,45 +69,45 @@ def convert_precision(
         raise SerenadeError(
             f"{folder.path}: has its features inside its graph; export the original model"
         )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "model.json").unlink(missing_ok=True)  # a folder without it is not a model
-    for name in set(FILES) - {"MODEL_CARD.md"}:  # from an earlier export
-        (out / name).unlink(missing_ok=True)
     description = {key: value for key, value in folder.description.items() if key != "feature"}
     description |= {"format": 2, "precision": precision}
-    copied = ["MODEL_CARD.md"]
+    copied, files = ["MODEL_CARD.md"], {}
     if features_inside:
-        (out / "head.onnx").write_bytes(_join_graphs(folder, precision))
+        files["head.onnx"] = _join_graphs(folder, precision)
         description.pop("enrolment", None)
         description["features_inside"] = True
         features = [feature_to_json(feature) for feature in folder.features]
     else:
         for name in ("head.onnx", "enrolled.onnx"):
             if (folder.path / name).is_file():
-                (out / name).write_bytes(convert_graph(folder.path / name, precision))
+                files[name] = convert_graph(folder.path / name, precision)
         copied.append("speakers.npz")
-        features = _write_encoders(folder, out, precision)
+        features, encoders = _convert_encoders(folder, precision)
+        files |= encoders
     for name in copied:
         if (folder.path / name).is_file():
-            shutil.copyfile(folder.path / name, out / name)
+            files[name] = (folder.path / name).read_bytes()
     description["features"] = features
-    (out / "model.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+    write_model_files(out, description, files)
 
 
-def _write_encoders(folder: Folder, out: Path, precision: Precision) -> list[dict[str, Any]]:
-    """Return a folder's features as JSON data, and write encoders that are not the package's."""
+def _convert_encoders(
+    folder: Folder, precision: Precision
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Return a folder's features as JSON data, and the files of encoders not in the package."""
+    files: dict[str, bytes] = {}
     features = [feature_to_json(feature) for feature in folder.features]
     for entry in _list_encoders(features):
         own = entry["parameters"]["encoder"]
         if precision == "int8":
-            (out / ENCODER).write_bytes(convert_graph(locate_whisper(own), precision))
+            files[ENCODER] = convert_graph(locate_whisper(own), precision)
         elif Path(own).is_file():
-            shutil.copyfile(own, out / ENCODER)
+            files[ENCODER] = Path(own).read_bytes()
         else:
             continue
         entry["parameters"]["encoder"] = ENCODER
-        entry["encoder"] = fingerprint_whisper(str(out / ENCODER))
-    return features
+        entry["encoder"] = fingerprint_content(files[ENCODER])
+    return features, files
 
 
 def _join_graphs(folder: Folder, precision: Precision) -> bytes:

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from serenade.errors import ModelError
-from serenade.runtime._interruption import run_interruptibly
+from serenade.errors import ModelError, first_line
+from serenade.runtime._interruption import StoppedError, run_interruptibly
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 
@@ -73,12 +73,21 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
 
     Raises:
         StoppedError: the work of this thread was stopped.
+        ModelError: the graph cannot run on these inputs, or needs too much memory.
     """
     options = import_onnxruntime().RunOptions()
     options.log_severity_level = 4  # errors are raised
     if large:
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return run_interruptibly(lambda: session.run([output], inputs, options)[0], options)
+    try:
+        return run_interruptibly(lambda: session.run([output], inputs, options)[0], options)
+    except StoppedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its exceptions share no other class
+        raise ModelError(
+            f"the model's graph failed ({first_line(error) or type(error).__name__}); copy the "
+            "model again, or give a shorter recording"
+        ) from None
 
 
 def get_thread_count() -> int:

@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serenade._hub import is_downloaded, is_hub_id
 from serenade._parameters import find_mismatch
 from serenade.errors import ModelError, SerenadeError
 from serenade.features import Feature
@@ -107,6 +108,8 @@ def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
     encoder = parameters.get("encoder")
     if isinstance(encoder, str) and encoder == Path(encoder).name and (folder / encoder).is_file():
         parameters["encoder"] = str(folder / encoder)
+    if isinstance(encoder := parameters.get("encoder"), str):
+        _require_local(encoder, folder)
     if problem := find_mismatch(kind, parameters):
         raise ValueError(problem)
     feature = kind(**parameters)
@@ -121,6 +124,15 @@ def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
         if expected != fingerprint_whisper(feature.encoder):  # type: ignore[attr-defined]
             raise ModelError(f"{folder}: trained on another version of its encoder; train it again")
     return feature
+
+
+def _require_local(encoder: str, folder: Path) -> None:
+    """Refuse an encoder that would have to be downloaded: reading a folder contacts no hub."""
+    if is_hub_id(encoder) and not is_downloaded(encoder):
+        raise ModelError(
+            f"{folder}: needs the encoder {encoder}, which is not on this machine; if you trust "
+            f"it, download it with serenade.encoders.locate_whisper({encoder!r})"
+        )
 
 
 def _restore_value(value: Any, folder: Path) -> Any:

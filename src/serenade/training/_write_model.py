@@ -6,13 +6,12 @@ import dataclasses
 import importlib.metadata
 import importlib.util
 import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade._atomic import write_atomically
+from serenade._model_files import write_model_files
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features import TextFeature
 from serenade.runtime import open_session
@@ -83,10 +82,7 @@ def write_model(
         description |= {"enrolment": enrolment}
     description |= facts or {}
     files["MODEL_CARD.md"] = card.encode()
-    # Last: a folder without it is not a model, so an interrupted write cannot be loaded.
-    files["model.json"] = (json.dumps(description, indent=2) + "\n").encode()
-    for name, bytes_of_file in files.items():
-        write_atomically(Path(folder) / name, bytes_of_file)
+    write_model_files(Path(folder), description, files)
 
 
 def find_columns(fitted: Estimator | EnrolledProbe, order: Sequence[str]) -> list[int]:

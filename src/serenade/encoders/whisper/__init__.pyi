@@ -6,5 +6,6 @@ from ._whisper_features import WhisperStates as WhisperStates
 from ._whisper_features import count_layers as count_layers
 from ._whisper_features import get_encoder_properties as get_encoder_properties
 from ._whisper_weights import WHISPER_BASE as WHISPER_BASE
+from ._whisper_weights import fingerprint_content as fingerprint_content
 from ._whisper_weights import fingerprint_whisper as fingerprint_whisper
 from ._whisper_weights import locate_whisper as locate_whisper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from serenade._atomic import replace_atomically
@@ -45,6 +46,11 @@ def locate_whisper(encoder: str) -> Path:
         f"{encoder}: no such encoder; give {BUNDLED!r}, {WHISPER_BASE!r}, an .onnx or "
         ".safetensors file that exists, or a hub id such as 'openai/whisper-base'"
     )
+
+
+def fingerprint_content(content: bytes) -> str:
+    """Return the hash that `fingerprint_whisper` returns for a file with this content."""
+    return hashlib.blake2b(content).hexdigest()[:32]
 
 
 def fingerprint_whisper(encoder: str) -> str:
