@@ -61,12 +61,22 @@ class Registry:
         """
         if self.type_name and _extensions.is_python_file(name):
             return self._load_file(name)
+        self.check_name(name)
+        module_name, _, attribute = self._locations()[str(name)].partition(":")
+        module = importlib.import_module(f"{self.package}.{module_name}")
+        return getattr(module, attribute) if attribute else module
+
+    def check_name(self, name: str | os.PathLike[str]) -> None:
+        """Raise an error if no entry has this name; nothing is imported, user's files pass.
+
+        Raises:
+            SerenadeError: as `error`: no entry has this name.
+        """
+        if self.files and _extensions.is_python_file(name):
+            return
         locations = self._locations()
         if name not in locations:
             raise self.error(explain_unknown(self.kind, str(name), locations, self.files))
-        module_name, _, attribute = locations[str(name)].partition(":")
-        module = importlib.import_module(f"{self.package}.{module_name}")
-        return getattr(module, attribute) if attribute else module
 
     def _load_file(self, path: str | os.PathLike[str]) -> Any:
         kind = getattr(importlib.import_module(self.package), self.type_name)

@@ -64,11 +64,16 @@ def test_train_then_predict(run, tmp_path, example):
     assert set(entry["probabilities"]) == {"angry", "sad"}
     manifest = next((tmp_path / "speech").rglob("manifest.csv"))
     again = run(
-        *("train", "whisper-probe", "--corpus", manifest, "--labels", "angry,sad"),
+        *("train", "whisper-probe", "--corpus", manifest, "--labels", "furious,sad"),
         *("--set", "copies=0", "--out", tmp_path / "own", "--jobs", "1"),
+        *("--licence", "CC0-1.0", "--map", "angry=furious", "--overwrite"),
     )
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "own" / "head.onnx").is_file()
+    assert "CC0-1.0" in (tmp_path / "own" / "MODEL_CARD.md").read_text("utf-8")
+    refused = run("train", "whisper-probe", manifest, "--out", tmp_path / "own")
+    assert refused.returncode == 2
+    assert "give --overwrite, or another folder" in refused.stderr
     small = run(
         *("export", tmp_path / "own", "--precision", "int8", "--out", tmp_path / "small"),
         *("--corpus", manifest, "--limit", "6"),

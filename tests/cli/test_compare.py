@@ -23,6 +23,16 @@ def test_pairs_of_systems_are_tested(run, runs, further, pairs):
         assert {test["second"] for test in found["comparisons"]} == {"lld-svm"}
 
 
+def test_compare_writes_latex(run, runs, tmp_path):
+    done = run("compare", *runs, "--out", "tables.tex")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "tables.tex").read_text("utf-8").splitlines()
+    assert lines[0].startswith("% `serenade compare` made this page")
+    assert lines.count("\\begin{table}") == lines.count("\\end{table}") >= 2
+    assert "system & UA & 95\\% interval & WA & 95\\% interval & seeds \\\\" in lines
+    assert any(line.startswith("lld-svm & 0.") and line.endswith(" \\\\") for line in lines)
+
+
 def test_an_unknown_name_is_told_with_the_known_ones(run, runs):
     done = run("compare", *runs, "--against", "svm")
     assert done.returncode != 0

@@ -89,6 +89,7 @@ def test_enrolment_is_said(run, example, tmp_path):
         (("--out", "a.xyz"), "no format has that suffix"),
         (("--plot", "a.png", "--enrol", "empty"), "no recordings in empty"),
         (("--enrol", "self", "--enrol", "empty"), "cannot be combined with another"),
+        (("--csv", "t.xlsx"), "name it t.csv"),
         (("--json", "--csv", "-"), "both print to standard output"),
     ],
 )

@@ -261,3 +261,16 @@ def test_to_nanoseconds_converts_times(cell, time):
 def test_to_nanoseconds_refuses_other_text(cell):
     with pytest.raises(ValueError, match=r".*"):
         to_nanoseconds(cell)
+
+
+def test_load_manifest_takes_columns_with_capitals_and_windows_paths(folder):
+    corpus = load(folder, "File,Emotion,Speaker,F0\naudio\\a.wav,sad,1,100\n")
+    assert corpus.problems == ()
+    assert [file for file, _, _ in corpus.table.index] == [str(folder / "audio" / "a.wav")]
+    assert {"speaker", "emotion", "F0"} <= set(corpus.table.columns)
+
+
+def test_load_manifest_names_the_option_that_renames_labels(folder):
+    corpus = load(folder, "file,emotion,speaker\naudio/a.wav,Anger,1\naudio/c.wav,sad,2\n")
+    (message,) = (p.message for p in corpus.problems if p.kind == "label")
+    assert "--map Anger=angry" in message

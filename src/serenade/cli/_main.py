@@ -11,31 +11,44 @@ import click
 
 import serenade
 from serenade._printable import to_printable
+from serenade._registry import explain_unknown
 from serenade.errors import SerenadeError
 
 # Errors of the disk or its permissions, not of this package.
 _OUTER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
-_COMMANDS = {
-    "predict": "predict the emotion of recordings and folders, at once or over time",
-    "listen": "predict emotions live from a microphone or a pipe",
-    "serve": "serve a web page that records, and an HTTP and WebSocket API",
-    "evaluate": "evaluate a system on a corpus and report scores with intervals",
-    "reproduce": "fill the tables of five papers and compare with their numbers",
-    "audit": "find what training and test clips of a corpus share",
-    "compare": "compare finished runs with tables and significance tests",
-    "extract": "write features of a corpus to Parquet files",
-    "train": "train a system on a corpus and write a model folder",
-    "export": "write a model folder with smaller weights and compare the two",
-    "push": "upload a model folder to the Hugging Face hub",
-    "pretrain": "train a speech encoder on recordings without labels",
-    "speech2vec": "learn word vectors from speech, and list nearest words",
-    "transcribe": "transcribe recordings into a manifest",
-    "systems": "list the systems and their recipes",
-    "corpora": "list the corpora, and check one on disk",
-    "cache": "show or clear the cache of extracted features",
-    "doctor": "check the installation, for bug reports",
+_INTERRUPTED = 130  # 128 and the number of SIGINT
+
+_SECTIONS = {
+    "Recordings": {
+        "predict": "predict the emotion of recordings and folders, at once or over time",
+        "listen": "predict emotions live from a microphone or a pipe",
+        "serve": "serve a web page that records, and an HTTP and WebSocket API",
+        "transcribe": "transcribe recordings into a manifest",
+    },
+    "Research": {
+        "evaluate": "evaluate a system on a corpus and report scores with intervals",
+        "reproduce": "fill the tables of five papers and compare with their numbers",
+        "compare": "compare finished runs with tables and significance tests",
+        "audit": "find what training and test clips of a corpus share",
+        "extract": "write features of a corpus to Parquet files",
+        "pretrain": "train a speech encoder on recordings without labels",
+        "speech2vec": "learn word vectors from speech, and list nearest words",
+    },
+    "Models": {
+        "train": "train a system on a corpus and write a model folder",
+        "export": "write a model folder with smaller weights and compare the two",
+        "push": "upload a model folder to the Hugging Face hub",
+    },
+    "Tools": {
+        "systems": "list the systems and their recipes",
+        "corpora": "list the corpora, and check one on disk",
+        "cache": "show or clear the cache of extracted features",
+        "doctor": "check the installation, for bug reports",
+    },
 }
+_COMMANDS = [name for section in _SECTIONS.values() for name in section]
+_WIDTH = max(map(len, _COMMANDS))
 
 
 class _LazyGroup(click.Group):
@@ -48,13 +61,25 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"serenade.cli.{cmd_name}").command
-        # In raw docstrings, click's mark for preformatted lines is not a control character yet.
-        command.help = (command.help or "").replace("\\b\n", "\b\n")
+        command.help = _mark_examples(command.help)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(explain_unknown("command", args[0], _COMMANDS))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        for title, commands in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(_WIDTH), text) for name, text in commands.items()])
+
+
+def _mark_examples(text: str | None) -> str:
+    """Make click's mark for lines that stay as they are from its spelling in a raw docstring."""
+    return (text or "").replace("\\b\n", "\b\n")
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,6 +95,9 @@ def cli() -> None:
     """
 
 
+cli.help = _mark_examples(cli.help)
+
+
 def _escape_unknown_characters() -> None:
     """Let standard output and error escape characters that their encoding cannot hold."""
     for stream in (sys.stdout, sys.stderr):
@@ -78,10 +106,19 @@ def _escape_unknown_characters() -> None:
 
 
 def main() -> None:
-    """Run the command line; print an expected error on one line and exit with status 1."""
+    """Run the command line; print an expected error on one line and exit with status 1.
+
+    Ctrl-C exits with status 130, as shells expect.
+    """
     _escape_unknown_characters()
     try:
-        cli()
+        status = cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("serenade: interrupted", err=True)
+        sys.exit(_INTERRUPTED)
     except SerenadeError as error:
         click.echo(f"serenade: {to_printable(error)}", err=True)
         sys.exit(1)
@@ -94,3 +131,4 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

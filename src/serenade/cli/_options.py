@@ -53,6 +53,14 @@ root = click.option(
     help="Folder of the corpus, or a folder that contains it.",
 )
 labels = click.option("--labels", metavar="A,B,…", help="Use only these emotions of the corpus.")
+renames = click.option(
+    "--map",
+    "renames",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Rename an emotion of the corpus; OLD= leaves it out. --labels names the new emotions. "
+    "Can be repeated.",
+)
 model = click.option(
     "--model",
     metavar="DIR|USER/NAME",
@@ -63,6 +71,7 @@ model = click.option(
 _MATERIAL = (
     root,
     labels,
+    renames,
     click.option(
         "--recipe",
         default="default",
@@ -183,15 +192,41 @@ def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
     return read(path, corpus.table, corpus.root)
 
 
-def open_corpus(corpus_name: str, root: str | None, labels: str | None) -> Corpus:
-    """Open a corpus and print its problems on standard error."""
+def check_names(system: str, corpus: str) -> None:
+    """Raise an error for an unknown system or corpus before heavy modules are imported."""
+    from serenade import corpora, systems
+
+    systems.check_name(system)
+    corpora.check_name(corpus)
+
+
+def open_corpus(
+    corpus_name: str, root: str | None, labels: str | None, renames: Sequence[str] = ()
+) -> Corpus:
+    """Open a corpus, rename its emotions, and print its problems on standard error."""
     from serenade import corpora
 
-    options = {"labels": tuple(labels.split(","))} if labels else {}
-    corpus = corpora.open(corpus_name, root, **options)
+    kept = tuple(labels.split(",")) if labels else None
+    if renames:
+        corpus = corpora.open(corpus_name, root).map_labels(_parse_renames(renames))
+        corpus = corpus.select(labels=kept)
+    else:
+        corpus = corpora.open(corpus_name, root, **({"labels": kept} if kept else {}))
     for problem in corpus.problems:
         _output.report_problem(f"{corpus.info.name}: {problem}")
     return corpus
+
+
+def _parse_renames(renames: Sequence[str]) -> dict[str, str | None]:
+    """Parse words `OLD=NEW`; no new name leaves the emotion out.
+
+    >>> _parse_renames(["anger=angry", "other="])
+    {'anger': 'angry', 'other': None}
+    """
+    pairs = [rename.partition("=") for rename in renames]
+    if wrong := [old for old, equals, _ in pairs if not (old and equals)]:
+        raise click.UsageError(f"--map {wrong[0]}: expected OLD=NEW")
+    return {old: new or None for old, _, new in pairs}
 
 
 def format_command(arguments: Sequence[str]) -> str:

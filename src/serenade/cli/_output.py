@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -69,8 +70,9 @@ def _draw_bars(found: Update) -> str:
     """Draw one bar of eighths of a character for each emotion, on one line."""
     eighths = " ▁▂▃▄▅▆▇█"
     best = max(found.probabilities, key=found.probabilities.__getitem__)
+    plain = bool(os.environ.get("NO_COLOR"))
     shown = [
-        click.style(f"{label} {eighths[round(share * 8)]}", bold=label == best)
+        click.style(f"{label} {eighths[round(share * 8)]}", bold=label == best and not plain)
         for label, share in found.probabilities.items()
     ]
     return "  " + "  ".join(shown)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "--out",
     metavar="FILE",
     type=_options.Output(),
-    help="Also write the tables as a page to FILE.",
+    help="Also write the tables to FILE: as LaTeX for the package booktabs if it ends with .tex, "
+    "otherwise as a page in Markdown.",
 )
 @click.option("--title", default="Leaderboard", show_default=True, help="Title of the page.")
 def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, title: str) -> None:
@@ -42,11 +43,13 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
     serenade compare runs/probe runs/crnn
     serenade compare runs --against lld-svm
     serenade compare results --out docs/leaderboard.md
+    serenade compare runs --out tables.tex
     """
     from serenade.evaluation import (
         compare_runs,
         compare_to_dict,
         format_comparison,
+        format_latex,
         list_entrants,
         load_runs,
     )
@@ -59,8 +62,12 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
     else:
         _output.echo(page)
     if out is not None:
-        write_output(
-            out,
-            f"# {title}\n\n`serenade compare` made this page from run files. Each run file holds "
-            f"the command that repeats it.\n\n{page}",
+        note = (
+            "`serenade compare` made this page from run files. Each run file holds the command "
+            "that repeats it."
         )
+        if out.suffix.lower() == ".tex":
+            text = f"% {note}\n\n{format_latex(found, tests)}"
+        else:
+            text = f"# {title}\n\n{note}\n\n{page}"
+        write_output(out, text)

@@ -74,6 +74,7 @@ def command(
     corpus: str,
     root: str | None,
     labels: str | None,
+    renames: Sequence[str],
     recipe: str,
     changes: Sequence[str],
     seed: int,
@@ -93,8 +94,8 @@ def command(
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
     SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
-    is a name from `serenade corpora`, the path of a manifest, or the path of a .py file with your
-    own loader. Nothing that is fitted sees the test fold.
+    is a name from `serenade corpora`, the path of a manifest, of a folder with a subfolder for each
+    emotion, or of a .py file with your own loader. Nothing that is fitted sees the test fold.
 
     \b
     serenade evaluate whisper-probe ravdess --root CORPORA --out runs/ravdess
@@ -103,6 +104,7 @@ def command(
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
     serenade evaluate own_system.py my.csv
     """
+    _options.check_names(system, corpus)
     from serenade.audio import CONDITIONS
     from serenade.evaluation import evaluate
     from serenade.protocols import GivenFolds, get
@@ -122,7 +124,7 @@ def command(
     estimator.get_recipe()  # a wrong system or recipe fails before the corpus is opened
     fields_of_plan = _options.parse_changes(plan_changes, "--protocol-set")
     plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
-    opened = _options.open_corpus(corpus, root, labels)
+    opened = _options.open_corpus(corpus, root, labels, renames)
     if folds is not None:
         plan = GivenFolds(tuple(_options.read_fold_option(folds, opened)))
     if write_folds is not None:

@@ -36,6 +36,7 @@ def command(
     corpus: str,
     root: str | None,
     labels: str | None,
+    renames: Sequence[str],
     recipe: str,
     changes: Sequence[str],
     jobs: int | None,
@@ -52,12 +53,13 @@ def command(
     serenade extract cnn-transformer my.csv --out features
     serenade extract whisper-probe my.csv --out /shared/features --dask tcp://head:8786
     """
+    _options.check_names(system, corpus)
     from serenade.corpora import list_items
     from serenade.extraction import list_clips, write_shards
     from serenade.features import Feature
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
-    opened = _options.open_corpus(corpus, root, labels)
+    opened = _options.open_corpus(corpus, root, labels, renames)
     segments = list_clips(opened.table.index)
     names = [item.file for item in list_items(opened.table, opened.root)]
     features = [found for found in chosen.features(fields) if isinstance(found, Feature)]

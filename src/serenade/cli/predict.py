@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,13 +62,13 @@ if TYPE_CHECKING:
     "--out",
     metavar="OUT",
     type=click.Path(),
-    help="Write the timeline to OUT: .json, .csv, .TextGrid or .vtt. With --format textgrid or "
-    "webvtt, OUT can be a folder, which gets one file for each recording.",
+    help="Write the timeline to OUT: .json, .csv, .TextGrid, .vtt or .srt. With --format "
+    "textgrid, webvtt or srt, OUT can be a folder, which gets one file for each recording.",
 )
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["json", "csv", "textgrid", "webvtt", "audformat"]),
+    type=click.Choice(["json", "csv", "textgrid", "webvtt", "srt", "audformat"]),
     help="Format of OUT. Required if the suffix of OUT does not determine it; audformat writes a "
     "folder.",
 )
@@ -168,6 +169,11 @@ def _check_options(
     if as_json and _is_dash(csv):
         raise click.UsageError(
             "--json and --csv - both print to standard output; give --csv a file"
+        )
+    if csv and csv.suffix.lower() not in {"", ".csv", ".txt"}:
+        raise click.UsageError(
+            f"--csv {csv}: writes a CSV file, which spreadsheets open as well; name it "
+            f"{csv.with_suffix('.csv')}"
         )
     if hop > window:
         raise click.UsageError(

@@ -30,12 +30,19 @@ if TYPE_CHECKING:
     type=_options.Output(folder=True),
     help="Model folder to write.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the model in the folder of --out.")
+@click.option(
+    "--licence",
+    metavar="SPDX",
+    help="Licence of the recordings for the model card. Default: the licence of the corpus.",
+)
 def command(
     system: str,
     corpus: str | None,
     named: str | None,
     root: str | None,
     labels: str | None,
+    renames: Sequence[str],
     recipe: str,
     changes: Sequence[str],
     seed: int,
@@ -44,13 +51,15 @@ def command(
     checkpoints: Path | None,
     tracking: str | None,
     out: Path,
+    overwrite: bool,
+    licence: str | None,
 ) -> None:
     r"""Train SYSTEM on all of CORPUS and write a model folder for `serenade predict --model`.
 
     SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
-    is a name from `serenade corpora`, the path of a .py file with your own loader, or the path of a
-    manifest. A manifest is a CSV file with the columns file and emotion; a column speaker improves
-    the calibration of the probabilities.
+    is a name from `serenade corpora`, the path of a .py file with your own loader, of a folder with
+    a subfolder for each emotion, or of a manifest. A manifest is a CSV file with the columns file
+    and emotion; a column speaker improves the calibration of the probabilities.
 
     \b
     serenade train whisper-probe my.csv --out my-model
@@ -58,10 +67,14 @@ def command(
     """
     if (corpus is None) == (named is None):
         raise click.UsageError("give one corpus to train on: a name or the path of a manifest")
+    where = str(corpus or named)
+    _options.check_names(system, where)
+    if not overwrite and out.is_dir() and any(out.iterdir()):
+        raise click.UsageError(f"{out}: is not empty; give --overwrite, or another folder")
     from serenade.training import Estimator, train_model
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
-    opened = _options.open_corpus(str(corpus or named), root, labels)
+    opened = _options.open_corpus(where, root, labels, renames)
     info = opened.info
     train_model(
         Estimator(
@@ -76,7 +89,7 @@ def command(
         opened.table,
         out,
         corpus=info.name,
-        licence=info.licence,
+        licence=licence or info.licence,
         citation=info.citation,
         progress=lambda line: click.echo(line, err=True),
     )

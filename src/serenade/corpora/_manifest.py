@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
     from serenade.corpora._corpus import Corpus
 
+_COLUMNS = frozenset(
+    [
+        *("file", "start", "end", "emotion", "speaker", "session", "gender", "text", "language"),
+        *("split", "warning"),
+    ]
+)
+
 
 def load_manifest(
     path: str | os.PathLike[str],
@@ -89,7 +96,7 @@ def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], 
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        columns = [name.strip() for name in next(reader, [])]
+        columns = [_normalise_column(name) for name in next(reader, [])]
         _check_header(path, columns)
         for cells in reader:
             if len(cells) == len(columns):
@@ -112,6 +119,16 @@ def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], 
 
 def _read_cell(cell: str) -> str | None:
     return clean_cell(from_csv_cell(cell))
+
+
+def _normalise_column(name: str) -> str:
+    """Return the name of a column; those that the toolkit knows may have capitals.
+
+    >>> _normalise_column(" Emotion"), _normalise_column("F0")
+    ('emotion', 'F0')
+    """
+    name = name.strip()
+    return name.lower() if name.lower() in _COLUMNS else name
 
 
 def _check_header(path: Path, columns: list[str]) -> None:

@@ -26,8 +26,10 @@ _REGISTRY = Registry(
         "paired-ravdess": "_paired:PAIRED_RAVDESS",
         "paired-ravdess-x4": "_paired:PAIRED_RAVDESS_X4",
     },
-    files="a .csv or .tsv manifest, or of a .py file with INFO and load",
+    files="a .csv or .tsv manifest, of a folder with a subfolder for each emotion, or of a .py "
+    "file with INFO and load",
 )
+_TABLES = {".csv", ".tsv"}
 _INFO_EXAMPLE = "INFO = CorpusInfo(name=..., title=..., licence=..., ...)"
 _LOAD_EXAMPLE = "def load(root, *, labels=None, drop_duplicates=False): ..."
 
@@ -39,6 +41,26 @@ def names() -> tuple[str, ...]:
     True
     """
     return _REGISTRY.names()
+
+
+def check_name(name: str | os.PathLike[str]) -> None:
+    """Raise an error if `open` does not know this name; no corpus is imported or read.
+
+    Args:
+        name: as in `open`.
+
+    Raises:
+        CorpusError: no corpus has this name.
+
+    >>> check_name("ravdess")
+    """
+    if name == "synthetic":
+        raise CorpusError(
+            "no corpus 'synthetic'; it is now examples/synthetic_corpus.py in the repository: "
+            "give the path of this file"
+        )
+    if Path(name).suffix.lower() not in _TABLES and not Path(name).is_dir():
+        _REGISTRY.check_name(name)
 
 
 def describe(name: str | os.PathLike[str]) -> CorpusInfo:
@@ -74,11 +96,7 @@ def get(name: str | os.PathLike[str]) -> Loader:
             _extensions.load_attribute(name, "INFO", CorpusInfo, _INFO_EXAMPLE, CorpusError),
             _extensions.load_attribute(name, "load", FunctionType, _LOAD_EXAMPLE, CorpusError),
         )
-    if name == "synthetic":
-        raise CorpusError(
-            "no corpus 'synthetic'; it is now examples/synthetic_corpus.py in the repository: "
-            "give the path of this file"
-        )
+    check_name(name)
     found = _REGISTRY.get(name)
     return found if isinstance(found, Loader) else Loader(found.INFO, found.load)
 
@@ -89,7 +107,8 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     """Open and check a corpus.
 
     Args:
-        name: as in `get`, or the path of a `.csv` or `.tsv` manifest.
+        name: as in `get`, or the path of a `.csv` or `.tsv` manifest, or of a folder with a
+            subfolder for each emotion.
         root: the corpus' folder or a folder that contains it; for a manifest, the folder its
             relative paths start from (by default its own).
         options: the loader's own; all take `labels` (the emotions to keep) and
@@ -98,10 +117,14 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     Raises:
         CorpusError: nothing usable is there. Lesser problems are in `Corpus.problems`.
     """
-    if Path(name).suffix.lower() in {".csv", ".tsv"}:
+    if Path(name).suffix.lower() in _TABLES:
         from serenade.corpora._manifest import load_manifest
 
         return load_manifest(name, root, **options)
+    if str(name) not in names() and Path(name).is_dir():
+        from serenade.corpora._class_folders import load_class_folders
+
+        return load_class_folders(name, **options)
     return get(name).load(root, **options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import AudioFacts, add_warning, check_corpus, inspect_files
@@ -141,6 +142,8 @@ def _parse_row(
 def _find_file(name: str, base: Path) -> str:
     """Return the absolute path of an existing audio file."""
     path = join_path(base, name)
+    if "\\" in name and not os.path.exists(path):  # noqa: PTH110 - written on Windows
+        path = join_path(base, name.replace("\\", "/"))
     if not os.path.isfile(path):  # noqa: PTH113 - False for impossible names, too
         raise _BadRowError(
             "missing",
@@ -209,6 +212,10 @@ def _list_column_problems(rows: Sequence[Mapping[str, object]]) -> list[Problem]
         if label.lower() in {*LABELS, *_SYNONYMS}
     }
     if renamed:
-        message = f"labels that have another name in the toolkit; rename: map_labels({renamed})"
+        options = " ".join(f"--map {shlex.quote(f'{old}={new}')}" for old, new in renamed.items())
+        message = (
+            f"labels that have another name in the toolkit; rename them: {options}, or in Python "
+            f"map_labels({renamed})"
+        )
         problems.append(Problem("label", message))
     return problems

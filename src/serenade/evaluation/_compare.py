@@ -26,13 +26,19 @@ from serenade.evaluation._statistics import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from serenade.evaluation._report import LabelledPrediction
     from serenade.evaluation._statistics import Interval
 
 COMPARED_SCORES = ("ua", "wa")
-_HEAD = ("system", "UA", "95% interval", "WA", "95% interval", "seeds")
+ENTRANT_HEAD = ("system", "UA", "95% interval", "WA", "95% interval", "seeds")
+TEST_HEAD = ("first", "second", "UA difference", "p, by speaker", "p, McNemar")
+EXPLANATION = (
+    "P-values are adjusted for the number of comparisons (Holm 1979). McNemar's test assumes "
+    "that recordings are independent, including one recording under several seeds."
+)
+"""Explanation of the p-values in tables of tests."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -183,21 +189,26 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
     ]
 
 
-def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
-    """Format a table for each corpus and protocol, by descending UA, followed by the tests."""
-    lines: list[str] = []
+def list_sections(
+    found: Sequence[Entrant], tests: Sequence[Comparison]
+) -> Iterator[tuple[str, list[Entrant], list[Comparison]]]:
+    """Yield a title, entrants and tests for each corpus and protocol, by descending UA."""
     for where in dict.fromkeys(entrant.where for entrant in found):
         corpus, labels, protocol, incomplete = where
         here = [entrant for entrant in found if entrant.where == where]
         here.sort(key=lambda entrant: -entrant.scores["ua"].value)
-        lines += [
-            f"## {mark_incomplete(corpus, incomplete)}, {len(labels)} emotions: {protocol}",
-            "",
-            format_table(_HEAD, map(_format_entrant, here), "lrlrlr"),
-            "",
-        ]
         names = {entrant.name for entrant in here}
         tested = [test for test in tests if {test.first, test.second} <= names]
+        title = f"{mark_incomplete(corpus, incomplete)}, {len(labels)} emotions: {protocol}"
+        yield title, here, tested
+
+
+def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
+    """Format a table for each corpus and protocol, by descending UA, followed by the tests."""
+    lines: list[str] = []
+    for title, here, tested in list_sections(found, tests):
+        table = format_table(ENTRANT_HEAD, map(format_entrant, here), "lrlrlr")
+        lines += [f"## {title}", "", table, ""]
         if tested:
             lines += [format_tests(tested), ""]
     return "\n".join(lines)
@@ -205,16 +216,7 @@ def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> 
 
 def format_tests(tests: Sequence[Comparison]) -> str:
     """Format a table of tests, with an explanation of its p-values."""
-    rows = [
-        [one.first, one.second, f"{one.difference:+.3f}", _format_p(one.p), _format_p(one.mcnemar)]
-        for one in tests
-    ]
-    head = ["first", "second", "UA difference", "p, by speaker", "p, McNemar"]
-    explanation = (
-        "P-values are adjusted for the number of comparisons (Holm 1979). McNemar's test assumes "
-        "that recordings are independent, including one recording under several seeds."
-    )
-    return f"{format_table(head, rows, 'llr')}\n\n{explanation}"
+    return f"{format_table(TEST_HEAD, map(format_test, tests), 'llr')}\n\n{EXPLANATION}"
 
 
 def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
@@ -316,13 +318,19 @@ def _make_names(groups: Sequence[Sequence[Report]]) -> list[str]:
     return names
 
 
-def _format_entrant(entrant: Entrant) -> list[str]:
-    """Format the row of an entrant, in the columns of `_HEAD`."""
+def format_entrant(entrant: Entrant) -> list[str]:
+    """Format the row of an entrant, in the columns of `ENTRANT_HEAD`."""
     cells = [entrant.name]
     for score in COMPARED_SCORES:
         one, deviation = entrant.scores[score], entrant.deviations[score]
         cells += [f"{one.value:.3f}" + _format_after(" ± ", deviation), format_ends(one)]
     return [*cells, str(len(entrant.reports))]
+
+
+def format_test(test: Comparison) -> list[str]:
+    """Format the row of a test, in the columns of `TEST_HEAD`."""
+    values = [f"{test.difference:+.3f}", _format_p(test.p), _format_p(test.mcnemar)]
+    return [test.first, test.second, *values]
 
 
 def _format_p(value: float) -> str:

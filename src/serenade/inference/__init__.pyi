@@ -20,5 +20,6 @@ from ._windows import check_windows as check_windows
 from .formats._target import Target as Target
 from .formats._text_formats import to_csv as to_csv
 from .formats._text_formats import to_json as to_json
+from .formats._text_formats import to_srt as to_srt
 from .formats._text_formats import to_textgrid as to_textgrid
 from .formats._text_formats import to_webvtt as to_webvtt

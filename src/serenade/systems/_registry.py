@@ -31,6 +31,20 @@ def names() -> tuple[str, ...]:
     return _REGISTRY.names()
 
 
+def check_name(name: str) -> None:
+    """Raise an error if no system has this name; unlike `get`, it imports no system.
+
+    Args:
+        name: as in `get`.
+
+    Raises:
+        SerenadeError: no system has this name.
+
+    >>> check_name("whisper-probe")
+    """
+    _REGISTRY.check_name(name)
+
+
 def describe(name: str) -> str:
     """Describe a system in one line: its title and its source.
 

@@ -22,6 +22,7 @@ def result(model, example):
         ("a.TextGrid", None, "textgrid", 'File type = "ooTextFile"'),
         ("a.vtt", None, "webvtt", "WEBVTT\n\nNOTE "),
         ("a.txt", "webvtt", "webvtt", "WEBVTT"),
+        ("a.srt", None, "srt", "1\n00:00:"),
     ],
 )
 def test_target_takes_the_format_of_the_suffix(

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from serenade._outputs import check_output, write_output
 from serenade.errors import SerenadeError
 from serenade.inference.formats._audformat_database import write_audformat
-from serenade.inference.formats._text_formats import to_csv, to_json, to_textgrid, to_webvtt
+from serenade.inference.formats._text_formats import (
+    to_csv,
+    to_json,
+    to_srt,
+    to_textgrid,
+    to_webvtt,
+)
 
 if TYPE_CHECKING:
     import os
@@ -19,13 +25,23 @@ if TYPE_CHECKING:
     from serenade.inference._model import Model
     from serenade.inference._prediction import Prediction, Timeline
 
-SUFFIXES = {"json": ".json", "csv": ".csv", "textgrid": ".TextGrid", "webvtt": ".vtt"}
+SUFFIXES = {
+    "json": ".json",
+    "csv": ".csv",
+    "textgrid": ".TextGrid",
+    "webvtt": ".vtt",
+    "srt": ".srt",
+}
 """Suffixes of the formats that are one file."""
 
 FORMATS = (*SUFFIXES, "audformat")
 """Formats of timelines; audformat writes a folder."""
 
-_EACH: dict[str, Callable[[Timeline], str]] = {"textgrid": to_textgrid, "webvtt": to_webvtt}
+_EACH: dict[str, Callable[[Timeline], str]] = {
+    "textgrid": to_textgrid,
+    "webvtt": to_webvtt,
+    "srt": to_srt,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +96,7 @@ class Target:
         """Write timelines.
 
         Args:
-            results: predictions with their timelines. Several TextGrid or WebVTT files are
+            results: predictions with their timelines. Several TextGrid, WebVTT or SRT files are
                 written to a folder and named after the recordings.
             model: the model that predicted them.
 

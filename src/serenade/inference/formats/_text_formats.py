@@ -1,6 +1,6 @@
-"""Format predictions and timelines as JSON, CSV, TextGrid or WebVTT.
+"""Format predictions and timelines as JSON, CSV, TextGrid, WebVTT or SRT.
 
-JSON and CSV contain many recordings, TextGrid and WebVTT one.
+JSON and CSV contain many recordings, the others one.
 """
 
 from __future__ import annotations
@@ -151,6 +151,26 @@ def to_webvtt(timeline: Timeline) -> str:
         file.write(f"\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n")
         file.write(f"{_escape(segment.emotion)} {segment.probability:.0%}\n")
     return file.getvalue()
+
+
+def to_srt(timeline: Timeline) -> str:
+    """Format a timeline as SubRip subtitles: one for each segment.
+
+    >>> from serenade.inference import Segment, Timeline
+    >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
+    >>> print(to_srt(Timeline("a.wav", 3.0, ("angry", "sad"), (part,))))
+    1
+    00:00:00,500 --> 00:00:02,000
+    angry 75%
+    <BLANKLINE>
+    """
+    return "\n".join(
+        f"{number}\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n".replace(
+            ".", ","
+        )
+        + f"{' '.join(segment.emotion.split())} {segment.probability:.0%}\n"
+        for number, segment in enumerate(timeline.segments, start=1)
+    )
 
 
 def _format_time(seconds: float) -> str:

@@ -1,0 +1,23 @@
+"""Folders with a subfolder for each emotion."""
+
+import pytest
+
+from serenade import corpora
+from serenade.errors import CorpusError
+
+
+def test_open_takes_a_folder_with_a_subfolder_for_each_emotion(tmp_path, record):
+    for name in ("sad/a.wav", "sad/day 2/b.wav", "Anger/a.wav", "loose.wav"):
+        record(tmp_path / "calls" / name, seconds=1.0)
+    corpora.check_name(tmp_path / "calls")
+    corpus = corpora.open(tmp_path / "calls")
+    assert corpus.info.name == "calls"
+    assert list(corpus.table["emotion"]) == ["Anger", "sad", "sad"]
+    assert {problem.kind for problem in corpus.problems} >= {"speaker", "label"}
+    assert len(corpora.open(str(tmp_path / "calls"), labels=("sad",))) == 2
+
+
+def test_open_explains_a_folder_without_such_subfolders(tmp_path, record):
+    record(tmp_path / "calls" / "loose.wav", seconds=1.0)
+    with pytest.raises(CorpusError, match="no subfolder holds recordings; give a folder with"):
+        corpora.open(tmp_path / "calls")
