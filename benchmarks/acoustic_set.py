@@ -1,4 +1,4 @@
-"""AcousticSet beside openSMILE's ComParE 2016: accuracy of a linear classifier, and speed.
+"""Compare AcousticSet with openSMILE's ComParE 2016: accuracy of a linear classifier, and speed.
 
     python -m benchmarks.acoustic_set --root CORPORA --output docs/benchmarks/acoustic_set.json
 
@@ -8,11 +8,11 @@ Accuracy is unweighted average recall (UA) of a linear support vector machine, o
 - EMO-DB, the four classes angry, happy, neutral and sad, leaving one speaker out.
 
 Test speakers are unseen. Each speaker's values are standardised by that speaker's own mean and
-deviation, which needs their recordings but no label of them. C is chosen anew for each test group
+deviation, which needs their recordings but no label of them. C is chosen for each test group
 by cross-validation over the training speakers. Intervals are bootstrapped over speakers; the
 difference is tested by exchanging the two sets' predictions of whole speakers. Speed is of one
 thread, by processor time, the two sets taking turns on the same recordings. A table is written
-beside the JSON. Needs the extras "train" and "opensmile" (openSMILE's licence allows research).
+next to the JSON. Needs the extras "train" and "opensmile" (openSMILE's licence allows research).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ REPEATS = 20
 
 
 def standardise(values: NDArray[Any], speakers: NDArray[Any]) -> NDArray[np.float64]:
-    """Each speaker's columns to mean 0 and deviation 1; constant columns to 0."""
+    """Standardise each speaker's columns to mean 0 and deviation 1; constant columns become 0."""
     result = np.zeros(values.shape, dtype=np.float64)
     for speaker in np.unique(speakers):
         own = speakers == speaker
@@ -71,7 +71,7 @@ def standardise(values: NDArray[Any], speakers: NDArray[Any]) -> NDArray[np.floa
 def predict(
     values: NDArray[Any], labels: NDArray[Any], speakers: NDArray[Any], folds: int
 ) -> tuple[NDArray[Any], list[float]]:
-    """Labels of all recordings, each predicted by models of other speakers, and every fold's C."""
+    """Predict all recordings by models of other speakers; also return every fold's C."""
     rows = standardise(values, speakers)
     kernel = rows @ rows.T
     predicted = np.empty_like(labels)
@@ -93,7 +93,7 @@ def accuracy(
     speakers: NDArray[Any],
     folds: int,
 ) -> dict[str, Any]:
-    """UA of each set with its interval, and their difference with its p-value."""
+    """Compute the UA of each set with its interval, and their difference with its p-value."""
     result: dict[str, Any] = {"recordings": len(clips), "speakers": len(set(speakers.tolist()))}
     predictions = {}
     for name, extract in sets.items():
@@ -106,7 +106,7 @@ def accuracy(
 
 
 def speed(sets: Sets, clips: list[NDArray[np.float32]]) -> dict[str, Any]:
-    """Processor time of each set over all clips: of each clip, the quickest of `REPEATS` turns."""
+    """Measure the processor time of each set over all clips, for each the quickest of `REPEATS`."""
     best = {name: np.full(len(clips), np.inf) for name in sets}
     with threadpool_limits(1):
         for _, (name, extract) in itertools.product(range(REPEATS), sets.items()):
@@ -164,7 +164,7 @@ def format_result(result: dict[str, Any]) -> str:
     measured, dimensions = result["speed"], result["accuracy"]["ravdess"]
     times = measured["times_real_time"]
     return format_page(
-        "AcousticSet beside ComParE 2016",
+        "AcousticSet and ComParE 2016",
         "Unweighted average recall of a linear support vector machine on unseen speakers, values\n"
         "standardised per speaker; 95% intervals bootstrapped over speakers; p by exchanging\n"
         "speakers' predictions. Made by `benchmarks/acoustic_set.py`, which says how.",

@@ -12,7 +12,7 @@ A speaker is enrolled with some recordings, drawn twenty times, and tested on al
 ordinary model is tested on the same ones. `neutral`: recordings of neutral or calm speech, `mixed`:
 of any emotion; no label of them is used. UA is unweighted average recall, intervals are
 bootstrapped over speakers, p is of exchanging the two models' predictions of whole speakers. A
-table is written beside the JSON.
+table is written next to the JSON.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CONDITIONS = [
 
 
 def curve(recipe: str, table: pd.DataFrame, groups: Any, splitter: Any) -> dict[Condition, Trials]:
-    """Trials of a recipe over the folds of a splitter."""
+    """Return the trials of a recipe over the folds of a splitter."""
     system = systems.get("whisper-probe")
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
     folds = splitter.split(X, y, groups)
@@ -72,7 +72,7 @@ def scored(trials: dict[Condition, Trials], allowed: list[str] | None) -> list[d
 
 
 def of_corpus(trials: dict[Condition, Trials], table: pd.DataFrame, corpus: str) -> Any:
-    """Rows of one corpus of a pooled table."""
+    """Select the rows of one corpus of a pooled table."""
     counts = table.loc[table["corpus"] == corpus, "emotion"].value_counts()
     allowed = [label for label in LABELS if counts.get(label, 0) >= FEW]
     mine = {}
@@ -118,7 +118,7 @@ def format_result(result: dict[str, Any]) -> str:
         ]
     return format_page(
         "Enrolment",
-        "UA of `whisper-probe` on unseen speakers, enrolled with some of their recordings, beside\n"
+        "UA of `whisper-probe` on unseen speakers, enrolled with some of their recordings, and of\n"
         "the ordinary model on the same test recordings; 95% intervals bootstrapped over speakers;"
         "\np by exchanging speakers' "
         "predictions. Made by `benchmarks/enrolment.py`, which says how.",

@@ -63,7 +63,7 @@ class Trials:
     classes: tuple[str, ...]
 
     def ua(self, allowed: Sequence[str] | None = None) -> tuple[Interval, Interval, Difference]:
-        """Unweighted average recall with enrolment and without, and their difference.
+        """Compute the UA with enrolment and without, and their difference.
 
         Args:
             allowed: classes the choice is among; trials of others are left out. None for all.
@@ -178,7 +178,7 @@ def _shifted(
 def _placed(
     posteriors: NDArray[np.float64], have: NDArray[np.str_], want: NDArray[np.str_]
 ) -> NDArray[np.float32]:
-    """Columns in the order of all classes; zeros for classes that training did not have."""
+    """Order columns as all classes; classes that training did not have get zeros."""
     result = np.zeros((len(posteriors), len(want)), dtype=np.float32)
     result[:, np.searchsorted(want, have)] = posteriors
     return result

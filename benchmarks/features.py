@@ -1,4 +1,4 @@
-"""Speed of the features beside the libraries people use for them, side by side in one run.
+"""Compare the speed of the features with that of other libraries, in one run.
 
     python -m benchmarks.features --root CORPORA --json result.json
 

@@ -1,4 +1,4 @@
-"""A hundred hours extracted into shards: what an hour costs at the start and at the end.
+"""Extract a hundred hours into shards; measure the cost of an hour at the start and the end.
 
     python -m benchmarks.hours --root CORPORA --output docs/benchmarks/hours.json
 
@@ -31,11 +31,11 @@ from serenade.extraction import Clip, write_shards
 from serenade.features import MFCC40
 
 CLIPS = 48
-STEP = 5.0  # hours between the points that are told
+STEP = 5.0  # hours between two points of the result
 
 
 def measure(root: Path, hours: float) -> dict[str, Any]:
-    """Extract, and measure on the way; the result as it is written to JSON."""
+    """Extract and measure; return the result as it is written to JSON."""
     files = [file for file, _, _ in corpora.open("ravdess", root).table.index[:CLIPS]]
     lengths = [soundfile.info(file).duration for file in files]
     segments, total = [], 0.0
@@ -88,7 +88,7 @@ def measure(root: Path, hours: float) -> dict[str, Any]:
 
 
 def _resident() -> int:
-    """Bytes of this process in memory."""
+    """Return the bytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
 
 

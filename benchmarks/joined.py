@@ -46,7 +46,7 @@ def join(
     *,
     gain: float = 0.0,
 ) -> Joined:
-    """Clips one after the other.
+    """Join clips one after the other.
 
     Args:
         files: in order.
@@ -64,25 +64,25 @@ def join(
 
 
 def white(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """White noise."""
+    """Make white noise."""
     return rng.standard_normal(size)
 
 
 def pink(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Noise whose power falls with frequency."""
+    """Make noise whose power falls with frequency."""
     spectrum = np.fft.rfft(rng.standard_normal(size))
     return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(spectrum.size), 1)), size)
 
 
 def hum(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mains hum with its harmonics."""
+    """Make mains hum with its harmonics."""
     time = np.arange(size) / RATE
     tones = sum(np.sin(2 * np.pi * 50 * k * time + k) / k for k in range(1, 12))
     return tones + 0.1 * rng.standard_normal(size)
 
 
 def clicks(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Short bursts at random, as of keys or dishes."""
+    """Make short random bursts, like those of keys or dishes."""
     noise = 0.05 * rng.standard_normal(size)
     for place in rng.integers(0, size - 800, size // 8000):
         length = rng.integers(80, 800)
@@ -92,7 +92,7 @@ def clicks(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def music(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Three voices of decaying notes."""
+    """Make three voices of decaying notes."""
     noise = 0.01 * rng.standard_normal(size)
     for _ in range(3):
         place = 0

@@ -7,7 +7,7 @@ EMO-DB (7 classes, leave one speaker out). In each fold the system is fitted on 
 speakers, written as a model folder, exported in each precision, loaded back and run on the unseen
 speakers. Scores are of all folds' predictions together; the interval of a difference in UA is
 bootstrapped over speakers, the same draws for both precisions. Speed is that of one thread, the
-precisions in turn on each recording. A table is written beside the JSON.
+precisions in turn on each recording. A table is written next to the JSON.
 """
 
 from __future__ import annotations
@@ -67,13 +67,12 @@ def folds_of(system: System, table: pd.DataFrame) -> dict[str, Any]:
                 read(part.file, sampling_rate=system.sampling_rate, start=part.start, end=part.end)
                 for part in list_clips(X.iloc[fold.test].index)
             )
-            for name, judged in predict_in_turn(models, recordings).items():
-                found[name].append(judged)
+            for name, predicted in predict_in_turn(models, recordings).items():
+                found[name].append(predicted)
         tested.extend(fold.test)
     reference, speakers = y[tested], X["speaker"].to_numpy(dtype=str)[tested]
     posteriors = {
-        name: np.concatenate([judged.posteriors for judged in parts])
-        for name, parts in found.items()
+        name: np.concatenate([part.posteriors for part in parts]) for name, parts in found.items()
     }
     predicted = {name: choose_labels(each, labels, list(y)) for name, each in posteriors.items()}
     rows = {}
@@ -96,7 +95,7 @@ def folds_of(system: System, table: pd.DataFrame) -> dict[str, Any]:
 def difference(
     reference: NDArray[Any], one: NDArray[Any], other: NDArray[Any], speakers: NDArray[Any]
 ) -> tuple[float, float]:
-    """95% interval of `one`'s UA minus `other`'s, over draws of speakers."""
+    """Bootstrap the 95% interval of `one`'s UA minus `other`'s over speakers."""
     classes, column = np.unique(reference, return_inverse=True)
     names, owner = np.unique(speakers, return_inverse=True)
     counts = np.zeros((len(names), 3, len(classes)))  # of each speaker: items, right, right
@@ -154,7 +153,7 @@ def format_result(result: dict[str, Any]) -> str:
         "(`serenade export`); 95% intervals of the difference in UA bootstrapped over speakers.\n"
         "Made by `benchmarks/precision.py`, which says how. Sizes include the encoder, whose\n"
         "weights are in half precision unless they are in eight bits. Times real time: one thread,"
-        "\non a machine that did other work beside. Away: of a probability from that of fp32.",
+        "\non a machine with other work. Away: difference of a probability from that of fp32.",
         *parts,
         format_versions(result["versions"]),
     )

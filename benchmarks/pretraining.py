@@ -7,14 +7,14 @@ r"""What pre-training is worth: linear probes of an encoder trained, untrained, 
 A recording is the mean and standard deviation over time of all hidden states of an encoder, or of
 the last one; of 80 log-mel energies for comparison, which, unlike the encoders' input, are not
 standardised over the utterance and so keep its level and colour. Of the INTERSPEECH 2010 set over
-segments of 200 ms, as `fusion-transformer` takes it, alone and beside all states of an encoder. The
-untrained encoder is the same network with random weights. Values are standardised by the training
-speakers' statistics; a linear support vector machine predicts speakers it never heard, its C chosen
-for each test group by cross-validation over the training speakers. Intervals are bootstrapped over
-speakers; differences are tested by exchanging two predictions of whole speakers, p-values adjusted
-by Holm's method; of several corpora each by itself, and once more all recordings together. An
-encoder that was trained on recordings of the corpus, without labels, is marked. A table is written
-beside the JSON. Needs the extras "train" and "opensmile".
+segments of 200 ms, as `fusion-transformer` takes it, alone and together with all states of an
+encoder. The untrained encoder is the same network with random weights. Values are standardised by
+the training speakers' statistics; a linear support vector machine predicts speakers it never heard,
+its C chosen for each test group by cross-validation over the training speakers. Intervals are
+bootstrapped over speakers; differences are tested by exchanging two predictions of whole speakers,
+p-values adjusted by Holm's method; of several corpora each by itself, and once more all recordings
+together. An encoder that was trained on recordings of the corpus, without labels, is marked. A
+table is written next to the JSON. Needs the extras "train" and "opensmile".
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ TAKEN = ("all states", "last state")
 
 
 def rows(segments: Sequence[Clip], feature: Feature, jobs: int | None) -> NDArray[np.float32]:
-    """Mean and deviation over time of each recording's frames, `(recordings, 2 * dims)`."""
+    """Compute mean and deviation of each recording's frames, `(recordings, 2 * dims)`."""
     return np.concatenate(extract(segments, Pooled(feature, None), jobs=jobs))
 
 
 def predict(
     values: NDArray[Any], labels: NDArray[Any], speakers: NDArray[Any], folds: int
 ) -> tuple[NDArray[Any], list[float]]:
-    """Labels of all recordings, each predicted by models of other speakers, and every fold's C."""
+    """Predict all recordings by models of other speakers; also return every fold's C."""
     predicted = np.empty_like(labels)
     chosen = []
     for train, test in GroupKFold(folds).split(values, labels, speakers):
@@ -110,7 +110,7 @@ class Probed:
 
     @classmethod
     def together(cls, probed: dict[str, Probed]) -> Probed:
-        """Those of several corpora; no two have a speaker in common."""
+        """Join probes of several corpora; no two have a speaker in common."""
         parts = list(probed.values())
         return cls(
             np.concatenate([part.labels for part in parts]),
@@ -122,7 +122,7 @@ class Probed:
         )
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        """Sizes, every probe's score, and the differences of pairs of them."""
+        """Return sizes, every probe's score, and the differences of pairs of probes."""
         tests = [
             paired_permutation(
                 self.labels, self.predictions[ours], self.predictions[theirs], self.speakers
@@ -149,7 +149,7 @@ class Probed:
 def compare(
     corpus: Corpus, encoders: dict[str, Path], seed: int, jobs: int | None
 ) -> tuple[Probed, dict[str, Any]]:
-    """Every probe of one corpus, and the differences to what is compared with."""
+    """Run every probe on one corpus, and compare each with its reference."""
     segments = list_clips(corpus.table.index)
     labels, speakers = (corpus.table[key].to_numpy(dtype=str) for key in ("emotion", "speaker"))
     matrices = {
@@ -191,13 +191,13 @@ def pairs_of(encoders: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def trained_on(folder: Path) -> list[str]:
-    """Names of the folders that an encoder was pre-trained on, as its history has them."""
+    """Return the names of an encoder's pre-training folders, as its history has them."""
     file = folder / "history.json"
     return list(json.loads(file.read_text("utf-8"))["folders"]) if file.is_file() else []
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """Length and outcome of an encoder's pre-training."""
+    """Return length and outcome of an encoder's pre-training."""
     file = folder / "history.json"
     if not file.is_file():
         return {}
@@ -263,7 +263,7 @@ def format_section(title: str, found: dict[str, Any]) -> list[str]:
 
 def measure(options: Namespace) -> dict[str, Any]:
     """Probe the encoders on each corpus, and on all corpora together."""
-    # A speaker who has no recording of a class is no mistake.
+    # A speaker may have no recording of a class.
     warnings.filterwarnings("ignore", message="Recall is ill-defined")
     encoders = {folder.resolve().name: folder for folder in options.encoder}
     result: dict[str, Any] = {

@@ -1,9 +1,9 @@
-"""Speed of the bundled model beside wav2vec2-base, on the same cores in one run.
+"""Compare the speed of the bundled model with that of wav2vec2-base, on the same cores in one run.
 
     python -m benchmarks.realtime --cores 2 --output docs/benchmarks/realtime.json
 
-wav2vec2-base (Baevski et al. 2020: 95 M parameters, what most published models of speech emotion
-are built on) has its published size and random weights, on which speed does not depend, and no
+wav2vec2-base (Baevski et al. 2020: 95 M parameters, the base of most published models of
+speech emotion) has its published size and random weights, on which speed does not depend, and no
 classifier on top. It runs in PyTorch (inference mode, weight normalisation folded) and, exported,
 in onnxruntime. The bundled model runs as a user has it, features included, signal to
 probabilities.
@@ -13,8 +13,7 @@ out), in two ways: one after the other, with every core for each; and as many at
 cores, a thread each. The bundled model has one thread for a signal either way. Contenders take
 turns in every round, so that all meet the same load of the machine; the fastest round counts. The
 real time factor is seconds per second of speech, of the clock and of the processor: on a machine
-that does other work beside, only the second is the program's own. A table is written beside the
-JSON.
+with other work, only the second is the program's own. A table is written next to the JSON.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ SUBJECT = "the bundled model"
 
 
 def signals(seconds: float, count: int) -> list[NDArray[np.float32]]:
-    """Speech without silence at its ends, at several levels, each exactly so long."""
+    """Cut speech without silence at its ends, at several levels, to an exact length."""
     speech = read(EXAMPLE, sampling_rate=RATE).signal
     speech = speech[find_active_part(speech, RATE)]
     size = round(seconds * RATE)
@@ -70,7 +69,7 @@ def ours(model: Model) -> Contender:
 
 
 def wav2vec2(cores: int, scratch: Path) -> dict[str, Contender]:
-    """wav2vec2-base of random weights in two runtimes."""
+    """Return wav2vec2-base with random weights in two runtimes."""
     torch.manual_seed(0)
     model = transformers.Wav2Vec2Model(
         transformers.Wav2Vec2Config()
@@ -118,7 +117,7 @@ def wav2vec2(cores: int, scratch: Path) -> dict[str, Contender]:
 def measured(
     contenders: dict[str, Contender], cores: int, rounds: int, count: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Real time factors by contender, way and length."""
+    """Measure real time factors by contender, way and length."""
     best: dict[str, dict[str, dict[str, float]]] = {
         name: {way: {} for way in ways} for name, ways in contenders.items()
     }
@@ -181,15 +180,15 @@ def format_result(result: dict[str, Any]) -> str:
             f"## {words}",
             format_table(["", "", *heads], rows),
             "How many times faster the bundled model is, each in the faster of its two ways:",
-            format_table(["beside", *heads], ratios),
+            format_table(["compared with", *heads], ratios),
         ]
     return format_page(
         "Real time factor",
         f"Seconds per second of speech on {result['cores']} cores of one machine, in one run: the\n"
-        "bundled model (signal to probabilities) beside wav2vec2-base, randomly initialised at its"
-        "\npublished size (signal to hidden states). Made by `benchmarks/realtime.py`, which says\n"
-        "how. Where the clock's figures are far above the processor's, the machine did other work\n"
-        "beside.",
+        "bundled model (signal to probabilities) and wav2vec2-base, randomly initialised at its\n"
+        "published size (signal to hidden states). Made by `benchmarks/realtime.py`, which says\n"
+        "how. Where the clock's figures are far above the processor's, the machine also did other\n"
+        "work.",
         *parts,
         format_versions(result["versions"]),
     )

@@ -1,8 +1,8 @@
-"""The server under load: beside the same work offline, in memory, and when far too many ask.
+"""Measure the server under load: against the same work offline, its memory, and in overload.
 
     python -m benchmarks.server --seconds 120 --output docs/benchmarks/server.json
 
-A server in a process of its own, clients in another, on the same cores. Each client sends a clip of
+Server and clients are two processes on the same cores. Each client sends a clip of
 4 s (16-bit WAV at 16 kHz, synthetic speech from `examples/`, another cut each time), waits for the
 answer, and sends the next. Offline: `Model.predict` of such files, a thread per core, before and
 after. Then ten times as many clients ask for a while, and at last the first ones again.
@@ -68,7 +68,7 @@ def measure(seconds: float, clients: int) -> dict[str, Any]:
 
 
 def _clips() -> list[bytes]:
-    """Cuts of the example as WAV files."""
+    """Return cuts of the example as WAV files."""
     signal_ = read(EXAMPLE).signal
     starts = np.linspace(0, signal_.size - CLIP * RATE, 40).astype(int)
     files = []
@@ -80,7 +80,7 @@ def _clips() -> list[bytes]:
 
 
 def _offline(clips: Sequence[bytes], seconds: float) -> float:
-    """Files a second that the package predicts, a thread per core."""
+    """Measure how many files per second the package predicts with a thread per core."""
     model = serenade.load()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.wav" for number in range(len(clips))]
@@ -97,7 +97,7 @@ def _offline(clips: Sequence[bytes], seconds: float) -> float:
 
 @contextlib.contextmanager
 def start_server() -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """Serve in a process of its own; gives the port and the process."""
+    """Serve in another process; return the port and the process."""
     command = [sys.executable, "-m", "serenade", "serve", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stderr is not None
@@ -191,8 +191,8 @@ def format_result(result: dict[str, Any]) -> str:
         f"limits, on {result['cores']} cores that clients and server share, for "
         f"{result['seconds']:g} s. Offline, `Model.predict` of the same files with a thread per "
         f"core: {before} clips/s before, {after} after. Other programs "
-        f"had a load average of {result['load_average_before']} before: what counts "
-        "is the share of offline. Made by `benchmarks/server.py`.",
+        f"had a load average of {result['load_average_before']} before: compare "
+        "the share of offline. Made by `benchmarks/server.py`.",
         format_table([*head, "answers"], rows),
     )
 

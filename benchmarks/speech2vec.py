@@ -4,17 +4,17 @@ r"""Speech2Vec on real speech: do spoken instances of a word lie together?
         --output docs/benchmarks/speech2vec.json
 
 Speech: RAVDESS (24 actors, two sentences, eight words) and English telephone prompts (one voice).
-What the prompts say is recognised by Whisper tiny.en; times of words are PocketSphinx's, by forced
-alignment. One network is trained on actors 1 to 18 and four fifths of the prompts, and judged on
-what it never heard: actors 19 to 24, who say the same words, and the other prompts.
+Whisper tiny.en recognises the texts of the prompts; times of words are PocketSphinx's, by forced
+alignment. One network is trained on actors 1 to 18 and four fifths of the prompts, and tested on
+other recordings: actors 19 to 24, who say the same words, and the other prompts.
 
-Judged is every pair of words from two different actors (or two different prompts): the area under
-the ROC curve of the cosine of their vectors as a sign that they are the same word. Compared are
-the trained encoder, the same encoder untrained (five seeds), and the mean of a word's frames. All
-three see the same frames, 13 MFCC of mean 0 and deviation 1 over the recording. Cosines are taken
-as they are, and with the mean vector of the training words of RAVDESS (of the prompts) subtracted.
-Intervals are bootstrapped over actors (or prompts). DIR keeps texts, times and the checkpoint: a
-run that was stopped goes on. A table is written beside the JSON.
+The test takes every pair of words from two different actors (or two different prompts): the area
+under the ROC curve of the cosine of their vectors as a sign that they are the same word. Compared
+are the trained encoder, the same encoder untrained (five seeds), and the mean of a word's frames.
+All three see the same frames, 13 MFCC of mean 0 and deviation 1 over the recording. Cosines are
+taken as they are, and with the mean vector of the training words of RAVDESS (of the prompts)
+subtracted. Intervals are bootstrapped over actors (or prompts). DIR keeps texts, times and the
+checkpoint: a run that was stopped resumes. A table is written next to the JSON.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def recognised(files: Sequence[str], path: Path) -> dict[str, str]:
 
 
 def aligned(texts: Mapping[str, str], path: Path) -> dict[str, tuple[WordInterval, ...]]:
-    """When the words of recordings are said; kept in a table."""
+    """Align the words of recordings, and keep the times in a table."""
     if not path.is_file():
         files, said = list(texts), list(texts.values())
         found = transcribe(
@@ -105,7 +105,7 @@ def aligned(texts: Mapping[str, str], path: Path) -> dict[str, tuple[WordInterva
 def same_different(
     vectors: NDArray[np.float32], words: NDArray[np.str_], groups: NDArray[Any]
 ) -> dict[str, float]:
-    """AUC of the cosine for pairs of different groups, with an interval over groups.
+    """Compute the AUC of the cosine for pairs of different groups, with an interval over groups.
 
     Args:
         vectors: shape `(instances, dims)`.
@@ -145,7 +145,7 @@ def same_different(
 
 
 def part(material: SpokenWords, actor: Mapping[str, str], is_acted: bool) -> Part:
-    """Frames, words and actor (or recording) of RAVDESS' instances, or of the prompts'."""
+    """Return frames, words and actor (or recording) of RAVDESS' instances, or the prompts'."""
     files = [material.files[number] for number in material.recordings]
     rows = [row for row, file in enumerate(files) if (file in actor) == is_acted]
     matrices = [material.matrices[row] for row in rows]
@@ -259,7 +259,7 @@ def format_result(result: dict[str, Any]) -> str:
         "different, over pairs from two different actors (prompts) that training never heard; 95%\n"
         "intervals bootstrapped over actors (prompts). Of untrained encoders the mean of five\n"
         "seeds, and the least and greatest. Made by `benchmarks/speech2vec.py`, which says how.",
-        format_table(["judged on", "cosine", "instances", "words", *WAYS], rows),
+        format_table(["test data", "cosine", "instances", "words", *WAYS], rows),
         f"Trained on {heard['instances']} instances of {heard['words']} words in "
         f"{heard['recordings']} recordings: size {settings['size']}, {settings['window']} words on "
         f"each side, {settings['epochs']} epochs; loss {history['points'][0]['train_loss']:.3f} "

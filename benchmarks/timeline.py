@@ -4,7 +4,7 @@
 
 Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
 every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The
-bundled model's recipe judges them, trained on other speakers of the three corpora (five groups).
+bundled model's recipe predicts them, trained on other speakers of the three corpora (five groups).
 The measure is unweighted average recall over stretches of 50 ms in which the clip speaks and speech
 was found, the mean of RAVDESS, EMO-DB and nEMO, five speakers each; classes with fewer than 20
 recordings in a corpus are left out of the joined recordings.
@@ -57,7 +57,7 @@ LAYOUTS = [
 
 
 def judges(table: pd.DataFrame) -> dict[str, Judge]:
-    """For each speaker what a model that never heard it makes of a signal."""
+    """Return a predictor for each speaker, trained on the others."""
     system = systems.get("whisper-probe")
     estimator = Estimator(system, system.recipe("bundled"))
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
@@ -93,7 +93,7 @@ def recording(
 
 
 def looks(signal: NDArray[np.float32], layout: str, window: float, hop: float) -> Iterator[Window]:
-    """Windows inside utterances, or on a fixed grid over the whole recording."""
+    """Lay windows inside utterances, or on a fixed grid over the recording."""
     length, step = round(window * RATE), round(hop * RATE)
     if layout == "utterance":
         laid = Windower(length, step)
@@ -106,7 +106,7 @@ def looks(signal: NDArray[np.float32], layout: str, window: float, hop: float) -
 
 
 def spoken(signal: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Cells in which speech was found."""
+    """Find the cells with speech."""
     found = np.zeros(-(-signal.size // CELL), bool)
     for look in looks(signal, "utterance", 2.0, 1.0):
         found[look.start // CELL : -(-look.end // CELL)] = True
@@ -116,7 +116,7 @@ def spoken(signal: NDArray[np.float32]) -> NDArray[np.bool_]:
 def cells(
     signal: NDArray[np.float32], speech: NDArray[np.bool_], layout: Any, judge: Judge
 ) -> NDArray[np.float64]:
-    """Mean probabilities of the windows over each cell, weighted by the speech in them."""
+    """Average the probabilities of the windows over each cell, weighted by their speech."""
     total: Any = 0
     weight = np.full(speech.size, 1e-9)
     for look in looks(signal, *layout):
@@ -131,7 +131,7 @@ def cells(
 
 
 def box(posteriors: Any, speech: Any, back: float, ahead: float) -> Any:
-    """Mean over the spoken cells from `back` seconds before to `ahead` after."""
+    """Average the spoken cells from `back` seconds before to `ahead` after."""
     sums = np.cumsum(np.concatenate([posteriors[:1] * 0, posteriors * speech[:, None]]), axis=0)
     count = np.cumsum(np.concatenate([[0], speech]))
     place = np.arange(len(speech))
@@ -141,7 +141,7 @@ def box(posteriors: Any, speech: Any, back: float, ahead: float) -> Any:
 
 
 def leaky(posteriors: Any, speech: Any, seconds: float) -> Any:
-    """Mean over the past that forgets with a time constant."""
+    """Average the past with weights that fall with a time constant."""
     kept, total, weight = np.exp(-CELL / RATE / seconds), 0.0 * posteriors[0], 0.0
     result = np.zeros_like(posteriors)
     for place, talks in enumerate(speech):

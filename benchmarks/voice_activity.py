@@ -1,4 +1,4 @@
-"""Speech detectors: silero-vad's network beside an energy and spectrum detector of our own.
+"""Speech detectors: silero-vad's network and our own detector by energy and spectrum.
 
     python -m benchmarks.voice_activity --root CORPORA --output docs/benchmarks/voice_activity.json
 
@@ -40,12 +40,12 @@ CORPORA: dict[str, tuple[int | None, int]] = {
 
 
 def silero(signal: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probability of speech in each whole frame."""
+    """Compute the probability of speech in each complete frame."""
     return VoiceActivity().push(signal).astype(np.float64)
 
 
 def bands(signal: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Power of 16 mel bands from 150 to 5000 Hz, over two frames, `(frames, 16)`."""
+    """Compute the power of 16 mel bands, 150 to 5000 Hz, over two frames, `(frames, 16)`."""
     padded = np.concatenate(
         [
             np.zeros(DETECTOR_FRAME, np.float32),
@@ -67,7 +67,7 @@ def bands(signal: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def ours(power: NDArray[np.float64], back: int, share: float) -> NDArray[np.float64]:
-    """How far, in dB, the twelve loudest bands lie above their own floor.
+    """Compute the level of the twelve loudest bands above their own floor in dB.
 
     Args:
         power: of `bands`.
@@ -84,7 +84,7 @@ def ours(power: NDArray[np.float64], back: int, share: float) -> NDArray[np.floa
 def decided(
     score: NDArray[np.float64], on: float, off: float, before: int, pause: int
 ) -> NDArray[np.bool_]:
-    """Frames of speech: from `before` frames before `on` to the last over `off` before a pause."""
+    """Find speech: from `before` frames before `on` to the last frame over `off` before a pause."""
     result = np.zeros(score.size, bool)
     speaking, below = False, 0
     for frame, value in enumerate(score):
@@ -102,14 +102,14 @@ def decided(
 
 
 def f1(reference: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
-    """Harmonic mean of precision and recall."""
+    """Compute the harmonic mean of precision and recall."""
     return float(2 * (reference & found).sum() / max(1, reference.sum() + found.sum()))
 
 
 def material(
     root: Path, corpus: str, half: int | None, seed: int
 ) -> dict[tuple[str, str, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Noisy signals of a corpus, or of every other speaker of it, and their frames of speech."""
+    """Make noisy signals of a corpus or half of its speakers; also return the frames of speech."""
     rng = np.random.default_rng(seed)
     table = corpora.open(corpus, root, drop_duplicates=True).table
     if half is not None:

@@ -62,7 +62,7 @@ def gaps(root: Path) -> dict[str, str]:
 
 
 def score(found: HeldOut, rows: pd.DataFrame, corpus: str, allowed: Sequence[str]) -> Interval:
-    """UA on one corpus, with the classes that do not come into question left out of the choice."""
+    """Compute the UA on one corpus, choosing only among its classes."""
     mine = (rows["corpus"] == corpus).to_numpy() & np.isin(found.reference, allowed)
     columns = [found.classes.index(label) for label in allowed]
     chosen = np.array(allowed)[found.probabilities[np.ix_(mine, columns)].argmax(axis=1)]

@@ -63,7 +63,7 @@ NPC_TINY, NPC_PAPER = (16, 2, 8, [4, 4], [8, 8]), (512, 4, 64, [64] * 4, [128] *
 
 
 def import_s3prl() -> dict[str, Any]:
-    """s3prl's parts that are used, with stand-ins for what torchaudio compiles."""
+    """Import the needed parts of s3prl, with replacements for the compiled parts of torchaudio."""
 
     def anything(name: str) -> Any:
         if name.startswith("__"):
@@ -240,7 +240,7 @@ class trusting:  # noqa: N801 - reads as a statement
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--paper", action="store_true", help="sizes as published, for a look")

@@ -105,7 +105,7 @@ def model():
 
 @pytest.fixture
 def tone() -> np.ndarray:
-    """One second of a 220 Hz harmonic tone with a little noise, 16 kHz."""
+    """Return one second of a 220 Hz harmonic tone with a little noise, 16 kHz."""
     rng = np.random.default_rng(0)
     time = np.arange(16000) / 16000
     harmonics = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 9))

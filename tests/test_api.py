@@ -79,7 +79,7 @@ def test_estimator_fit_names_similar_systems():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Four speakers, two emotions, two sentences."""
+    """Write four speakers, two emotions, two sentences."""
     root = tmp_path_factory.mktemp("synthetic")
     return serenade.corpora.open(SYNTHETIC, root, speakers=4, sentences=2, labels=("angry", "sad"))
 

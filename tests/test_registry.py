@@ -14,7 +14,7 @@ REGISTRIES = [corpora, encoders, papers, protocols, systems]
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
-    """Registry of a package with the modules `first_thing` and `_private` and a sub-package."""
+    """Return a package's registry with modules `first_thing` and `_private` and a sub-package."""
     package = tmp_path / "package_of_test"
     (package / "inner").mkdir(parents=True)
     for name in ("__init__", "inner/__init__"):

@@ -2,8 +2,8 @@
 
 A head must not learn which corpus a recording comes from: a class that only one corpus has would be
 recognised by its microphone. Two measures prevent this. Every class gets the same total weight, and
-the offset of each place (a corpus, or an augmented copy of it) is estimated beside the class means
-and taken away from the training features. Offsets of tested places are not known and stay.
+the offset of each place (a corpus, or an augmented copy of it) is estimated together with the class
+means and taken away from the training features. Offsets of tested places are not known and stay.
 """
 
 from __future__ import annotations

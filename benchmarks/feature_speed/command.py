@@ -46,7 +46,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Speed of the features beside other libraries.")
+    parser = argparse.ArgumentParser(
+        description="Compare the features' speed with other libraries."
+    )
     parser.add_argument("--root", type=Path, help="folder of the corpora; else the example")
     parser.add_argument("--clips", type=int, default=24, help="recordings to take")
     parser.add_argument("--repeats", type=int, default=31, help="rounds of each comparison")

@@ -32,12 +32,12 @@ class Result:
         feature: with its setting.
         peer: its name.
         ours: median time per clip in seconds.
-        theirs: likewise.
+        theirs: median time of the peer per clip in seconds.
         ratio: theirs over ours, the median of the rounds' ratios.
         low: their lower quartile.
         high: their upper quartile.
         rounds: how many there were.
-        agreement: what was asserted of both sides' values, or why nothing was.
+        agreement: comparison that both sides' values passed, or the reason why there is none.
     """
 
     feature: str
@@ -56,7 +56,7 @@ class DisagreementError(Exception):
 
 
 def files(root: Path | None, example: Path, clips: int) -> list[Path]:
-    """Clips of RAVDESS spread over its speakers, or the example where there is none."""
+    """Choose clips of RAVDESS spread over its speakers, or the example if there is no RAVDESS."""
     found = sorted((root / "ravdess").rglob("03-01-*.*")) if root is not None else []
     if not found:
         return [example]
@@ -72,7 +72,7 @@ def signals(paths: Sequence[Path], rate: int) -> list[NDArray[np.float32]]:
 def compare(
     comparison: Comparison, clips: list[NDArray[np.float32]], repeats: int
 ) -> tuple[list[Result], list[str]]:
-    """Results against the peers that are installed, and the names of those that are not."""
+    """Measure against the peers that are installed; also return the names of the others."""
     sides, peers, absent = [Side(comparison.ours)], [], []
     for peer in comparison.peers:
         try:
@@ -113,7 +113,7 @@ def _assert_close(what: str, check: Check, ours: NDArray[Any], theirs: NDArray[A
 
 
 def _round(sides: list[Side], inputs: list[list[Any]], turn: int) -> list[float]:
-    """CPU time of each side over all clips; each round begins with another side."""
+    """Measure the CPU time of each side over all clips; each round begins with another side."""
     spent = [0.0] * len(sides)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

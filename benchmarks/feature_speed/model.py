@@ -30,7 +30,7 @@ def unchanged(value: Any) -> Any:
 
 
 def transposed(value: Any) -> NDArray[Any]:
-    """Frames as rows, of a library that has them as columns."""
+    """Return frames as rows, for a library that has them as columns."""
     return np.asarray(value).T
 
 
@@ -54,7 +54,7 @@ class Side:
     """One implementation, ready to run.
 
     Args:
-        call: what is timed.
+        call: function to measure.
         prepare: a float32 signal to what `call` takes; not timed.
         matrix: what `call` returns to `(frames, dims)`; not timed.
     """
@@ -71,7 +71,7 @@ class Peer:
     Args:
         name: in tables.
         build: makes its side; imports the library.
-        check: what must hold between its values and ours, or why none can.
+        check: comparison of its values with ours, or the reason why there is none.
     """
 
     name: str
@@ -117,22 +117,22 @@ def _of_voiced(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
 
 
 def equal(tolerance: float) -> Check:
-    """No value further off than a share of the largest."""
+    """Return a check that no value differs by more than a share of the largest."""
     return Check(_of_largest, tolerance, f"equal to {tolerance:g} of the largest")
 
 
 def equal_by_column(tolerance: float) -> Check:
-    """No value further off than a share of itself, or of a hundredth of its column's largest."""
+    """Return a check of values to a share of themselves, or of 1% of the column's largest."""
     return Check(_of_columns, tolerance, f"equal to {tolerance:g} of each")
 
 
 def mostly_equal_by_column(tolerance: float, share: float, but: str) -> Check:
-    """As `equal_by_column` for a share of the values, the last column left out.
+    """Return `equal_by_column` for a share of the values, without the last column.
 
     Args:
         tolerance: share of each value.
         share: of the values.
-        but: what the last column is.
+        but: meaning of the last column.
     """
 
     def measure(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
@@ -142,5 +142,5 @@ def mostly_equal_by_column(tolerance: float, share: float, but: str) -> Check:
 
 
 def same_pitch(tolerance: float) -> Check:
-    """F0, the first column: median deviation over frames that both call voiced."""
+    """Return a check of the median deviation of F0 over frames that both call voiced."""
     return Check(_of_voiced, tolerance, f"median F0 deviation below {tolerance:.1%}")

@@ -45,7 +45,7 @@ class Run:
 
 
 def write_json(results: list[Result], path: Path) -> None:
-    """`{feature: {peer: ratio}}`."""
+    """Write `{feature: {peer: ratio}}`."""
     ratios: dict[str, dict[str, float]] = {}
     for row in results:
         ratios.setdefault(row.feature, {})[row.peer] = round(row.ratio, 3)
@@ -63,7 +63,7 @@ def processor() -> str:
 
 
 def versions() -> str:
-    """Python and every package with its version."""
+    """Return the versions of Python and every package."""
     found = [f"Python {platform.python_version()}"]
     for name in _PACKAGES:
         try:
@@ -133,7 +133,7 @@ def number(value: float) -> str:
 
 
 def write_figure(results: list[Result], path: Path) -> None:
-    """Ratios on a logarithmic axis, one row each, grouped by feature."""
+    """Draw ratios on a logarithmic axis, one row each, grouped by feature."""
     style: Any = {"svg.hashsalt": "features", "svg.fonttype": "none", "font.size": 8}
     with mpl.rc_context(style):
         figure = Figure(figsize=(7.5, 0.9 + 0.2 * _height(results)), layout="constrained")

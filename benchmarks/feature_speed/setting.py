@@ -52,7 +52,7 @@ class Setting:
 
 
 def torch_power(setting: Setting, pad_mode: str = "constant") -> Callable[[Any], Any]:
-    """PyTorch's power spectrogram, frames as columns, by the quickest of its ways to |X|²."""
+    """Compute PyTorch's power spectrogram, frames as columns, by its quickest way to |X|²."""
     torch = library("torch")
     window = getattr(torch, f"{setting.window}_window")(setting.framing.length)
 
@@ -72,7 +72,7 @@ def torch_power(setting: Setting, pad_mode: str = "constant") -> Callable[[Any],
 
 
 def torch_log_mel(setting: Setting) -> Callable[[Any], Any]:
-    """Decibels of its mel power, frames as columns."""
+    """Compute the decibels of PyTorch's mel power, frames as columns."""
     torch, power = library("torch"), torch_power(setting)
     bank = torch.from_numpy(mel_bank(setting.rate, setting.n_fft, setting.n_mels).weights)
 

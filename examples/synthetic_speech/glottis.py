@@ -41,7 +41,7 @@ class Shape:
 
 @cache
 def shapes() -> Shape:
-    """Pulse shapes over the range of Rd.
+    """Return pulse shapes over the range of Rd.
 
     The timing from Rd is the regression of Fant (1995), "The LF-model revisited", STL-QPSR
     36(2-3); the two constants, which close the return phase and bring the flow back to zero,
@@ -61,7 +61,7 @@ def shapes() -> Shape:
     returned = (-np.expm1(-fall * rest) / fall - rest * tail) / (fall * ra)
 
     def opened(growth: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Flow gathered until the closure, by the integral of exp(a t) sin(w t)."""
+        """Integrate the flow until the closure: exp(a t) sin(w t)."""
         sine, cosine = np.sin(opening * closure), np.cos(opening * closure)
         area = growth * sine - opening * cosine + opening * np.exp(-growth * closure)
         flow: NDArray[np.float64] = -area / sine / (growth**2 + opening**2)

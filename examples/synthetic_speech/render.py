@@ -161,7 +161,7 @@ def _sound(score: _Score, rng: np.random.Generator) -> NDArray[np.float64]:
 def _voice(
     score: _Score, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pulses with jitter and shimmer, and the openness of the glottis, both `(samples,)`."""
+    """Return pulses with jitter and shimmer, and the openness of the glottis, both `(samples,)`."""
     from scipy.signal import resample_poly
 
     rate = _OVERSAMPLING * score.sampling_rate

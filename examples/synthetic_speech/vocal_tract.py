@@ -34,7 +34,7 @@ _HIGHEST = 0.46  # of the sampling rate: resonances above are left out
 
 
 def hop_of(sampling_rate: int) -> int:
-    """Distance of the filters in samples."""
+    """Return the distance of the filters in samples."""
     return round(HOP * sampling_rate)
 
 
@@ -48,7 +48,7 @@ def _pair(
 
 
 def _product(polynomials: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Row by row, shape `(blocks, 1 + 2 * pairs)`."""
+    """Multiply row by row, shape `(blocks, 1 + 2 * pairs)`."""
     result = polynomials[0]
     for factor in polynomials[1:]:
         longer = np.zeros((len(result), result.shape[1] + 2))
@@ -67,7 +67,7 @@ def _response(
 
 
 def fft_size(sampling_rate: int) -> int:
-    """Room for two hops of signal and the ringing after them, a power of two."""
+    """Return a power of two with room for two hops of signal and the ringing after them."""
     return 1 << math.ceil(math.log2((2 * HOP + _RINGING) * sampling_rate))
 
 

@@ -129,7 +129,7 @@ class Results:
         return "### " + tables.replace("\n## ", "\n### ")
 
     def _rows(self, paper: Paper) -> list[Entry]:
-        """Every row of a paper's tables, empty where `serenade reproduce` wrote none of them.
+        """Return every row of a paper's tables, empty if `serenade reproduce` wrote none.
 
         Rows are found by their names, so that tables written before a paper got another row, or
         in several parts, still go where they belong. Of two of one name, the fuller one counts.
@@ -162,7 +162,7 @@ class Results:
 
 
 def _below(folder: Path, name: str) -> list[Path]:
-    """Files of a name, those in fewer folders first."""
+    """List the files of a name, those in fewer folders first."""
     found = (path for path in folder.rglob(name) if "fast" not in path.relative_to(folder).parts)
     return sorted(found, key=lambda path: (len(path.parts), path))
 
@@ -176,7 +176,7 @@ def _filled(entry: Entry) -> int:
 
 
 def _order(one: Entrant) -> tuple[str, int, bool, str]:
-    """By corpus and emotions, unseen speakers first."""
+    """Return the sort key: corpus and emotions, unseen speakers first."""
     report = one.reports[0]
     return report.corpus, -len(report.labels), not report.speaker_independent, report.label
 

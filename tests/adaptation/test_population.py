@@ -16,7 +16,7 @@ BETWEEN, WITHIN, OFFSET = np.array([4.0, 0.25, 1.0]), np.array([1.0, 1.0, 2.0]),
 
 
 def drawn(rng: np.random.Generator, people: int, each: int) -> tuple[np.ndarray, ...]:
-    """Rows, speakers and labels; a third of each speaker's rows neutral, at an offset."""
+    """Draw rows, speakers and labels; a third of each speaker's rows is neutral, at an offset."""
     centres = rng.standard_normal((people, 3)) * np.sqrt(BETWEEN)
     rows = centres[:, None] + rng.standard_normal((people, each, 3)) * np.sqrt(WITHIN)
     labels = np.tile(np.where(np.arange(each) % 3 == 0, "neutral", "angry"), people)

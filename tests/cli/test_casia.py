@@ -21,7 +21,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """Six emotions of four speakers, two sentences each."""
+    """Write six emotions of four speakers, two sentences each."""
     folder = tmp_path_factory.mktemp("casia")
     labels = ("angry", "fear", "happy", "neutral", "sad", "surprise")
     made = corpora.open(SYNTHETIC, folder / "made", speakers=4, sentences=2, labels=labels)

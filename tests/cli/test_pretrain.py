@@ -139,7 +139,7 @@ def test_a_run_that_was_killed(
 
 
 def test_two_processes(recordings: Path, tmp_path: Path) -> None:
-    """As a launcher begins them: the variables are those of torchrun and `accelerate launch`."""
+    """Start processes with the variables of torchrun and `accelerate launch`."""
     pytest.importorskip("accelerate")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

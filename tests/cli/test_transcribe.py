@@ -22,7 +22,7 @@ def needs():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two sentences and a file that is no recording."""
+    """Write two sentences and a file that is not a recording."""
     path = tmp_path_factory.mktemp("speech")
     for name, text, number in (("a", "We go home.", 1), ("b", "They call you.", 2)):
         spoken = synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), "neutral")
@@ -42,7 +42,7 @@ def test_files_become_a_manifest_that_evaluate_reads(run, folder, tmp_path, need
     header, *rows = out.read_text("utf-8").splitlines()
     assert header.split(",") == ["file", "start", "end", "speaker", "emotion", "text"]
     assert all(row.split(",")[5] for row in rows)
-    # Somebody fills the emotions in, and it is a corpus.
+    # With the emotions filled in, the manifest is a corpus.
     out.write_text("\n".join([header, *(row.replace(",,,,", ",,,sad,") for row in rows)]) + "\n")
     corpus = corpora.open(out)
     assert len(corpus) == 2

@@ -44,7 +44,7 @@ def speech(tmp_path, record):
 
 @pytest.fixture
 def tables(tmp_path):
-    """MELD's tables with so many dialogues in each, every one with a line of every emotion."""
+    """Write MELD's tables with so many dialogues each, each with a line of every emotion."""
 
     def write(train=12, dev=2, test=4, text="{part} {dialogue} {emotion}"):
         folder = tmp_path / "meld-text"

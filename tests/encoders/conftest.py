@@ -22,7 +22,7 @@ _TINY = {
 
 
 def _weights(seed: int = 0, mels: int = 80) -> dict[str, np.ndarray]:
-    """Random weights with Hugging Face's names, each one a half-precision number."""
+    """Draw weights with Hugging Face's names, each one a half-precision number."""
     rng = np.random.default_rng(seed)
     width, inner, steps = 16, 24, 50
     shapes: dict[str, tuple[int, ...]] = {
@@ -82,5 +82,5 @@ def save_model() -> Callable[..., Path]:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """Weights of a tiny Whisper encoder with its configuration beside it."""
+    """Write the weights of a tiny Whisper encoder and its configuration."""
     return _save(tmp_path / "tiny", _weights())

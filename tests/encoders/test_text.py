@@ -58,7 +58,7 @@ def albert(tmp_path_factory):
 
 
 def reference(folder, text, layer=-1):
-    """As transformers does it for one text."""
+    """Encode one text with transformers."""
     tokeniser = transformers.AutoTokenizer.from_pretrained(folder)
     network = transformers.AutoModel.from_pretrained(folder).eval()
     with torch.no_grad():

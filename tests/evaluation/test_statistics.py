@@ -36,7 +36,7 @@ def _corpus(rng, speakers, per_class=8):
 
 
 def _true_ua():
-    """UA over all speakers there could be, by quadrature over the normal."""
+    """Compute the UA over all possible speakers, by quadrature over the normal."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     logit = BASE[:, None] + SPREAD * math.sqrt(2) * nodes
     return float(((1 / (1 + np.exp(-logit))) @ weights / weights.sum()).mean())

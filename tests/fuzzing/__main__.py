@@ -8,7 +8,7 @@ files of 4 GB, random damage; arrays and streams; manifests, recipes, folds, wor
 of features, model folders and checkpoints; requests and messages to a server on loopback. Each is
 used in a worker process with 10 s of processor time and 500 MB of resident memory; files that hold
 hours may take 2 s more for each after the first. Linux only. `--only TARGET --number N` repeats one
-case; `--only TARGET --output FILE` tries one target anew and leaves the others in the file.
+case; `--only TARGET --output FILE` tries one target again and leaves the others in the file.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def pick(rng: np.random.Generator, values: list[Any]) -> Any:
-    """One of the values, as it stands."""
+    """Choose one of the values."""
     return values[int(rng.integers(len(values)))]
 
 
@@ -41,7 +41,7 @@ _ODD = [
 
 
 def changed(content: Any, rng: np.random.Generator) -> Any:
-    """JSON data with one to three of its values replaced or removed."""
+    """Replace or remove one to three values of JSON data."""
     content = json.loads(json.dumps(content))
     for _ in range(int(rng.integers(1, 4))):
         found = list(places(content))
@@ -56,7 +56,7 @@ def changed(content: Any, rng: np.random.Generator) -> Any:
 
 
 def places(content: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container inside with a key or index."""
+    """Return every container inside, with each key or index."""
     if isinstance(content, dict | list):
         for key in list(content) if isinstance(content, dict) else range(len(content)):
             yield content, key

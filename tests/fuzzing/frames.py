@@ -33,7 +33,7 @@ def frame(
 
     Args:
         opcode: with the reserved bits above it, where they are to be set.
-        payload: what it holds.
+        payload: its content.
         last: of its message.
         mask: as clients have to; with zeros, which leave the payload as it is.
         length: that is stated instead of the payload's.
@@ -109,7 +109,7 @@ _MESSAGES: dict[str, Callable[[np.random.Generator, str], bytes]] = {
 
 
 def handshake(rng: np.random.Generator) -> tuple[str, bytes]:
-    """How a WebSocket begins; in an eighth of cases with something odd, which is named.
+    """Return the start of a WebSocket; in an eighth of cases with something odd, which is named.
 
     Args:
         rng: decides everything.

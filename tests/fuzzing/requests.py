@@ -144,7 +144,7 @@ def _type(made: _Request, rng: np.random.Generator) -> None:
 
 
 def _length(made: _Request, rng: np.random.Generator) -> None:
-    """Stated oddly, perhaps twice."""
+    """State the length oddly, perhaps twice."""
     size = str(len(made.body)).encode()
     stated = pick(rng, [b"-1", b"0", b"x", b"9" * 30, size + b"0", b"+" + size, b" ", b"1, 2"])
     made.headers.append((b"Content-Length", stated))

@@ -136,7 +136,7 @@ class _Running:
             time.sleep(0.01)
 
     def still_well(self) -> None:
-        """Whether it answers another client, holds nothing any more, and has not complained.
+        """Return whether the server answers another client, holds nothing, and has logged no error.
 
         Raises:
             AssertionError: one of these is not so.
@@ -214,7 +214,7 @@ def _streamed(port: int, start: bytes, names: list[str], sent: list[bytes]) -> o
 
 
 def _heard(reading: Any) -> tuple[list[dict[str, Any]], int]:
-    """Messages of the server, and the code it closes with."""
+    """Return messages of the server, and its close code."""
     said: list[dict[str, Any]] = []
     while True:
         head = reading.read(2)

@@ -68,7 +68,7 @@ class Sound:
 
 
 def tone(seconds: float = 0.6) -> NDArray[np.float32]:
-    """Something like a voice, mono at 16 kHz."""
+    """Return a voice-like tone, mono at 16 kHz."""
     time = np.arange(round(seconds * RATE)) / RATE
     pitch = 2 * np.pi * 150 * (time + 0.01 * np.sin(2 * np.pi * 3 * time))
     voice = sum(np.sin(k * pitch) / k for k in range(1, 12))
@@ -86,7 +86,7 @@ def whole(kind: str) -> bytes:
 
 
 def systematic() -> list[Sound]:
-    """Every case that is not drawn at random."""
+    """Yield every case that is not drawn at random."""
     # Each large one three times in a row, for each of three uses.
     large = [sound for sound in _large() for _ in range(3)]
     return [*large, *_cut(), *_headers(), *_signals(), *_tagged(), *_odd()]
@@ -105,10 +105,10 @@ def mutated(seed: int) -> Sound:
 
 
 def damaged(data: bytes, rng: np.random.Generator, head: int = 0) -> bytes:
-    """Bytes with one to eight random changes.
+    """Change one to eight bytes at random.
 
     Args:
-        data: what is changed.
+        data: bytes to change.
         rng: decides everything.
         head: half of the changes are made within so many first bytes; 0 for anywhere.
     """
@@ -142,7 +142,7 @@ def _bytes(name: str, data: bytes) -> Sound:
 
 
 def _cut() -> Iterator[Sound]:
-    """Files cut at every byte of their header, and at some of their body."""
+    """Yield files cut at every byte of their header, and at some of their body."""
     for kind in WRITTEN:
         size = len(whole(kind))
         body = range(HEADER, size, max(1, size // 10))
@@ -156,7 +156,7 @@ def _write_cut(kind: str, end: int, path: Path) -> None:
 
 
 def _headers() -> Iterator[Sound]:
-    """WAV and AIFF headers that state what cannot be."""
+    """Yield WAV and AIFF headers with impossible values."""
     for field, place, layout, values in (
         ("size", 4, "<I", NUMBERS),
         ("fmt length", 16, "<I", NUMBERS),
@@ -190,7 +190,7 @@ def _patched(kind: str, field: str, place: int, layout: str, value: int) -> Soun
 
 
 def _signals() -> Iterator[Sound]:
-    """Sound files without fault that hold odd samples."""
+    """Yield correct sound files that hold odd samples."""
     rng = np.random.default_rng(1)
     base = tone().astype(np.float64)
     spoilt = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf, "huge": 1e30, "max": 1.7e308}
@@ -246,7 +246,7 @@ def _samples(name: str, signal: NDArray[np.float64], rate: int, subtype: str) ->
 
 
 def _tagged() -> Iterator[Sound]:
-    """MP3 files behind tags, some of which lie about their length."""
+    """Yield MP3 files behind tags, some of which state a wrong length."""
     mp3 = whole("mp3")
     for size in (0, 1, 127, 128, 10_000, 4_000_000):
         stated = bytes((size >> 7 * place) & 127 for place in (3, 2, 1, 0))
@@ -266,7 +266,7 @@ def _tagged() -> Iterator[Sound]:
 
 
 def _large() -> Iterator[Sound]:
-    """Little files that hold hours, and large ones that hold nothing."""
+    """Yield small files that hold hours, and large ones that hold nothing."""
     # Opus is decoded at about a thousand times real time: longer ones take longer, in step.
     for kind, hours in (("flac", 0.5), ("flac", 4), ("vorbis", 0.5), ("vorbis", 4), ("opus", 1)):
         yield Sound(

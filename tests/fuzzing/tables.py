@@ -171,7 +171,7 @@ def shard(number: int, folder: Path) -> Case:
 
 @functools.cache
 def _shard() -> bytes:
-    """Features of three recordings."""
+    """Write features of three recordings."""
     from serenade.extraction import Clip, write_shards
     from serenade.features import MFCC40
 

@@ -87,7 +87,7 @@ class _Worker:
         self._pipe.recv()  # ready
 
     def run(self, number: int, limit: float) -> Verdict:
-        """One case; the clock starts when its input has been made."""
+        """Run one case; the clock starts when its input has been made."""
         name = f"case {number}"
         try:
             self._pipe.send(number)
@@ -124,7 +124,7 @@ class _Worker:
         return True
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process."""
         self._process.kill()
         self._process.join()
         self._pipe.close()
@@ -188,7 +188,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _status(field: str) -> int:
-    """Bytes of a line of /proc/self/status."""
+    """Return the bytes in a line of /proc/self/status."""
     for line in Path("/proc/self/status").read_text("ascii", "ignore").splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) << 10

@@ -23,7 +23,7 @@ def talk(example):
 
 @pytest.fixture
 def folder(tmp_path, example):
-    """Ten files in folders of two levels, one of them not audio, and other files."""
+    """Write ten files in folders of two levels, one of them not audio, and other files."""
     root = tmp_path / "recordings"
     (root / "inner").mkdir(parents=True)
     for number in range(9):

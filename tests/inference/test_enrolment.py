@@ -14,7 +14,7 @@ from serenade.errors import AudioError, ModelError, SerenadeError
 
 @pytest.fixture
 def voice(talk, tmp_path):
-    """Four recordings of one speaker, the first two of the same words."""
+    """Write four recordings of one speaker, the first two of the same words."""
     names = [tmp_path / f"{number}.wav" for number in range(4)]
     for number, name in enumerate(names):
         start = 32_000 + 8000 * max(0, number - 1)

@@ -11,7 +11,7 @@ from serenade.inference._windows import Window
 
 
 def lattice(origin, size, window, hop):
-    """Windows over one utterance, as `Windower` lays them."""
+    """Lay windows over one utterance as `Windower` does."""
     spans = []
     end = origin + hop
     while end <= origin + size:

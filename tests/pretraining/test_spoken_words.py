@@ -11,7 +11,7 @@ from serenade.pretraining import gather_spoken_words
 
 @pytest.fixture
 def recording(tmp_path):
-    """Half a second of a low tone, half a second of a high one."""
+    """Write half a second of a low tone and half a second of a high one."""
     time = np.arange(8000) / 16000
     path = tmp_path / "tones.wav"
     tones = [np.sin(2 * np.pi * hertz * time) for hertz in (200, 2000)]

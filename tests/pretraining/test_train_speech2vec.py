@@ -20,7 +20,7 @@ SENTENCES = ["kids are talking", "dogs are sitting", "we go home", "you go out"]
 
 
 def spoken(count=24, seed=0, ways=1):
-    """Sentences whose words have patterns of frames, of varying length, amid noise.
+    """Make sentences whose words have patterns of frames of varying length in noise.
 
     A word is said in one of several ways, which sound nothing alike.
     """

@@ -21,7 +21,7 @@ EMOTIONS = ("angry", "happy", "sad")
 
 
 def _table(sizes, seed=0, **columns):
-    """As many rows of each speaker as `sizes` says, in random order."""
+    """Return as many rows of each speaker as `sizes` says, in random order."""
     rng = np.random.default_rng(seed)
     rows = [
         {

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask about workers that 
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """As Dask's workers have it: sums of several threads differ in their last digits."""
+    """Use one thread, as Dask's workers do: sums of several threads differ in the last digits."""
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -76,7 +76,7 @@ def one(shared):  # noqa: ARG001 - likewise
 
 @pytest.fixture(scope="module")
 def segments(tmp_path_factory):
-    """Parts of recordings, and one that cannot be used."""
+    """Return parts of recordings, and one that cannot be used."""
     folder, rng = tmp_path_factory.mktemp("sound"), np.random.default_rng(0)
     for number in range(8):
         soundfile.write(folder / f"{number}.wav", 0.1 * rng.standard_normal(80_000), 16000)

@@ -25,7 +25,7 @@ FORBIDDEN = {
 
 
 def name_of(node):
-    """`a.b.c` of a call's function; empty for anything else."""
+    """Return the name `a.b.c` of a call's function; empty for anything else."""
     parts = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

@@ -63,7 +63,7 @@ def client(serve):
 
 @pytest.fixture(scope="session")
 def words(example):
-    """Two seconds of speech, WAV of 16 bits at 16 kHz."""
+    """Return two seconds of speech, WAV of 16 bits at 16 kHz."""
     file = io.BytesIO()
     signal, rate = soundfile.read(example)
     soundfile.write(file, signal[rate : 3 * rate], rate, format="WAV", subtype="PCM_16")
@@ -139,7 +139,7 @@ class Browser:
         return value
 
     def open(self, address):
-        """Go to a page of ours and wait until it is ready."""
+        """Open a page of the server and wait until it is ready."""
         self.send("Page.navigate", url=address)
         self.wait("document.body?.dataset.ready === 'yes'")
 

@@ -176,7 +176,7 @@ def test_hundreds_that_say_nothing(hasty, words, before):
 
 
 def test_more_connections_than_there_are(serve, words, caplog):
-    """The oldest that asks for nothing gives way, of WebSockets too; who asks stays."""
+    """The server closes the connection that is idle longest, also a WebSocket; active ones stay."""
     with (
         serve(connections=20) as client,
         contextlib.ExitStack() as stack,
@@ -213,7 +213,7 @@ def test_when_all_connections_are_at_work(serve, words):
 
 @pytest.mark.parametrize("framing", ["chunks", "form"])
 def test_bodies_that_trickle(hasty, words, framing):
-    """Each read succeeds, and the whole would take for ever; a place is held only so long."""
+    """Each read succeeds, and the body never ends; it holds a place for a limited time."""
     start, piece = {
         "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
         "form": (
@@ -285,7 +285,7 @@ def test_a_head_that_is_large_but_not_too_large(client):
 
 
 def test_requests_ahead_of_their_answers(hasty, words):
-    """Of many in one write only the first few are worked on; of those sent after, likewise."""
+    """The server works on the first few of many requests in one write, and of later ones."""
     ahead = b"GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with bounded(40), opened(hasty, small=True) as raw:
         poured(raw, ahead * 8000, 50, 2)
@@ -328,7 +328,7 @@ def test_answers_that_nobody_takes(hasty, words):
     ],
 )
 def test_what_two_servers_may_read_in_two_ways(hasty, head):
-    """Smuggling: what follows a body of two lengths is never taken for a request."""
+    """Smuggling: bytes after a body of two lengths are never taken for a request."""
     hidden = b"GET /v1/model HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with opened(hasty, POST + head + b"\r\n0\r\n\r\n" + hidden) as raw:
         found = answered(raw)
@@ -411,7 +411,7 @@ def test_json_without_end(hasty, words, start):
 
 
 def test_pings_whose_answers_nobody_reads(hasty, words):
-    """Reading ends where writing cannot go on; the connection ends some time later."""
+    """The server stops reading while it cannot write, and closes the connection later."""
     with bounded(30), streaming(hasty) as raw:
         assert poured(raw, frame(9, bytes(125)) * 500, 200, 1.5) < 30
         good(hasty, words)
@@ -449,7 +449,7 @@ def test_a_stream_faster_than_it_is_judged(hasty, example, words):
 
 
 def test_many_streams_at_once(serve, words):
-    """Those beyond the limit are told so; the others, and other clients, are served."""
+    """Streams beyond the limit get an error; the others, and other clients, are served."""
     with serve(streams=4) as client:
         found = []
 
@@ -498,7 +498,7 @@ def test_a_stream_lasts_no_longer_by_the_clock(serve):
 
 
 def test_text_that_is_none(hasty, caplog):
-    """A client's mistake is no traceback in the log."""
+    """A client's mistake leaves no traceback in the log."""
     with streaming(hasty, frame(1, b"\xff\xfe")) as raw:
         assert answered(raw).endswith(b"\x88\x02\x03\xef")  # 1007
     assert not [record for record in caplog.records if record.exc_info]

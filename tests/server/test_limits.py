@@ -1,4 +1,4 @@
-"""Limits: what is too much is refused at once and clearly, and the server goes on."""
+"""Limits: excess is refused at once and clearly, and the server continues."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ def slow():
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory, example):
-    """Four seconds of speech, WAV of 16 bits at 16 kHz: 128 kB."""
+    """Return four seconds of speech, WAV of 16 bits at 16 kHz: 128 kB."""
     path = tmp_path_factory.mktemp("clip") / "clip.wav"
     signal, rate = soundfile.read(example)
     soundfile.write(path, signal[: 4 * rate], rate)

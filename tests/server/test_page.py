@@ -183,7 +183,7 @@ def test_light_and_dark_can_be_read(client, browser):
 
 
 def _luminance(colour):
-    """WCAG's relative luminance of an RGB colour."""
+    """Return WCAG's relative luminance of an RGB colour."""
     share = np.array(colour) / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])

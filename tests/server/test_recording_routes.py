@@ -13,7 +13,7 @@ from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
 
 
 def wav(seconds, rate=16000, level=0.1):
-    """Noise as WAV."""
+    """Return noise as WAV."""
     file = io.BytesIO()
     noise = level * np.random.default_rng(0).standard_normal(round(seconds * rate)).clip(-3, 3)
     soundfile.write(file, noise, rate, format="WAV", subtype="PCM_16")

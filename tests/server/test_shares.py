@@ -1,4 +1,4 @@
-"""Tests that each client gets its share, and that work ends when nobody waits for it."""
+"""Tests that each client gets its share, and that work ends when its client leaves."""
 
 import contextlib
 import io

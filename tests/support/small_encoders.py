@@ -44,7 +44,7 @@ def _tiny(name: str) -> EncoderSettings:
 
 @pytest.fixture(params=["tera", "aalbert", "npc"])
 def tiny(request: pytest.FixtureRequest) -> EncoderSettings:
-    """Each encoder, small enough to train in a second."""
+    """Return each encoder, small enough to train in a second."""
     return _tiny(request.param)
 
 

@@ -12,7 +12,7 @@ pytest.importorskip("pocketsphinx")
 
 @pytest.fixture(scope="module")
 def spoken():
-    """Sentences whose word times are known, because they were made."""
+    """Synthesise sentences, whose word times are known."""
     said = [("We go home.", 1, "neutral"), ("My mother will call you soon.", 2, "sad")]
     return [
         synthetic_corpus.synthesise(text, synthetic_corpus.speaker(number), emotion)

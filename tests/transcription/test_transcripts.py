@@ -12,7 +12,7 @@ from serenade.transcription._asr import Word
 
 @pytest.fixture
 def clips(tmp_path):
-    """Four recordings, the third of them silent."""
+    """Write four recordings, the third of them silent."""
     rng = np.random.default_rng(0)
     segments = []
     for number in range(4):

@@ -75,7 +75,7 @@ class CorpusInfo:
         layout: the folder layout the loader reads, as a phrase.
         obtain: instructions to get it, as a clause.
         archive: a download whose checksum is known, or None.
-        folders: usual names of its folder, looked for inside a parent folder.
+        folders: usual names of its folder, searched inside a parent folder.
         warning: remark that results on it need, or "".
     """
 

@@ -158,7 +158,7 @@ def parse_paths(
 
     Args:
         files: the recordings.
-        root: what the paths in problems are relative to.
+        root: folder to which the paths in problems are relative.
         parse: returns the columns of a recording; None if its name does not have the layout.
         layout: the layout of the names, for the problem.
 

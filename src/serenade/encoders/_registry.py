@@ -19,7 +19,7 @@ class Encoder:
     """Description of a pre-trained encoder, and the function that makes its feature.
 
     Args:
-        title: what it encodes, and how.
+        title: its input and its method.
         source: publication.
         size: number of parameters, and where the weights come from.
         licence: of the weights.

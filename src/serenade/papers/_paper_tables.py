@@ -130,7 +130,7 @@ class Table:
         against: name of the row that the others are tested against; by default every pair is
             tested.
         fold_means: whether the paper averages scores over folds, so that our means over folds
-            are shown beside the scores over all predictions.
+            are shown next to the scores over all predictions.
     """
 
     name: str

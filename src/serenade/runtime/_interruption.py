@@ -18,7 +18,7 @@ _LOCAL = threading.local()
 
 
 class StoppedError(Exception):
-    """Work was stopped from another thread, because nobody waits for its result."""
+    """Work was stopped from another thread, because no client waits for its result."""
 
 
 class Interruption:

@@ -26,7 +26,7 @@ class Turns:
     """Order in which the connections of a server parse their input.
 
     This is start-time fair queueing: the key of a connection is the time that it has used, but at
-    least that of the connection parsed last, so that nobody saves up time.
+    least that of the connection parsed last, so that no connection saves up time.
     """
 
     def __init__(self) -> None:

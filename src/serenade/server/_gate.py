@@ -43,7 +43,7 @@ class Job:
         self._client = client
 
     async def run(self, work: Callable[[], T], timeout: float) -> T:
-        """Call `work` in a thread and return its result; stop it when nobody waits any more.
+        """Call `work` in a thread and return its result; stop it when its client has left.
 
         Args:
             work: function to call.

@@ -16,7 +16,7 @@ from serenade.features.sets._functionals import GROUPS
 
 
 def parabola_of(column: np.ndarray) -> tuple[float, float]:
-    """Bend and root mean squared error of a least-squares parabola."""
+    """Return bend and root mean squared error of a least-squares parabola."""
     half = (len(column) - 1) / 2
     time = np.arange(len(column)) - half
     fit = np.polyfit(time, column, 2)
@@ -24,7 +24,7 @@ def parabola_of(column: np.ndarray) -> tuple[float, float]:
 
 
 def expected(column: np.ndarray) -> dict[str, float]:
-    """All statistics of one contour, from reference libraries."""
+    """Compute all statistics of one contour with reference libraries."""
     count = len(column)
     line = stats.linregress(np.arange(count), column)
     quartiles = np.percentile(column, [25, 50, 75])

@@ -1,8 +1,8 @@
 """Checkpoints as s3prl writes them (TERA, AALBERT, NPC), read without executing anything.
 
-Files are opened by PyTorch's reader of weights only. Beside tensors and plain values it is told of
-`argparse.Namespace`, and of the learning-rate schedules that older files hold, which become empty
-objects.
+Files are opened by PyTorch's reader of weights only. In addition to tensors and plain values it
+accepts `argparse.Namespace`, and of the learning-rate schedules that older files hold, which become
+empty objects.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from serenade.features.spectral._spectrum import Spectrum
 
-_LOWEST, _HIGHEST = 150.0, 4000.0  # Hz: where peaks are looked for
+_LOWEST, _HIGHEST = 150.0, 4000.0  # Hz: range of the peaks
 _LEAST = 0.1  # of a frame's largest magnitude: smaller peaks are noise
 _STEPS = 100  # bins that the deviations of peaks are counted in
 
