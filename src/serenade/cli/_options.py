@@ -140,6 +140,16 @@ def add_training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return add_corpus_options(function)
 
 
+max_unusable = click.option(
+    "--max-unusable",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Largest share of recordings that may be left out because they cannot be used: silent, "
+    "cut off, damaged or too short ones.",
+)
+
+
 def add_dask_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--dask`, which runs a command's work on a Dask cluster."""
 

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
     type=_options.Output(folder=True),
     help="Download the corpus into DIR and verify its checksum.",
 )
-def command(name: str | None, root: str | None, download: Path | None) -> None:
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also read every recording completely, as training does. Verdicts are cached.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Number of processes for --deep. Default: one for each core.",
+)
+def command(
+    name: str | None, root: str | None, download: Path | None, deep: bool, jobs: int | None
+) -> None:
     r"""List the corpora, describe one, or check one on disk.
 
     NAME is a listed name, the path of a CSV or TSV manifest with the columns file and emotion
@@ -41,6 +53,7 @@ def command(name: str | None, root: str | None, download: Path | None) -> None:
     serenade corpora ravdess --download CORPORA
     serenade corpora ravdess --root CORPORA
     serenade corpora my.csv
+    serenade corpora my.csv --deep
     """
     if name is None:
         if root or download:
@@ -60,11 +73,24 @@ def command(name: str | None, root: str | None, download: Path | None) -> None:
     click.echo(f"{len(corpus)} recordings of {len(corpus.speakers)} speakers")
     for label, count in corpus.table["emotion"].value_counts().items():
         _output.echo(f"  {label}: {count}")
-    click.echo(f"{len(corpus.problems)} problems")
-    for problem in corpus.problems:
+    problems = [*corpus.problems, *(_read_recordings(corpus, jobs) if deep else ())]
+    click.echo(f"{len(problems)} problems")
+    for problem in problems:
         _output.echo(f"  {problem.kind}: {to_printable(problem.message)}")
         for file in problem.files:
             _output.echo(f"    {to_printable(file)}")
+
+
+def _read_recordings(corpus: corpora.Corpus, jobs: int | None) -> list[corpora.Problem]:
+    """Read every recording; return one problem for each that cannot be used."""
+    from serenade.extraction import find_unusable, list_clips
+
+    found = find_unusable(list_clips(corpus.table.index), jobs=jobs)
+    items = corpora.list_items(corpus.table, corpus.root)
+    return [
+        corpora.Problem("unusable", f"{error.problem}; {error.fix}", (items[index].file,))
+        for index, error in sorted(found.items())
+    ]
 
 
 def _describe(name: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("system")
 @click.argument("corpus")
 @_options.add_training_options
+@_options.max_unusable
 @click.option(
     "--protocol",
     default="speaker-independent",
@@ -82,6 +83,7 @@ def command(
     device: str,
     checkpoints: Path | None,
     tracking: str | None,
+    max_unusable: float,
     protocol: str,
     plan_changes: Sequence[str],
     folds: str | None,
@@ -135,6 +137,7 @@ def command(
         plan,
         seed=seed,
         progress=lambda line: click.echo(line, err=True),
+        max_unusable=max_unusable,
         command=_options.format_command(sys.argv[1:]),
         conditions=CONDITIONS if robustness else None,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import _options
+from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     help="Corpus to train on; alternative to the argument CORPUS.",
 )
 @_options.add_training_options
+@_options.max_unusable
 @click.option(
     "--out",
     metavar="DIR",
@@ -50,6 +51,7 @@ def command(
     device: str,
     checkpoints: Path | None,
     tracking: str | None,
+    max_unusable: float,
     out: Path,
     overwrite: bool,
     licence: str | None,
@@ -91,6 +93,7 @@ def command(
         corpus=info.name,
         licence=licence or info.licence,
         citation=info.citation,
-        progress=lambda line: click.echo(line, err=True),
+        progress=lambda line: _output.echo(line, err=True),
+        max_unusable=max_unusable,
     )
     click.echo(f"{out}: trained on {len(opened)} recordings of {info.name}")

@@ -101,7 +101,7 @@ class Problem:
     Args:
         kind: a word to filter by: `missing`, `count`, `name`, `label`, `duplicate`, `stereo`,
             `empty`, `unreadable`, `twice`, `excluded`, `mac`, `row`, `time`, `speaker`,
-            `contradiction`, `text`, `paired`, `synthetic`, `warning`.
+            `contradiction`, `text`, `paired`, `synthetic`, `unusable`, `warning`.
         message: the problem and its consequence.
         files: all files concerned; paths below the root of the corpus are relative to it.
     """

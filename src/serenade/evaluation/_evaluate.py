@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from serenade.errors import EvaluationError
 from serenade.evaluation._fold_run import drop_emotions, make_factory, predict_fold
 from serenade.evaluation._leaks import CHECKED_ROWS, audit_folds
 from serenade.evaluation._report import FoldResult, LabelledPrediction, Report
+from serenade.evaluation._usable_folds import leave_out_unusable
 from serenade.evaluation._versions import list_versions
+from serenade.extraction import MAX_UNUSABLE
 from serenade.protocols import EvaluationProtocol, check_folds, find_shared_speakers
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
@@ -39,6 +41,7 @@ def evaluate(
     progress: Callable[[str], None] | None = None,
     command: str = "",
     conditions: Mapping[str, Any] | None = None,
+    max_unusable: float = MAX_UNUSABLE,
 ) -> Report:
     """Evaluate a system on a corpus by a protocol.
 
@@ -58,8 +61,12 @@ def evaluate(
         command: shell command that repeats the evaluation, for the report.
         conditions: changes of the test recordings by name, such as `serenade.audio.CONDITIONS`;
             `predict_proba` must then accept `change=`.
+        max_unusable: largest share of recordings that may be left out because they cannot be
+            used, such as silent or damaged ones; the report lists them. A classifier of your own
+            gets all rows.
 
     Raises:
+        CorpusError: more recordings cannot be used.
         EvaluationError: the corpus lacks what the protocol needs, its folds overlap, or the
             estimator returns no probabilities of known labels.
         SerenadeError: no system or corpus has this name.
@@ -68,7 +75,11 @@ def evaluate(
     make_estimator = make_factory(estimator)
     corpus = corpus if isinstance(corpus, Corpus) else corpora.open(corpus, root)
     rule = _get_protocol(protocol)
-    folds = split_corpus(corpus, rule, seed)
+    folds, left_out = split_corpus(corpus, rule, seed), tuple[str, ...]()
+    if isinstance(estimator, (str, os.PathLike)) or hasattr(estimator, "prepare"):
+        jobs = getattr(estimator, "jobs", None)
+        folds, left_out = leave_out_unusable(folds, corpus, max_unusable, jobs)
+        _require_classes(folds, corpus.table["emotion"].to_numpy(dtype=np.str_))
     tested = []
     for number, one in enumerate(
         predict_folds(make_estimator, corpus, folds, seed, conditions or {}), 1
@@ -78,7 +89,16 @@ def evaluate(
             result = one.result
             score = f"UA {result.ua:.3f}, {one.outcome.seconds:.1f} s"
             progress(f"{number}/{len(folds)} {result.name}: {score}")
-    return assemble_report(corpus, rule, folds, tested, seed=seed, command=command, started=started)
+    return assemble_report(
+        corpus,
+        rule,
+        folds,
+        tested,
+        seed=seed,
+        command=command,
+        started=started,
+        left_out=left_out,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +182,7 @@ def assemble_report(
     seed: int,
     command: str,
     started: float,
+    left_out: Sequence[str] = (),
 ) -> Report:
     """Make the report of tested folds, with an audit for leaks and notes.
 
@@ -173,6 +194,7 @@ def assemble_report(
         seed: seed of folds and estimators.
         command: shell command that repeats the evaluation.
         started: value of `time.perf_counter` when the evaluation began.
+        left_out: a line for each recording that cannot be used.
     """
     description = tested[0].outcome.description
     return Report(
@@ -185,7 +207,11 @@ def assemble_report(
         versions=list_versions(),
         folds=tuple(one.result for one in tested),
         labels=corpus.labels,
-        notes=(*_note_folds(corpus, protocol, folds), *_note_estimators(tested)),
+        notes=(
+            *_note_folds(corpus, protocol, folds),
+            *_note_estimators(tested),
+            *_note_left_out(left_out),
+        ),
         predictions=tuple(found for one in tested for found in one.predictions),
         recipe=description["recipe"],
         conditions={
@@ -263,6 +289,13 @@ def _note_folds(corpus: Corpus, protocol: EvaluationProtocol, folds: Sequence[Fo
     if not any(finding.leak for finding in found):
         notes.append(f"audit: no leak found; looked for {CHECKED_ROWS}")
     return notes
+
+
+def _note_left_out(lines: Sequence[str]) -> list[str]:
+    """Return a note that lists the recordings that cannot be used."""
+    if not lines:
+        return []
+    return [f"left out, because they cannot be used ({len(lines)}): {'; '.join(lines)}"]
 
 
 def _note_estimators(tested: Sequence[FoldPredictions]) -> list[str]:

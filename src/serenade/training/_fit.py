@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade._outputs import check_output
 from serenade.errors import SerenadeError
+from serenade.extraction import MAX_UNUSABLE, find_unusable, list_clips, require_usable
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
 from serenade.training._learners import is_network
 from serenade.training._recall import compute_mean_recall
@@ -123,6 +125,7 @@ def train_model(
     licence: str,
     citation: str,
     progress: Callable[[str], None] = lambda _: None,
+    max_unusable: float = MAX_UNUSABLE,
 ) -> HeldOut:
     """Fit on all of a corpus and write a model folder.
 
@@ -134,6 +137,8 @@ def train_model(
         licence: licence of the corpus, which the weights inherit.
         citation: citation of the corpus.
         progress: called with a line after each step.
+        max_unusable: largest share of recordings that may be left out because they cannot be
+            used, such as silent or damaged ones; a line is printed for each.
 
     Returns:
         Predictions of held-out recordings, which calibration and the model card use.
@@ -142,6 +147,8 @@ def train_model(
         SerenadeError: too little data, or a system that cannot be written.
     """
     require_writable(estimator)
+    check_output(out, folder=True)
+    table = _drop_unusable(table, max_unusable, estimator.jobs, progress)
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
     # A network may take hours: only one group of speakers is held out, not each in turn.
     network = is_network(estimator.get_recipe())
@@ -164,6 +171,17 @@ def train_model(
     facts = {"trained_on": corpus, "licence": licence, "recordings": len(y)}
     write_model(estimator, out, card=card, temperature=temperature, facts=facts, enrolled=enrolled)
     return unseen
+
+
+def _drop_unusable(
+    table: pd.DataFrame, limit: float, jobs: int | None, progress: Callable[[str], None]
+) -> pd.DataFrame:
+    """Return the rows whose recordings can be used."""
+    clips = list_clips(table.index)
+    unusable = find_unusable(clips, jobs=jobs)
+    for line in require_usable([clip.file for clip in clips], unusable, limit):
+        progress(f"left out: {line}")
+    return table.iloc[[row for row in range(len(table)) if row not in unusable]]
 
 
 def _write_card(
