@@ -36,6 +36,21 @@ def test_remove_unfinished_removes_the_files_of_dead_processes_only(tmp_path):
     assert len(list(tmp_path.glob(".a.bin.*.tmp"))) == 1
     with replace_atomically(tmp_path / "b.bin") as unfinished:
         unfinished.write_bytes(b"whole")
-        assert remove_unfinished(tmp_path) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.bin", "own.tmp"]
+        write_atomically(tmp_path / "c.bin", b"whole")
+    assert remove_unfinished(tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.bin", "c.bin", "own.tmp"]
     assert remove_unfinished(tmp_path / "missing") == 0
+
+
+def test_processes_write_and_clean_one_folder_at_once(tmp_path):
+    code = """if True:
+        import pathlib, sys
+        from serenade._atomic import write_atomically
+        for number in range(200):
+            write_atomically(pathlib.Path(sys.argv[1]) / f"{sys.argv[2]}{number % 3}", b"x")
+    """
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name]) for name in "abcd"
+    ]
+    assert [process.wait() for process in running] == [0] * 4
+    assert len(list(tmp_path.iterdir())) == 12

@@ -55,7 +55,8 @@ def remove_unfinished(folder: Path) -> int:
         return 0
     removed = 0
     for path in folder.glob(f".*{_SUFFIX}"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        # Network drives lock only files that are open for writing.
+        with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
             removed += 1
@@ -79,22 +80,32 @@ def lock_folder(folder: Path) -> Iterator[None]:
 def _lock(path: Path, flags: int) -> Iterator[None]:
     """Hold the lock of a path that is opened with some flags, if the system has such locks."""
     try:
-        import fcntl
-
-        handle = os.open(path, flags, 0o666)
+        handle = _open_locked(path, flags)
     except (ImportError, OSError):
         yield
         return
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
 
 
+def _open_locked(path: Path, flags: int) -> int:
+    """Open and lock a path; wait for the lock."""
+    import fcntl
+
+    while True:
+        handle = os.open(path, flags, 0o666)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # `remove_unfinished` may remove a file between these two calls.
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)
+
+
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file atomically.
+    """Write a file atomically, and remove what killed processes left in its folder.
 
     Args:
         path: the file; its folder is created if it is missing.
@@ -105,6 +116,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(path.parent)
     with replace_atomically(path) as unfinished:
         unfinished.write_bytes(content)
     return path

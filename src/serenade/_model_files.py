@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from serenade._atomic import lock_folder, remove_unfinished, write_atomically
+from serenade._atomic import lock_folder, write_atomically
 from serenade.errors import ModelError
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ def write_model_files(
     folder.mkdir(parents=True, exist_ok=True)
     with lock_folder(folder):
         (folder / DESCRIPTION).unlink(missing_ok=True)
-        remove_unfinished(folder)
         for name in set(_OPTIONAL) - set(files):  # of an earlier model
             (folder / name).unlink(missing_ok=True)
         for name, content in files.items():
