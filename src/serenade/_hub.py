@@ -138,7 +138,8 @@ def _get_token() -> str | None:
         from huggingface_hub import get_token
     except ImportError:
         return os.environ.get("HF_TOKEN") or None
-    return get_token()
+    token: str | None = get_token()
+    return token
 
 
 def _write_response(response: Any, file: Path, label: str) -> None:

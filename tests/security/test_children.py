@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SPOILED = ("random", "numpy", "json", "tempfile", "torch", "typing")
+SPOILED = ("random", "numpy", "json", "tempfile", "torch", "socket", "pickle", "runpy", "signal")
 PARALLEL = """if True:
     import os, sys, time
     from serenade._parallel import run_parallel
