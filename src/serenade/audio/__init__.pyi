@@ -18,7 +18,11 @@ from ._intake import Intake as Intake
 from ._intake import to_float32 as to_float32
 from ._live import read_raw_samples as read_raw_samples
 from ._live import record_microphone as record_microphone
+from ._media import has_media_decoder as has_media_decoder
 from ._read import Audio as Audio
 from ._read import from_array as from_array
 from ._read import read as read
 from ._read import read_blocks as read_blocks
+from ._suffixes import AUDIO_SUFFIXES as AUDIO_SUFFIXES
+from ._suffixes import RECORDING_SUFFIXES as RECORDING_SUFFIXES
+from ._suffixes import VIDEO_SUFFIXES as VIDEO_SUFFIXES

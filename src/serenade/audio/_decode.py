@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from serenade import errors
 from serenade.audio._container import count_missing_bytes
-from serenade.audio._parts import find_parts
+from serenade.audio._media import find_media_kind, open_media
+from serenade.audio._parts import Part, find_parts
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from serenade.audio._parts import Part
 
 SAMPLING_RATES = (1000, 768_000)
 """Sampling rates in Hz; beyond these a header is damaged rather than unusual."""
@@ -29,6 +28,7 @@ MAX_CHANNELS = 64
 """Most channels a recording may have."""
 
 _BLOCK = 1 << 18  # samples decoded at once: a header can state more than fits in memory
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _UNKNOWN = 1 << 62  # libsndfile gives a larger length if a stream does not state one
 
 
@@ -139,6 +139,7 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
     """Open the first part of a file; yield it with its description and the other parts."""
     try:
         _check_file(name)
+        kind = find_media_kind(Path(name))
         others = find_parts(Path(name))
         part = next(others)
         cut = part.damaged or count_missing_bytes(Path(name)) > 0
@@ -149,6 +150,11 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
             "does not exist" if absent else "cannot be opened",
             "check the path and its permissions",
         ) from None
+    if kind:
+        with open_media(name, kind) as media:
+            _check_header(name, media)
+            yield media, Part(0, 0, exact=False), iter(())
+        return
     with contextlib.closing(others), _open_part(name, part, cut) as file:
         yield file, part, others
 
@@ -164,6 +170,11 @@ def _check_file(name: str) -> None:
         )
     if not stated.st_size:
         raise errors.EmptyFileError(name, "is empty (0 bytes)", "copy or record it again")
+    with Path(name).open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise errors.NotAudioError(
+                name, "is a Git LFS pointer, not the recording itself", "run git lfs pull"
+            )
 
 
 @contextlib.contextmanager
@@ -187,18 +198,21 @@ def _open_part(name: str, part: Part, damaged: bool) -> Iterator[Any]:
                 name, "is not audio that libsndfile can read", "convert it to WAV or FLAC"
             ) from None
         with file:
-            if (
-                file.channels > MAX_CHANNELS
-                or not SAMPLING_RATES[0] <= file.samplerate <= SAMPLING_RATES[1]
-            ):
-                raise errors.NotAudioError(
-                    name,
-                    f"its header states {file.channels} channels at {file.samplerate} Hz",
-                    "the header is damaged: export the recording again",
-                )
+            _check_header(name, file)
             if damaged:
                 raise _make_truncated_error(name)
             yield file
+
+
+def _check_header(name: str, file: Any) -> None:
+    """Raise an error if a header states an impossible number of channels or rate."""
+    low, high = SAMPLING_RATES
+    if not 0 < file.channels <= MAX_CHANNELS or not low <= file.samplerate <= high:
+        raise errors.NotAudioError(
+            name,
+            f"its header states {file.channels} channels at {file.samplerate} Hz",
+            "the header is damaged: export the recording again",
+        )
 
 
 def _read_segment(
@@ -248,8 +262,8 @@ def _read_part(
         return int(length)
     place = part.skip + first
     try:
-        if place:
-            file.seek(place)
+        if place and (reached := file.seek(place)) < place:
+            return int(reached)
     except soundfile.LibsndfileError:
         # A seek fails beyond the last sample.
         return _count_after(name, file, part.skip)

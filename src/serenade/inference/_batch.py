@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._progress import show_progress
+from serenade.audio import RECORDING_SUFFIXES
 from serenade.errors import AudioError
 from serenade.inference._threads import map_in_threads
 
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from serenade.inference._source import RecordingLike
 
     Result = tuple[Prediction, Timeline | None] | AudioError
-
-SUFFIXES = frozenset(
-    [
-        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"),
-        *(".rf64", ".snd", ".w64", ".wav", ".wave"),
-    ]
-)
-"""Suffixes of recordings inside a folder; a file that is named itself may have any suffix."""
 
 
 def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -42,7 +35,9 @@ def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
         found += sorted(
             str(path)
             for path in Path(source).rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+            if path.suffix.lower() in RECORDING_SUFFIXES
+            and not path.name.startswith(".")
+            and path.is_file()
         )
     return list(dict.fromkeys(found))
 
