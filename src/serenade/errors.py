@@ -36,7 +36,7 @@ class EmptyFileError(AudioError):
 
 
 class NotAudioError(AudioError):
-    """libsndfile does not recognise the file as audio."""
+    """The content of the file is not audio in a format that is read."""
 
 
 class TruncatedAudioError(AudioError):
@@ -44,7 +44,7 @@ class TruncatedAudioError(AudioError):
 
 
 class NoSamplesError(AudioError):
-    """The file has a valid header and no sample, or the array is empty."""
+    """The file has a valid header and no sample or no audio track, or the array is empty."""
 
 
 class NonFiniteAudioError(AudioError):

@@ -17,6 +17,17 @@ def bad(tmp_path):
     return tmp_path / "text.wav", tmp_path / "empty.wav"
 
 
+def test_strict_counts_the_files_of_other_formats(run, example, tmp_path):
+    """A file that looks like a recording is never left out without a message."""
+    shutil.copy(example, tmp_path / "good.wav")
+    names = ("a.m4a", "b.webm", "c.mp4", "d.amr", "e.3gp", "f.wma", "g.aac", "h.sph", "i.MOV")
+    for name in names:
+        (tmp_path / name).write_bytes(b"no recording")
+    done = run("predict", tmp_path, "--strict")
+    assert done.returncode == 1
+    assert all(name in done.stderr for name in names)
+
+
 def test_json(run, example):
     done = run("predict", "--json", example)
     (entry,) = json.loads(done.stdout)

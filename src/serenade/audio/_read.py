@@ -52,7 +52,7 @@ def read(
     start: float = 0.0,
     end: float | None = None,
 ) -> Audio:
-    """Read any file that libsndfile knows: WAV, FLAC, Ogg (Opus, Vorbis), MP3, AIFF and more.
+    """Read a recording: WAV, FLAC, Ogg, MP3, AIFF and more, or MP4, WebM, AMR and WMA with FFmpeg.
 
     Args:
         path: the file.

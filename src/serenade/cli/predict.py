@@ -121,9 +121,10 @@ def command(
 ) -> None:
     r"""Predict the emotion of recordings.
 
-    Give files of any length in a format that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF), or
-    folders, which are searched with their subfolders. For a file that cannot be used, one line is
-    printed on standard error, and the other files are predicted.
+    Give files of any length, or folders, which are searched with their subfolders. WAV, FLAC, Ogg,
+    Opus, MP3 and AIFF are read, and with the extra "media" MP4, M4A, WebM, 3GP, AMR, AAC and WMA.
+    For a file that cannot be used, one line is printed on standard error, and the other files are
+    predicted.
 
     \b
     serenade predict call.wav

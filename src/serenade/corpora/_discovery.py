@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._printable import restore_name
+from serenade.audio import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serenade.corpora._corpus import Problem
 from serenade.errors import CorpusError
 
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from serenade.corpora._corpus import CorpusInfo
-
-# Suffixes that libsndfile reads; lossless formats come first and win over their copies.
-AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64", ".sph"),
-    *(".ogg", ".oga", ".opus", ".mp3"),
-)
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 
 def is_audio(path: Path) -> bool:

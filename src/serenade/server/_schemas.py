@@ -167,7 +167,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         404: "The voice is unknown or was forgotten.",
         408: "The request arrived too slowly.",
         413: "The body or the recording exceeds a limit.",
-        415: "The file is not audio that libsndfile reads.",
+        415: "The file is not audio in a format that the server reads.",
         422: "A recording or a parameter cannot be used.",
         429: "Too many requests; try again after the seconds in Retry-After.",
         431: "The headers are too large.",
