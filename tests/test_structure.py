@@ -74,3 +74,13 @@ def test_feature_classes_have_unique_names():
         and any(getattr(base, "id", "") in {"Feature", "TextFeature"} for base in node.bases)
     )
     assert max(classes.values()) == 1
+
+
+def test_public_classes_have_one_meaning():
+    classes = collections.Counter(
+        node.name
+        for path in MODULES
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert not {name for name, count in classes.items() if count > 1}

@@ -14,7 +14,7 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("skorch")
 
 from serenade.systems.networks._layers import EncoderLayer  # noqa: E402
-from serenade.systems.networks._stser import Classifier, SpeechModel  # noqa: E402
+from serenade.systems.networks._stser import SpeechModel, SpeechTextClassifier  # noqa: E402
 from serenade.training import Estimator  # noqa: E402
 from serenade.training._batches import pad  # noqa: E402
 
@@ -77,7 +77,7 @@ def streams(*lengths, dims=(8, 5), seed=0):
 
 def classifier(text=5):
     torch.manual_seed(0)
-    return Classifier(SpeechModel(8, channels=4, cells=8), text, 3)
+    return SpeechTextClassifier(SpeechModel(8, channels=4, cells=8), text, 3)
 
 
 def test_default_recipe_has_the_settings_of_the_paper():
@@ -89,7 +89,7 @@ def test_default_recipe_has_the_settings_of_the_paper():
     speech, text = SYSTEM.features(recipe)
     assert text.model == "albert/albert-base-v2"
     assert speech(np.zeros(16000, np.float32), 16000).shape == (101, 64)
-    network = Classifier(SpeechModel(64), 768, 4)
+    network = SpeechTextClassifier(SpeechModel(64), 768, 4)
     assert network.speech.recurrence.outputs == 256
     assert [layer.out_features for layer in network.dense[::2]] == [128, 64, 128, 4]
     assert network.dense[0].in_features == 256 + 768

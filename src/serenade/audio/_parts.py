@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from serenade.audio import _mp3, _ogg
 from serenade.audio._container import Replacement, find_chunk_recordings
-from serenade.audio._window import Window
+from serenade.audio._file_view import FileView
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -51,7 +51,7 @@ class Part:
     damaged: bool = False
 
     @contextlib.contextmanager
-    def open(self, path: Path) -> Iterator[bytes | str | io.BufferedReader[Window]]:
+    def open(self, path: Path) -> Iterator[bytes | str | io.BufferedReader[FileView]]:
         """Open the part as a file of its own; a whole file is named, which is faster."""
         whole = not (self.start or self.prefix or self.replaced) and self.end == path.stat().st_size
         # A suffix ".raw" states that there is no header.
@@ -59,7 +59,7 @@ class Part:
             # Bytes, since soundfile cannot encode every name that a POSIX system may have.
             yield str(path) if os.name == "nt" else os.fsencode(path)
             return
-        window = Window(path, self.start, self.end, self.prefix, self.replaced)
+        window = FileView(path, self.start, self.end, self.prefix, self.replaced)
         with io.BufferedReader(window, _BUFFER) as file:
             yield file
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """Measurements of one model.
 
     Args:
@@ -48,7 +48,7 @@ def compare_models(
     sizes: Mapping[str, int],
     recordings: Iterable[Audio],
     emotions: Sequence[str] | None = None,
-) -> list[Row]:
+) -> list[ComparisonRow]:
     """Predict the same recordings with several models and compare the results.
 
     Args:
@@ -69,7 +69,7 @@ def compare_models(
         posteriors = results[name].posteriors
         away = np.abs(posteriors - first)
         rows.append(
-            Row(
+            ComparisonRow(
                 name,
                 sizes[name],
                 results[name].times_real,
@@ -138,10 +138,10 @@ def predict_in_turn(
     return {name: TimedPosteriors(np.stack(found[name]), seconds, spent[name]) for name in models}
 
 
-def format_rows(rows: Sequence[Row]) -> str:
+def format_rows(rows: Sequence[ComparisonRow]) -> str:
     """Format rows as a Markdown table.
 
-    >>> print(format_rows([Row("fp32", 16_000_000, 131.7, 0.0, 0.0, 1.0, 0.954)]))
+    >>> print(format_rows([ComparisonRow("fp32", 16_000_000, 131.7, 0.0, 0.0, 1.0, 0.954)]))
     | | MB | times real time | max. difference | mean | agreement | UA |
     |---|--:|--:|--:|--:|--:|--:|
     | fp32 | 16.0 | 132 | 0.0000 | 0.00000 | 100.0% | 0.954 |

@@ -15,7 +15,7 @@ from serenade.encoders import ENCODER_WEIGHTS, build_network, save_encoder
 from serenade.errors import ModelError, SerenadeError
 from serenade.pretraining._model_card import CardDetails, write_card
 from serenade.pretraining._recordings import Crops
-from serenade.pretraining._run import Run
+from serenade.pretraining._run import TrainingRun
 from serenade.pretraining._run_history import HISTORY, write_history
 from serenade.pretraining._watch import Watch
 from serenade.training import StateFile, choose_device
@@ -113,7 +113,7 @@ def compute_loss(network: Any, batch: Batch) -> Tensor:
     return loss
 
 
-class PretrainingRun(Run["Network", "Batch"]):
+class PretrainingRun(TrainingRun["Network", "Batch"]):
     """Pre-training run of one encoder.
 
     Args:

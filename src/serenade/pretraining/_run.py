@@ -24,7 +24,7 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 Batch = TypeVar("Batch")
 
 
-class Run(abc.ABC, Generic[Network, Batch]):
+class TrainingRun(abc.ABC, Generic[Network, Batch]):
     """Training run that can be killed at any moment and resumes to the same weights.
 
     All random numbers of a step follow from the seed and the number of the step. PyTorch's random

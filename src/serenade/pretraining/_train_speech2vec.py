@@ -16,7 +16,7 @@ import torch
 
 from serenade.encoders import build_speech2vec, pad_words, prepare_words
 from serenade.errors import ModelError
-from serenade.pretraining._run import Run
+from serenade.pretraining._run import TrainingRun
 from serenade.pretraining._watch import Watch
 from serenade.training import Device, StateFile, cut_by_length
 
@@ -65,7 +65,7 @@ def train_speech2vec(
     return run.network.eval(), run.describe_history()
 
 
-class Speech2VecRun(Run["Speech2Vec", "NDArray[np.int64]"]):
+class Speech2VecRun(TrainingRun["Speech2Vec", "NDArray[np.int64]"]):
     """Training run of Speech2Vec; a batch holds the numbers of its centre words.
 
     Args:

@@ -66,7 +66,7 @@ def _add_predict(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/predict",
         summary="Predict the emotion of a recording",
-        response_model=_schemas.Prediction,
+        response_model=_schemas.PredictionBody,
         openapi_extra=_schemas.ONE_FILE,
     )
     async def predict(request: Request, name: Name = "", voice: Voice = None) -> Response:
@@ -84,7 +84,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/timeline",
         summary="Predict the emotions of a recording over time",
-        response_model=_schemas.Timeline,
+        response_model=_schemas.TimelineBody,
         responses=_schemas.FORMATS,
         openapi_extra=_schemas.ONE_FILE,
     )
@@ -118,7 +118,7 @@ def _add_batch(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/batch",
         summary="Predict the emotions of several recordings",
-        response_model=_schemas.Batch,
+        response_model=_schemas.BatchBody,
         openapi_extra=_schemas.FILES,
     )
     async def batch(request: Request, voice: Voice = None) -> Response:
@@ -138,7 +138,7 @@ def _add_enrol(routes: APIRouter, service: Service) -> None:
         "/v1/voices",
         summary="Enrol a speaker",
         status_code=201,
-        response_model=_schemas.Voice,
+        response_model=_schemas.VoiceBody,
         openapi_extra=_schemas.FILES,
     )
     async def enrol(request: Request, name: Name = "", speech: Speech = "neutral") -> Response:
@@ -171,7 +171,7 @@ def _add_convert(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/v1/convert",
         summary="Convert a timeline to another format",
-        response_model=_schemas.Timeline,
+        response_model=_schemas.TimelineBody,
         responses=_schemas.FORMATS,
         openapi_extra=_schemas.TIMELINE,
     )
@@ -231,7 +231,7 @@ async def _wait_until_left(request: Request) -> None:
 
 def _convert(content: bytes, format_: str) -> str:
     try:
-        given = _schemas.Timeline.model_validate_json(content)
+        given = _schemas.TimelineBody.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the body"

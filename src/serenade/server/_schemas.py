@@ -57,7 +57,7 @@ class Emotion(BaseModel):
     probabilities: Shares
 
 
-class Prediction(Emotion):
+class PredictionBody(Emotion):
     """Emotion of a recording."""
 
     model_config = _show(_PREDICTION)
@@ -67,7 +67,7 @@ class Prediction(Emotion):
     enrolment: str | None = Field(None, description="Recordings that the model was adapted to.")
 
 
-class Segment(Emotion):
+class SegmentBody(Emotion):
     """Part of a recording with one emotion."""
 
     start: Seconds
@@ -81,16 +81,16 @@ class Envelope(BaseModel):
     high: list[Level]
 
 
-class Timeline(Prediction):
+class TimelineBody(PredictionBody):
     """Emotions of a recording over time; parts outside all segments are not speech."""
 
     model_config = _show({**_PREDICTION, "segments": [{"start": 0.3, "end": 2.1, **_EMOTION}]})
 
-    segments: list[Segment] = Field(max_length=SEGMENTS)
+    segments: list[SegmentBody] = Field(max_length=SEGMENTS)
     envelope: Envelope | None = None
 
     @model_validator(mode="after")
-    def _check_order(self) -> Timeline:
+    def _check_order(self) -> TimelineBody:
         last = 0.0
         for segment in self.segments:
             if not last <= segment.start < segment.end <= self.duration + 0.01:
@@ -120,18 +120,18 @@ class Failed(BaseModel):
     error: Error
 
 
-class Batch(BaseModel):
+class BatchBody(BaseModel):
     """Results of several recordings."""
 
     model_config = _show(
         {"results": [_PREDICTION, {"file": "notes.txt", "error": _FAILURE}], "failed": 1}
     )
 
-    results: list[Prediction | Failed]
+    results: list[PredictionBody | Failed]
     failed: int
 
 
-class Voice(BaseModel):
+class VoiceBody(BaseModel):
     """Enrolled speaker."""
 
     model_config = _show({"voice": "k2Jx0Qe5pWn8", "enrolment": "1 recording"})
@@ -221,6 +221,6 @@ FILES = {
 TIMELINE = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Timeline"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TimelineBody"}}},
     }
 }

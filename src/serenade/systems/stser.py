@@ -115,7 +115,7 @@ class STSERSystem(System):
 
     def network(self, recipe: STSERRecipe, data: TrainingSet) -> Any:
         """Build the classifier of one part."""
-        from serenade.systems.networks import Classifier, SpeechModel
+        from serenade.systems.networks import SpeechModel, SpeechTextClassifier
 
         speech = None
         if recipe.parts != "text":
@@ -128,7 +128,9 @@ class STSERSystem(System):
                 initial=recipe.initial,
             )
         text = 0 if recipe.parts == "speech" else data.widths[-1]
-        return Classifier(speech, text, len(data.classes), recipe.hidden, recipe.text_dropout)
+        return SpeechTextClassifier(
+            speech, text, len(data.classes), recipe.hidden, recipe.text_dropout
+        )
 
     def members(self, recipe: STSERRecipe) -> tuple[STSERRecipe, ...]:
         """Return the recipe of each part of an ensemble."""

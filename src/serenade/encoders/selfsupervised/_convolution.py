@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PART = 30_000  # frames of a long utterance at once: bounds memory, changes no value
 
 
-class Block(nn.Module):
+class NPCBlock(nn.Module):
     """Two convolutions, over three frames and over one, each with batch normalisation.
 
     Args:
@@ -119,7 +119,7 @@ class NPC(nn.Module):
         width, self.settings = settings.width, settings
         self.blocks = nn.ModuleList(
             [
-                Block(width if n else dims, width, settings.dropout, residual=n > 0)
+                NPCBlock(width if n else dims, width, settings.dropout, residual=n > 0)
                 for n in range(settings.blocks)
             ]
         )

@@ -29,7 +29,7 @@ _LOWEST_RATE = 8000  # Hz
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tables:
+class DescriptorTables:
     """Constants at one sampling rate; spectra are multiplied by the matrices from the right."""
 
     framing: Framing  # of a signal that is padded already
@@ -41,7 +41,7 @@ class Tables:
 
 
 @functools.lru_cache(maxsize=8)
-def make_tables(sampling_rate: int) -> Tables:
+def make_descriptor_tables(sampling_rate: int) -> DescriptorTables:
     """Compute the constants for a sampling rate in Hz.
 
     Raises:
@@ -81,7 +81,7 @@ def make_tables(sampling_rate: int) -> Tables:
         _slope(centres, 0, 500)[:, None],
         _slope(centres, 500, 1500)[:, None],
     ]
-    return Tables(
+    return DescriptorTables(
         framing=framing,
         of_power=(np.concatenate(list(columns.values()), axis=1) / scale).astype(np.float32),
         parts={name: slice(*places[i : i + 2]) for i, name in enumerate(columns)},

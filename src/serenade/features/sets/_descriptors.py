@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade._malloc import keep_scratch
-from serenade.features.sets._descriptor_tables import N_MELS, N_MFCC, Tables, make_tables
+from serenade.features.sets._descriptor_tables import (
+    N_MELS,
+    N_MFCC,
+    DescriptorTables,
+    make_descriptor_tables,
+)
 from serenade.features.spectral import (
     as_signal,
     framed_spectra,
@@ -114,7 +119,7 @@ def describe(signal: NDArray[Any], sampling_rate: int, voice: Voice) -> Descript
     """
     given = as_signal(signal)
     keep_scratch()
-    tables = make_tables(sampling_rate)
+    tables = make_descriptor_tables(sampling_rate)
     framing = tables.framing
     margin = framing.n_fft // 2
     padded = pad_ends(given, margin)  # once for all that look at frames
@@ -163,7 +168,7 @@ def _crossings(padded: NDArray[np.float32], framing: Framing) -> NDArray[np.floa
     return zero_crossing_rate(inner, framing.length, framing.hop_length, center=False)
 
 
-def _of_power(padded: NDArray[np.float32], tables: Tables) -> NDArray[np.float32]:
+def _of_power(padded: NDArray[np.float32], tables: DescriptorTables) -> NDArray[np.float32]:
     """Compute weighted sums of the power spectrum, shape `(frames, columns of of_power)`."""
     framing = tables.framing
     sums = np.empty((framing.count(padded.size), tables.of_power.shape[1]), dtype=np.float32)
@@ -182,7 +187,7 @@ def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
     return level
 
 
-def _of_mel(power: NDArray[np.float32], tables: Tables) -> list[NDArray[np.float32]]:
+def _of_mel(power: NDArray[np.float32], tables: DescriptorTables) -> list[NDArray[np.float32]]:
     """Compute the columns from `mel01_db` to `flux_db`."""
     floored = power + np.float32(_FLOOR)
     level: NDArray[np.float32] = np.log(floored)

@@ -17,7 +17,7 @@ import scipy.fft
 from serenade._malloc import keep_scratch
 from serenade.features._feature import Feature
 from serenade.features.sets._short_term_sums import FrameSums, magnitudes, sum_samples, widen
-from serenade.features.sets._short_term_tables import N_CHROMA, N_MFCC, make_tables
+from serenade.features.sets._short_term_tables import N_CHROMA, N_MFCC, make_short_term_tables
 from serenade.features.spectral import as_signal, frames
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def short_term_features(
         samples = wide.astype(np.float32)
     bins = window // 2
     count = 1 + (samples.size - window) // hop
-    sums = FrameSums(count, make_tables(sampling_rate, bins))
+    sums = FrameSums(count, make_short_term_tables(sampling_rate, bins))
     sums.crossings, squares = sum_samples(samples, mean, window, hop)
     np.divide(squares, peak**2, out=sums.stretches[0])
     # Blocks of about equal size, of even numbers of frames because transforms run two by two.

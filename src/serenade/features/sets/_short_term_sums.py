@@ -12,7 +12,7 @@ from serenade.features.spectral import EPSILON, entropy_of_stretches, frames, su
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from serenade.features.sets._short_term_tables import Tables
+    from serenade.features.sets._short_term_tables import ShortTermTables
 
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -133,7 +133,7 @@ class FrameSums:
     worked on once.
     """
 
-    def __init__(self, count: int, tables: Tables) -> None:
+    def __init__(self, count: int, tables: ShortTermTables) -> None:
         self.tables = tables
         bins = tables.powers.shape[1]
         self.crossings = np.empty(count)

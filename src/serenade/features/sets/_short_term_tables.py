@@ -18,7 +18,7 @@ N_CHROMA = 12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tables:
+class ShortTermTables:
     """Constants of one window length and rate."""
 
     powers: NDArray[np.float64]  # (3, bins): frequency over half the rate, to the power 0, 1, 2
@@ -70,12 +70,12 @@ def chroma_map(sampling_rate: int, bins: int) -> tuple[NDArray[np.intp], NDArray
 
 
 @functools.lru_cache(maxsize=16)
-def make_tables(sampling_rate: int, bins: int) -> Tables:
+def make_short_term_tables(sampling_rate: int, bins: int) -> ShortTermTables:
     """Compute the constants for spectra with a number of bins."""
     mel = mel_filters(sampling_rate, bins).astype(np.float32)
     chroma_bins, chroma = chroma_map(sampling_rate, bins)
     frequency = np.arange(1, bins + 1) / bins
-    return Tables(
+    return ShortTermTables(
         powers=frequency ** np.arange(3)[:, None],
         mel=FilterBank(mel),
         dct=dct_matrix(len(mel), N_MFCC),

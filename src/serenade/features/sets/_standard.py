@@ -12,7 +12,7 @@ from serenade.features.spectral import (
     Framing,
     Scale,
     Spectrum,
-    Window,
+    WindowShape,
     as_signal,
     chroma,
     dct_matrix,
@@ -116,7 +116,7 @@ class MFCC40(Feature):
     n_fft: int = 1024
     win_length: int = 512
     hop_length: int = 512
-    window_shape: Window = "hamming"
+    window_shape: WindowShape = "hamming"
     n_mels: int = 128
     offset: float = 0.0
     duration: float | None = None

@@ -23,7 +23,7 @@ from ._shape import spectral_rolloff as spectral_rolloff
 from ._shape import spectral_spread as spectral_spread
 from ._spectrum import Spectrum as Spectrum
 from ._stft import Framing as Framing
-from ._stft import Window as Window
+from ._stft import WindowShape as WindowShape
 from ._stft import as_signal as as_signal
 from ._stft import frame_sums as frame_sums
 from ._stft import framed_spectra as framed_spectra

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Window: TypeAlias = Literal["hann", "hamming", "povey", "boxcar"]
+WindowShape: TypeAlias = Literal["hann", "hamming", "povey", "boxcar"]
 PadMode: TypeAlias = Literal["constant", "reflect", "edge"]
 
 # Samples per block of frames: 192 KB of float32. Larger blocks gain nothing in the cache, and glibc
@@ -50,7 +50,7 @@ class Framing:
     n_fft: int = 2048
     hop_length: int = 512
     win_length: int | None = None
-    window: Window = "hann"
+    window: WindowShape = "hann"
     center: bool = True
     pad_mode: PadMode = "constant"
 
@@ -76,7 +76,7 @@ class Framing:
 
 
 @functools.lru_cache(maxsize=64)
-def window_function(name: Window, length: int) -> NDArray[np.float32]:
+def window_function(name: WindowShape, length: int) -> NDArray[np.float32]:
     """Return a window, shape `(length,)`, float32, read-only.
 
     `hann` and `hamming` are periodic, as spectral analysis wants them; `povey` is Kaldi's

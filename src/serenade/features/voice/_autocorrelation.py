@@ -30,7 +30,7 @@ _TINY = 1e-30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tables:
+class PitchTables:
     """Constants of one setting at one rate."""
 
     factor: int  # of decimation
@@ -58,7 +58,9 @@ def parabola(
 
 
 @functools.lru_cache(maxsize=16)
-def make_tables(fmin: float, fmax: float, hop_seconds: float, sampling_rate: int) -> Tables:
+def make_pitch_tables(
+    fmin: float, fmax: float, hop_seconds: float, sampling_rate: int
+) -> PitchTables:
     """Compute constants for frames of three periods of `fmin`, `hop_seconds` apart.
 
     Raises:
@@ -89,7 +91,7 @@ def make_tables(fmin: float, fmax: float, hop_seconds: float, sampling_rate: int
     cosines *= weights[:, None]
     own = np.abs(np.fft.rfft(window, n_fft)) ** 2
     share = (own @ cosines) / (own @ weights)  # the window's autocorrelation, 1 at lag 0
-    return Tables(
+    return PitchTables(
         factor=factor,
         hop=hop // factor,
         window=window,
@@ -101,7 +103,7 @@ def make_tables(fmin: float, fmax: float, hop_seconds: float, sampling_rate: int
 
 
 def decimate_frames(
-    samples: NDArray[np.float32], tables: Tables
+    samples: NDArray[np.float32], tables: PitchTables
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return frames of the decimated signal, their means, and their loudness over the loudest."""
     low = decimate(samples, tables.factor)
@@ -122,7 +124,7 @@ def decimate_frames(
 
 
 def autocorrelations(
-    rows: NDArray[np.float32], means: NDArray[np.float32], tables: Tables
+    rows: NDArray[np.float32], means: NDArray[np.float32], tables: PitchTables
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Iterate over blocks of frames and their normalised autocorrelation, shape `(block, lags)`."""
     for block, spectrum in windowed_spectra(rows, tables.window, tables.n_fft, means):

@@ -21,7 +21,7 @@ from serenade.features.spectral import as_signal
 from serenade.features.voice._autocorrelation import (
     autocorrelations,
     decimate_frames,
-    make_tables,
+    make_pitch_tables,
     parabola,
 )
 from serenade.features.voice._viterbi import find_best_path
@@ -150,7 +150,7 @@ class Pitch(Feature):
             NoSamplesError: it is empty.
         """
         samples = as_signal(signal)
-        tables = make_tables(self.fmin, self.fmax, self.hop_seconds, sampling_rate)
+        tables = make_pitch_tables(self.fmin, self.fmax, self.hop_seconds, sampling_rate)
         rows, means, loudness = decimate_frames(samples, tables)
         quiet = self.silence_threshold / (1 + self.voicing_threshold)
         # In a quieter frame "unvoiced" beats any candidate, jumps included: no need to look.

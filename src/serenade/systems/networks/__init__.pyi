@@ -9,5 +9,5 @@ from ._fusion_transformer import FusionTransformer as FusionTransformer
 from ._fusion_transformer import Linear as Linear
 from ._recurrence import Recurrence as Recurrence
 from ._sparse_coder import SparseConvolution as SparseConvolution
-from ._stser import Classifier as Classifier
 from ._stser import SpeechModel as SpeechModel
+from ._stser import SpeechTextClassifier as SpeechTextClassifier

@@ -13,7 +13,7 @@ POOLS = (2, 4, 4)
 """Max-pooling after each convolution, along both axes."""
 
 
-class Block(nn.Module):
+class ConvolutionBlock(nn.Module):
     """3×3 convolution, batch normalisation, ReLU, max-pooling, dropout."""
 
     def __init__(self, inputs: int, outputs: int, pool: int, dropout: float) -> None:
@@ -31,13 +31,13 @@ class Block(nn.Module):
         return dropped
 
 
-class Branch(nn.Module):
+class ConvolutionBranch(nn.Module):
     """Convolutional blocks: spatial features of the image of coefficients over time."""
 
     def __init__(self, channels: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         sizes = zip((1, *channels[:-1]), channels, POOLS, strict=True)
-        self.blocks = nn.ModuleList([Block(*size, dropout) for size in sizes])
+        self.blocks = nn.ModuleList([ConvolutionBlock(*size, dropout) for size in sizes])
 
     def forward(self, image: Tensor, mask: Tensor | None) -> Tensor:
         """Turn `(clips, 1, dims, frames)` into `(clips, channels, dims // 32, frames // 32)`.
@@ -93,7 +93,7 @@ class CNNTransformer(nn.Module):
         if min(dims, frames) < 32:
             raise ValueError(f"need 32 coefficients and frames at least, got {dims} and {frames}")
         self.frames, self.flat = frames, pooling == "flatten"
-        self.branches = nn.ModuleList([Branch(channels, dropout) for _ in range(2)])
+        self.branches = nn.ModuleList([ConvolutionBranch(channels, dropout) for _ in range(2)])
         # Channels last in memory: a convolution takes half the time.
         self.branches.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.encoder = nn.ModuleList(

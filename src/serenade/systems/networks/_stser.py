@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from serenade.systems.networks._cnn_transformer import Block
+from serenade.systems.networks._cnn_transformer import ConvolutionBlock
 from serenade.systems.networks._layers import Dropout, EncoderLayer, masked_mean, pool_mask
 from serenade.systems.networks._recurrence import Recurrence
 
@@ -39,7 +39,7 @@ class SpeechModel(nn.Module):
     ) -> None:
         super().__init__()
         self.pool, self.outputs = pool, 2 * cells
-        self.block = Block(1, channels, pool, 0.0)
+        self.block = ConvolutionBlock(1, channels, pool, 0.0)
         # Channels last in memory: a convolution takes half the time.
         self.block.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recurrence = Recurrence(channels * (dims // pool), cells, initial=initial)
@@ -61,7 +61,7 @@ class SpeechModel(nn.Module):
         return masked_mean(self.attention(self.recurrence(steps, real).relu(), real), real)
 
 
-class Classifier(nn.Module):
+class SpeechTextClassifier(nn.Module):
     """A classifier of speech, of text, or of both side by side.
 
     Args:

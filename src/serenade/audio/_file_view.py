@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Window(io.RawIOBase):
+class FileView(io.RawIOBase):
     """Read-only view of a part of a file.
 
     Args:
