@@ -66,8 +66,7 @@ class AcousticSet(Feature):
 
     def __post_init__(self) -> None:
         if self.pitch.hop_seconds != 0.010:
-            msg = f"frames must be 10 ms apart, got {self.pitch.hop_seconds} s"
-            raise ValueError(msg)
+            raise ValueError(f"frames must be 10 ms apart, got {self.pitch.hop_seconds} s")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -56,8 +56,9 @@ class Functionals:
 
     def __post_init__(self) -> None:
         if strange := [group for group in self.groups if group not in STATISTICS]:
-            msg = f"no statistics called {', '.join(strange)}: choose from {', '.join(GROUPS)}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"no statistics called {', '.join(strange)}: choose from {', '.join(GROUPS)}"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -47,8 +47,9 @@ def short_term_features(
         ValueError: a window of fewer than 20 samples, which ten bands cannot be made of.
     """
     if window < 20 or hop < 1:
-        msg = f"need a window of at least 20 samples and a hop of at least 1, got {window}, {hop}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"need a window of at least 20 samples and a hop of at least 1, got {window}, {hop}"
+        )
     samples = as_signal(signal)
     keep_scratch()
     # In float64: a quiet stretch has many samples whose side of the mean hangs on its last digits.

@@ -45,8 +45,9 @@ def deltas(features: NDArray[np.float32], width: int = 9, order: int = 1) -> NDA
     array([2., 2., 2., 2., 2., 2., 2., 2., 2., 2., 2., 2.], dtype=float32)
     """
     if width < 3 or width % 2 == 0 or not 1 <= order < width:
-        msg = f"width must be odd and at least 3, 1 <= order < width: got {width} and {order}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"width must be odd and at least 3, 1 <= order < width: got {width} and {order}"
+        )
     if len(features) < width:
         raise TooShortError(
             f"features of {len(features)} frames",

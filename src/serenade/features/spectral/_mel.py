@@ -106,8 +106,7 @@ def mel_bank(
     """
     fmax = sampling_rate / 2 if fmax is None else fmax
     if not 0 <= fmin < fmax or n_mels < 1:
-        msg = f"need 0 <= fmin < fmax and n_mels >= 1, got {fmin}, {fmax} and {n_mels}"
-        raise ValueError(msg)
+        raise ValueError(f"need 0 <= fmin < fmax and n_mels >= 1, got {fmin}, {fmax} and {n_mels}")
     edges = hz_to_mel(np.array([fmin, fmax]), scale)
     corners = mel_to_hz(np.linspace(edges[0], edges[1], n_mels + 2), scale)
     bins = np.arange(n_fft // 2 + 1, dtype=np.float64) * (sampling_rate / n_fft)

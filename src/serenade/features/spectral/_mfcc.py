@@ -36,8 +36,9 @@ def dct_matrix(n_inputs: int, n_outputs: int, lifter: float = 0.0) -> NDArray[np
            [ 0.707, -0.707]])
     """
     if not 1 <= n_outputs <= n_inputs or lifter < 0:
-        msg = f"need 1 <= n_outputs <= n_inputs and lifter >= 0, got {n_outputs}, {n_inputs}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"need 1 <= n_outputs <= n_inputs and lifter >= 0, got {n_outputs}, {n_inputs}"
+        )
     order = np.arange(n_outputs)
     points = np.arange(n_inputs)[:, None] + 0.5
     matrix: NDArray[np.float64] = np.sqrt(2.0 / n_inputs) * np.cos(

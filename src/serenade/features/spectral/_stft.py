@@ -56,8 +56,7 @@ class Framing:
 
     def __post_init__(self) -> None:
         if not 0 < self.length <= self.n_fft or self.hop_length < 1:
-            msg = f"need 1 <= win_length <= n_fft and hop_length >= 1, got {self}"
-            raise ValueError(msg)
+            raise ValueError(f"need 1 <= win_length <= n_fft and hop_length >= 1, got {self}")
 
     @property
     def length(self) -> int:
@@ -95,8 +94,7 @@ def window_function(name: WindowShape, length: int) -> NDArray[np.float32]:
         "boxcar": np.ones(length),
     }
     if name not in shapes:
-        msg = f"unknown window {name!r}: choose one of {', '.join(shapes)}"
-        raise ValueError(msg)
+        raise ValueError(f"unknown window {name!r}: choose one of {', '.join(shapes)}")
     values = shapes[name].astype(np.float32)
     values.flags.writeable = False
     return values
@@ -138,8 +136,7 @@ def pad_ends(
         left[:] = signal[margin:0:-1]
         right[:] = signal[-2 : -2 - margin : -1] if margin else 0.0
     else:
-        msg = f"unknown pad_mode {mode!r}: choose constant, reflect or edge"
-        raise ValueError(msg)
+        raise ValueError(f"unknown pad_mode {mode!r}: choose constant, reflect or edge")
     return padded
 
 

@@ -55,8 +55,7 @@ def decimate(signal: NDArray[Any], factor: int) -> NDArray[np.float32]:
     array([1., 1., 1.], dtype=float32)
     """
     if factor < 1:
-        msg = f"factor must be at least 1, got {factor}"
-        raise ValueError(msg)
+        raise ValueError(f"factor must be at least 1, got {factor}")
     samples = as_signal(signal)
     if factor == 1:
         return samples

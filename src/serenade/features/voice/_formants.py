@@ -113,8 +113,7 @@ class Formants(Feature):
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= self.order // 2 or self.max_formant < 1000:
-            msg = f"need 1 <= count <= order / 2 and max_formant >= 1000, got {self}"
-            raise ValueError(msg)
+            raise ValueError(f"need 1 <= count <= order / 2 and max_formant >= 1000, got {self}")
 
     @property
     def names(self) -> tuple[str, ...]:

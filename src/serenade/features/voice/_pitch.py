@@ -122,8 +122,9 @@ class Pitch(Feature):
 
     def __post_init__(self) -> None:
         if not 20 <= self.fmin < self.fmax <= 1000 or self.candidates < 1 or self.hop_seconds <= 0:
-            msg = f"need 20 <= fmin < fmax <= 1000, candidates >= 1 and hop_seconds > 0, got {self}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"need 20 <= fmin < fmax <= 1000, candidates >= 1 and hop_seconds > 0, got {self}"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
