@@ -73,7 +73,7 @@ def _short_term(rate: int, window: float, hop: float) -> Comparison:
 def _librosa_chroma() -> Side:
     librosa = library("librosa")
     return Side(
-        lambda x: librosa.feature.chroma_stft(y=x, sr=_RATE, tuning=0.0, **_TRANSFORM),
+        lambda x: librosa.feature.chroma_stft(S=abs(librosa.stft(x, **_TRANSFORM)), sr=_RATE),
         matrix=transposed,
     )
 
