@@ -314,7 +314,7 @@ def format_result(result: dict[str, Any]) -> str:
         f"`serenade serve` with its usual limits, on {result['cores']} cores that server and "
         "clients share. Other programs ran as well: the load average was "
         f"{busy} (before, after the requests, at the end). Made by `benchmarks/server_load.py`, "
-        "which says how.",
+        f"which says how. {result['note']}".rstrip(),
         "## Requests",
         f"{result['clients']} clients sent mixed requests for {requests['seconds']} s and got "
         f"{count} answers, {count / requests['seconds']:.1f} a second. Unexpected answers: "
@@ -336,14 +336,16 @@ def format_result(result: dict[str, Any]) -> str:
 if __name__ == "__main__":
     run_benchmark(
         __doc__,
-        lambda options: measure(
-            options.clients, options.seconds, options.streams, options.stream_seconds
+        lambda options: (
+            measure(options.clients, options.seconds, options.streams, options.stream_seconds)
+            | {"note": options.note}
         ),
         format_result,
         {
             "--clients": {"type": int, "default": 64},
             "--seconds": {"type": float, "default": 180.0, "help": "of mixed requests"},
             "--streams": {"type": int, "default": 10},
+            "--note": {"default": "", "help": "sentences about the machine, for the page"},
             "--stream-seconds": {"type": float, "default": 600.0, "help": "of each stream"},
         },
         corpora=False,
