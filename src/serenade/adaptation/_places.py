@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 
+from serenade.adaptation._array_files import load_arrays
 from serenade.adaptation._contrasts import fit_means_and_offsets, log_normalise
 
 if TYPE_CHECKING:
@@ -219,8 +220,7 @@ class Places:
             ValueError: the content is damaged, shapes differ, or a covariance is not one.
             KeyError: an array is missing.
         """
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {each.name: np.asarray(file[each.name]) for each in dataclasses.fields(cls)}
+        arrays = load_arrays(path, [each.name for each in dataclasses.fields(cls)])
         if any(array.dtype != np.float64 for array in arrays.values()):
             raise ValueError("its arrays are not float64")
         if not all((np.abs(array) < _LARGEST).all() for array in arrays.values()):

@@ -11,10 +11,11 @@ speaker, and the variance between speakers.
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
+
+from serenade.adaptation._array_files import load_arrays
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +26,6 @@ NEUTRAL = ("neutral", "calm")
 """Emotions of a normal voice."""
 
 _LARGEST = 1e18  # of any number in a file: its square is still a float32
-_BYTES = 1 << 26  # of all arrays in a file
 _LEAST_SHARE = 1e-3  # least variance between speakers, as a share of that within
 
 
@@ -145,14 +145,7 @@ class Population:
             ValueError: the content is damaged, or shapes differ.
             KeyError: an array is missing.
         """
-        with zipfile.ZipFile(path) as archive:
-            # A small archive can unpack to gigabytes.
-            if sum(part.file_size for part in archive.infolist()) > _BYTES:
-                raise ValueError("its arrays are too large")
-        if hasattr(path, "seek"):
-            path.seek(0)
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {f.name: np.asarray(file[f.name]) for f in dataclasses.fields(cls)}
+        arrays = load_arrays(path, [field.name for field in dataclasses.fields(cls)])
         neutral = bool(arrays.pop("neutral"))
         if len({array.shape for array in arrays.values()}) != 1 or arrays["mean"].ndim != 1:
             raise ValueError("its arrays differ in shape")
