@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.adaptation_study.features import Features
-    from benchmarks.adaptation_study.heads import Floats, Labels
+    from benchmarks.adaptation_study.heads import Floats, Head, Labels
 
 LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
 FEW = 20  # recordings: a class with fewer says nothing about a corpus
@@ -196,18 +196,13 @@ def temperature_of(answers: Sequence[Answers]) -> float:
     return float(grid[int(np.argmin(losses))])
 
 
-def train(
-    data: Features,
-    y: Labels,
-    rows: NDArray[np.intp],
-    labels: tuple[str, ...],
-    C: tuple[float, float],
-) -> tuple[Floats, Floats]:
-    """Train the heads on states and on the acoustic set, and join their contrasts.
+def train_on_states(
+    data: Features, y: Labels, rows: NDArray[np.intp], labels: tuple[str, ...], C: float = C_STATES
+) -> tuple[Head, Floats]:
+    """Train the head on states of clips and of their copies.
 
     Returns:
-        Contrasts of all recordings by the heads, and those of the training rows by heads that did
-        not hear their speakers.
+        The head, and contrasts of the rows by heads that did not hear their speakers.
     """
     corpus, speaker = (data.table[name].to_numpy(str) for name in ("corpus", "speaker"))
     chosen = np.zeros(len(y), bool)
@@ -218,16 +213,43 @@ def train(
     clips = np.concatenate([one for one, _, _ in parts])
     X = np.concatenate([one for _, one, _ in parts])
     copy = np.concatenate([np.full(len(one), mark) for one, _, mark in parts])
-    by_states, held_states = fit_head(
+    head, held_out = fit_head(
         X, y[clips], np.char.add(corpus[clips], copy), speaker[clips], corpus[clips], labels,
-        C=C[0], axes=AXES,
+        C=C, axes=AXES,
     )  # fmt: skip
+    return head, held_out[: len(rows)]
+
+
+def train(
+    data: Features,
+    y: Labels,
+    rows: NDArray[np.intp],
+    labels: tuple[str, ...],
+    C: tuple[float, float | None],
+) -> tuple[Floats, Floats]:
+    """Train the heads on states and on the acoustic set, and join their contrasts.
+
+    Args:
+        data: features of all recordings.
+        y: classes of all recordings.
+        rows: numbers of the training recordings.
+        labels: the classes.
+        C: of the two heads; None to do without the second one.
+
+    Returns:
+        Contrasts of all recordings by the heads, and those of the training rows by heads that did
+        not hear their speakers.
+    """
+    by_states, held_states = train_on_states(data, y, rows, labels, C[0])
+    if C[1] is None:
+        return by_states(data.states), held_states
+    corpus, speaker = (data.table[name].to_numpy(str) for name in ("corpus", "speaker"))
     by_set, held_set = fit_head(
         data.acoustic[rows], y[rows], speaker[rows], speaker[rows], corpus[rows], labels,
         C=C[1], axes=AXES,
     )  # fmt: skip
     every = np.concatenate([by_states(data.states), by_set(data.acoustic)], axis=1)
-    return every, np.concatenate([held_states[: len(rows)], held_set], axis=1)
+    return every, np.concatenate([held_states, held_set], axis=1)
 
 
 def make_task(
@@ -235,7 +257,7 @@ def make_task(
     y: Labels,
     training: NDArray[np.intp],
     tested: NDArray[np.intp],
-    C: tuple[float, float] = (C_STATES, C_ACOUSTIC),
+    C: tuple[float, float | None] = (C_STATES, C_ACOUSTIC),
     *,
     every_class: bool = False,
 ) -> Task:
@@ -246,7 +268,7 @@ def make_task(
         y: classes of all recordings.
         training: numbers of the training recordings.
         tested: numbers of the tested recordings.
-        C: of the two heads.
+        C: see `train`.
         every_class: whether all training classes come into question; otherwise those that the
             tested recordings have.
     """

@@ -15,7 +15,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
 
     Args:
         path: the folder, or `USER/NAME` of a model on the Hugging Face hub, which is downloaded
-            once; None for the bundled model.
+            once; None for the bundled model; `adaptive` for the package's model that adapts
+            without labels.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version.

@@ -166,3 +166,16 @@ def test_a_folder_that_is_no_model(run, example, tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"serenade: {tmp_path}: not a model folder")
     assert "Traceback" not in done.stderr
+
+
+def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path):
+    for number in range(2):
+        shutil.copy(example, tmp_path / f"{number}.flac")
+    done = run("predict", ".", "--model", "adaptive", "--adapt=mixed", "--json")
+    entries = json.loads(done.stdout)
+    assert [(entry["adapted_to"], entry["assumed"]) for entry in entries] == [(4, "mixed")] * 2
+    lines = run("predict", ".", "--model", "adaptive", "--adapt-by", "folder", "--adapt").stdout
+    assert lines.count("adapted to 4 utterances, unknown expected") == 2
+    assert run("predict", ".", "--adapt").returncode == 1
+    both = run("predict", ".", "--adapt", "--enrol", example)
+    assert "--adapt cannot be combined with --enrol" in both.stderr

@@ -1,6 +1,9 @@
 from ._contrasts import fit_means_and_offsets as fit_means_and_offsets
 from ._contrasts import log_normalise as log_normalise
 from ._contrasts import make_contrasts as make_contrasts
+from ._expectations import EXPECTATIONS as EXPECTATIONS
+from ._expectations import EXPECTS as EXPECTS
+from ._expectations import Expect as Expect
 from ._places import Expectation as Expectation
 from ._places import Places as Places
 from ._population import NEUTRAL as NEUTRAL

@@ -65,5 +65,5 @@ def fit_means_and_offsets(
             np.add.at(design, (one, other), weights)
     # A constant may move between means and offsets: the small penalty settles it.
     design += _RIDGE * np.trace(design) / size * np.eye(size)
-    solution = np.linalg.solve(design, target)
+    solution: Floats = np.asarray(np.linalg.solve(design, target), dtype=np.float64)
     return solution[:classes], solution[classes:], place

@@ -79,7 +79,8 @@ class Expectation:
         if self.neutral is not None:
             share[:] = (1 - self.neutral) / (len(labels) - 1)
             share[list(labels).index("neutral")] = self.neutral
-        return share * len(labels) * self.counts * np.sqrt(recordings)
+        counts: Floats = share * len(labels) * self.counts * np.sqrt(recordings)
+        return counts
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

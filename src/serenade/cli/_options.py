@@ -65,8 +65,8 @@ model = click.option(
     "--model",
     metavar="DIR|USER/NAME",
     type=click.Path(),
-    help="Model folder written by `serenade train`, or a model on the Hugging Face hub. Default: "
-    "the bundled model.",
+    help="Model folder written by `serenade train`, a model on the Hugging Face hub, or "
+    "`adaptive`, the model of the package that adapts without labels. Default: the bundled model.",
 )
 _MATERIAL = (
     root,

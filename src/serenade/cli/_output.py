@@ -33,8 +33,12 @@ def report_problem(problem: object) -> None:
 def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
     """Print the emotion of a recording, and a bar for each segment."""
     known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
+    if prediction.adapted_to and not prediction.enrolment:
+        count = prediction.adapted_to
+        known = f"; adapted to {count} utterance{'s' * (count != 1)}, {prediction.assumed} expected"
+    emotion = f"{'uncertain, perhaps ' * prediction.uncertain}{prediction.emotion}"
     echo(
-        f"{to_printable(prediction.file)}: {prediction.emotion} {prediction.probability:.0%} "
+        f"{to_printable(prediction.file)}: {emotion} {prediction.probability:.0%} "
         f"({prediction.duration:.1f} s{known})"
     )
     if timeline is not None and not timeline.segments:

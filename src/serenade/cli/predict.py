@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from serenade.adaptation import Expect
     from serenade.inference import Model, Prediction, Target, Timeline
 
 
@@ -38,6 +39,23 @@ if TYPE_CHECKING:
     type=click.Choice(["neutral", "mixed"]),
     help="Content of the recordings of --enrol: a normal voice, or several emotions in similar "
     "shares.",
+)
+@click.option(
+    "--adapt",
+    metavar="[=mixed|neutral|unknown]",
+    is_flag=False,
+    flag_value="unknown",
+    type=click.Choice(["mixed", "neutral", "unknown"]),
+    help="Adapt to the recordings themselves, which need no labels: emotions in similar shares, "
+    "mostly neutral speech, or unknown (the default, which is cautious). Needs a model that "
+    "adapts, such as --model adaptive.",
+)
+@click.option(
+    "--adapt-by",
+    default="all",
+    show_default=True,
+    type=click.Choice(["all", "folder"]),
+    help="Recordings that share a place: all of them, or those of each folder.",
 )
 @click.option(
     "--timeline",
@@ -108,6 +126,8 @@ def command(
     model: str | None,
     enrol: Sequence[str],
     enrol_speech: str,
+    adapt: Expect | None,
+    adapt_by: str,
     timeline: bool,
     window: float,
     hop: float,
@@ -131,6 +151,7 @@ def command(
     serenade predict call.wav --timeline --out call.TextGrid --plot call.png
     serenade predict recordings/ --csv emotions.csv
     serenade predict call.wav --enrol my-normal-voice/
+    serenade predict recordings/ --model adaptive --adapt=neutral
     serenade predict recordings/ --json --strict > emotions.json
     """
     import serenade
@@ -141,6 +162,8 @@ def command(
     files = find_recordings(sources)
     if not files:
         _output.report_problem(f"no recordings in {', '.join(sources)}")
+    if adapt and enrol:
+        raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
     if plot and len(files) != 1:
         raise click.UsageError("--plot draws one recording; give one file")
     if target:
@@ -153,6 +176,8 @@ def command(
         files,
         windows=(window, hop) if timeline else None,
         by_itself="self" in enrol,
+        expect=adapt,
+        by_folder=adapt_by == "folder",
         jobs=jobs,
         # Printed lines already show the progress, and a bar would disturb them.
         bar=not (people and sys.stdout.isatty()),

@@ -14,6 +14,7 @@ from serenade.inference._threads import map_in_threads
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from serenade.adaptation import Expect
     from serenade.inference._model import Model
     from serenade.inference._prediction import Prediction, Timeline
     from serenade.inference._source import RecordingLike
@@ -73,6 +74,8 @@ def predict_files(
     *,
     windows: tuple[float, float] | None = None,
     by_itself: bool = False,
+    expect: Expect | None = None,
+    by_folder: bool = False,
     jobs: int | None = None,
     bar: bool = False,
 ) -> Iterator[Result]:
@@ -84,6 +87,9 @@ def predict_files(
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
         by_itself: whether each recording enrols its own speaker, see `Model.enrol_itself`. Each
             is then read twice, because the speaker must be known before the first prediction.
+        expect: content of the files, to which the model is then adapted, see `Model.adapt`; None
+            for no adaptation. Each file is then read twice.
+        by_folder: whether the files of each folder are a place of their own.
         jobs: number of threads; None for one per core. Threads beyond the number of files
             predict windows of long recordings.
         bar: whether to show a progress bar.
@@ -94,10 +100,12 @@ def predict_files(
     """
     threads = jobs or os.cpu_count() or 1
     per_file = max(1, threads // max(1, len(files)))
+    adapted_models = {} if expect is None else _adapt_to_places(model, files, expect, by_folder)
 
     def predict_or_fail(file: str) -> Result:
         try:
-            adapted = model.enrol_itself(file) if by_itself else model
+            known = adapted_models.get(_find_place(file, by_folder), model)
+            adapted = model.enrol_itself(file) if by_itself else known
             return predict_file(adapted, file, windows, jobs=per_file)
         except AudioError as error:
             return error
@@ -105,3 +113,20 @@ def predict_files(
     pairs = map_in_threads(predict_or_fail, files, min(threads, len(files)))
     results = (result for _, result in pairs)
     yield from show_progress(results, len(files), "predicting") if bar else results
+
+
+def _find_place(file: str, by_folder: bool) -> str:
+    """Return the folder of a file, or nothing if all files are of one place."""
+    return str(Path(file).parent) if by_folder else ""
+
+
+def _adapt_to_places(
+    model: Model, files: Sequence[str], expect: Expect, by_folder: bool
+) -> dict[str, Model]:
+    """Adapt a model to each place with several files; unusable files are skipped."""
+    places: dict[str, list[str]] = {}
+    for file in files:
+        places.setdefault(_find_place(file, by_folder), []).append(file)
+    return {
+        place: model.adapt_to_usable(own, expect) for place, own in places.items() if len(own) > 1
+    }

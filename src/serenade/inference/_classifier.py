@@ -8,7 +8,7 @@ import numpy as np
 
 from serenade.errors import ModelError, TooShortError
 from serenade.inference._head_checks import check_probabilities
-from serenade.inference._model_folder import BUNDLED, read_folder
+from serenade.inference._model_folder import ADAPTIVE, BUNDLED, read_folder
 from serenade.inference._prediction import Segment
 from serenade.inference._windows import LONGEST_UTTERANCE
 from serenade.runtime import run_session
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.features import Feature
+    from serenade.inference._adaptation import Adaptation
     from serenade.inference._model_folder import Folder
 
 
@@ -34,13 +35,20 @@ class Classifier:
         shift: values `(dims,)` subtracted from the features of an enrolled speaker; None for a
             model without enrolment.
         enrolment: description of the speech that a speaker was enrolled with; empty without.
+        adaptation: recordings that the model is adapted to; None without.
     """
 
     def __init__(
-        self, folder: Folder, *, shift: NDArray[np.floating[Any]] | None = None, enrolment: str = ""
+        self,
+        folder: Folder,
+        *,
+        shift: NDArray[np.floating[Any]] | None = None,
+        enrolment: str = "",
+        adaptation: Adaptation | None = None,
     ) -> None:
         self.folder = folder
         self.enrolment = enrolment
+        self.adaptation = adaptation
         self._head = folder.head("head.onnx" if shift is None else "enrolled.onnx")
         self._input_name = self._head.get_inputs()[0].name
         self._shift = None if shift is None else shift.astype(np.float32)
@@ -48,9 +56,10 @@ class Classifier:
     def __reduce__(self) -> tuple[Any, ...]:
         # Sessions of onnxruntime cannot be pickled. The path of the bundled model is left out,
         # because the package may be installed elsewhere on another machine.
-        bundled = self.folder.path == BUNDLED
-        path = None if bundled else self.folder.path.absolute()
-        return _reopen, (type(self), path, self._shift, self.enrolment)
+        ours = {BUNDLED: None, ADAPTIVE: ADAPTIVE.name}
+        here = self.folder.path
+        path = ours[here] if here in ours else here.absolute()
+        return _reopen, (type(self), path, self._shift, self.enrolment, self.adaptation)
 
     def __repr__(self) -> str:
         place = "bundled" if self.folder.path == BUNDLED else str(self.folder.path)
@@ -58,6 +67,9 @@ class Classifier:
         parts = [str(system)] if system else []
         parts += [f"{len(self.labels)} labels", place]
         parts += [f"enrolment: {self.enrolment}"] if self.enrolment else []
+        if self.adaptation is not None and not self.enrolment:
+            adapted = self.adaptation
+            parts.append(f"adapted to {adapted.recordings} utterances, {adapted.assumed} expected")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     @property
@@ -99,10 +111,26 @@ class Classifier:
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""
+        found = self.plain_probabilities(signal)
+        return found if self.adaptation is None else self.adaptation.probabilities(found)
+
+    def plain_probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute the probabilities of a signal as `probabilities` does, without adaptation."""
         found = run_session(self._head, "probabilities", self._compute_inputs(signal))
         rows = check_probabilities(found, len(self.labels), self.folder.path)
         mean: NDArray[np.float64] = rows.mean(axis=0)
         return mean
+
+    @property
+    def remarks(self) -> dict[str, Any]:
+        """Arguments that every prediction of the model has: enrolment, adaptation, threshold."""
+        adapted = self.adaptation
+        return {
+            "enrolment": self.enrolment,
+            "adapted_to": 0 if adapted is None else adapted.recordings,
+            "assumed": "" if adapted is None else adapted.assumed,
+            "uncertain_below": float(self.description.get("uncertain_below", 0.0)),
+        }
 
     def segment(self, start: int, end: int, probabilities: NDArray[np.float64]) -> Segment:
         """Make a segment of the samples from `start` to before `end`."""
@@ -135,7 +163,11 @@ class Classifier:
 
 
 def _reopen(
-    kind: type[Classifier], path: Path | None, shift: NDArray[np.float32] | None, enrolment: str
+    kind: type[Classifier],
+    path: Path | str | None,
+    shift: NDArray[np.float32] | None,
+    enrolment: str,
+    adaptation: Adaptation | None,
 ) -> Classifier:
     """Open a pickled classifier again from its folder."""
-    return kind(read_folder(path), shift=shift, enrolment=enrolment)
+    return kind(read_folder(path), shift=shift, enrolment=enrolment, adaptation=adaptation)

@@ -54,16 +54,16 @@ def estimate_shift(
     """Estimate a speaker's shift; see `Model.enrol`."""
     if speech not in {"neutral", "mixed"}:
         raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
-    utterances = (_split_utterances(classifier, each, sampling_rate) for each in recordings)
+    utterances = (split_utterances(classifier, each, sampling_rate) for each in recordings)
     count, mean = _average(classifier, itertools.chain.from_iterable(utterances))
     if not count:
         raise ValueError("nothing to enrol from: give at least one recording with speech")
     if speech == "mixed" and count < LEAST_MIXED:
         raise SerenadeError(
-            f"enrolment: {_format_count(count)} of mixed emotions are too few to estimate a "
+            f"enrolment: {format_count(count)} of mixed emotions are too few to estimate a "
             f"voice; give at least {LEAST_MIXED}, or a normal voice"
         )
-    words = f"{speech} speech, {_format_count(count)}"
+    words = f"{speech} speech, {format_count(count)}"
     return _shrink(classifier, mean, count, speech, words)
 
 
@@ -71,11 +71,11 @@ def estimate_own_shift(
     classifier: Classifier, source: RecordingLike, sampling_rate: int | None
 ) -> Shift:
     """Estimate the shift of the speaker of a long recording; see `Model.enrol_itself`."""
-    count, mean = _average(classifier, _split_utterances(classifier, source, sampling_rate))
+    count, mean = _average(classifier, split_utterances(classifier, source, sampling_rate))
     if count < LEAST_OWN:
-        words = f"none, {_format_count(count)} of the {LEAST_OWN} it takes to enrol itself"
+        words = f"none, {format_count(count)} of the {LEAST_OWN} it takes to enrol itself"
         return Shift(None, words)
-    return _shrink(classifier, mean, count, "mixed", f"by itself, {_format_count(count)}")
+    return _shrink(classifier, mean, count, "mixed", f"by itself, {format_count(count)}")
 
 
 def _shrink(
@@ -91,7 +91,8 @@ def _shrink(
     return Shift(population.shift(mean, count, neutral=speech == "neutral"), words)
 
 
-def _format_count(utterances: int) -> str:
+def format_count(utterances: int) -> str:
+    """Return a number of utterances in words."""
     return f"{utterances} utterance{'s' * (utterances != 1)}"
 
 
@@ -106,7 +107,7 @@ def _average(
     return count, total / max(1, count)
 
 
-def _split_utterances(
+def split_utterances(
     classifier: Classifier, source: RecordingLike, sampling_rate: int | None
 ) -> Iterator[NDArray[np.float32]]:
     """Yield a short recording as one utterance, or the parts of speech of a long one.

@@ -65,8 +65,11 @@ def check_description(description: Mapping[str, Any]) -> tuple[str, ...]:
         if not isinstance(each, str):
             raise ValueError("an entry is not a text")
         each.encode()  # UnicodeEncodeError is a ValueError
-    if not isinstance(description.get("enrolment", {}), dict):
-        raise ValueError("enrolment is not an object")
+    for name in ("enrolment", "adaptation"):
+        if not isinstance(description.get(name, {}), dict):
+            raise ValueError(f"{name} is not an object")
+    if not 0 <= float(description.get("uncertain_below", 0)) <= 1:
+        raise ValueError("uncertain_below is not a probability")
     return tuple(labels)
 
 

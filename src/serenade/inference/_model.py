@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
+from serenade.inference._adaptation import (
+    NothingToAdaptToError,
+    adapt_to_recordings,
+    enrol_by_places,
+)
 from serenade.inference._classifier import Classifier
-from serenade.inference._enrolment import estimate_own_shift, estimate_shift
+from serenade.inference._enrolment import (
+    LEAST_OWN,
+    estimate_own_shift,
+    estimate_shift,
+    format_count,
+)
 from serenade.inference._model_hub import open_folder
 from serenade.inference._prediction import Prediction, Timeline
 from serenade.inference._segmentation import SegmentJoiner
@@ -25,10 +35,11 @@ from serenade.inference._windows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from serenade.adaptation import Expect
     from serenade.inference._source import RecordingLike, Source
     from serenade.inference._windows import Window
 
@@ -42,6 +53,7 @@ class Model(Classifier):
         folder: model folder; see `load`.
         shift: see `Classifier`.
         enrolment: description of the speech that a speaker was enrolled with; empty without.
+        adaptation: see `Classifier`.
 
     Attributes:
         labels: emotions in the order of the probabilities.
@@ -59,7 +71,7 @@ class Model(Classifier):
 
         Args:
             path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None for the
-                bundled model.
+                bundled model, `adaptive` for the package's second model.
 
         Raises:
             ModelError: the folder is missing, damaged or of a later version, or its encoder
@@ -227,8 +239,49 @@ class Model(Classifier):
             ValueError: no recording, or another kind of speech.
         """
         recordings = list_recordings(sources)
+        if self._adapts:
+            known = enrol_by_places(self, recordings, sampling_rate, speech)
+            return type(self)(self.folder, enrolment=known.enrolment, adaptation=known)
         found = estimate_shift(self, recordings, sampling_rate, speech)
         return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
+
+    def adapt(
+        self,
+        recordings: RecordingLike | Iterable[RecordingLike],
+        sampling_rate: int | None = None,
+        *,
+        expect: Expect = "unknown",
+        one_speaker: bool = False,
+    ) -> Self:
+        """Return a model that is adapted to the place of unlabelled recordings.
+
+        Recordings of one place share a microphone, a room, a language or a speaker, which shift
+        what the model hears. The shift is estimated from all recordings together. A recording is
+        no evidence about itself, so the model may predict the recordings it was adapted to. The
+        page "Adaptation" has the equations, and the gains and losses.
+
+        Args:
+            recordings: one recording or several of one place; see `predict`. A recording of over
+                12 s counts as several.
+            sampling_rate: sampling rate in Hz, if the recordings are samples.
+            expect: content of the recordings: `mixed` for emotions in similar shares, `neutral`
+                for mostly neutral speech, `unknown` for a small but safe adaptation. With `mixed`
+                and recordings of one emotion, the model gets worse.
+            one_speaker: whether all recordings are of one speaker.
+
+        Returns:
+            A new model; this one stays as it is.
+
+        Raises:
+            AudioError: a recording cannot be used.
+            InputError: an input is not a recording, or the sampling rate is missing.
+            ModelError: the model has no model of places, or no neutral class to expect.
+            ValueError: no recording, or another expectation.
+        """
+        known = adapt_to_recordings(
+            self, list_recordings(recordings), sampling_rate, expect, one_speaker=one_speaker
+        )
+        return type(self)(self.folder, adaptation=known)
 
     def enrol_itself(self, source: RecordingLike, sampling_rate: int | None = None) -> Self:
         """Return a model that is adapted to the one speaker of a long recording.
@@ -243,8 +296,32 @@ class Model(Classifier):
             InputError: the input is not one recording, or the sampling rate is missing.
             ModelError: the model was trained without speakers.
         """
+        if self._adapts:
+            return self._adapt_to_itself(source, sampling_rate)
         found = estimate_own_shift(self, source, sampling_rate)
         return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
+
+    def adapt_to_usable(self, files: Sequence[str], expect: Expect) -> Self:
+        """Return a model that is adapted to the files that can be used, if there are any."""
+        try:
+            known = adapt_to_recordings(self, files, None, expect, one_speaker=False, skip=True)
+        except NothingToAdaptToError:
+            return self
+        return type(self)(self.folder, adaptation=known)
+
+    @property
+    def _adapts(self) -> bool:
+        """Whether speakers are enrolled by the model of places."""
+        return "adaptation" in self.description and "enrolment" not in self.description
+
+    def _adapt_to_itself(self, source: RecordingLike, sampling_rate: int | None) -> Self:
+        """Adapt to the one speaker of a long recording, if it has enough utterances."""
+        known = adapt_to_recordings(self, [source], sampling_rate, "unknown", one_speaker=True)
+        count = format_count(known.recordings)
+        if known.recordings < LEAST_OWN:
+            words = f"none, {count} of the {LEAST_OWN} it takes to enrol itself"
+            return type(self)(self.folder, enrolment=words)
+        return type(self)(self.folder, enrolment=f"by itself, {count}", adaptation=known)
 
     def _open_windows(
         self, source: RecordingLike, sampling_rate: int | None, window: float, hop: float
@@ -258,7 +335,7 @@ class Model(Classifier):
         """Predict a short recording in one piece."""
         probabilities = self.name_probabilities(self.probabilities(np.concatenate(blocks)))
         duration = opening.samples / self.sampling_rate
-        return Prediction(opening.name, duration, probabilities, self.enrolment)
+        return Prediction(opening.name, duration, probabilities, **self.remarks)
 
     def _predict_timeline(
         self,
@@ -288,4 +365,4 @@ class Model(Classifier):
             for window, probabilities in predicted
             for part in joiner.add(window, probabilities)
         ]
-        return Timeline(name, size / rate, self.labels, tuple(segments), self.enrolment)
+        return Timeline(name, size / rate, self.labels, tuple(segments), **self.remarks)

@@ -9,7 +9,8 @@ A folder contains
 - `MODEL_CARD.md`;
 - `encoder.onnx`, if the encoder is not one of the package;
 - for enrolment, `speakers.npz`, the variances of features within and between speakers, and
-  `enrolled.onnx`, the head for features minus the speaker's mean.
+  `enrolled.onnx`, the head for features minus the speaker's mean;
+- for adaptation, `places.npz`, the model of places (`serenade.adaptation.Places`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serenade._model_files import DESCRIPTION, read_description
-from serenade.adaptation import Population
+from serenade.adaptation import Places, Population
 from serenade.errors import ModelError
 from serenade.inference._head_checks import check_description, check_head
 from serenade.runtime import open_session
@@ -39,10 +40,14 @@ FORMATS = (1, 2)
 ENCODER = "encoder.onnx"
 """File name of an encoder that belongs to one model."""
 
-FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", ENCODER, "MODEL_CARD.md")
+FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", "places.npz", ENCODER, "MODEL_CARD.md")
 """Files that a folder may contain in addition to `model.json`."""
 
 BUNDLED = Path(__file__).parent / "bundled"
+"""Folder of the bundled model."""
+
+ADAPTIVE = Path(__file__).parent / "adaptive"
+"""Folder of the second model of the package, which adapts without labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,18 +107,53 @@ class Folder:
             raise ModelError(f"{path}: belongs to another model; copy the model folder again")
         return population
 
+    def places(self) -> tuple[Places, tuple[float, Mapping[str, float]]]:
+        """Read the model of places.
+
+        Returns:
+            The model; the temperature of the head's probabilities, and those of adapted log
+            posteriors by their expectation.
+
+        Raises:
+            ModelError: the model does not support adaptation, or a file is damaged.
+        """
+        path = self.path / "places.npz"
+        if "adaptation" not in self.description:
+            raise ModelError(
+                f"{self.path}: has no model of places and cannot adapt; use the model 'adaptive'"
+            )
+        try:
+            with path.open("rb") as file:
+                places = Places.load(file)
+            alone = float(self.description["temperature"])
+            adapted = {
+                str(name): float(each)
+                for name, each in self.description["adaptation"]["temperature"].items()
+            }
+            if not all(0.01 < each < 100 for each in (alone, *adapted.values())):
+                raise ValueError(f"temperatures {alone}, {adapted}")
+        except (
+            *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError),
+            zipfile.BadZipFile,
+        ):
+            raise ModelError(f"{path}: damaged; copy the model folder again") from None
+        if len(places.means) != len(self.labels):
+            raise ModelError(f"{path}: belongs to another model; copy the model folder again")
+        return places, (alone, adapted)
+
 
 def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     """Read and check `model.json` of a folder.
 
     Args:
-        path: the folder; None for the bundled model.
+        path: the folder; None for the bundled model; `adaptive` for the package's second model.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version, or its encoder differs
             from the one it was trained with.
     """
-    folder = BUNDLED if path is None else Path(path)
+    names = {None: BUNDLED, "adaptive": ADAPTIVE}
+    folder = names[path] if path in names else Path(path)  # type: ignore[arg-type]
     description = _read_description(folder)
     version = description["format"]
     try:

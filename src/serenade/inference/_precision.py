@@ -71,7 +71,7 @@ def convert_precision(
         )
     description = {key: value for key, value in folder.description.items() if key != "feature"}
     description |= {"format": 2, "precision": precision}
-    copied, files = ["MODEL_CARD.md"], {}
+    copied, files = ["MODEL_CARD.md", "places.npz"], {}
     if features_inside:
         files["head.onnx"] = _join_graphs(folder, precision)
         description.pop("enrolment", None)

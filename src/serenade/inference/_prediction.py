@@ -44,6 +44,10 @@ class Prediction(_MostProbable):
         duration: length in seconds.
         probabilities: probability of each emotion, in the model's order; they add up to one.
         enrolment: description of the speaker's enrolment, see `Model.enrolment`; empty without.
+        adapted_to: number of utterances that the model is adapted to, see `Model.adapt`.
+        assumed: assumed content of those recordings; empty without adaptation.
+        uncertain_below: probability below which the answer is uncertain; 0 for a model without
+            such a threshold.
 
     >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3})
     Prediction('a.wav', 2.00 s: angry 0.70)
@@ -53,6 +57,9 @@ class Prediction(_MostProbable):
     duration: float
     probabilities: Mapping[str, float]
     enrolment: str = ""
+    adapted_to: int = 0
+    assumed: str = ""
+    uncertain_below: float = 0.0
 
     def __repr__(self) -> str:
         return (
@@ -60,17 +67,27 @@ class Prediction(_MostProbable):
             f"{self.emotion} {self.probability:.2f})"
         )
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether the evidence is too weak for an answer."""
+        return self.probability < self.uncertain_below
+
     def _repr_html_(self) -> str:
         """Draw the probabilities as bars, for notebooks."""
         return draw_bars(f"{self.file}, {self.duration:.2f} s", self.probabilities)
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: file, duration, emotion, probability, probabilities, enrolment."""
+        """Return JSON data: file, duration, emotion, probability, probabilities, remarks.
+
+        Remarks are `uncertain` for a model with a threshold, and `enrolment`, `adapted_to` and
+        `assumed` for an enrolled or adapted model.
+        """
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
             **self._round_probabilities(),
-            **({"enrolment": self.enrolment} if self.enrolment else {}),
+            **({"uncertain": self.uncertain} if self.uncertain_below else {}),
+            **_list_remarks(self),
         }
 
 
@@ -113,6 +130,9 @@ class Timeline:
         labels: emotions in the model's order.
         segments: segments in the order of time, without overlap.
         enrolment: description of the speaker's enrolment, see `Model.enrolment`; empty without.
+        adapted_to: see `Prediction`.
+        assumed: see `Prediction`.
+        uncertain_below: see `Prediction`.
 
     >>> parts = Segment(0, 1, {"sad": 1.0}), Segment(2, 5, {"sad": 0.0})
     >>> Timeline("a.wav", 6.0, ("sad",), parts)
@@ -124,6 +144,9 @@ class Timeline:
     labels: tuple[str, ...]
     segments: tuple[Segment, ...]
     enrolment: str = ""
+    adapted_to: int = 0
+    assumed: str = ""
+    uncertain_below: float = 0.0
 
     def __repr__(self) -> str:
         count = len(self.segments)
@@ -162,16 +185,33 @@ class Timeline:
             / self.speech
             for label in self.labels
         }
-        return Prediction(self.file, self.duration, found, self.enrolment)
+        return Prediction(
+            self.file,
+            self.duration,
+            found,
+            self.enrolment,
+            self.adapted_to,
+            self.assumed,
+            self.uncertain_below,
+        )
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: file, duration, segments, enrolment."""
+        """Return JSON data: file, duration, segments, and remarks as in `Prediction.to_dict`."""
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
             "segments": [segment.to_dict() for segment in self.segments],
-            **({"enrolment": self.enrolment} if self.enrolment else {}),
+            **_list_remarks(self),
         }
+
+
+def _list_remarks(found: Prediction | Timeline) -> dict[str, object]:
+    """Return what a result says about enrolment and adaptation."""
+    adapted = {"adapted_to": found.adapted_to, "assumed": found.assumed}
+    return {
+        **({"enrolment": found.enrolment} if found.enrolment else {}),
+        **(adapted if found.adapted_to else {}),
+    }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,6 +65,9 @@ class PredictionBody(Emotion):
     file: Name
     duration: Seconds
     enrolment: str | None = Field(None, description="Recordings that the model was adapted to.")
+    adapted_to: int | None = Field(None, description="Number of their utterances.")
+    assumed: str | None = Field(None, description="Assumed content of these utterances.")
+    uncertain: bool | None = Field(None, description="Whether the evidence is too weak.")
 
 
 class SegmentBody(Emotion):

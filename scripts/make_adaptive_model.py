@@ -1,0 +1,291 @@
+"""Make the model that adapts again: head, model of places, description, card and figures.
+
+    python -m scripts.make_adaptive_model --features FOLDER [--root CORPORA --encoder WEIGHTS]
+
+FOLDER holds the features of `benchmarks/adaptation.py`. They are extracted on the first call, which
+needs CORPORA with `ravdess`, `emodb` and `nemo`, and the weights of openai/whisper-base. The same
+features and library versions give the same model.
+
+The card states what each corpus in turn gives to a model of the other two, with the settings that
+the package has. The temperatures and the threshold are measured on corpora that had no part in
+them: those of the tested corpus come from the other two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from benchmarks.adaptation import (
+    C_STATES,
+    DRAWS,
+    KINDS,
+    LABELS,
+    NEUTRAL_KIND,
+    SPEAKER_20,
+    Answers,
+    Task,
+    make_task,
+    plain,
+    pooled,
+    temperature_of,
+    train_on_states,
+)
+from benchmarks.adaptation_study import features as kept_features
+from benchmarks.adaptation_study.heads import balance
+
+from serenade._markdown_table import format_table
+from serenade._model_files import write_model_files
+from serenade.adaptation import EXPECTATIONS, Places, log_normalise, make_contrasts
+from serenade.encoders import WhisperPooled
+from serenade.runtime import Graph
+from serenade.systems import feature_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.adaptation_study.features import Features
+    from benchmarks.adaptation_study.heads import Head
+    from benchmarks.adaptation_study.trials import Kind
+    from numpy.typing import NDArray
+
+OUT = Path(__file__).parents[1] / "src" / "serenade" / "inference" / "adaptive"
+TEMPLATE = Path(__file__).with_name("adaptive_model_card.md")
+TARGET = 0.7
+"""Share of right answers that the threshold of uncertain answers aims at."""
+
+ALONE = "nothing"
+CALIBRATED = {ALONE: None, "mixed": SPEAKER_20, "neutral": NEUTRAL_KIND, "unknown": SPEAKER_20}
+"""Kind of groups on which the temperature of each expectation is fitted."""
+
+ENROLLED = 5
+"""Known neutral recordings of a speaker in the row about enrolment."""
+
+
+def answer(task: Task, name: str, kind: Kind | None) -> Answers:
+    """Answer the recordings of a task, adapted to groups of a kind under an expectation."""
+    if kind is None:
+        return plain(task)
+    return pooled(task.adapted(kind, EXPECTATIONS[name], DRAWS))
+
+
+def enrol(task: Task) -> Answers:
+    """Answer each recording with neutral recordings of its speaker known."""
+    rng = np.random.default_rng(0)
+    number = task.labels.index("neutral")
+    rows, found = [], []
+    for speaker in np.unique(task.speakers[task.rows]):
+        mine = task.rows[task.speakers[task.rows] == speaker]
+        calm = rng.permutation(mine[task.y[mine] == "neutral"])[:ENROLLED]
+        others = np.setdiff1d(mine, calm)
+        if not len(calm):
+            continue
+        group = np.stack([np.append(calm, one) for one in others])
+        known = np.full(group.shape, number)
+        known[:, -1] = -1
+        answers = task.places.adapt(
+            task.contrasts[group],
+            task.plain[group],
+            task.labels,
+            EXPECTATIONS["unknown"],
+            speaker=True,
+            known=known,
+        )
+        rows.append(others)
+        found.append(answers[:, -1])
+    return Answers(task, np.concatenate(rows), np.concatenate(found))
+
+
+def find_threshold(answers: Sequence[Answers], temperature: float) -> float:
+    """Find the least probability from which the target is met, as a mean of corpora."""
+    confidences = [_confidence(each, temperature) for each in answers]
+    for threshold in np.arange(0.2, 0.95, 0.01):
+        right = [
+            each.correct[sure >= threshold].mean()
+            for each, sure in zip(answers, confidences, strict=True)
+            if np.any(sure >= threshold)
+        ]
+        if np.mean(right) >= TARGET:
+            return round(float(threshold), 2)
+    raise ValueError("no threshold meets the target")
+
+
+def _confidence(answers: Answers, temperature: float) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = np.exp(log_normalise(answers.log_posteriors / temperature)).max(
+        axis=1
+    )
+    return result
+
+
+def tabulate_recalls(tasks: Mapping[str, Task]) -> str:
+    """Lay out the UA of each corpus for all kinds of groups and expectations."""
+    lines = []
+    cases: list[tuple[str, str, Kind | None]] = [(ALONE, "", None)]
+    cases += [(str(kind), name, kind) for name in EXPECTATIONS for kind in KINDS]
+    for words, name, kind in cases:
+        found = [answer(task, name, kind) for task in tasks.values()]
+        lines.append(_tabulate_row(f"{words} / {name}" if name else words, found))
+        print(*lines[-1], flush=True)
+    found = [enrol(task) for task in tasks.values()]
+    lines.append(_tabulate_row(f"an enrolled voice, {ENROLLED} neutral recordings", found))
+    header = ["adapted to / expected", *(f"{name}: UA" for name in tasks)]
+    return format_table([*header, "mean gain in UA", "mean gain in right answers"], lines)
+
+
+def _tabulate_row(words: str, found: Sequence[Answers]) -> list[str]:
+    before = [plain(each.task, each.rows) for each in found]
+    pairs = list(zip(found, before, strict=True))
+    cells = [
+        f"{each.ua:.3f} [{low:.3f}, {high:.3f}]"
+        for each in found
+        for low, high in [each.interval()]
+    ]
+    gains = [
+        np.mean([each.ua - other.ua for each, other in pairs]),
+        np.mean([each.right - other.right for each, other in pairs]),
+    ]
+    return [words, *cells, *(f"{gain:+.3f}" for gain in gains)]
+
+
+def tabulate_calibration(tasks: Mapping[str, Task]) -> str:
+    """Lay out calibration and uncertain answers, with settings from the other corpora."""
+    lines = []
+    for tested, task in tasks.items():
+        rest = [other for name, other in tasks.items() if name != tested]
+        start = temperature_of([plain(other) for other in rest])
+        threshold = find_threshold([plain(other) for other in rest], start)
+        for name, kind in CALIBRATED.items():
+            temperature = temperature_of([answer(other, name, kind) for other in rest])
+            found = answer(task, name, kind)
+            measured = found.calibration(temperature)
+            sure = _confidence(found, temperature) >= threshold
+            lines.append([
+                tested,
+                name if kind is None else f"{kind} / {name}",
+                f"{temperature:.2f}",
+                f"{measured['ece']:.3f}",
+                f"{found.calibration(1.0)['ece']:.3f}",
+                f"{measured['surest_half_gain']:+.3f}",
+                f"{sure.mean():.2f}",
+                f"{found.correct[sure].mean():.3f}" if sure.any() else "-",
+            ])  # fmt: skip
+    return format_table(
+        ["tested on", "adapted to / expected", "temperature", "calibration error",
+         "at temperature 1", "surer half: more right by", "answered", "right of these"],
+        lines,
+    )  # fmt: skip
+
+
+def make_head(head: Head, labels: tuple[str, ...], temperature: float) -> bytes:
+    """Write a head as a graph from features to probabilities in the order of `LABELS`."""
+    spread = make_contrasts(len(labels)).T[:, [labels.index(label) for label in LABELS]]
+    weights = (head.rotation @ head.weight / head.scale[:, None]) @ spread
+    bias = head.bias @ spread - head.mean @ weights
+    graph = Graph()
+    arrays = (graph.array(values / temperature) for values in (weights, bias))
+    logits = graph.op("Gemm", "features", *arrays)
+    graph.named(graph.op("Softmax", logits, axis=1), "probabilities")
+    inputs, outputs = {"features": ["rows", len(weights)]}, {"probabilities": ["rows", len(LABELS)]}
+    content: bytes = graph.model("head", inputs, outputs).SerializeToString()
+    return content
+
+
+def make_places(places: Places, labels: tuple[str, ...]) -> Places:
+    """Express a model of places in the contrasts of `LABELS`."""
+    order = [labels.index(label) for label in LABELS]
+    turn = make_contrasts(len(labels)).T[:, order] @ make_contrasts(len(LABELS))
+    return Places(
+        places.centre @ turn,
+        (places.means @ turn)[order],
+        turn.T @ places.within @ turn,
+        turn.T @ places.between @ turn,
+    )
+
+
+def describe(temperatures: Mapping[str, float], threshold: float, rows: int) -> dict[str, Any]:
+    """Return the content of `model.json`."""
+    feature = WhisperPooled(
+        encoder="whisper-base", dynamic_range=5.0, layers=(1, 2, 3, 4, 5), deviation=False
+    )
+    rest = {name: round(each, 4) for name, each in temperatures.items() if name != ALONE}
+    return {
+        "format": 2,
+        "serenade": importlib.metadata.version("serenade"),
+        "system": "whisper-places",
+        "recipe": {"C": C_STATES, "copies": len(kept_features.COPIES)},
+        "labels": list(LABELS),
+        "sampling_rate": 16000,
+        "features": [feature_to_json(feature)],
+        "temperature": round(temperatures[ALONE], 4),
+        "uncertain_below": threshold,
+        "adaptation": {"temperature": rest},
+        "trained_on": list(kept_features.CORPORA),
+        "recordings": rows,
+        "licence": "CC-BY-NC-SA-4.0",
+    }
+
+
+def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task], out: Path) -> None:
+    """Fit on all corpora, and write the model folder and its page of figures."""
+    temperatures = {
+        name: temperature_of([answer(task, name, kind) for task in tasks.values()])
+        for name, kind in CALIBRATED.items()
+    }
+    threshold = find_threshold([plain(task) for task in tasks.values()], temperatures[ALONE])
+    rows, labels = np.flatnonzero(np.isin(y, LABELS)), tuple(sorted(LABELS))
+    head, held_out = train_on_states(data, y, rows, labels)
+    corpus, speaker = (data.table[name].to_numpy(str)[rows] for name in ("corpus", "speaker"))
+    weights = balance(y[rows], corpus)
+    places = Places.learn(held_out, y[rows], speaker, corpus, labels, weights)
+    arrays = io.BytesIO()
+    make_places(places, labels).save(arrays)
+    card = TEMPLATE.read_text("utf-8").format(
+        recalls=tabulate_recalls(tasks),
+        calibration=tabulate_calibration(tasks),
+        recordings=len(rows),
+        speakers=len(np.unique(speaker)),
+        threshold=threshold,
+        target=TARGET,
+    )
+    description = describe(temperatures, threshold, len(rows))
+    files = {
+        "head.onnx": make_head(head, labels, description["temperature"]),
+        "places.npz": arrays.getvalue(),
+        "MODEL_CARD.md": card.encode(),
+    }
+    write_model_files(out, description, files)
+
+
+def main() -> None:
+    """Extract features where they are missing, measure, fit, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--features", type=Path, required=True, help="folder of kept features")
+    parser.add_argument("--root", type=Path, help="folder of the three corpora")
+    parser.add_argument("--encoder", help="weights of openai/whisper-base")
+    parser.add_argument("--out", type=Path, default=OUT, help="model folder to write")
+    options = parser.parse_args()
+    if not (options.features / "clips.csv").is_file():
+        kept_features.extract(options.root, options.encoder, options.features)
+    data = kept_features.load(options.features)
+    emotion, corpus = (data.table[name].to_numpy(str) for name in ("emotion", "corpus"))
+    y = np.where(emotion == "calm", "neutral", emotion)
+    usable = np.isin(y, LABELS)
+    tasks = {
+        name: make_task(
+            data,
+            y,
+            np.flatnonzero(usable & (corpus != name)),
+            np.flatnonzero(usable & (corpus == name)),
+            (C_STATES, None),
+        )
+        for name in kept_features.CORPORA
+    }
+    write_folder(data, y, tasks, options.out)
+
+
+if __name__ == "__main__":
+    main()

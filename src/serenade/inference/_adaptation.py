@@ -1,0 +1,210 @@
+"""Adapt the probabilities of a model to the place of some recordings.
+
+See `serenade.adaptation.Places` for the equations. Contrasts are computed from probabilities, so
+that every model can adapt for which a model of places was estimated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serenade.adaptation import EXPECTATIONS, EXPECTS, Places, log_normalise, make_contrasts
+from serenade.errors import AudioError, ModelError, SerenadeError
+from serenade.inference._enrolment import LEAST_MIXED, format_count, split_utterances
+from serenade.inference._threads import map_in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.inference._classifier import Classifier
+    from serenade.inference._source import RecordingLike
+
+_LEAST = 1e-30  # probability, whose logarithm is taken
+_SAME = 1e-5  # largest difference between the contrasts of one recording
+
+
+class NothingToAdaptToError(ValueError):
+    """No recording can be used."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing to adapt to: give at least one recording with speech")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adaptation:
+    """Recordings of one place, and the model of places that uses them.
+
+    Args:
+        places: model of places.
+        labels: labels of the model.
+        plain: log posteriors `(recordings, classes)` without adaptation and without calibration;
+            no two rows are equal.
+        known: number of the class of each recording; -1 where not known.
+        assumed: assumed content of the recordings.
+        one_speaker: whether all recordings are of one speaker.
+        temperatures: that of the model's probabilities, and that of adapted log posteriors.
+        enrolment: description of the speech that a speaker was enrolled with; empty without.
+    """
+
+    places: Places
+    labels: Sequence[str]
+    plain: NDArray[np.float64]
+    known: NDArray[np.intp]
+    assumed: str
+    one_speaker: bool
+    temperatures: tuple[float, float]
+    enrolment: str = ""
+
+    @property
+    def recordings(self) -> int:
+        """Number of recordings."""
+        return len(self.plain)
+
+    @functools.cached_property
+    def _basis(self) -> NDArray[np.float64]:
+        return make_contrasts(len(self.labels))
+
+    @functools.cached_property
+    def _own(self) -> NDArray[np.float64]:
+        """Adapted log posteriors of the recordings, each given the others."""
+        return self._adapt(self.plain, self.known)
+
+    def probabilities(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Adapt the model's probabilities `(classes,)` of a recording.
+
+        A recording that is one of those adapted to is no evidence about itself.
+        """
+        row = _restore_logs(found, self.temperatures[0])
+        distance = np.abs((self.plain - row) @ self._basis).max(axis=1, initial=0.0)
+        same = np.flatnonzero(distance < _SAME)
+        if len(same):
+            adapted, others = self._own[same[0]], self.recordings - 1
+        else:
+            rows = np.concatenate([self.plain, row[None]])
+            adapted, others = self._adapt(rows, np.append(self.known, -1))[-1], self.recordings
+        share = others / (others + 2)  # that of `Places`, for the others and the recording
+        alone, full = self.temperatures
+        result: NDArray[np.float64] = np.exp(
+            log_normalise(adapted / (alone ** (1 - share) * full**share))
+        )
+        return result
+
+    def _adapt(self, plain: NDArray[np.float64], known: NDArray[np.intp]) -> NDArray[np.float64]:
+        found = self.places.adapt(
+            (plain @ self._basis)[None],
+            plain[None],
+            self.labels,
+            EXPECTATIONS[self.assumed if self.assumed in EXPECTS else "unknown"],
+            speaker=self.one_speaker,
+            known=known[None],
+        )
+        adapted: NDArray[np.float64] = found[0]
+        return adapted
+
+
+def adapt_to_recordings(
+    classifier: Classifier,
+    recordings: Iterable[RecordingLike],
+    sampling_rate: int | None,
+    expect: str,
+    *,
+    one_speaker: bool,
+    skip: bool = False,
+) -> Adaptation:
+    """Collect what a model adapts to; see `Model.adapt`.
+
+    Args:
+        classifier: model without adaptation.
+        recordings: see `Model.adapt`.
+        sampling_rate: see `Model.adapt`.
+        expect: see `Model.adapt`.
+        one_speaker: see `Model.adapt`.
+        skip: whether to skip recordings that cannot be used.
+    """
+    if expect not in EXPECTS:
+        raise ValueError(f"expect is one of {', '.join(EXPECTS)}, not {expect!r}")
+    if expect == "neutral":
+        _number_of_neutral(classifier)
+    return _collect(
+        classifier, recordings, sampling_rate, expect, one_speaker=one_speaker, skip=skip
+    )
+
+
+def enrol_by_places(
+    classifier: Classifier,
+    recordings: Iterable[RecordingLike],
+    sampling_rate: int | None,
+    speech: str,
+) -> Adaptation:
+    """Enrol a speaker by the model of places; see `Model.enrol`."""
+    if speech not in {"neutral", "mixed"}:
+        raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
+    neutral = _number_of_neutral(classifier) if speech == "neutral" else -1
+    assumed = "neutral speech" if speech == "neutral" else "mixed"
+    found = _collect(
+        classifier, recordings, sampling_rate, assumed, one_speaker=True, known=neutral
+    )
+    count = format_count(found.recordings)
+    if speech == "mixed" and found.recordings < LEAST_MIXED:
+        raise SerenadeError(
+            f"enrolment: {count} of mixed emotions are too few to estimate a voice; give at least "
+            f"{LEAST_MIXED}, or a normal voice"
+        )
+    return dataclasses.replace(found, enrolment=f"{speech} speech, {count}")
+
+
+def _collect(
+    classifier: Classifier,
+    recordings: Iterable[RecordingLike],
+    sampling_rate: int | None,
+    assumed: str,
+    *,
+    one_speaker: bool,
+    known: int = -1,
+    skip: bool = False,
+) -> Adaptation:
+    """Predict recordings without adaptation; a long one counts as several."""
+    places, (alone, adapted) = classifier.folder.places()
+
+    def predict(recording: RecordingLike) -> list[NDArray[np.float64]]:
+        try:
+            return [
+                _restore_logs(classifier.plain_probabilities(utterance), alone)
+                for utterance in split_utterances(classifier, recording, sampling_rate)
+            ]
+        except AudioError:
+            if skip:
+                return []
+            raise
+
+    found = map_in_threads(predict, recordings, os.cpu_count() or 1)
+    rows = [row for _, some in found for row in some]
+    if not rows:
+        raise NothingToAdaptToError
+    distinct: NDArray[np.float64] = np.unique(np.stack(rows).round(6), axis=0)
+    numbers = np.full(len(distinct), known, dtype=np.intp)
+    temperatures = alone, adapted.get(assumed, alone)
+    return Adaptation(
+        places, classifier.labels, distinct, numbers, assumed, one_speaker, temperatures
+    )
+
+
+def _restore_logs(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the log posteriors from which a temperature made probabilities."""
+    return log_normalise(temperature * np.log(np.maximum(probabilities, _LEAST)))
+
+
+def _number_of_neutral(classifier: Classifier) -> int:
+    """Return the column of neutral speech."""
+    if "neutral" not in classifier.labels:
+        raise ModelError(
+            f"{classifier.folder.path}: has no neutral class; adapt it with mixed or unknown speech"
+        )
+    return classifier.labels.index("neutral")
