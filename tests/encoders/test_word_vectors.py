@@ -104,8 +104,15 @@ def test_gensim_reads_what_is_saved(tmp_path):
     np.testing.assert_array_equal(other["no"], vectors.matrix[1])
 
 
-def test_nearest_is_by_cosine(monkeypatch):
-    monkeypatch.setattr("serenade.encoders._word_vectors._BLOCK", 2)
+def test_nearest_compares_more_words_than_a_block_holds():
+    matrix = np.random.default_rng(0).normal(size=(20_000, 3)).astype(np.float32)
+    cosines = matrix @ matrix[7] / np.linalg.norm(matrix, axis=1)
+    expected = [str(number) for number in np.argsort(-cosines)[1:6]]
+    vectors = WordVectors([str(number) for number in range(20_000)], matrix)
+    assert [word for word, _ in vectors.nearest("7", 5)] == expected
+
+
+def test_nearest_is_by_cosine():
     matrix = np.float32([[1, 0], [100, 10], [0, 1], [-1, 0], [0, 0]])
     vectors = WordVectors(["a", "b", "c", "d", "nil"], matrix)
     assert [word for word, _ in vectors.nearest("a", 3)] == ["b", "c", "nil"]

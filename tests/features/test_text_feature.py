@@ -54,12 +54,11 @@ def test_another_parameter_is_another_entry(cache):
     assert doubled.ravel().tolist() == [194, 196]
 
 
-def test_more_texts_than_are_computed_at_once(cache, monkeypatch):
-    monkeypatch.setattr("serenade.extraction._extract_texts._AT_ONCE", 2)
-    texts = list("abcde")
+def test_extract_texts_takes_more_texts_than_it_computes_at_once(cache):
+    texts = [chr(0x4E00 + number) for number in range(600)]
     found = extract_texts(texts, Letters(), cache=cache)
     assert [chr(int(matrix[0, 0])) for matrix in found] == texts
-    assert cache.usage()[0] == 5
+    assert cache.usage()[0] == 600
 
 
 def test_the_key_names_text_and_identity():
