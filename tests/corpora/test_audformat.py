@@ -76,3 +76,19 @@ def test_without_audformat_the_extra_is_named(corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "audformat", None)
     with pytest.raises(MissingExtraError, match=r"serenade\[audformat\]"):
         to_audformat(corpus)
+
+
+def test_speakers_of_another_table_are_taken(corpus):
+    wanted = corpus.table["speaker"].to_numpy()
+    for filewise in (True, False):
+        database = to_audformat(corpus)
+        speakers = database["segments"]["speaker"].get()
+        del database["segments"].columns["speaker"]
+        index = speakers.index
+        if filewise:
+            speakers = speakers.groupby(level="file").first()
+            index = audformat.filewise_index(speakers.index)
+        database["people"] = audformat.Table(index)
+        database["people"]["speaker"] = audformat.Column(scheme_id="speaker")
+        database["people"]["speaker"].set(speakers.to_list())
+        assert from_audformat(database, corpus.root).table["speaker"].tolist() == wanted.tolist()

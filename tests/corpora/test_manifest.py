@@ -274,3 +274,13 @@ def test_load_manifest_names_the_option_that_renames_labels(folder):
     corpus = load(folder, "file,emotion,speaker\naudio/a.wav,Anger,1\naudio/c.wav,sad,2\n")
     (message,) = (p.message for p in corpus.problems if p.kind == "label")
     assert "--map Anger=angry" in message
+
+
+def test_load_manifest_warns_of_labels_that_look_like_missing_values(folder, tmp_path):
+    path = tmp_path / "m.csv"
+    files = sorted((folder / "audio").glob("*.wav"))[:2]
+    labels = ("nan", "None")
+    rows = [f"{file},{label},a" for file, label in zip(files, labels, strict=False)]
+    path.write_text("\n".join(["file,emotion,speaker", *rows]) + "\n", "utf-8")
+    problems = [str(problem) for problem in load_manifest(path).problems]
+    assert any("look like missing values" in problem for problem in problems)

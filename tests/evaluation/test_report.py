@@ -145,7 +145,8 @@ def test_to_figures_draws_percentages_and_counts(report, tmp_path):
     from matplotlib import image
 
     png, pdf, *others = report.to_figures(tmp_path / "figures")
-    assert [path.name for path in others] == ["reliability.png", "reliability.pdf"]
+    names = ["reliability.png", "reliability.pdf", "risk_coverage.png", "risk_coverage.pdf"]
+    assert [path.name for path in others] == names
     assert pdf.read_bytes().startswith(b"%PDF")
     pixels = image.imread(png)
     assert min(pixels.shape[:2]) > 900  # 3.5 inches at 300 dpi
@@ -216,7 +217,7 @@ def test_repr_states_system_corpus_protocol_and_scores(report):
 def test_repr_html_draws_the_confusion_matrix(report):
     page = report._repr_html_()
     assert "<td>UA</td>" in page
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2  # and the risk-coverage curve
 
 
 def test_repr_html_escapes_names_and_has_a_table_without_matplotlib(report, monkeypatch):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
+    import pandas as pd
+
     from serenade.corpora._corpus import Corpus
 
 
@@ -81,7 +83,7 @@ def from_audformat(
     Args:
         database: the database; its tables can be filewise or segmented.
         root: the folder that its relative paths start from.
-        table: the table to read.
+        table: the table to read. Speakers that it lacks are taken from another table.
         columns: the table's names of columns by the toolkit's, for instance
             `{"emotion": "label"}`; the others keep theirs.
 
@@ -98,6 +100,9 @@ def from_audformat(
         )
     frame = database[table].get()
     frame.index = audformat.utils.to_segmented_index(frame.index)
+    theirs_speaker = (columns or {}).get("speaker", "speaker")
+    if theirs_speaker not in frame:
+        frame = _add_speakers(database, table, frame, theirs_speaker)
     frame = frame.rename(columns={theirs: ours for ours, theirs in (columns or {}).items()})
     if "emotion" not in frame:
         raise CorpusError(
@@ -116,3 +121,20 @@ def from_audformat(
         url=database.source or "",
     )
     return dataclasses.replace(corpus, info=info)
+
+
+def _add_speakers(database: Any, table: str, frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a segmented table with the speakers that another table of the database states."""
+    import audformat
+
+    for name in database.tables:
+        other = database[name].get() if name != table else frame
+        if column not in other:
+            continue
+        if audformat.is_filewise_index(other.index):
+            files = frame.index.get_level_values("file")
+            speakers = other[column].reindex(files).to_numpy()
+        else:
+            speakers = other[column].reindex(frame.index).to_numpy()
+        return frame.assign(**{column: speakers})
+    return frame

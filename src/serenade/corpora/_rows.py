@@ -26,6 +26,7 @@ _SYNONYMS = {
     "surprised": "surprise",
     "bored": "boredom",
 }
+_MISSING = {"nan", "none", "null", "na", "n/a", "<na>", "nat"}  # as other programs write them
 _LONGEST = 1e9  # seconds; longer than any recording, and exact in nanoseconds
 _ROUNDING = 1e-3  # seconds a written end may lie beyond the file's through rounding
 
@@ -206,6 +207,12 @@ def _list_column_problems(rows: Sequence[Mapping[str, object]]) -> list[Problem]
         )
         problems.append(Problem("speaker", message))
     found = {str(row["emotion"]) for row in rows}
+    if doubtful := order_labels(label for label in found if label.lower() in _MISSING):
+        message = (
+            f"labels that look like missing values: {', '.join(doubtful)}; they are used as "
+            "emotions: leave these rows out if they are not"
+        )
+        problems.append(Problem("label", message))
     renamed = {
         label: _SYNONYMS.get(label.lower(), label.lower())
         for label in order_labels(found - set(LABELS))

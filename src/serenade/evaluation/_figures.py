@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade._atomic import write_atomically
+from serenade._figure_fonts import use_fonts
 from serenade.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def draw_figure(
         raise MissingExtraError("drawing figures", "train") from error
     written = []
     # Type 42 embeds fonts as text, which journals ask for; the salt makes ids of SVG repeatable.
-    with rc_context({"font.size": 8, "pdf.fonttype": 42, "svg.hashsalt": "serenade"}):
+    settings = {"font.size": 8, "pdf.fonttype": 42, "svg.hashsalt": "serenade"}
+    with use_fonts(), rc_context(settings):
         figure = make()
         for kind in kinds:
             content = io.BytesIO()

@@ -6,11 +6,20 @@ import html
 import io
 from typing import TYPE_CHECKING
 
+from serenade._figure_fonts import use_fonts
+from serenade.evaluation._calibration import get_confidence
 from serenade.evaluation._figures import make_confusion_figure
 from serenade.evaluation._markdown import TITLES, format_ends
+from serenade.evaluation._risk_coverage import (
+    compute_area,
+    compute_risk_coverage,
+    draw_risk_coverage,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from matplotlib.figure import Figure
 
     from serenade.evaluation._report import Report
 
@@ -27,19 +36,33 @@ def to_html(report: Report) -> str:
     level = report.metrics["ua"].level
     title = f"{report.system} on {report.corpus}, {report.label}"
     table = _make_table(["", "all predictions", f"{level:.0%} interval"], scores)
-    return f"<div><p>{html.escape(title)}</p>{table}{_draw_confusion(report)}</div>"
+    drawn = _draw_confusion(report) + _draw_risk(report)
+    return f"<div><p>{html.escape(title)}</p>{table}{drawn}</div>"
 
 
 def _draw_confusion(report: Report) -> str:
     """Return the confusion matrix as inline SVG, or as a table without matplotlib."""
     try:
-        figure = make_confusion_figure(report)
+        return _to_svg(make_confusion_figure, report)
     except ImportError:
         rows = zip(report.labels, report.confusion, strict=True)
         cells = ([label, *map(str, counts)] for label, counts in rows)
         return _make_table(["reference", *report.labels], cells)
+
+
+def _draw_risk(report: Report) -> str:
+    """Return the risk-coverage curve as inline SVG, or its area without matplotlib."""
+    try:
+        return _to_svg(draw_risk_coverage, report)
+    except ImportError:
+        risk = compute_risk_coverage(*get_confidence(report.predictions))
+        return f"<p>area under the risk-coverage curve {compute_area(risk):.3f}</p>"
+
+
+def _to_svg(draw: Callable[[Report], Figure], report: Report) -> str:
     content = io.StringIO()
-    figure.savefig(content, format="svg", metadata={"Date": None})
+    with use_fonts():
+        draw(report).savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue()[content.getvalue().index("<svg") :]
 
 

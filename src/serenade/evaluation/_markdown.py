@@ -10,6 +10,11 @@ from serenade._printable import to_printable
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import _fairness
 from serenade.evaluation._calibration import calibration_error, get_confidence
+from serenade.evaluation._risk_coverage import (
+    compute_area,
+    compute_risk_coverage,
+    list_accuracies,
+)
 
 if TYPE_CHECKING:
     from serenade.evaluation._report import Report
@@ -88,11 +93,21 @@ def to_markdown(report: Report) -> str:
             format_table(["", "UA", "95% interval"], rows_changed, "lr"),
         ]
     error = calibration_error(*get_confidence(report.predictions))
-    calibrated = f"expected calibration error {error:.3f} (15 bins)"
+    calibrated = f"expected calibration error {error:.3f} (15 bins)", _note_risk(report)
     fairness = _fairness.list_notes(report.predictions, report.labels)
-    lines += ["", *(f"- {n}" for n in (*report.notes, *fairness, calibrated, *report.cautions))]
+    lines += ["", *(f"- {n}" for n in (*report.notes, *fairness, *calibrated, *report.cautions))]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
     return to_printable("\n".join(lines) + "\n", keep="\n")
+
+
+def _note_risk(report: Report) -> str:
+    """Return the area under the risk-coverage curve and the accuracy at some coverages."""
+    risk = compute_risk_coverage(*get_confidence(report.predictions))
+    listed = ", ".join(f"{right:.3f} at {share:.0%}" for share, right in list_accuracies(risk))
+    return (
+        f"area under the risk-coverage curve {compute_area(risk):.3f}; accuracy of the most "
+        f"confident predictions: {listed}"
+    )
 
 
 def format_ends(interval: Interval) -> str:

@@ -299,7 +299,7 @@ class Report:
         return to_markdown(self)
 
     def to_figures(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Draw `confusion` and `reliability`, each as `.png` (300 dpi) and `.pdf`.
+        """Draw `confusion`, `reliability` and `risk_coverage`, each as `.png` (300 dpi) and `.pdf`.
 
         Args:
             folder: made where it is missing.
@@ -312,11 +312,13 @@ class Report:
         """
         from serenade.evaluation._calibration import draw_reliability
         from serenade.evaluation._figures import draw_figure, make_confusion_figure
+        from serenade.evaluation._risk_coverage import draw_risk_coverage
 
         folder = Path(folder)
         confusion = draw_figure(lambda: make_confusion_figure(self), folder / "confusion")
         reliability = draw_figure(lambda: draw_reliability(self), folder / "reliability")
-        return [*confusion, *reliability]
+        risk = draw_figure(lambda: draw_risk_coverage(self), folder / "risk_coverage")
+        return [*confusion, *reliability, *risk]
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
 
@@ -22,4 +23,13 @@ def list_versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
-    return found | {"platform": f"{platform.system()} {platform.machine()}"}
+    machine = f"{platform.system()} {platform.machine()}"
+    return found | {"platform": machine, "threads": str(count_threads())}
+
+
+def count_threads() -> int:
+    """Return the number of threads that training computes with; results depend on it."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade._figure_fonts import use_fonts
 from serenade.audio import compute_envelope
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.inference._source import open_source
@@ -44,11 +45,12 @@ def plot_timeline(
         MissingExtraError: matplotlib is not installed.
         SerenadeError: the figure cannot be written, or its suffix is unknown.
     """
-    figure = draw_timeline(timeline, source, model, sampling_rate)
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
-        raise SerenadeError(f"{path}: the figure cannot be written ({error})") from None
+    with use_fonts():
+        figure = draw_timeline(timeline, source, model, sampling_rate)
+        try:
+            figure.savefig(path)
+        except (OSError, ValueError) as error:
+            raise SerenadeError(f"{path}: the figure cannot be written ({error})") from None
 
 
 def draw_timeline(
