@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
 _SLOW = (
     *("benchmarks", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
-    *("reliability", "security/test_telemetry.py", "systems", "training", "transcription"),
+    *("reliability", "security/test_children.py", "security/test_telemetry.py"),
+    *("systems", "training", "transcription"),
     *("cli/test_audit.py", "cli/test_casia.py", "cli/test_commands.py", "cli/test_extract.py"),
     *("cli/test_odd_names.py", "cli/test_unusable.py"),
     *("cli/test_pretrain.py", "cli/test_reproduce.py", "cli/test_speech2vec.py"),
