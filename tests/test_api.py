@@ -74,7 +74,7 @@ def test_estimator_fit_explains_wrong_recordings_in_one_line(X, message):
 
 def test_estimator_fit_names_similar_systems():
     with pytest.raises(SerenadeError, match="whisper-probe"):
-        serenade.Estimator("whisper-prob").fit(["a.wav"], ["sad"])
+        serenade.Estimator("whisper-prob").fit(["a.wav", "b.wav"], ["sad", "angry"])
 
 
 @pytest.fixture(scope="module")
