@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import serenade
 from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
 
 
@@ -194,3 +195,18 @@ def test_convert_bounds_its_output_by_its_input(client):
     for wrong in ({"file": "a" * 256}, {"emotion": "a" * 101}, {**one, "segments": many}):
         answer = client.post("/v1/convert", content=json.dumps(given | wrong))
         assert (answer.status_code, answer.json()["error"]["type"]) == (422, "NoTimeline")
+
+
+def test_the_adaptive_model_enrols_and_states_what_it_adapted_to(serve, sound):
+    with serve(serenade.load("adaptive")) as client:
+        assert client.get("/v1/model").json()["enrolment"]
+        plain = client.post("/v1/predict", files={"file": ("a.flac", sound)}).json()
+        added = client.post("/v1/voices", files={"file": ("voice.flac", sound)}).json()
+        found = client.post(
+            "/v1/predict", params={"voice": added["voice"]}, files={"file": ("a.flac", sound)}
+        ).json()
+    assert isinstance(plain["uncertain"], bool)
+    assert found["enrolment"] == added["enrolment"]
+    assert found["adapted_to"] >= 1
+    assert found["assumed"] == "neutral speech"
+    assert found["probabilities"] != plain["probabilities"]

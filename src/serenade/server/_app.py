@@ -116,7 +116,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
         return _schemas.Served(
             labels=list(service.model.labels),
             licence=described.get("licence", ""),
-            enrolment="enrolment" in described,
+            enrolment=not {"enrolment", "adaptation"}.isdisjoint(described),
             key_needed=bool(settings.api_keys),
             max_size=settings.max_size,
             max_duration=settings.max_duration,
