@@ -164,3 +164,12 @@ def test_missing_extra_error_can_be_pickled() -> None:
     came = pickle.loads(pickle.dumps(errors.MissingExtraError("training", "train")))
     assert isinstance(came, ImportError)
     assert 'pip install "serenade[train]"' in str(came)
+
+
+def test_from_array_recognises_16_bit_samples_in_an_array_of_32_bits() -> None:
+    tone = (3000 * np.sin(np.arange(16000) / 8)).astype(np.int32)
+    with pytest.raises(errors.SignalFormatError, match=r"int32 with values from -\d+ to \d+; cast"):
+        from_array(tone, 16000)
+    assert from_array(tone * 2**16, 16000).duration == 1.0
+    with pytest.raises(errors.SilenceError):
+        from_array(0 * tone, 16000)

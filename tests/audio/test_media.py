@@ -70,6 +70,19 @@ def test_read_refuses_cut_files(tmp_path: Path, kind: str, kept: float) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("kind", MEDIA)
+def test_read_reads_or_refuses_joined_files(tmp_path: Path, kind: str) -> None:
+    """No part is lost without a message."""
+    path = tmp_path / "joined.bin"
+    path.write_bytes(2 * encode(kind, make_tone(kind)))
+    try:
+        assert read(path).duration == pytest.approx(4, abs=0.3)
+    except errors.SignalFormatError as error:
+        assert "joins several recordings" in str(error)  # noqa: PT017 - both are right
+    except errors.TruncatedAudioError:
+        assert kind == "amr"  # the second header is no frame
+
+
 @pytest.mark.parametrize(
     "head", [b"\0\0\0\x18ftypmp42", b"\x1a\x45\xdf\xa3", b"#!AMR\n", b"\xff\xf1"]
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
+from support.media import MEDIA, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ def systematic() -> list[Sound]:
     """Yield every case that is not drawn at random."""
     # Each large one three times in a row, for each of three uses.
     large = [sound for sound in _large() for _ in range(3)]
-    return [*large, *_cut(), *_headers(), *_signals(), *_tagged(), *_odd()]
+    return [*large, *_cut(), *_headers(), *_signals(), *_tagged(), *_odd(), *_media()]
 
 
 def mutated(seed: int) -> Sound:
@@ -304,6 +305,28 @@ def _sparse(size: int, start: str, path: Path) -> None:
     with path.open("wb") as file:
         file.write(data[:44] if start == "silence" else data)
         file.truncate(size)
+
+
+def _media() -> Iterator[Sound]:
+    """Files of the formats that FFmpeg reads: joined, cut, and with random damage."""
+    for kind in MEDIA:
+        yield Sound(f"{kind} twice", functools.partial(_write_media, kind, None))
+        for seed in range(6):
+            yield Sound(f"{kind} damaged {seed}", functools.partial(_write_media, kind, seed))
+
+
+def _write_media(kind: str, seed: int | None, path: Path) -> None:
+    data = _encode_media(kind)
+    if seed is None:
+        path.write_bytes(data + data)
+    else:
+        path.write_bytes(damaged(data, np.random.default_rng([23, seed]), head=400))
+
+
+@functools.cache
+def _encode_media(kind: str) -> bytes:
+    rate = MEDIA[kind][2]
+    return encode(kind, np.interp(np.arange(rate) / rate, np.arange(9600) / RATE, tone()))
 
 
 def _odd() -> Iterator[Sound]:

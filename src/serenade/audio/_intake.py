@@ -204,6 +204,24 @@ def _scale_integers(array: NDArray[Any], source: str) -> NDArray[np.float32]:
     return ((array.astype(np.float64) * scale) - 1).astype(np.float32)
 
 
+def check_scale(signal: ArrayLike, source: str) -> None:
+    """Raise an error for a silent array of 32-bit integers that may hold 16-bit samples.
+
+    Raises:
+        SignalFormatError: no value of an int32 array is beyond the range of int16.
+    """
+    array = np.asarray(signal)
+    if array.dtype != np.int32 or not array.any():
+        return
+    low, high = int(array.min()), int(array.max())
+    if low >= -(2**15) and high < 2**15:
+        raise errors.SignalFormatError(
+            source,
+            f"an array of int32 with values from {low} to {high}",
+            "cast it to the type it was recorded in, such as signal.astype('int16')",
+        )
+
+
 def _average_channels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Average the channels."""
     with np.errstate(

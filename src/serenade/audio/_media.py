@@ -161,10 +161,7 @@ def open_media(name: str, kind: str) -> Iterator[MediaFile]:
             f'is a {kind} file, which needs the extra "media"',
             'pip install "serenade[media]", or put ffmpeg on the PATH',
         )
-    if is_media_cut(Path(name), kind):
-        raise errors.TruncatedAudioError(
-            name, "is cut off (it is shorter than it states)", "copy it again"
-        )
+    _check_elements(name, kind)
     with subprocess.Popen(  # noqa: S603 - this interpreter or ffmpeg, and a path
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -202,19 +199,38 @@ def _limit_memory(pid: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-def is_media_cut(path: Path, kind: str) -> bool:
-    """Return whether the last element of an MP4, WebM or WMA file ends behind the file."""
-    measure = {"MP4": _measure_box, "WMA": _measure_object}.get(kind)
+def _check_elements(name: str, kind: str) -> None:
+    """Check the elements that an MP4, WMA, AVI or WAV file consists of.
+
+    Raises:
+        TruncatedAudioError: the last element ends behind the file.
+        SignalFormatError: a second recording was joined to the first, of which FFmpeg reads one.
+    """
+    path = Path(name)
+    measure = _MEASURES.get(kind)
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         position = 0
         while measure and position < size:
             file.seek(position)
-            length = measure(file.read(24))
+            head = file.read(24)
+            if position and head[_START[kind]] in _STARTS:
+                raise errors.SignalFormatError(
+                    name, "joins several recordings", "divide it into files of one recording"
+                )
+            length = measure(head)
             if length < 8:  # the element extends to the end, or what follows is no element
-                return False
+                return
             position += length
-        return position > size
+    if position > size and kind in {"MP4", "WMA"}:
+        raise errors.TruncatedAudioError(
+            name, "is cut off (it is shorter than it states)", "copy it again"
+        )
+
+
+_START = {"MP4": slice(4, 8), "WMA": slice(0, 8), "AVI": slice(8, 12), "WAV": slice(8, 12)}
+_STARTS = {b"ftyp", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"AVI ", b"WAVE"}
+"""Bytes by which the first element of a recording is known."""
 
 
 def _measure_box(head: bytes) -> int:
@@ -224,3 +240,16 @@ def _measure_box(head: bytes) -> int:
 
 def _measure_object(head: bytes) -> int:
     return int.from_bytes(head[16:24], "little")
+
+
+def _measure_chunk(head: bytes) -> int:
+    length = int.from_bytes(head[4:8], "little")
+    return 8 + length + length % 2
+
+
+_MEASURES = {
+    "MP4": _measure_box,
+    "WMA": _measure_object,
+    "AVI": _measure_chunk,
+    "WAV": _measure_chunk,
+}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.audio._decode import MAX_CHANNELS, open_decoder
-from serenade.audio._intake import Intake, check_rate, to_float32
-from serenade.errors import TooLongError
+from serenade.audio._intake import Intake, check_rate, check_scale, to_float32
+from serenade.errors import SilenceError, TooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +146,11 @@ def from_array(
     intake = Intake(source_rate, sampling_rate, source)
     samples = to_float32(_put_samples_first(signal), source)
     begun = intake.push(samples)
-    intake.check()
+    try:
+        intake.check()
+    except SilenceError:
+        check_scale(signal, source)
+        raise
     return _make_audio(intake, np.concatenate([begun, intake.finish()]), samples.shape[1])
 
 
