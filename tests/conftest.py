@@ -26,7 +26,8 @@ _SLOW = (
     *("cli/test_pretrain.py", "cli/test_reproduce.py", "cli/test_speech2vec.py"),
     *("cli/test_transcribe.py", "examples/test_synthetic"),
     *("inference/test_precision.py", "server/test_attacks.py", "server/test_page.py"),
-    *("server/test_schema.py", "server/test_shares.py", "server/test_storage.py"),
+    *("server/test_limits.py", "server/test_live_routes.py", "server/test_schema.py"),
+    *("server/test_shares.py", "server/test_storage.py"),
 )
 _REAL = {"corpora_root", "models_root"}
 
