@@ -179,3 +179,11 @@ def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path)
     assert run("predict", ".", "--adapt").returncode == 1
     both = run("predict", ".", "--adapt", "--enrol", example)
     assert "--adapt cannot be combined with --enrol" in both.stderr
+
+
+def test_adaptation_is_recommended_for_many_recordings(run, example, tmp_path):
+    for number in range(8):
+        shutil.copy(example, tmp_path / f"{number}.flac")
+    done = run("predict", ".", "--model", "adaptive", "--csv", "-")
+    assert "--adapt would adapt the model" in done.stderr
+    assert "--adapt would" not in run("predict", "0.flac", "--model", "adaptive").stderr

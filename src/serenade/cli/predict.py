@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from serenade.inference import Model, Prediction, Target, Timeline
 
 
+_SEVERAL = 8
+"""Recordings from which adaptation is recommended."""
+
+
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path())
 @_options.model
@@ -169,6 +173,8 @@ def command(
     if target:
         target.check(len(files))
     loaded = _enrol(serenade.load(model), enrol, enrol_speech)
+    if not (adapt or enrol):
+        _recommend_adaptation(loaded, len(files))
     timeline = timeline or bool(target or plot)
     people = not (as_json or _is_dash(csv))
     results = predict_files(
@@ -213,6 +219,16 @@ def _check_options(
 def _is_dash(path: Path | None) -> bool:
     """Return whether a path stands for standard output."""
     return str(path) == "-"
+
+
+def _recommend_adaptation(model: Model, files: int) -> None:
+    """State on standard error what --adapt would do, if there are enough recordings for it."""
+    from serenade.cli import _output
+
+    if files >= _SEVERAL and "adaptation" in model.description:
+        _output.report_problem(
+            f"--adapt would adapt the model to the voices and places of these {files} recordings"
+        )
 
 
 def _enrol(model: Model, enrol: Sequence[str], speech: str) -> Model:
