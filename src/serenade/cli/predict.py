@@ -84,13 +84,16 @@ _SEVERAL = 8
     "--out",
     metavar="OUT",
     type=click.Path(),
-    help="Write the timeline to OUT: .json, .csv, .TextGrid, .vtt or .srt. With --format "
-    "textgrid, webvtt or srt, OUT can be a folder, which gets one file for each recording.",
+    help="Write the timeline to OUT: .json, .csv, .TextGrid, .vtt, .srt, .rttm (as in speaker "
+    "diarisation) or .txt (labels for Audacity). With --format textgrid, webvtt, srt, rttm or "
+    "audacity, OUT can be a folder, which gets one file for each recording.",
 )
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["json", "csv", "textgrid", "webvtt", "srt", "audformat"]),
+    type=click.Choice(
+        ["json", "csv", "textgrid", "webvtt", "srt", "rttm", "audacity", "audformat"]
+    ),
     help="Format of OUT. Required if the suffix of OUT does not determine it; audformat writes a "
     "folder.",
 )

@@ -18,8 +18,10 @@ from ._windows import DEFAULT_HOP as DEFAULT_HOP
 from ._windows import DEFAULT_WINDOW as DEFAULT_WINDOW
 from ._windows import check_windows as check_windows
 from .formats._target import Target as Target
+from .formats._text_formats import to_audacity as to_audacity
 from .formats._text_formats import to_csv as to_csv
 from .formats._text_formats import to_json as to_json
+from .formats._text_formats import to_rttm as to_rttm
 from .formats._text_formats import to_srt as to_srt
 from .formats._text_formats import to_textgrid as to_textgrid
 from .formats._text_formats import to_webvtt as to_webvtt

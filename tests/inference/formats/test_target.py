@@ -23,6 +23,8 @@ def result(model, example):
         ("a.vtt", None, "webvtt", "WEBVTT\n\nNOTE "),
         ("a.txt", "webvtt", "webvtt", "WEBVTT"),
         ("a.srt", None, "srt", "1\n00:00:"),
+        ("a.rttm", None, "rttm", "SPEAKER example 1 "),
+        ("a.txt", None, "audacity", "0."),
     ],
 )
 def test_target_takes_the_format_of_the_suffix(

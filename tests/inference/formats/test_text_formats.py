@@ -11,8 +11,10 @@ from serenade.inference import (
     Prediction,
     Segment,
     Timeline,
+    to_audacity,
     to_csv,
     to_json,
+    to_rttm,
     to_textgrid,
     to_webvtt,
 )
@@ -45,6 +47,20 @@ def timeline(request):
 def of(timeline):
     shares = dict.fromkeys(LABELS, 1 / 3)
     return Prediction(timeline.file, timeline.duration, shares), timeline
+
+
+def test_to_rttm_and_to_audacity_are_read_back(timeline):
+    rows = [line.split(" ") for line in to_rttm(timeline).splitlines()]
+    marks = [line.split("\t") for line in to_audacity(timeline).splitlines()]
+    assert len(rows) == len(marks) == len(timeline.segments)
+    for row, mark, segment in zip(rows, marks, timeline.segments, strict=True):
+        assert [*row[:3], *row[5:7], row[9]] == ["SPEAKER", "ü,c", "1", "<NA>", "<NA>", "<NA>"]
+        assert [float(row[3]), float(row[3]) + float(row[4])] == pytest.approx(
+            [segment.start, segment.end], abs=1.1e-3
+        )
+        assert row[7] == segment.emotion.replace(" ", "_")
+        assert [float(time) for time in mark[:2]] == pytest.approx([segment.start, segment.end])
+        assert mark[2].startswith(segment.emotion)
 
 
 def test_to_json_is_read_back(timeline):

@@ -11,8 +11,10 @@ from serenade._outputs import check_output, write_output
 from serenade.errors import SerenadeError
 from serenade.inference.formats._audformat_database import write_audformat
 from serenade.inference.formats._text_formats import (
+    to_audacity,
     to_csv,
     to_json,
+    to_rttm,
     to_srt,
     to_textgrid,
     to_webvtt,
@@ -31,6 +33,8 @@ SUFFIXES = {
     "textgrid": ".TextGrid",
     "webvtt": ".vtt",
     "srt": ".srt",
+    "rttm": ".rttm",
+    "audacity": ".txt",
 }
 """Suffixes of the formats that are one file."""
 
@@ -41,6 +45,8 @@ _EACH: dict[str, Callable[[Timeline], str]] = {
     "textgrid": to_textgrid,
     "webvtt": to_webvtt,
     "srt": to_srt,
+    "rttm": to_rttm,
+    "audacity": to_audacity,
 }
 
 
@@ -96,8 +102,9 @@ class Target:
         """Write timelines.
 
         Args:
-            results: predictions with their timelines. Several TextGrid, WebVTT or SRT files are
-                written to a folder and named after the recordings.
+            results: predictions with their timelines. Several files of a format that takes one
+                recording, such as TextGrid or RTTM, are written to a folder and named after the
+                recordings.
             model: the model that predicted them.
 
         Returns:

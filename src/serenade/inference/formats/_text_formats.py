@@ -1,4 +1,4 @@
-"""Format predictions and timelines as JSON, CSV, TextGrid, WebVTT or SRT.
+"""Format predictions and timelines as JSON, CSV, TextGrid, WebVTT, SRT, RTTM or Audacity labels.
 
 JSON and CSV contain many recordings, the others one.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import PurePath
 from typing import TYPE_CHECKING, TextIO
 
 from serenade._printable import dump_json, to_csv_cell, to_csv_path, to_printable
@@ -170,6 +171,43 @@ def to_srt(timeline: Timeline) -> str:
         )
         + f"{' '.join(segment.emotion.split())} {segment.probability:.0%}\n"
         for number, segment in enumerate(timeline.segments, start=1)
+    )
+
+
+def to_rttm(timeline: Timeline) -> str:
+    """Format a timeline as RTTM, the format of speaker diarisation, with emotions as names.
+
+    Fields contain no spaces; those of names become underscores.
+
+    >>> from serenade.inference import Segment, Timeline
+    >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
+    >>> print(to_rttm(Timeline("calls/a.wav", 3.0, ("angry", "sad"), (part,))), end="")
+    SPEAKER a 1 0.500 1.500 <NA> <NA> angry 0.7500 <NA>
+    """
+    recording = _join_words(PurePath(timeline.file).stem)
+    return "".join(
+        f"SPEAKER {recording} 1 {segment.start:.3f} {segment.end - segment.start:.3f} <NA> <NA> "
+        f"{_join_words(segment.emotion)} {segment.probability:.4f} <NA>\n"
+        for segment in timeline.segments
+    )
+
+
+def _join_words(text: str) -> str:
+    return "_".join(to_printable(text).split()) or "<NA>"
+
+
+def to_audacity(timeline: Timeline) -> str:
+    r"""Format a timeline as a label track of Audacity: start, end and label, between tabs.
+
+    >>> from serenade.inference import Segment, Timeline
+    >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
+    >>> to_audacity(Timeline("a.wav", 3.0, ("angry", "sad"), (part,)))
+    '0.500000\t2.000000\tangry 75%\n'
+    """
+    return "".join(
+        f"{segment.start:.6f}\t{segment.end:.6f}\t"
+        f"{to_printable(segment.emotion)} {segment.probability:.0%}\n"
+        for segment in timeline.segments
     )
 
 
