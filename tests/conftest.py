@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -30,6 +31,9 @@ _SLOW = (
     *("server/test_shares.py", "server/test_storage.py"),
 )
 _REAL = {"corpora_root", "models_root"}
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine exceeds any
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
