@@ -78,8 +78,8 @@ class _Graph(Graph):
         table = self.weights["embed_positions.weight"]
         half = self.width // 2
         rates = 1e4 ** (-np.arange(half) / (half - 1))
-        angles = np.arange(len(table))[:, None] * rates
-        if not np.allclose(table, np.hstack([np.sin(angles), np.cos(angles)]), rtol=0, atol=1e-3):
+        turns = np.arange(len(table))[:, None] * rates
+        if not np.allclose(table, np.hstack([np.sin(turns), np.cos(turns)]), rtol=0, atol=1e-3):
             first, name = self.constant([0]), "embed_positions.weight"
             return self.add_node("Slice", self.weight(name, *table.shape), first, steps)
         # Whisper's own table: it is not stored, because it would be 5 to 10% of the file.
@@ -88,10 +88,11 @@ class _Graph(Graph):
         times = self.add_node(
             "Cast", self.add_node("Unsqueeze", times, self.constant([1])), to=kinds.DOUBLE
         )
-        turned = self.add_node("Mul", times, self.add_array(rates, np.float64))
-        waves = self.add_node(
-            "Concat", self.add_node("Sin", turned), self.add_node("Cos", turned), axis=1
-        )
+        angles = self.add_node("Mul", times, self.add_array(np.tile(rates, 2), np.float64))
+        # A cosine is a sine a quarter of a turn later; older versions of onnxruntime have no cosine
+        # in double precision.
+        shifts = self.add_array(np.repeat([0.0, np.pi / 2], half), np.float64)
+        waves = self.add_node("Sin", self.add_node("Add", angles, shifts))
         return self.add_node("Cast", self.add_node("Cast", waves, to=kinds.FLOAT16), to=kinds.FLOAT)
 
     def attention(self, x: str, name: str) -> str:
