@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support.media import MEDIA, encode
 
 import serenade
 from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
@@ -102,6 +103,15 @@ def test_a_bad_file_is_a_typed_error(client, name, content, status, kind):
     assert "serenade-" not in error["message"]  # the place it was kept in
     assert "/" not in error["file"]
     assert error["message"].startswith(error["file"])
+
+
+@pytest.mark.parametrize("kind", ["webm", "fragmented.mp4", "3gp"])
+def test_predict_takes_what_browsers_and_phones_record(client, kind):
+    tone = 0.3 * np.sin(np.arange(2 * MEDIA[kind][2]) / 20)
+    sent = {"file": ("blob", encode(kind, tone, video=kind == "fragmented.mp4"))}
+    answer = client.post("/v1/predict", files=sent)
+    assert answer.status_code == 200
+    assert answer.json()["duration"] == pytest.approx(2, abs=0.1)
 
 
 def test_one_bad_file_of_many_loses_nothing(client, sound, expected):
