@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serenade import _parallel
-from serenade._outputs import check_output
+from serenade._atomic import check_output
 from serenade.cli import _output
 
 if TYPE_CHECKING:

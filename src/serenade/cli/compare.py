@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade._outputs import write_output
+from serenade._atomic import write_output
 from serenade._printable import dump_json
 from serenade.cli import _options, _output
 

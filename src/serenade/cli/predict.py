@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade._outputs import write_output
+from serenade._atomic import write_output
 from serenade.cli import _options, _output
 from serenade.errors import AudioError
 

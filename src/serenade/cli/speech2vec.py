@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade._outputs import write_output
+from serenade._atomic import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from serenade._outputs import write_output
+from serenade._atomic import write_output
 from serenade._printable import to_csv_cell, to_csv_path
 from serenade.corpora._discovery import to_relative
 

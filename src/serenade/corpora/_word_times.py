@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade._outputs import write_output
+from serenade._atomic import write_output
 from serenade._printable import from_csv_cell, to_csv_cell, to_csv_path
 from serenade.corpora._discovery import join_path, to_absolute, to_relative
 from serenade.errors import CorpusError

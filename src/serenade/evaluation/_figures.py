@@ -50,8 +50,10 @@ def draw_figure(
         raise MissingExtraError("drawing figures", "train") from error
     written = []
     # Type 42 embeds fonts as text, which journals ask for; the salt makes ids of SVG repeatable.
-    settings = {"font.size": 8, "pdf.fonttype": 42, "svg.hashsalt": "serenade"}
-    with use_fonts(), rc_context(settings):
+    with (
+        use_fonts(),
+        rc_context({"font.size": 8, "pdf.fonttype": 42, "svg.hashsalt": "serenade"}),
+    ):
         figure = make()
         for kind in kinds:
             content = io.BytesIO()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade._outputs import check_output
+from serenade._atomic import check_output
 from serenade.errors import SerenadeError
 from serenade.extraction import MAX_UNUSABLE, find_unusable, list_clips, require_usable
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe

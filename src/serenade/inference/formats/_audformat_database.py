@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade._outputs import write_output
+from serenade._atomic import write_output
 from serenade._printable import to_csv_cell, to_csv_path
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serenade._outputs import check_output, write_output
+from serenade._atomic import check_output, write_output
 from serenade.errors import SerenadeError
 from serenade.inference.formats._audformat_database import write_audformat
 from serenade.inference.formats._text_formats import (

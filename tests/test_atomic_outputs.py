@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from serenade._outputs import check_output, write_output
+from serenade._atomic import check_output, write_output
 from serenade.errors import SerenadeError
 
 
