@@ -35,7 +35,9 @@ def test_read_reads_the_audio_track(tmp_path: Path, kind: str, video: bool) -> N
     middle = audio.signal[8000:24000]
     spectrum = np.abs(np.fft.rfft(middle))
     assert np.argmax(spectrum) == 300
-    assert np.std(middle) == pytest.approx(0.3 / np.sqrt(2), rel=0.15)
+    # The codec of telephones models a voice, and makes a tone softer.
+    tolerance = 0.25 if "amr" in MEDIA[kind][1] else 0.15
+    assert np.std(middle) == pytest.approx(0.3 / np.sqrt(2), rel=tolerance)
     blocks = list(read_blocks(path))
     np.testing.assert_array_equal(np.concatenate(blocks), audio.signal)
     assert measure_duration(path) == pytest.approx(audio.duration)

@@ -24,7 +24,7 @@ def test_help_groups_commands_and_keeps_the_lines_of_examples():
     ("arguments", "message"),
     [
         (["predic", "a.wav"], "no command 'predic'; did you mean predict?"),
-        (["predict", "a.wav", "--timelin"], "Did you mean"),
+        (["predict", "a.wav", "--timelin"], "--timeline"),
     ],
 )
 def test_wrong_commands_and_options_get_the_nearest_names(arguments, message):

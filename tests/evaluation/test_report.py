@@ -192,7 +192,11 @@ def test_make_curves_figure_draws_training_curves(make_corpus, report, tmp_path)
     rising = make_curves_figure({"ours": trained}, "valid_ua").axes[0].lines[0]
     assert (np.diff(rising.get_ydata()) > 0).all()
     kinds = ("png", "pdf", "svg")
-    drawn = [draw_figure(lambda: figure, tmp_path / name, kinds) for name in ("losses", "again")]
+    reports = {"ours": trained, "chance": report}
+    drawn = [
+        draw_figure(lambda: make_curves_figure(reports), tmp_path / name, kinds)
+        for name in ("losses", "again")
+    ]
     assert [path.name for path in drawn[0]] == ["losses.png", "losses.pdf", "losses.svg"]
     one, other = ([path.read_bytes() for path in paths] for paths in drawn)
     assert one == other

@@ -18,14 +18,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from serenade import errors
 from serenade.audio._media_process import FORMATS, NO_AUDIO_TRACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
 _MEMORY = 2 << 30
@@ -77,6 +76,8 @@ class MediaFile:
 
     def read(self, count: int, **_: Any) -> NDArray[np.float32]:
         """Return the next samples `(samples, channels)`; fewer than asked for only at the end."""
+        import numpy as np
+
         width = 4 * self.channels
         content = self._take(count * width)
         samples = np.frombuffer(content[: len(content) // width * width], dtype=">f4")

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from serenade.evaluation import Report
+    from serenade.papers._entries import Entry
     from serenade.papers._paper_tables import Paper, Place, Table
-    from serenade.papers._runner import Entry
 
 _SHORT = 50  # letters of the longest reason inside a table; longer ones become notes
 _TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
