@@ -11,7 +11,7 @@ from serenade._atomic import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from serenade.inference import Model
 
@@ -60,10 +60,10 @@ def command(
     r"""Write the model folder MODEL in another precision, and compare the two.
 
     MODEL is a folder that `serenade train` wrote, or `bundled`. The comparison is added to the
-    model card. Neither model needs PyTorch.
+    model card, without UA if CORPUS is what MODEL was trained on. Neither model needs PyTorch.
 
     \b
-    serenade export my-model --precision int8 --out my-small-model --corpus my.csv
+    serenade export my-model --precision int8 --out my-small-model --corpus other.csv
     serenade predict call.wav --model my-small-model
     """
     from serenade.inference import (
@@ -120,8 +120,21 @@ def _get_recordings(
         read(part.file, sampling_rate=model.sampling_rate, start=part.start, end=part.end)
         for part in list_clips(rows.index)
     )
-    words = f"{len(rows)} recordings of {opened.info.name}"
+    name = opened.info.name
+    words = f"{len(rows)} recordings of {name}"
+    trained_on = model.description.get("trained_on", [])
+    if name in _to_list(trained_on):
+        # A score on training data says nothing about other recordings.
+        words += ", which the model was trained on; UA on training data is not stated"
+        return signals_of, None, words
+    known = f"the model states that it was trained on {', '.join(_to_list(trained_on))}"
+    words += f"; {known if trained_on else 'the model does not state its training data'}"
     return signals_of, list(rows["emotion"]), words
+
+
+def _to_list(names: str | Sequence[str]) -> list[str]:
+    """Return names of corpora as a list; a model folder states one name as a text."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _make_sounds(sampling_rate: int) -> list[Any]:
