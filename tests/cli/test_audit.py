@@ -20,6 +20,15 @@ def test_a_clean_protocol_and_a_leaking_one(run, tmp_path):
     assert speakers["kind"] == "speakers"
 
 
+def test_a_table_of_folds_needs_no_audio(run, tmp_path):
+    table = tmp_path / "folds.csv"
+    table.write_text("fold,split,file\n1,train,a/1.wav\n1,test,a/2.wav\n2,test,b/1.wav\n")
+    found = run("audit", table, "--speaker", "^(.)/", "--json")
+    assert found.returncode == 1, found.stderr
+    assert [one["shared"] for one in json.loads(found.stdout)] == [["a"], []]
+    assert "leak: fold 1: 1 of 1 test" in run("audit", table, "--speaker", "^(.)/").stdout
+
+
 def test_folds_are_written_and_read(run, tmp_path):
     speech = (SYNTHETIC, "--root", tmp_path / "speech", "--labels", "angry,sad")
     settings = ("--set", "copies=0", "--set", "layers=(1,)", "--jobs", "1")

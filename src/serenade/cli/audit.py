@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     type=click.Path(exists=True),
     help="Audit the folds of a file or of a folder of EmoBox lists instead of a protocol.",
 )
+@click.option(
+    "--speaker",
+    "pattern",
+    default="",
+    metavar="REGEX",
+    help="For a table of folds: expression whose groups are the speaker within a file's path.",
+)
 @click.option("--seed", default=0, show_default=True, help="Random seed of the folds.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings as JSON.")
 def command(
@@ -47,6 +54,7 @@ def command(
     protocol: str,
     plan_changes: Sequence[str],
     folds: str | None,
+    pattern: str,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -54,13 +62,21 @@ def command(
 
     `serenade evaluate` runs the same audit and writes its findings into the report.
 
+    CORPUS can also be a table of folds, a CSV file with the columns fold, split and file, and
+    optionally corpus and speaker. Its audio is not needed: the audit reports the speakers that
+    training and test share. Naming rules of EmoBox's corpora are known.
+
     \b
     serenade audit ravdess --root CORPORA
     serenade audit emodb --root CORPORA --protocol random
     serenade audit my.csv --folds folds.json
+    serenade audit folds.csv --speaker '^([^/]+)/'
     """
     from serenade.evaluation import CHECKED_ROWS, audit_folds
-    from serenade.protocols import get
+    from serenade.protocols import get, is_fold_table
+
+    if is_fold_table(corpus):
+        _audit_table(corpus, pattern, as_json=as_json)
 
     opened = _options.open_corpus(corpus, root, labels)
     if folds is None:
@@ -80,3 +96,27 @@ def command(
         if not leaks:
             click.echo("no leak found")
     sys.exit(1 if leaks else 0)
+
+
+def _audit_table(path: str, pattern: str, *, as_json: bool) -> NoReturn:
+    """Print the speakers that folds of a table share, and exit."""
+    from serenade.protocols import list_fold_speakers
+
+    found = list_fold_speakers(path, pattern)
+    if as_json:
+        data = [
+            {
+                "corpus": one.corpus,
+                "fold": one.fold,
+                "trained": len(one.trained),
+                "tested": len(one.tested),
+                "shared": one.shared,
+                "unknown": one.unknown,
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        for one in found:
+            click.echo(str(one))
+    sys.exit(1 if any(one.shared for one in found) else 0)

@@ -1,4 +1,7 @@
 from ._emobox import read_emobox as read_emobox
+from ._fold_tables import FoldSpeakers as FoldSpeakers
+from ._fold_tables import is_fold_table as is_fold_table
+from ._fold_tables import list_fold_speakers as list_fold_speakers
 from ._folds import Fold as Fold
 from ._folds import check_folds as check_folds
 from ._folds import find_shared_speakers as find_shared_speakers

@@ -1,0 +1,70 @@
+"""EmoBox: speakers that the folds it publishes share between training and test.
+
+    python -m benchmarks.emobox_folds --folds FOLDS.csv --output docs/benchmarks/emobox_folds.json
+
+The table has a row for each file in each fold of EmoBox (Ma et al. 2024, arXiv:2406.07162), with
+the columns corpus, fold, split, file and emotion.
+"""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.runner import format_page, run_benchmark
+from serenade._markdown_table import format_table
+from serenade.protocols import list_fold_speakers
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Count the speakers of each fold; the result is written to JSON."""
+    return {
+        "folds": [
+            {
+                "corpus": one.corpus,
+                "fold": one.fold,
+                "trained": len(one.trained),
+                "tested": len(one.tested),
+                "shared": len(one.shared),
+                "unknown": one.unknown,
+            }
+            for one in list_fold_speakers(chosen.folds)
+        ]
+    }
+
+
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page: a row for each corpus."""
+    by_corpus = collections.defaultdict(list)
+    for fold in result["folds"]:
+        by_corpus[fold["corpus"]].append(fold)
+    rows = []
+    for corpus, folds in by_corpus.items():
+        tested = sum(fold["tested"] for fold in folds)
+        shared = sum(fold["shared"] for fold in folds)
+        verdict = "shares speakers" if shared else "unseen speakers"
+        if not any(fold["trained"] for fold in folds):
+            verdict = "lists of training are missing"
+        counts = [str(len(folds)), str(tested), str(shared)]
+        rows.append([corpus, *counts, str(max(fold["unknown"] for fold in folds)), verdict])
+    head = ["corpus", "folds", "test speakers", "of these trained on", "files unknown", "result"]
+    return format_page(
+        "Speakers in the folds of EmoBox",
+        "EmoBox (Ma et al. 2024, arXiv:2406.07162) has folds of 32 corpora. File names of the "
+        "corpora below identify the speaker, by each corpus' own naming rule. Test speakers are "
+        "summed over a corpus' folds. A result on folds that share speakers does not predict "
+        "results on new speakers. Corpora whose file names do not identify the speaker are not "
+        "listed. Made by `serenade audit folds.csv` and `benchmarks/emobox_folds.py`.",
+        format_table(head, rows, "lrrrrl"),
+    )
+
+
+OPTIONS = {"--folds": {"type": Path, "required": True, "help": "table of folds, CSV"}}
+
+
+if __name__ == "__main__":
+    run_benchmark(__doc__ or "", measure, format_result, OPTIONS, corpora=False)
