@@ -115,8 +115,8 @@ def _audit_table(path: str, pattern: str, *, as_json: bool) -> NoReturn:
             }
             for one in found
         ]
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(dump_json(data, indent=2))
     else:
         for one in found:
-            click.echo(str(one))
+            click.echo(to_printable(one))
     sys.exit(1 if any(one.shared for one in found) else 0)
