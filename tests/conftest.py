@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# A busy machine is no failure.
+hypothesis.settings.register_profile("serenade", deadline=None)
+hypothesis.settings.load_profile("serenade")
+
 # Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
 _SLOW = (
     *("benchmarks", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
