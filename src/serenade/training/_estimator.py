@@ -202,8 +202,8 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows = check_rows(X)
         labels = check_labels(y, len(rows))
+        recipe = self.get_recipe()  # a wrong name of a system is the first mistake to correct
         require_classes(labels)
-        recipe = self.get_recipe()
         learner: Learner = make_learner(
             self.get_system(),
             recipe,
