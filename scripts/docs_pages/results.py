@@ -14,7 +14,7 @@ from serenade import corpora, papers
 from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
-from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_reports
+from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_runs
 from serenade.papers import Runner, _render
 from serenade.papers._entries import Entry
 
@@ -69,9 +69,8 @@ class Results:
         """
         reports, by_run = {}, {}
         for path in _below(folder, f"*{RUN_FILE_SUFFIX}"):
-            for report in read_reports(path):
-                run = f"{path.name.removesuffix(RUN_FILE_SUFFIX)}-seed{report.seed}"
-                where = path.relative_to(folder).parent.parts
+            where = path.relative_to(folder).parent.parts
+            for run, report in read_runs(path).items():
                 reports[f"runs/{'-'.join([*where, run])}.md"] = by_run[run] = report
         entries = [
             Entry(**{**row, "runs": tuple(row["runs"])})

@@ -15,7 +15,7 @@ from docs_pages import api, corpora, results, systems, text
 from serenade import corpora as all_corpora
 from serenade import papers
 from serenade import systems as all_systems
-from serenade.evaluation import _compare, read_reports
+from serenade.evaluation import _compare, read_runs
 from serenade.papers import Runner, _render, get
 
 ROOT = Path(__file__).parents[2]
@@ -105,9 +105,9 @@ def test_measured_numbers_follow_the_run_file(tmp_path, run_data):
 def test_every_run_has_a_page_a_row_and_a_figure(found, results_root):
     made, drawn = results.pages(found), found.drawings()
     for path in results_root.rglob("*.json.gz"):
-        stem = "-".join(path.relative_to(results_root).parts).removesuffix(".json.gz")
-        for report in read_reports(path):
-            name = f"{stem}-seed{report.seed}"
+        folder = path.relative_to(results_root).parent.parts
+        for run in read_runs(path):
+            name = "-".join([*folder, run])
             assert f"({name}.svg)" in made[f"runs/{name}.md"]
             assert f"({name}.md)" in made["runs/index.md"]
             assert f"runs/{name}" in drawn

@@ -49,7 +49,7 @@ PAPER = Paper(
 
 def run_file(out, name):
     """Return the file that keeps a run, by the run's name."""
-    return out / "runs" / f"{name.rpartition('-seed')[0]}.json.gz"
+    return out / "runs" / f"{name.rpartition('-seed')[0].rpartition('-')[0]}.json.gz"
 
 
 def edit(path, change):

@@ -26,6 +26,7 @@ from ._report import Report as Report
 from ._run_files import RUN_FILE_SUFFIX as RUN_FILE_SUFFIX
 from ._run_files import add_report as add_report
 from ._run_files import read_reports as read_reports
+from ._run_files import read_runs as read_runs
 from ._statistics import Difference as Difference
 from ._statistics import Interval as Interval
 from ._statistics import adjust_p_values as adjust_p_values

@@ -234,12 +234,7 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as JSON, with a line for each fold and prediction."""
-        lines = []
-        for name, value in self.to_dict().items():
-            by_line = name in {"folds", "predictions"}
-            text = ",\n  ".join(map(_encode_text, value)) if by_line else _encode_text(value)
-            lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
-        return "{\n" + ",\n".join(lines) + "\n}"
+        return format_report(self.to_dict())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Self:
@@ -340,6 +335,16 @@ def name_file(path: str | os.PathLike[str]) -> Iterator[None]:
             f"{path}: no report in it ({type(error).__name__}: {error}); "
             "give a report.json or .json.gz that an evaluation wrote"
         ) from error
+
+
+def format_report(data: Mapping[str, Any]) -> str:
+    """Format the data of a report as JSON, with a line for each fold and prediction."""
+    lines = []
+    for name, value in data.items():
+        by_line = name in {"folds", "predictions"}
+        text = ",\n  ".join(map(_encode_text, value)) if by_line else _encode_text(value)
+        lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _encode_text(value: object) -> str:

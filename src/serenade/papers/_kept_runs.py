@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serenade import systems
-from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, read_reports
+from serenade.evaluation import RUN_FILE_SUFFIX, Report, add_report, read_runs
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +20,7 @@ _FULL_PRECISION = "float32"
 
 
 class KeptRuns:
-    """Finished runs in a folder; a file holds all seeds of a run.
+    """Finished runs in a folder; a file holds a system's runs on a corpus by one protocol.
 
     Args:
         folder: folder of the files.
@@ -31,18 +31,19 @@ class KeptRuns:
 
     def read(self, name: str) -> Report | None:
         """Return the report of a run by its name; None if it is not finished."""
-        path, seed = self._locate(name)
-        reports = read_reports(path, seed) if path.is_file() else []
-        return reports[0] if reports else None
+        path, run = self._locate(name)
+        return read_runs(path, run).get(name) if path.is_file() else None
 
     def write(self, name: str, report: Report) -> None:
         """Save the report of a finished run."""
-        add_report(self._locate(name)[0], report)
+        path, run = self._locate(name)
+        add_report(path, report, run)
 
-    def _locate(self, name: str) -> tuple[Path, int]:
-        """Return the file that keeps a run under all of its seeds, and its seed."""
-        stem, _, seed = name.rpartition("-seed")
-        return self.folder / f"{stem}{RUN_FILE_SUFFIX}", int(seed)
+    def _locate(self, name: str) -> tuple[Path, str]:
+        """Return the file that keeps a run, and the run's name without its seed."""
+        run, _, _ = name.rpartition("-seed")
+        # The last part is a hash of the settings.
+        return self.folder / f"{run.rpartition('-')[0]}{RUN_FILE_SUFFIX}", run
 
 
 def complete_recipe(run: Run, report: Report, resources: Mapping[str, Any]) -> Report:
