@@ -135,7 +135,8 @@ def list_fold_speakers(path: str | os.PathLike[str], pattern: str = "") -> list[
             both = set(zip(speaker, rows["split"] == "test", strict=True))
             tested = frozenset(name for name, test in both if name and test)
             trained = frozenset(name for name, test in both if name and not test)
-            found.append(FoldSpeakers(corpus, fold, trained, tested, speaker.count("")))
+            unknown = speaker.count("")
+            found.append(FoldSpeakers(str(corpus), str(fold), trained, tested, unknown))
     if not found:
         raise EvaluationError(
             f"{path}: no speaker is known; add a column speaker, or give a pattern that finds the "
