@@ -80,7 +80,7 @@ def test_from_recordings_to_a_feature(
         *("--licence", "CC0-1.0"),
     )
     assert done.exit_code == 0, done.output
-    assert "notes.wav: cannot be opened" in done.stderr
+    assert "notes.wav: is not audio that libsndfile can read" in done.stderr
     assert len(re.findall(r"^step \d+, epoch", done.stderr, re.MULTILINE)) == 3
     assert re.search(r"45 steps, .* epochs, .* min; step 45, .*: loss \d", done.stdout)
     history = json.loads((out / "history.json").read_text("utf-8"))

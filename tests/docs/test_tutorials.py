@@ -47,6 +47,15 @@ def blocks(page):
     return [(b[1], b[2], text[: b.start()].count("\n") + 2) for b in BLOCK.finditer(text)]
 
 
+def write_class_folders(folder):
+    """Write a folder of recordings for each emotion."""
+    for name, emotion in (("anger", "angry"), ("sad", "sad")):
+        (folder / name).mkdir(parents=True)
+        for seed in range(10):
+            said = synthesise("We go home.", speaker(seed), emotion, seed=seed)
+            soundfile.write(folder / name / f"s{seed}.wav", said.signal, 16000)
+
+
 @pytest.fixture(scope="module")
 def things(tmp_path_factory):
     """Make what the pages name: call.wav, recordings/, normal-voice/, my.csv, own files."""
@@ -61,11 +70,15 @@ def things(tmp_path_factory):
         said = synthesise(text, speaker(1), "neutral", seed=len(name))
         for place in ("normal-voice", "my-normal-voice", "."):
             soundfile.write(folder / place / f"{name}.wav", said.signal, 16000)
+    for name in "abc":
+        shutil.copy(folder / "call.wav", folder / f"{name}.wav")
     small = corpora.open(SYNTHETIC, folder / "speech", sentences=2, labels=("angry", "sad"))
     rows = small.table.reset_index().itertuples()
     table = "\n".join(f"{row.file},{row.emotion},{row.speaker}" for row in rows)
-    (folder / "my.csv").write_text(f"file,emotion,speaker\n{table}\n", "utf-8")
+    for name in ("my.csv", "other.csv"):
+        (folder / name).write_text(f"file,emotion,speaker\n{table}\n", "utf-8")
     emotions = {"wut": "angry", "freude": "happy", "ruhe": "neutral", "trauer": "sad"}
+    write_class_folders(folder / "my-calls")
     for number in (1, 2, 3):
         for own, emotion in emotions.items():
             home = folder / "my-recordings" / f"speaker{number}" / own

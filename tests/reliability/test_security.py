@@ -82,7 +82,10 @@ def test_the_source_has_no_way_to_execute_a_file():
     files = sorted(SOURCE.rglob("*.py"))
     assert len(files) > 100
     found = {str(file.relative_to(SOURCE)): dangers(file.read_text("utf-8")) for file in files}
-    assert {file: names for file, names in found.items() if names} == {}
+    # A user's module is compiled to compare it with its functions in memory, and not executed.
+    assert {file: names for file, names in found.items() if names} == {
+        "_source_code.py": ["compile"]
+    }
 
 
 class Evil:

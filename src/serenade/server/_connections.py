@@ -236,6 +236,19 @@ class Live(_BoundedWrites, WebSocketsSansIOProtocol):
             return
         super().handle_cont(event)
 
+    def handle_parser_exception(self) -> None:
+        """Close; before the handshake is over there is no close frame, which uvicorn expects."""
+        if self.conn.close_sent is not None:
+            super().handle_parser_exception()
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006, "reason": ""})
+        self.transport.close()
+
+    def send_500_response(self) -> None:
+        """Answer, unless the connection ended, which uvicorn does not expect."""
+        if not self.conn.eof_sent:
+            super().send_500_response()
+
     def send_receive_event_to_app(self) -> None:
         """Close on text that is not UTF-8, which uvicorn would log with a traceback."""
         self.waiting = None

@@ -7,6 +7,7 @@ resumes after the last complete line. The caller removes the journal after writi
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,12 +104,23 @@ def _read_journal(path: Path, settings: Mapping[str, object]) -> dict[str, Trans
 
 
 def _transcript_to_json(found: Transcript) -> dict[str, Any]:
-    words = [[word.word, word.start, word.end, word.probability] for word in found.words]
+    words = [
+        [
+            word.word,
+            word.start,
+            word.end,
+            None if math.isnan(word.probability) else word.probability,
+        ]
+        for word in found.words
+    ]
     return {"text": found.text, "words": words, "remarks": found.remarks}
 
 
 def _transcript_from_json(entry: Mapping[str, Any]) -> Transcript:
-    words = tuple(Word(*word) for word in entry["words"])
+    words = tuple(
+        Word(word, start, end, math.nan if probability is None else probability)
+        for word, start, end, probability in entry["words"]
+    )
     return Transcript(entry["text"], words, tuple(entry["remarks"]))
 
 
