@@ -18,7 +18,6 @@ from ._intake import Intake as Intake
 from ._intake import to_float32 as to_float32
 from ._live import read_raw_samples as read_raw_samples
 from ._live import record_microphone as record_microphone
-from ._media import has_media_decoder as has_media_decoder
 from ._read import Audio as Audio
 from ._read import from_array as from_array
 from ._read import read as read

@@ -173,11 +173,6 @@ def open_media(name: str, kind: str) -> Iterator[MediaFile]:
             process.kill()
 
 
-def has_media_decoder() -> bool:
-    """Return whether PyAV or the program `ffmpeg` is installed."""
-    return bool(_make_command(""))
-
-
 def _make_command(path: str) -> list[str]:
     """Return the command that decodes a file to an AU stream; empty if nothing is installed."""
     if importlib.util.find_spec("av"):

@@ -56,6 +56,6 @@ def map_in_threads(
             yield done, future.result()
         finished = True
     finally:
-        if outer is None and not finished:  # such as Ctrl+C: nobody waits for the other items
+        if outer is None and not finished:  # such as Ctrl+C: the other items are not needed
             interruption.stop()
         pool.shutdown(cancel_futures=True)
