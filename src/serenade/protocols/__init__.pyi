@@ -1,4 +1,5 @@
 from ._emobox import read_emobox as read_emobox
+from ._evaluation_protocol import EvaluationProtocol as EvaluationProtocol
 from ._fold_tables import FoldSpeakers as FoldSpeakers
 from ._fold_tables import is_fold_table as is_fold_table
 from ._fold_tables import list_fold_speakers as list_fold_speakers
@@ -7,7 +8,6 @@ from ._folds import check_folds as check_folds
 from ._folds import find_shared_speakers as find_shared_speakers
 from ._folds import read_folds as read_folds
 from ._folds import write_folds as write_folds
-from ._protocols import EvaluationProtocol as EvaluationProtocol
 from ._protocols import GivenFolds as GivenFolds
 from ._protocols import describe as describe
 from ._protocols import get as get

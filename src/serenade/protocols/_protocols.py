@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,10 +17,11 @@ from serenade.protocols._drawing import (
     get_column,
     list_groups,
 )
+from serenade.protocols._evaluation_protocol import EvaluationProtocol, SpeakerProtocol
 from serenade.protocols._folds import Fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -34,85 +34,7 @@ _SPLITS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluationProtocol(ABC):
-    """Rule that divides a corpus into folds; a subclass is a frozen dataclass of its settings."""
-
-    name: ClassVar[str]
-    speaker_independent: ClassVar[bool]
-
-    @property
-    @abstractmethod
-    def description(self) -> str:
-        """Describe the division and its settings in a phrase, for reports."""
-
-    @abstractmethod
-    def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
-        """Divide a table into folds; the same table and seed give the same folds.
-
-        Args:
-            table: corpus table, indexed by `(file, start, end)`, with the columns `speaker` and
-                `emotion`, and any other column that the protocol needs.
-            seed: seed of random draws.
-
-        Raises:
-            EvaluationError: the table lacks a column, values or speakers that the protocol needs.
-        """
-
-
-@dataclasses.dataclass(frozen=True)
-class _BySpeaker(EvaluationProtocol):
-    """Base of the protocols that test whole speakers.
-
-    Args:
-        validation_speakers: training speakers to draw for validation: a number of speakers, or a
-            share below 1 of them (at least one speaker); 0 for none.
-    """
-
-    validation_speakers: float = dataclasses.field(default=0, kw_only=True)
-
-    speaker_independent: ClassVar[bool] = True
-
-    @abstractmethod
-    def _list_tests(self, table: pd.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
-        """Return the name and the mask of test rows of every fold."""
-
-    def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:
-        """Divide a table into folds; only the validation speakers depend on the seed."""
-        speaker = get_column(table, "speaker", self.name)
-        folds = []
-        for number, (name, test) in enumerate(self._list_tests(table)):
-            validation = (
-                np.isin(speaker, self._draw_validation(speaker[~test], (seed, number))) & ~test
-            )
-            parts = (~test & ~validation, validation, test)
-            folds.append(Fold(name, *(np.flatnonzero(part) for part in parts)))
-        return folds
-
-    def _draw_validation(self, speaker: NDArray[np.str_], seed: Sequence[int]) -> NDArray[np.str_]:
-        """Draw the validation speakers from the speakers of the rows that are not tested."""
-        names, wanted = np.unique(speaker), self.validation_speakers
-        if wanted < 0 or (wanted >= 1 and wanted != int(wanted)):
-            raise EvaluationError(
-                f"validation_speakers={wanted}: must be a whole number of speakers, or a share "
-                "between 0 and 1"
-            )
-        count = int(wanted) if wanted >= 1 else max(1, round(wanted * len(names)))
-        count = count if wanted else 0
-        if count >= len(names):
-            raise EvaluationError(
-                f"{self.name}: {count} validation speakers of {len(names)} leave no speaker for "
-                "training; lower validation_speakers"
-            )
-        return np.random.default_rng(list(seed)).permutation(names)[:count]
-
-    def _describe_validation(self) -> str:
-        return f", {self.validation_speakers:g} validation speakers" * bool(
-            self.validation_speakers
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class LeaveOneSpeakerOut(_BySpeaker):
+class LeaveOneSpeakerOut(SpeakerProtocol):
     """Test each speaker with a model that is trained on all others."""
 
     name: ClassVar[str] = "loso"
@@ -131,7 +53,7 @@ class LeaveOneSpeakerOut(_BySpeaker):
 
 
 @dataclasses.dataclass(frozen=True)
-class GroupKFold(_BySpeaker):
+class GroupKFold(SpeakerProtocol):
     """Test groups of speakers in turn.
 
     Speakers are sorted, with the genders alternating if the corpus states them, and cut into
@@ -166,7 +88,7 @@ class GroupKFold(_BySpeaker):
 
 
 @dataclasses.dataclass(frozen=True)
-class SpeakerIndependent(_BySpeaker):
+class SpeakerIndependent(SpeakerProtocol):
     """Test each of up to ten speakers in turn, or six groups of more speakers; the default."""
 
     name: ClassVar[str] = "speaker-independent"
@@ -186,7 +108,7 @@ class SpeakerIndependent(_BySpeaker):
 
 
 @dataclasses.dataclass(frozen=True)
-class LeaveOneSessionOut(_BySpeaker):
+class LeaveOneSessionOut(SpeakerProtocol):
     """Test each recording session with a model that is trained on the others.
 
     Sessions must not share a speaker.
