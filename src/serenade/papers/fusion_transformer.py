@@ -29,7 +29,7 @@ def _make_row(
         {"f1_weighted": f1, "wa": accuracy},
         system="fusion-transformer",
         changes={"encoder": encoder, "precision": "bfloat16", **changes},
-        # All frames are twenty times as many.
+        # All frames are four times as many.
         fast={**_FAST, "epochs": 1} if "step" in changes else _FAST,
     )
 
