@@ -15,10 +15,10 @@ A folder contains
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from serenade._model_files import DESCRIPTION, read_description
 from serenade.adaptation import Places, Population
@@ -30,7 +30,7 @@ from serenade.voice_activity import DETECTOR_RATE
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from serenade.features import Feature
 
@@ -98,11 +98,8 @@ class Folder:
             raise ModelError(
                 f"{self.path}: cannot be enrolled; train it on a corpus that names its speakers"
             )
-        try:
-            with path.open("rb") as file:  # NumPy would leave a damaged file open
-                population = Population.load(file)
-        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile):
-            raise ModelError(f"{path}: damaged; copy the model folder again") from None
+        with _open_arrays(path) as file:
+            population = Population.load(file)
         if population.mean.size != len(self.feature.names):
             raise ModelError(f"{path}: belongs to another model; copy the model folder again")
         return population
@@ -122,9 +119,8 @@ class Folder:
             raise ModelError(
                 f"{self.path}: has no model of places and cannot adapt; use the model 'adaptive'"
             )
-        try:
-            with path.open("rb") as file:
-                places = Places.load(file)
+        with _open_arrays(path) as file:
+            places = Places.load(file)
             alone = float(self.description["temperature"])
             adapted = {
                 str(name): float(each)
@@ -132,14 +128,19 @@ class Folder:
             }
             if not all(0.01 < each < 100 for each in (alone, *adapted.values())):
                 raise ValueError(f"temperatures {alone}, {adapted}")
-        except (
-            *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError),
-            zipfile.BadZipFile,
-        ):
-            raise ModelError(f"{path}: damaged; copy the model folder again") from None
         if len(places.means) != len(self.labels):
             raise ModelError(f"{path}: belongs to another model; copy the model folder again")
         return places, (alone, adapted)
+
+
+@contextlib.contextmanager
+def _open_arrays(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of arrays, and name it in one error if it or its use shows damage."""
+    try:
+        with path.open("rb") as file:  # NumPy would leave a damaged file open
+            yield file
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, MemoryError):
+        raise ModelError(f"{path}: damaged; copy the model folder again") from None
 
 
 def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
