@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +14,39 @@ from serenade.cli import _options
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from serenade.adaptation import Expect
+    from serenade.corpora import Corpus
+    from serenade.evaluation import AdaptationPlan, Report
+    from serenade.protocols import EvaluationProtocol
+    from serenade.training import Estimator
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """Values of the options by name."""
+
+    root: str | None
+    labels: str | None
+    renames: Sequence[str]
+    recipe: str
+    changes: Sequence[str]
+    seed: int
+    jobs: int | None
+    device: str
+    checkpoints: Path | None
+    tracking: str | None
+    max_unusable: float
+    protocol: str
+    plan_changes: Sequence[str]
+    folds: str | None
+    write_folds: Path | None
+    repeats: int | None
+    speaker_standardisation: bool
+    robustness: bool
+    adapt: Expect | None
+    adapt_by: str
+    out: Path | None
 
 
 @click.command()
@@ -65,34 +99,29 @@ if TYPE_CHECKING:
     "levels.",
 )
 @click.option(
+    "--adapt",
+    metavar="[=mixed|neutral|unknown]",
+    is_flag=False,
+    flag_value="unknown",
+    type=click.Choice(["mixed", "neutral", "unknown"]),
+    help="Also report scores adapted to the unlabelled test recordings, whose emotions occur in "
+    "similar shares, are mostly neutral, or are unknown (the default). These scores are "
+    "transductive and labelled so. Takes up to six times as long.",
+)
+@click.option(
+    "--adapt-by",
+    default="speaker",
+    show_default=True,
+    type=click.Choice(["corpus", "speaker"]),
+    help="Test recordings to adapt to: those of the speaker, or those of the corpus in a fold.",
+)
+@click.option(
     "--out",
     metavar="DIR",
     type=_options.Output(folder=True),
     help="Folder for report.json, report.md and the confusion matrix.",
 )
-def command(
-    system: str,
-    corpus: str,
-    root: str | None,
-    labels: str | None,
-    renames: Sequence[str],
-    recipe: str,
-    changes: Sequence[str],
-    seed: int,
-    jobs: int | None,
-    device: str,
-    checkpoints: Path | None,
-    tracking: str | None,
-    max_unusable: float,
-    protocol: str,
-    plan_changes: Sequence[str],
-    folds: str | None,
-    write_folds: Path | None,
-    repeats: int | None,
-    speaker_standardisation: bool,
-    robustness: bool,
-    out: Path | None,
-) -> None:
+def command(system: str, corpus: str, **options: Any) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
     SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
@@ -106,41 +135,86 @@ def command(
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
     serenade evaluate own_system.py my.csv
     """
+    choices = Choices(**options)
     _options.check_names(system, corpus)
-    from serenade.audio import CONDITIONS
-    from serenade.evaluation import evaluate
-    from serenade.protocols import GivenFolds, get
-    from serenade.protocols import write_folds as write
+    estimator = _make_estimator(system, choices)
+    plan = _get_protocol(choices)
+    opened = _options.open_corpus(corpus, choices.root, choices.labels, choices.renames)
+    _evaluate(estimator, opened, _read_or_write_folds(plan, opened, choices), choices)
+
+
+def _make_estimator(system: str, choices: Choices) -> Estimator:
+    """Return the unfitted estimator of a system; a wrong system or recipe fails here."""
     from serenade.training import Estimator
 
     estimator = Estimator(
         system,
-        recipe,
-        speaker_standardisation=speaker_standardisation,
-        jobs=jobs,
-        device=device,
-        checkpoints=checkpoints,
-        tracking=tracking,
-        **_options.parse_changes(changes, "--set"),
+        choices.recipe,
+        speaker_standardisation=choices.speaker_standardisation,
+        jobs=choices.jobs,
+        device=choices.device,
+        checkpoints=choices.checkpoints,
+        tracking=choices.tracking,
+        **_options.parse_changes(choices.changes, "--set"),
     )
-    estimator.get_recipe()  # a wrong system or recipe fails before the corpus is opened
-    fields_of_plan = _options.parse_changes(plan_changes, "--protocol-set")
-    plan = get(protocol, **fields_of_plan | ({"repeats": repeats} if repeats else {}))
-    opened = _options.open_corpus(corpus, root, labels, renames)
-    if folds is not None:
-        plan = GivenFolds(tuple(_options.read_fold_option(folds, opened)))
-    if write_folds is not None:
-        write(write_folds, plan.split(opened.table, seed), opened.table, opened.root)
+    estimator.get_recipe()
+    return estimator
+
+
+def _get_protocol(choices: Choices) -> EvaluationProtocol:
+    """Return the protocol with its changed fields."""
+    from serenade.protocols import get
+
+    fields = _options.parse_changes(choices.plan_changes, "--protocol-set")
+    return get(
+        choices.protocol, **fields | ({"repeats": choices.repeats} if choices.repeats else {})
+    )
+
+
+def _read_or_write_folds(
+    plan: EvaluationProtocol, corpus: Corpus, choices: Choices
+) -> EvaluationProtocol:
+    """Return the protocol of --folds if given, and write the folds of --write-folds."""
+    from serenade.protocols import GivenFolds, write_folds
+
+    if choices.folds is not None:
+        plan = GivenFolds(tuple(_options.read_fold_option(choices.folds, corpus)))
+    if choices.write_folds is not None:
+        folds = plan.split(corpus.table, choices.seed)
+        write_folds(choices.write_folds, folds, corpus.table, corpus.root)
+    return plan
+
+
+def _make_adaptation(choices: Choices) -> AdaptationPlan | None:
+    """Return what the posteriors are adapted to, if --adapt is given."""
+    from serenade.evaluation import AdaptationPlan
+
+    return None if choices.adapt is None else AdaptationPlan(choices.adapt, choices.adapt_by)
+
+
+def _evaluate(
+    estimator: Estimator, corpus: Corpus, plan: EvaluationProtocol, choices: Choices
+) -> None:
+    """Train and test the estimator on each fold, and publish the report."""
+    from serenade.audio import CONDITIONS
+    from serenade.evaluation import evaluate
+
     report = evaluate(
         estimator,
-        opened,
+        corpus,
         plan,
-        seed=seed,
+        seed=choices.seed,
         progress=lambda line: click.echo(line, err=True),
-        max_unusable=max_unusable,
+        max_unusable=choices.max_unusable,
         command=_options.format_command(sys.argv[1:]),
-        conditions=CONDITIONS if robustness else None,
+        conditions=CONDITIONS if choices.robustness else None,
+        adapt=_make_adaptation(choices),
     )
+    _publish(report, choices.out)
+
+
+def _publish(report: Report, out: Path | None) -> None:
+    """Print the report, and write it with its figures if a folder is given."""
     if out:
         report.to_json(out / "report.json")
         write_output(out / "report.md", report.to_markdown())

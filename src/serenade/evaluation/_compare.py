@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from serenade._markdown_table import format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
+from serenade.evaluation._adapted_report import list_variants
 from serenade.evaluation._markdown import format_ends
 from serenade.evaluation._report import Report
 from serenade.evaluation._run_files import RUN_FILE_SUFFIX, read_reports
@@ -134,11 +135,13 @@ def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
 def list_entrants(reports: Iterable[Report]) -> list[Entrant]:
     """Group reports by everything except the seed; names state the differences.
 
+    Adapted predictions are an entrant of their own.
+
     Raises:
         EvaluationError: two reports of an entrant have the same seed.
     """
     groups: dict[str, list[Report]] = {}
-    for report in reports:
+    for report in itertools.chain.from_iterable(map(list_variants, reports)):
         same = groups.setdefault(identify_run(report), [])
         if report.seed in {other.seed for other in same}:
             raise EvaluationError(

@@ -57,6 +57,7 @@ class FoldOutcome:
         fitted_before: attributes that show that the estimator was fitted before the fold.
         unused: number of validation rows that `fit` does not take.
         description: system and settings of the estimator, see `describe_estimator`.
+        adapted: posteriors after adaptation, in the shape of `probabilities`; None without.
     """
 
     probabilities: NDArray[np.float64]
@@ -66,6 +67,7 @@ class FoldOutcome:
     fitted_before: set[str]
     unused: int
     description: Mapping[str, Any]
+    adapted: NDArray[np.float64] | None = None
 
 
 def make_factory(

@@ -9,6 +9,7 @@ from serenade._markdown_table import format_table
 from serenade._printable import to_printable
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import _fairness
+from serenade.evaluation._adapted_report import make_adapted_report
 from serenade.evaluation._calibration import calibration_error, get_confidence
 from serenade.evaluation._risk_coverage import (
     compute_area,
@@ -33,21 +34,7 @@ def to_markdown(report: Report) -> str:
     Returns:
         Markdown that ends with a line break.
     """
-    unit = "speakers" if all(one.speaker is not None for one in report.predictions) else "items"
-    clusters = report.metrics["ua"].clusters
     several = len(report.folds) > 1
-    parts = "repeats" if report.folds[0].name.startswith("repeat ") else "folds"
-    head = ["", "all predictions", f"{report.metrics['ua'].level:.0%} interval ({clusters} {unit})"]
-    head += [f"mean ± sd of {len(report.folds)} {parts}"] * several
-    scores = []
-    for name, one in report.metrics.items():
-        row = [TITLES[name], f"{one.value:.3f}", format_ends(one)]
-        if several:
-            mean = (
-                "{:.3f} ± {:.3f}".format(*report.over_folds(name)) if name in _FOLD_SCORES else ""
-            )
-            row.append(mean)
-        scores.append(row)
     lines = [
         f"# {report.system} on {mark_incomplete(report.corpus, report.incomplete)}",
         "",
@@ -56,7 +43,7 @@ def to_markdown(report: Report) -> str:
             f"predictions. Corpus licence: {report.licence}."
         ),
         "",
-        format_table(head, scores, "lr"),
+        _format_scores(report),
         "",
         "Confusion matrix, counts; rows are the reference.",
         "",
@@ -81,6 +68,8 @@ def to_markdown(report: Report) -> str:
         )
         head = ["fold", "speakers", "train", "test", "UA", "WA", "s"]
         lines += ["", format_table(head, rows, "lr")]
+    if report.adapted is not None:
+        lines += ["", *_describe_adapted(report)]
     if report.conditions:
         rows_changed = [
             [name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"]
@@ -92,12 +81,47 @@ def to_markdown(report: Report) -> str:
             "",
             format_table(["", "UA", "95% interval"], rows_changed, "lr"),
         ]
-    error = calibration_error(*get_confidence(report.predictions))
-    calibrated = f"expected calibration error {error:.3f} (15 bins)", _note_risk(report)
+    calibrated = _note_calibration(report), _note_risk(report)
     fairness = _fairness.list_notes(report.predictions, report.labels)
     lines += ["", *(f"- {n}" for n in (*report.notes, *fairness, *calibrated, *report.cautions))]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
     return to_printable("\n".join(lines) + "\n", keep="\n")
+
+
+def _format_scores(report: Report) -> str:
+    """Format the table of the four scores with their intervals."""
+    unit = "speakers" if all(one.speaker is not None for one in report.predictions) else "items"
+    ua, count = report.metrics["ua"], len(report.folds)
+    parts = "repeats" if report.folds[0].name.startswith("repeat ") else "folds"
+    head = ["", "all predictions", f"{ua.level:.0%} interval ({ua.clusters} {unit})"]
+    head += [f"mean ± sd of {count} {parts}"] * (count > 1)
+    rows = []
+    for name, one in report.metrics.items():
+        row = [TITLES[name], f"{one.value:.3f}", format_ends(one)]
+        if count > 1:
+            known = name in _FOLD_SCORES
+            row.append("{:.3f} ± {:.3f}".format(*report.over_folds(name)) if known else "")
+        rows.append(row)
+    return format_table(head, rows, "lr")
+
+
+def _describe_adapted(report: Report) -> list[str]:
+    """Return lines with the scores of the adapted predictions, labelled as transductive."""
+    adapted = make_adapted_report(report)
+    return [
+        f"The same predictions, {adapted.notes[-1]}.",
+        "",
+        _format_scores(adapted),
+        "",
+        f"- adapted: {_note_calibration(adapted)}",
+        f"- adapted: {_note_risk(adapted)}",
+    ]
+
+
+def _note_calibration(report: Report) -> str:
+    """Return the calibration error of the predictions."""
+    error = calibration_error(*get_confidence(report.predictions))
+    return f"expected calibration error {error:.3f} (15 bins)"
 
 
 def _note_risk(report: Report) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from serenade._atomic import write_atomically
 from serenade._printable import dump_json
 from serenade.errors import EvaluationError
+from serenade.evaluation._adapted_report import AdaptedPosteriors, make_adapted_report
 from serenade.evaluation._metrics import SCORES, confusion
 from serenade.evaluation._statistics import Interval, compute_intervals, describe_limits
 
@@ -113,6 +114,7 @@ class Report:
         conditions: predicted labels of changed test recordings, by the name of the change, in the
             order of `predictions`.
         incomplete: label of a corpus with missing recordings; empty if it is complete.
+        adapted: posteriors adapted to unlabelled test recordings; None without.
         metrics: four scores of all predictions with intervals, computed from the predictions.
         confusion: counts of predictions, computed from them; rows are the reference.
     """
@@ -133,6 +135,7 @@ class Report:
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conditions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     incomplete: str = ""
+    adapted: AdaptedPosteriors | None = None
     metrics: Mapping[str, Interval] = dataclasses.field(init=False)
     confusion: tuple[tuple[int, ...], ...] = dataclasses.field(init=False)
 
@@ -193,28 +196,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON data; NaN becomes None."""
-        data: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in (
-                *("system", "corpus", "incomplete", "licence", "protocol"),
-                *("speaker_independent", "seed"),
-            )
-        }
-        return data | {
+        plain = ("system", "corpus", "incomplete", "licence", "protocol")
+        return {name: getattr(self, name) for name in (*plain, "speaker_independent", "seed")} | {
             "versions": dict(self.versions),
             "seconds": self.seconds,
             "folds": [_prediction_to_json(fold) for fold in self.folds],
-            "metrics": {
-                name: {
-                    end: None if math.isnan(value) else value
-                    for end, value in (
-                        ("value", one.value),
-                        ("low", one.low),
-                        ("high", one.high),
-                    )
-                }
-                for name, one in self.metrics.items()
-            },
+            "metrics": _metrics_to_json(self.metrics),
             "labels": list(self.labels),
             "confusion": [list(row) for row in self.confusion],
             "notes": list(self.notes),
@@ -222,7 +209,15 @@ class Report:
             "command": self.command,
             "recipe": dict(self.recipe),
             "conditions": {name: list(found) for name, found in self.conditions.items()},
+            **self._list_adapted(),
         }
+
+    def _list_adapted(self) -> dict[str, Any]:
+        """Return the adapted posteriors as JSON data, with their scores."""
+        if self.adapted is None:
+            return {}
+        metrics = _metrics_to_json(make_adapted_report(self).metrics)
+        return {"adapted": self.adapted.to_dict(metrics)}
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as JSON in UTF-8.
@@ -285,6 +280,9 @@ class Report:
             incomplete=data.get("incomplete", ""),
             conditions={name: tuple(found) for name, found in data.get("conditions", {}).items()},
             predictions=predictions,
+            adapted=AdaptedPosteriors.from_dict(data["adapted"], len(predictions))
+            if "adapted" in data
+            else None,
         )
 
     def to_markdown(self) -> str:
@@ -342,13 +340,9 @@ def format_report(data: Mapping[str, Any]) -> str:
     lines = []
     for name, value in data.items():
         by_line = name in {"folds", "predictions"}
-        text = ",\n  ".join(map(_encode_text, value)) if by_line else _encode_text(value)
+        text = ",\n  ".join(map(dump_json, value)) if by_line else dump_json(value)
         lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
     return "{\n" + ",\n".join(lines) + "\n}"
-
-
-def _encode_text(value: object) -> str:
-    return dump_json(value)
 
 
 def _list_columns(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
@@ -360,4 +354,15 @@ def _prediction_to_json(one: FoldResult | LabelledPrediction) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in vars(one).items()
+    }
+
+
+def _metrics_to_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    """Return scores as JSON data; NaN becomes None."""
+    return {
+        name: {
+            end: None if math.isnan(value) else value
+            for end, value in (("value", one.value), ("low", one.low), ("high", one.high))
+        }
+        for name, one in metrics.items()
     }

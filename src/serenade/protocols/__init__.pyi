@@ -1,3 +1,4 @@
+from ._drawing import get_column as get_column
 from ._emobox import read_emobox as read_emobox
 from ._evaluation_protocol import EvaluationProtocol as EvaluationProtocol
 from ._fold_tables import FoldSpeakers as FoldSpeakers

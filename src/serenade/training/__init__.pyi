@@ -6,3 +6,4 @@ from ._enrolled_probe import EnrolledProbe as EnrolledProbe
 from ._estimator import Estimator as Estimator
 from ._fit import train_model as train_model
 from ._state_files import StateFile as StateFile
+from ._write_model import fit_temperature as fit_temperature
