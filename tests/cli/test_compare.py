@@ -9,16 +9,19 @@ import pytest
 
 @pytest.fixture
 def runs(results_root):
-    return [results_root / name for name in ("lld-svm", "lld-blstm", "crnn")]
+    folder = results_root / "reproduce" / "runs"
+    return [folder / f"{name}-emodb-random.json.gz" for name in ("lld-svm", "lld-blstm", "crnn")]
 
 
 @pytest.mark.parametrize(("further", "pairs"), [([], 3), (["--against", "lld-svm"], 2)])
-def test_pairs_of_systems_are_tested(run, runs, further, pairs):
+def test_compare_tests_pairs_within_corpus_and_emotions(run, runs, further, pairs):
     done = run("compare", *runs, "--json", *further)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {one["name"] for one in found["entrants"]} == {"lld-svm", "lld-blstm", "crnn"}
-    assert len(found["comparisons"]) == pairs
+    for emotions in (4, 7):  # each system ran on both
+        tests = [one for one in found["comparisons"] if len(one["where"]["labels"]) == emotions]
+        assert len(tests) == pairs
     if further:
         assert {test["second"] for test in found["comparisons"]} == {"lld-svm"}
 

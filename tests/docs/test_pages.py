@@ -27,9 +27,14 @@ def found(results_root):
 
 
 @pytest.fixture(scope="module")
-def run_file(results_root):
-    """Return the file of a published run."""
-    return results_root / "lld-svm" / "emodb-speaker-independent.json.gz"
+def run_file(results_root, tmp_path_factory):
+    """Write a file of one published run."""
+    name = "lld-svm-emodb-speaker-independent.json.gz"
+    runs = json.loads(gzip.decompress((results_root / "reproduce" / "runs" / name).read_bytes()))
+    path = tmp_path_factory.mktemp("run") / "emodb.json.gz"
+    runs[0].pop("run")  # the name of the file names the run
+    path.write_bytes(gzip.compress(json.dumps(runs[:1]).encode()))
+    return path
 
 
 @pytest.fixture

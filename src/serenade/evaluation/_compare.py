@@ -103,6 +103,7 @@ class Comparison:
             (Holm 1979).
         mcnemar: p-value of McNemar's test, adjusted in the same way. The test assumes that
             recordings are independent, including one recording under several seeds.
+        where: corpus, emotions, protocol, and the label of an incomplete corpus, as in `Entrant`.
     """
 
     first: str
@@ -110,6 +111,7 @@ class Comparison:
     difference: float
     p: float
     mcnemar: float
+    where: tuple[str, tuple[str, ...], str, str]
 
 
 def load_runs(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
@@ -183,12 +185,12 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
         permuted = paired_permutation(
             reference, mine, other_labels, [ours[item].speaker for item in items]
         )
-        pairs.append((one.name, other.name, permuted, mcnemar(reference, mine, other_labels).p))
+        pairs.append((one, other, permuted, mcnemar(reference, mine, other_labels).p))
     adjusted = adjust_p_values([permuted.p for _, _, permuted, _ in pairs])
     independent = adjust_p_values([p for *_, p in pairs])
     return [
-        Comparison(first, second, permuted.difference, float(p), float(q))
-        for (first, second, permuted, _), p, q in zip(pairs, adjusted, independent, strict=True)
+        Comparison(one.name, other.name, permuted.difference, float(p), float(q), one.where)
+        for (one, other, permuted, _), p, q in zip(pairs, adjusted, independent, strict=True)
     ]
 
 
@@ -200,8 +202,7 @@ def list_sections(
         corpus, labels, protocol, incomplete = where
         here = [entrant for entrant in found if entrant.where == where]
         here.sort(key=lambda entrant: -entrant.scores["ua"].value)
-        names = {entrant.name for entrant in here}
-        tested = [test for test in tests if {test.first, test.second} <= names]
+        tested = [test for test in tests if test.where == where]
         title = f"{mark_incomplete(corpus, incomplete)}, {len(labels)} emotions: {protocol}"
         yield title, here, tested
 
@@ -247,7 +248,15 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
             }
             for entrant in found
         ],
-        "comparisons": [dataclasses.asdict(test) for test in tests],
+        "comparisons": [
+            {
+                **dataclasses.asdict(test),
+                "where": dict(
+                    zip(("corpus", "labels", "protocol", "incomplete"), test.where, strict=True)
+                ),
+            }
+            for test in tests
+        ],
     }
 
 
@@ -275,10 +284,11 @@ def _pool(reports: Sequence[Report]) -> dict[str, Interval]:
 def _list_pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
     if not against:
         return itertools.combinations(found, 2)
-    named = {one.name: one for one in found}
-    if against not in named:
-        raise EvaluationError(f"no run is called {against!r}; choose from {', '.join(named)}")
-    return [(one, named[against]) for one in found if one.name != against]
+    chosen = [one for one in found if one.name == against]
+    if not chosen:
+        names = ", ".join(dict.fromkeys(one.name for one in found))
+        raise EvaluationError(f"no run is called {against!r}; choose from {names}")
+    return [(one, other) for other in chosen for one in found if one.name != against]
 
 
 def _index_predictions(entrant: Entrant) -> dict[tuple[int, int, str, float], LabelledPrediction]:
