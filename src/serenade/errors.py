@@ -64,7 +64,7 @@ class SilenceError(AudioError):
 
 
 class NoSpeechError(AudioError):
-    """The recording is long and contains no speech."""
+    """The recording contains no speech."""
 
 
 class SignalFormatError(AudioError):

@@ -74,7 +74,7 @@ def messages(rng: np.random.Generator) -> tuple[list[str], list[bytes]]:
 
 
 def _samples(rng: np.random.Generator, dtype: str) -> bytes:
-    speech = sounds.tone() * (32767 if dtype == "<i2" else 1)
+    speech = sounds.speech() * (32767 if dtype == "<i2" else 1)
     return speech[: int(rng.integers(1, 9600))].astype(dtype).tobytes()
 
 

@@ -84,12 +84,37 @@ def test_predict_averages_the_timeline_of_a_long_recording(model, talk):
     assert model.predict(long, 16000) == model.timeline(long, 16000).overall()
 
 
-def test_predict_refuses_a_long_recording_without_speech(model, tmp_path):
-    noise = (0.01 * np.random.default_rng(0).standard_normal(14 * 16000)).astype(np.float32)
-    soundfile.write(tmp_path / "wind.wav", noise, 16000)
-    assert model.timeline(tmp_path / "wind.wav").segments == ()
-    with pytest.raises(NoSpeechError, match=r"wind\.wav: contains no speech"):
-        model.predict(tmp_path / "wind.wav")
+def _make_sounds(seconds):
+    """Yield sounds without speech by name, at 16 kHz."""
+    time, rng = np.arange(round(16000 * seconds)) / 16000, np.random.default_rng(0)
+    hum = sum(np.sin(2 * np.pi * 50 * number * time) / number for number in range(1, 12))
+    notes = [220, 277.2, 329.6, 440]
+    chord = sum(np.sin(2 * np.pi * note * time) * np.exp(-3 * (time % 0.6)) for note in notes)
+    yield "tone", 0.3 * np.sin(2 * np.pi * 440 * time)
+    yield "hum", 0.05 * hum
+    yield "wind", 0.01 * rng.standard_normal(time.size)
+    yield "clicks", 0.5 * (rng.random(time.size) < 2e-4)
+    yield "chord", 0.1 * chord
+    yield "near_silence", 2e-4 * rng.standard_normal(time.size)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 4, 11.9, 14])
+def test_predict_refuses_recordings_of_any_length_without_speech(model, tmp_path, seconds):
+    for name, samples in _make_sounds(seconds):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, samples.astype(np.float32), 16000)
+        assert model.timeline(path).segments == ()
+        for predict in (model.predict, model.predict_with_timeline):
+            with pytest.raises(NoSpeechError, match=rf"{name}\.wav: contains no speech"):
+                predict(path)
+
+
+def test_enrol_ignores_recordings_without_speech(model, example):
+    sounds = [(samples, 16000) for _, samples in _make_sounds(4)]
+    tones = [{"array": samples, "sampling_rate": rate} for samples, rate in sounds]
+    assert model.enrol([*tones, example]).enrolment == model.enrol(example).enrolment
+    with pytest.raises(ValueError, match="nothing to enrol from"):
+        model.enrol(tones)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serenade.audio import from_array
 from serenade.inference import check_windows
-from serenade.inference._windows import Windower
+from serenade.inference._windows import Windower, contains_speech
 
 RATE = 16000
 
@@ -117,3 +118,12 @@ def test_windower_keeps_samples_of_one_window(talk):
 def test_check_windows_refuses_wrong_lengths(window, hop):
     with pytest.raises(ValueError, match=r"need window >= 0\.5"):
         check_windows(window, hop)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 24000])
+def test_contains_speech_takes_any_rate(talk, rate):
+    if rate != RATE:
+        talk = from_array(talk, RATE, sampling_rate=rate).signal
+    assert contains_speech(talk, rate)
+    assert contains_speech(talk[2 * rate : round(2.5 * rate)], rate)
+    assert not contains_speech(talk[: 2 * rate], rate)

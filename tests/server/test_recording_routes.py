@@ -11,6 +11,7 @@ import soundfile
 from support.media import MEDIA, encode
 
 import serenade
+from serenade.audio import read
 from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
 
 
@@ -106,9 +107,10 @@ def test_a_bad_file_is_a_typed_error(client, name, content, status, kind):
 
 
 @pytest.mark.parametrize("kind", ["webm", "fragmented.mp4", "3gp"])
-def test_predict_takes_what_browsers_and_phones_record(client, kind):
-    tone = 0.3 * np.sin(np.arange(2 * MEDIA[kind][2]) / 20)
-    sent = {"file": ("blob", encode(kind, tone, video=kind == "fragmented.mp4"))}
+def test_predict_takes_what_browsers_and_phones_record(client, kind, example):
+    rate = MEDIA[kind][2]
+    speech = read(example, sampling_rate=rate, end=2).signal
+    sent = {"file": ("blob", encode(kind, speech, video=kind == "fragmented.mp4"))}
     answer = client.post("/v1/predict", files=sent)
     assert answer.status_code == 200
     assert answer.json()["duration"] == pytest.approx(2, abs=0.1)

@@ -41,8 +41,6 @@ def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
         f"{to_printable(prediction.file)}: {emotion} {prediction.probability:.0%} "
         f"({prediction.duration:.1f} s{known})"
     )
-    if timeline is not None and not timeline.segments:
-        click.echo("  no speech was found")
     for segment in () if timeline is None else timeline.segments:
         _print_segment(segment)
 

@@ -11,7 +11,7 @@ import numpy as np
 from serenade.errors import ModelError, SerenadeError
 from serenade.inference._source import open_source
 from serenade.inference._threads import map_in_threads
-from serenade.inference._windows import LONGEST_UTTERANCE, Windower
+from serenade.inference._windows import LONGEST_UTTERANCE, Windower, contains_speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -122,7 +122,9 @@ def split_utterances(
         if opening.samples > LONGEST_UTTERANCE * rate:
             break
     else:
-        yield np.concatenate(held)
+        signal = np.concatenate(held)
+        if contains_speech(signal, rate):
+            yield signal
         return
     length = round(_PART * rate)
     windower = Windower(length, length)

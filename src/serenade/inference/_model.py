@@ -21,7 +21,7 @@ from serenade.inference._enrolment import (
     format_count,
 )
 from serenade.inference._model_hub import open_folder
-from serenade.inference._prediction import Prediction, Timeline
+from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
 from serenade.inference._segmentation import SegmentJoiner
 from serenade.inference._source import list_recordings, open_source
 from serenade.inference._stream import Stream
@@ -32,6 +32,7 @@ from serenade.inference._windows import (
     LONGEST_UTTERANCE,
     Windower,
     check_windows,
+    contains_speech,
 )
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ class Model(Classifier):
             jobs: number of threads for a long recording; None for one per core.
 
         Raises:
-            AudioError: the recording cannot be used; the message says why. NoSpeechError if a
-                long recording contains no speech.
+            AudioError: the recording cannot be used; the message says why. NoSpeechError if
+                it contains no speech.
             InputError: the input is not one recording, or the sampling rate is missing.
             ModelError: the recording is long and the model has another rate than 16 kHz.
         """
@@ -117,7 +118,10 @@ class Model(Classifier):
                 return self._predict_timeline(
                     opening.name, rest, DEFAULT_WINDOW, DEFAULT_HOP, jobs
                 ).overall()
-        return self._predict_whole(opening, held)
+        signal = np.concatenate(held)
+        if not contains_speech(signal, self.sampling_rate):
+            raise make_no_speech_error(opening.name)
+        return self._predict_utterance(opening, signal)
 
     def timeline(
         self,
@@ -174,8 +178,8 @@ class Model(Classifier):
             the timeline.
 
         Raises:
-            AudioError: the recording cannot be used; the message says why. NoSpeechError if a
-                long recording contains no speech.
+            AudioError: the recording cannot be used; the message says why. NoSpeechError if
+                it contains no speech.
             InputError: the input is not one recording, or the sampling rate is missing.
             ModelError: the model has another rate than 16 kHz.
             ValueError: see `check_windows`.
@@ -192,9 +196,9 @@ class Model(Classifier):
                 yield block
 
         timeline = self._predict_timeline(opening.name, hold_short(), window, hop, jobs)
-        if opening.samples > longest:
+        if opening.samples > longest or not timeline.segments:
             return timeline.overall(), timeline
-        return self._predict_whole(opening, held), timeline
+        return self._predict_utterance(opening, np.concatenate(held)), timeline
 
     def stream(
         self,
@@ -331,9 +335,9 @@ class Model(Classifier):
         self.require_windows()
         return open_source(source, sampling_rate, self.sampling_rate)
 
-    def _predict_whole(self, opening: Source, blocks: list[NDArray[np.float32]]) -> Prediction:
+    def _predict_utterance(self, opening: Source, signal: NDArray[np.float32]) -> Prediction:
         """Predict a short recording in one piece."""
-        probabilities = self.name_probabilities(self.probabilities(np.concatenate(blocks)))
+        probabilities = self.name_probabilities(self.probabilities(signal))
         duration = opening.samples / self.sampling_rate
         return Prediction(opening.name, duration, probabilities, **self.remarks)
 

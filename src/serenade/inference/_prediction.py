@@ -177,9 +177,7 @@ class Timeline:
         {'sad': 0.25}
         """
         if not self.segments:
-            raise NoSpeechError(
-                self.file, "contains no speech that was found", "give a recording of speech"
-            )
+            raise make_no_speech_error(self.file)
         found = {
             label: sum(s.probabilities[label] * (s.end - s.start) for s in self.segments)
             / self.speech
@@ -203,6 +201,11 @@ class Timeline:
             "segments": [segment.to_dict() for segment in self.segments],
             **_list_remarks(self),
         }
+
+
+def make_no_speech_error(file: str) -> NoSpeechError:
+    """Return the error of a recording in which no speech was found."""
+    return NoSpeechError(file, "contains no speech that was found", "give a recording of speech")
 
 
 def _list_remarks(found: Prediction | Timeline) -> dict[str, object]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade.audio import from_array
 from serenade.voice_activity import DETECTOR_FRAME, DETECTOR_RATE, VoiceActivity
 
 if TYPE_CHECKING:
@@ -51,6 +52,22 @@ def check_windows(window: float, hop: float) -> None:
             "need window >= 0.5 and 0.01 <= hop <= window in seconds, "
             f"got window {window} and hop {hop}"
         )
+
+
+def contains_speech(signal: NDArray[np.float32], sampling_rate: int) -> bool:
+    """Tell whether a recording contains an utterance; the search ends at the first one.
+
+    Args:
+        signal: samples `(samples,)`.
+        sampling_rate: sampling rate in Hz.
+    """
+    if sampling_rate != DETECTOR_RATE:
+        signal = from_array(signal, sampling_rate, sampling_rate=DETECTOR_RATE).signal
+    windower = Windower(_SHORTEST, _SHORTEST)
+    for start in range(0, signal.size, DETECTOR_RATE):
+        if any(windower.push(signal[start : start + DETECTOR_RATE])):
+            return True
+    return any(windower.finish())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
