@@ -15,7 +15,7 @@ from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
 from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_runs
-from serenade.papers import Runner, _render
+from serenade.papers import Runner, _render, list_figures
 from serenade.papers._entries import Entry
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Results:
 
     def figures(self, paper: Paper) -> dict[str, Callable[[], Figure]]:
         """Return what draws a paper's figures, by their names."""
-        return _render.list_figures(paper, self._rows(paper), self.by_run.get)
+        return list_figures(paper, self._rows(paper), self.by_run.get)
 
     def drawings(self) -> dict[str, Callable[[], Figure]]:
         """Return what draws all figures, by their places: papers' and confusion matrices."""

@@ -33,6 +33,44 @@ def test_headline_values_are_those_of_the_papers():
     assert value("attentive-crnn", "Figure 4", "experiment 4: and attention", "ua") == 0.7403
 
 
+def matrix(paper, name):
+    found = [table.matrix for table in papers.get(paper).tables if table.matrix]
+    return next(one for one in found if one.name == name)
+
+
+@pytest.mark.parametrize(
+    ("paper", "name", "mean", "sums"),
+    [
+        ("cnn-transformer", "Table 1", 0.8075, {"fear": 1.07}),
+        ("attentive-crnn", "Figure 3(a)", 0.7403, {"sad": 0.98}),
+        ("attentive-crnn", "Figure 3(b)", 0.8295, {}),
+        ("attentive-crnn", "Figure 3(c)", 0.7797, {}),
+    ],
+)
+def test_matrices_have_the_printed_mean_and_rows_that_add_up_to_one(paper, name, mean, sums):
+    found = matrix(paper, name)
+    recalls = list(found.recalls.values())
+    assert sum(recalls) / len(recalls) == pytest.approx(mean, abs=5e-5)
+    assert {len(row) for row in found.cells} == {len(found.labels)}
+    for label, row in zip(found.labels, found.cells, strict=True):
+        assert sum(row) == pytest.approx(sums.get(label, 1.0), abs=1e-9)
+
+
+def test_matrix_of_figure_4_has_the_two_recalls_of_the_text():
+    known = {k: v for k, v in matrix("fusion-transformer", "Figure 4").recalls.items() if v}
+    assert known == {"angry": 1.0, "happy": 0.8214}
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
+def test_matrices_and_gains_name_rows_and_emotions_of_their_tables(paper):
+    for table in paper.tables:
+        rows = {row.name for row in table.rows}
+        assert {name for gain in table.gains for name in (gain.better, gain.worse)} <= rows
+        if table.matrix:
+            assert table.matrix.row in rows
+            assert set(table.matrix.labels) == set(corpora.describe(table.places[0].corpus).labels)
+
+
 @pytest.mark.parametrize("encoder", ["tera", "aalbert", "npc"])
 def test_rows_of_fusion_transformer_state_size_and_hours_of_the_encoder(encoder):
     bundled = files("serenade.encoders") / "pretrained" / encoder / "history.json"

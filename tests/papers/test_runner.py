@@ -14,9 +14,17 @@ from support.synthetic import SYNTHETIC
 from serenade import corpora
 from serenade.errors import EvaluationError
 from serenade.evaluation import draw_figure, read_reports
-from serenade.papers import Paper, Runner, _render
+from serenade.papers import Paper, Runner, _render, list_figures
 from serenade.papers._kept_runs import list_labels
-from serenade.papers._paper_tables import Place, Row, Run, Table, list_all_runs
+from serenade.papers._paper_tables import (
+    Gain,
+    Place,
+    Row,
+    Run,
+    Table,
+    list_all_runs,
+    read_matrix,
+)
 
 FIELDS = {
     *("paper", "table", "row", "metric", "paper_value", "paper_protocol"),
@@ -41,6 +49,7 @@ PAPER = Paper(
             (Place("casia"), PLACE),
             curves="Figure 1",
             headline=("network", "others"),
+            matrix=read_matrix("Figure 2", "network", "angry 90 10\nsad - 70"),
         ),
     ),
     notes=("What must be known.",),
@@ -272,16 +281,55 @@ def test_format_paper_write_json_and_list_figures_agree(filled, tmp_path):
     data = json.loads(_render.write_json(entries, tmp_path / "tables.json").read_text("utf-8"))
     assert len(data) == 8
     assert all(set(entry) >= FIELDS for entry in data)
-    found = _render.list_figures(PAPER, entries, runner.kept)
+    found = list_figures(PAPER, entries, runner.kept)
     assert set(found) == {
         *("paper-synthetic-ua", "paper-synthetic-wa"),
         *("paper-synthetic-confusion-network", "paper-synthetic-figure-1"),
+        "paper-synthetic-figure-2",
     }
     for name, make in found.items():
         assert [path.name for path in draw_figure(make, tmp_path / name)] == [
             f"{name}.png",
             f"{name}.pdf",
         ]
+
+
+def test_format_paper_shows_recalls_and_gains_of_the_paper_and_ours(filled):
+    runner, _, entries, _ = filled
+    gains = (Gain("probe", "network", 0.05),)
+    paper = dataclasses.replace(PAPER, tables=(dataclasses.replace(PAPER.tables[0], gains=gains),))
+    by_ua = [dataclasses.replace(e, metric="ua") if e.row == "network" else e for e in entries]
+    page = _render.format_paper(paper, by_ua, runner.kept)
+    run = next(e.runs[0] for e in entries if e.row == "network" and e.paper_protocol is not None)
+    report = runner.kept(run)
+    rows = dict(zip(report.labels, report.confusion, strict=True))
+    angry, sad = (
+        f"{rows[one][report.labels.index(one)] / sum(rows[one]):.3f}" for one in ("angry", "sad")
+    )
+    assert "Recall of each emotion in the paper's Figure 2" in page
+    assert f"| angry | 0.900 | - | {angry} |\n| sad | 0.700 | - | {sad} |" in page
+    by = {(e.row, e.metric): e for e in by_ua if e.corpus == "synthetic"}
+    probe, network = by["probe", "ua"], by["network", "ua"]
+    unseen = probe.speaker_independent - network.speaker_independent
+    assert (
+        f"| probe | network | +0.050 | {probe.paper_protocol - network.paper_protocol:+.3f} |"
+        in page
+    )
+    assert f"{unseen:+.3f} |" in page
+    assert "Recall of each emotion" not in _render.format_paper(paper, entries)
+
+
+def test_draw_matrices_keeps_the_order_of_the_paper_and_leaves_unknown_cells_empty(filled):
+    runner, _, entries, _ = filled
+    run = next(e.runs[0] for e in entries if e.row == "network" and e.paper_protocol is not None)
+    found = list_figures(PAPER, entries, runner.kept)["paper-synthetic-figure-2"]()
+    paper, ours = found.axes
+    assert [text.get_text() for text in paper.texts] == ["90.0%", "10.0%", "70.0%"]
+    assert [tick.get_text() for tick in ours.get_yticklabels()] == ["angry", "sad"]
+    assert len(ours.texts) == 4
+    assert sum(int(text.get_text().split("\n")[1]) for text in ours.texts) == len(
+        runner.kept(run).predictions
+    )
 
 
 def test_seeds_of_a_run_share_a_file(tmp_path):

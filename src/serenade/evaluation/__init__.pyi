@@ -11,7 +11,9 @@ from ._compare import format_tests as format_tests
 from ._compare import list_entrants as list_entrants
 from ._compare import load_runs as load_runs
 from ._evaluate import evaluate as evaluate
+from ._figures import compute_shares as compute_shares
 from ._figures import draw_figure as draw_figure
+from ._figures import draw_matrix as draw_matrix
 from ._figures import make_confusion_figure as make_confusion_figure
 from ._figures import make_curves_figure as make_curves_figure
 from ._latex import format_latex as format_latex

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from serenade.evaluation._report import Report
 
@@ -109,22 +111,48 @@ def make_confusion_figure(report: Report) -> Figure:
     from matplotlib.figure import Figure
 
     counts = np.array(report.confusion)
-    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 1.6 + 0.62 * len(report.labels)
     figure = Figure(figsize=(size, size), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(percent, cmap="Greys", vmin=0, vmax=100)
-    for (row, column), count in np.ndenumerate(counts):
-        share = percent[row, column]
+    title = f"{report.system} on {report.corpus}\n{report.label}"
+    draw_matrix(figure.add_subplot(), compute_shares(counts), report.labels, title, counts)
+    return figure
+
+
+def compute_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Compute the shares of each row of a confusion matrix; a row without clips has zeros."""
+    shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def draw_matrix(
+    axes: Axes,
+    shares: NDArray[np.float64],
+    labels: Sequence[str],
+    title: str,
+    counts: NDArray[np.int64] | None = None,
+) -> None:
+    """Draw row percentages in greys, with counts below them.
+
+    Args:
+        axes: axes to draw on.
+        shares: shares of each row, NaN for an unknown one, which stays empty.
+        labels: labels of rows and columns.
+        title: title of the matrix.
+        counts: number of clips in each cell; None if they are unknown.
+    """
+    axes.imshow(np.nan_to_num(shares), cmap="Greys", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        if np.isnan(share):
+            continue
         # Grey turns dark past its middle.
-        colour = "white" if share > 55 else "black"
-        text = f"{share:.1f}%\n{count}"
+        colour = "white" if share > 0.55 else "black"
+        below = "" if counts is None else f"\n{counts[row, column]}"
+        text = f"{100 * share:.1f}%{below}"
         axes.text(column, row, text, ha="center", va="center", color=colour)
-    places = range(len(report.labels))
-    axes.set_xticks(places, report.labels, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(places, report.labels)
+    places = range(len(labels))
+    axes.set_xticks(places, labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(places, labels)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted")
     axes.set_ylabel("reference")
-    axes.set_title(f"{report.system} on {report.corpus}\n{report.label}", fontsize="medium")
-    return figure
+    axes.set_title(title, fontsize="medium")

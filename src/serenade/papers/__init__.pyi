@@ -1,10 +1,10 @@
+from ._paper_figures import list_figures as list_figures
 from ._paper_tables import Paper as Paper
 from ._registry import describe as describe
 from ._registry import get as get
 from ._registry import names as names
 from ._render import format_overview as format_overview
 from ._render import format_paper as format_paper
-from ._render import list_figures as list_figures
 from ._render import list_papers as list_papers
 from ._render import write_json as write_json
 from ._runner import Runner as Runner

@@ -11,9 +11,12 @@ import numpy as np
 from serenade.evaluation import COMPARED_SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from serenade.evaluation import Report
+    from serenade.papers._paper_tables import Matrix, Paper, Table
+
+METRIC_TITLES = {"ua": "UA", "wa": "WA", "f1_weighted": "F1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,17 +116,47 @@ def compute_pooled_interval(
     metric: str, reports: Sequence[Report]
 ) -> tuple[float | None, float | None]:
     """Compute the interval of a score over the predictions of several seeds."""
-    if len(reports) == 1:
-        found = reports[0].metrics[metric]
-    else:
-        together = dataclasses.replace(
-            reports[0],
-            folds=tuple(fold for report in reports for fold in report.folds),
-            predictions=tuple(one for report in reports for one in report.predictions),
-        )
-        found = together.metrics[metric]
+    found = pool_reports(reports).metrics[metric]
     return _number(found.low), _number(found.high)
+
+
+def pool_reports(reports: Sequence[Report]) -> Report:
+    """Return a report that holds the predictions of several seeds."""
+    if len(reports) == 1:
+        return reports[0]
+    return dataclasses.replace(
+        reports[0],
+        folds=tuple(fold for report in reports for fold in report.folds),
+        predictions=tuple(one for report in reports for one in report.predictions),
+    )
 
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def split_by_table(
+    paper: Paper, entries: Sequence[Entry]
+) -> Iterator[tuple[Table, Sequence[Entry]]]:
+    """Yield each table of a paper with its entries."""
+    place = 0
+    for table in paper.tables:
+        count = sum(len(row.values) for row in table.rows) * len(table.places)
+        yield table, entries[place : place + count]
+        place += count
+
+
+def get_matrix_reports(
+    matrix: Matrix, entries: Sequence[Entry], kept: Callable[[str], Report | None]
+) -> list[Report]:
+    """Return the reports of a matrix' row by the paper's protocol, one for each seed.
+
+    Args:
+        matrix: matrix of the paper.
+        entries: entries of its table.
+        kept: returns the report of a run by its name.
+    """
+    names = next((entry.runs for entry in entries if entry.row == matrix.row), ())
+    found = [report for report in map(kept, names) if report is not None]
+    known = [report for report in found if not report.speaker_independent]
+    return known or found

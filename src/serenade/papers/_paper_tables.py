@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from serenade import corpora, protocols
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +117,69 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
+class Matrix:
+    """Confusion matrix that a paper prints for a row of a table.
+
+    Args:
+        name: name in the paper, such as "Figure 3(c)".
+        row: name of the row.
+        labels: emotions in the order of the paper, by our names.
+        cells: for each emotion, the shares of its clips by predicted emotion; None for a share
+            that the paper does not print.
+    """
+
+    name: str
+    row: str
+    labels: tuple[str, ...]
+    cells: tuple[tuple[float | None, ...], ...]
+
+    @property
+    def recalls(self) -> dict[str, float | None]:
+        """Return the recall of each emotion, the diagonal."""
+        return {label: self.cells[place][place] for place, label in enumerate(self.labels)}
+
+    def list_emotions(self, labels: Sequence[str]) -> list[str]:
+        """Return labels in the paper's order, followed by those that the paper does not have."""
+        shared = [label for label in self.labels if label in labels]
+        return [*shared, *(label for label in labels if label not in shared)]
+
+
+def read_matrix(name: str, row: str, text: str, whole: float = 100.0) -> Matrix:
+    r"""Read a matrix from lines of an emotion and its cells, in the order of the emotions.
+
+    Args:
+        name: name in the paper.
+        row: name of the row.
+        text: a line for each emotion; "-" is a cell that the paper does not print.
+        whole: number that means all clips of an emotion.
+
+    >>> read_matrix("Table 1", "ours", "angry 75 25\nsad - 100").cells
+    ((0.75, 0.25), (None, 1.0))
+    """
+    lines = [line.split() for line in text.strip().splitlines()]
+    cells = [
+        tuple(None if one == "-" else round(float(one) / whole, 6) for one in line[1:])
+        for line in lines
+    ]
+    return Matrix(name, row, tuple(line[0] for line in lines), tuple(cells))
+
+
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """Difference in UA between two rows of a table that the text of a paper states.
+
+    Args:
+        better: name of the row with the higher score.
+        worse: name of the other row.
+        value: difference of scores between 0 and 1.
+    """
+
+    better: str
+    worse: str
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Table:
     """Table or figure of a paper.
 
@@ -131,6 +194,8 @@ class Table:
             tested.
         fold_means: whether the paper averages scores over folds, so that our means over folds
             are shown next to the scores over all predictions.
+        matrix: confusion matrix of the paper for a row; None if it prints none.
+        gains: differences between rows that the text states.
     """
 
     name: str
@@ -141,6 +206,8 @@ class Table:
     headline: tuple[str, ...] = ()
     against: str = ""
     fold_means: bool = False
+    matrix: Matrix | None = None
+    gains: tuple[Gain, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +245,8 @@ def tune_row(row: Row, recipe: str = "tuned", **changes: Any) -> Row:
 def repeat_table(table: Table, prefix: str, place: Place, caption: str) -> Table:
     """Return a table for another corpus or other emotions; its rows have names of their own.
 
+    The paper's matrix and the differences that its text states are left out.
+
     Args:
         table: table to repeat.
         prefix: words before the names of rows, and behind the name of the table.
@@ -196,6 +265,8 @@ def repeat_table(table: Table, prefix: str, place: Place, caption: str) -> Table
         places=(place,),
         headline=tuple(map(rename, table.headline)),
         against=rename(table.against),
+        matrix=None,
+        gains=(),
     )
 
 

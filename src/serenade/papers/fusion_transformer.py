@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from serenade.papers._paper_tables import Paper, Place, Row, Table, repeat_table, tune_row
+from serenade.papers._paper_tables import (
+    Paper,
+    Place,
+    Row,
+    Table,
+    read_matrix,
+    repeat_table,
+    tune_row,
+)
 
 _FOUR = ("angry", "happy", "neutral", "sad")
 _FAST = {"epochs": 5, "layers": 2, "width": 32, "hidden": 64, "cells": 16, "learning_rate": 1e-3}
@@ -47,6 +55,19 @@ def _make_our_row(name: str, encoder: str, recipe: str = "tuned", **changes: int
     )
 
 
+# The text states two recalls of the figure; cells are in the order of the emotions.
+_FIGURE_4 = read_matrix(
+    "Figure 4",
+    "Acoustic+Tera" + _ENCODERS["tera"],
+    """
+    angry     100    0      0  0  0  0
+    fear      -      -      -  -  -  -
+    happy     -      -  82.14  -  -  -
+    neutral   -      -      -  -  -  -
+    sad       -      -      -  -  -  -
+    surprise  -      -      -  -  -  -
+    """,
+)
 _TABLE = Table(
     "Table 1",
     "F1 and accuracy of acoustic features alone, and fused with those of three encoders.",
@@ -66,6 +87,7 @@ _TABLE = Table(
     curves="Figure 5",
     headline=("Acoustic+Tera" + _ENCODERS["tera"],),
     against="Acoustic Only",
+    matrix=_FIGURE_4,
 )
 _TUNED = Table(
     "Table 1, tuned",
@@ -140,6 +162,10 @@ PAPER = Paper(
             "are trained by this project on a few hours of speech; those of the paper were "
             "trained on hundreds of hours. Our training data include all of RAVDESS without "
             "labels, also its test speakers, and nothing of EMO-DB."
+        ),
+        (
+            "Of the confusion matrix in figure 4, the text states the recalls of angry, 100%, and "
+            "of happy, 82.14%; some happy clips were recognised as angry."
         ),
         (
             "Epochs of the rows of table 1 are chosen by the loss on validation clips, because UA "
