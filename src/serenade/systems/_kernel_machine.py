@@ -1,4 +1,4 @@
-"""A support vector machine with RBF kernel, and scaling by one class: parts of pipelines."""
+"""Support vector machines with posteriors, and scaling by one class: parts of pipelines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 
 from serenade.systems._deviation import SMALLEST_DEVIATION
 
@@ -85,4 +85,27 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         values = self.machine_.decision_function(X)
         if values.ndim == 1:
             values = np.stack([-values, values], axis=1)
+        return np.asarray(softmax(values, axis=1))
+
+
+class LinearMachine(LinearSVC):  # type: ignore[misc]
+    """scikit-learn's linear support vector machine, one class against the rest, with posteriors.
+
+    Args:
+        C: weight of the errors.
+        random_state: seed of the order in which rows are visited.
+
+    >>> X, y = np.array([[0.0], [1.0], [9.0]]), np.array(["calm", "calm", "angry"])
+    >>> LinearMachine(1.0).fit(X, y).predict_proba(X).argmax(axis=1)
+    array([1, 1, 0])
+    """
+
+    def __init__(self, C: float, random_state: int = 0) -> None:
+        super().__init__(C=C, random_state=random_state, max_iter=10000)
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compute the softmax of the decision values, `(rows, classes)`: ranked, not calibrated."""
+        values = self.decision_function(X)
+        if values.ndim == 1:
+            values = np.stack([np.zeros_like(values), values], axis=1)
         return np.asarray(softmax(values, axis=1))
