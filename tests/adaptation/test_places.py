@@ -18,7 +18,7 @@ from serenade.adaptation import (
 
 LABELS = ("angry", "neutral", "sad")
 MIXED = Expectation(50, softness=0.5, weight=0.6)
-CAREFUL = Expectation(2, 0.7, shares=0.5)
+CAREFUL = Expectation(2, 0.7, shares=0.5, drift=1.0)
 
 
 @pytest.fixture
@@ -66,6 +66,27 @@ def test_places_adapt_finds_the_shift_of_a_place(places):
     found = places.adapt(x, plain, LABELS, MIXED, speaker=True)
     before, after = ((each.argmax(axis=-1) == kind).mean() for each in (plain, found))
     assert after > before
+
+
+def test_places_adapt_finds_the_drift_of_a_class(places):
+    kind, x, plain = draw(places, 40)
+    drift = 2.5 * np.random.default_rng(3).standard_normal((3, 4))
+    x = x + drift[kind]
+    still, moved = (
+        places.adapt(x, plain, LABELS, Expectation(10, drift=each), speaker=True, known=known)
+        for each, known in ((0.0, None), (4.0, np.where(np.arange(40) < 30, kind, -1)))
+    )
+    before, after = ((each.argmax(axis=-1) == kind)[:, 30:].mean() for each in (still, moved))
+    assert after > before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"counts": 0}, {"neutral": 1.0}, {"weight": 1.5}, {"drift": -1}, {"softness": np.nan}],
+)
+def test_expectation_refuses_values_out_of_range(changes):
+    with pytest.raises(ValueError, match=r"expectation|share"):
+        Expectation(**{"counts": 1.0, **changes})
 
 
 def test_places_adapt_keeps_known_classes_whatever_the_posteriors_say(places):

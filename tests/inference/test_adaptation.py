@@ -124,7 +124,9 @@ def test_predict_files_adapts_to_all_files_or_to_those_of_each_folder(adaptive, 
     assert isinstance(error, AudioError)
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "temperature", "threshold", "other labels"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "short", "temperature", "setting", "threshold", "other labels"]
+)
 def test_a_damaged_model_of_places_is_refused(tmp_path, place, damage):
     folder = shutil.copytree(ADAPTIVE, tmp_path / "model")
     description = json.loads((folder / "model.json").read_text("utf-8"))
@@ -135,6 +137,8 @@ def test_a_damaged_model_of_places_is_refused(tmp_path, place, damage):
         (folder / "places.npz").write_bytes((folder / "places.npz").read_bytes()[:100])
     elif damage == "temperature":
         description["adaptation"]["temperature"]["mixed"] = 1e9
+    elif damage == "setting":
+        description["adaptation"]["settings"] = {"unknown": {"counts": 1, "weight": 2}}
     elif damage == "threshold":
         description["uncertain_below"] = 2
     else:

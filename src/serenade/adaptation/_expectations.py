@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from serenade.adaptation._places import Expectation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Expect = Literal["mixed", "neutral", "unknown"]
 """Content of recordings: emotions in similar shares; mostly neutral; not known."""
@@ -21,3 +24,19 @@ EXPECTATIONS: dict[str, Expectation] = {
 They were chosen on corpora that took part in training. The recordings of the tested corpus had no
 part in it.
 """
+
+
+def read_expectations(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Expectation]:
+    """Read the settings that a model folder states, and take the package's for the others.
+
+    Args:
+        settings: values of `Expectation` by the name of the expectation.
+
+    Raises:
+        ValueError: a value is out of its range.
+        TypeError: a value is missing, unknown or of another type.
+
+    >>> read_expectations({"mixed": {"counts": 20, "weight": 0.5}})["mixed"].counts
+    20
+    """
+    return EXPECTATIONS | {name: Expectation(**each) for name, each in settings.items()}

@@ -4,20 +4,23 @@ A place is a speaker, a microphone, a room or a corpus: it shifts the contrasts 
 recordings. In the space of contrasts (`make_contrasts`), recording i of class c in a place has
 the vector
 
-    x_i = m_c + b + e_i,    b ~ N(0, B),    e_i ~ N(0, W).
+    x_i = m_c + b + a_c + e_i,    b ~ N(0, B),    a_c ~ N(0, v W),    e_i ~ N(0, W).
 
-m_c, B and W are estimated on training speakers by classifiers that did not hear them. For n
-recordings of one place, responsibilities r_ic start from the plain posteriors p_ic, and these steps
-alternate:
+b is the shift of the place, and a_c the drift of a class in it: a speaker's neutral voice can
+differ from others' by more than the shift. m_c, B and W are estimated on training speakers
+by classifiers that did not hear them. For n recordings of one place, responsibilities r_ic start
+from the plain posteriors p_ic, drifts from 0, and these steps alternate:
 
-    d_i  = x_i - sum_c r_ic m_c
+    d_i  = x_i - sum_c r_ic (m_c + a_ic)
     V    = (B^-1 + (n - 1) W^-1)^-1,    b_i = V W^-1 sum_{j != i} d_j
-    l_ic = log N(x_i; m_c + b_i, W + V)
+    n_ic = sum_{j != i} r_jc,           u_ic = v / (1 + v n_ic)
+    a_ic = u_ic sum_{j != i} r_jc (x_j - m_c - b_i)
+    l_ic = log N(x_i; m_c + b_i + a_ic, (1 + u_ic) W + V)
     r_ic ~ s_ic exp(t l_ic)
 
-where s_ic is the mean class share under a Dirichlet prior with counts alpha_c + sum_{j != i} r_jc.
-t < 1 makes responsibilities soft: errors of a class in a new place are not independent, so that the
-model is surer than it is right. The answer weighs the adapted evidence by w_n:
+where s_ic is the mean class share under a Dirichlet prior with counts alpha_c + n_ic. t < 1 makes
+responsibilities soft: errors of a class in a new place are not independent, so that the model is
+surer than it is right. The answer weighs the adapted evidence by w_n:
 
     w_n = w (n - 1) / (n + 1)
     log q_ic = (1 - w_n) log p_ic + w_n (l_ic + h log s_ic) + constant
@@ -65,6 +68,7 @@ class Expectation:
         softness: t of the model.
         weight: w of the model.
         shares: h of the model.
+        drift: v of the model; 0 where classes keep their distances.
     """
 
     counts: float
@@ -72,6 +76,14 @@ class Expectation:
     softness: float = 1.0
     weight: float = 0.5
     shares: float = 0.0
+    drift: float = 0.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.softness, self.weight, self.shares, self.drift, self.neutral or 0.5)
+        if not 0 < self.counts < _LARGEST or not all(0 <= each < _LARGEST for each in numbers):
+            raise ValueError(f"not settings of an expectation: {self}")
+        if self.weight > 1 or not 0 < (self.neutral or 0.5) < 1:
+            raise ValueError(f"weight or neutral is not a share: {self}")
 
     def prior(self, labels: Sequence[str], recordings: int) -> Floats:
         """Return the Dirichlet counts of the classes for a number of recordings."""
@@ -177,9 +189,6 @@ class Places:
         basis, variances = self.axes(speaker=speaker)
         z, means = (x - self.centre) @ basis, self.means @ basis
         prior, softness = expectation.prior(labels, count), expectation.softness
-        spread = variances / (1 + (count - 1) * variances)
-        precision = 1 / (1 + spread)
-        half = 0.5 * (precision * means**2).sum(axis=-1)
 
         def fix_known(values: Floats) -> Floats:
             if known is None:
@@ -189,10 +198,9 @@ class Places:
 
         r = fix_known(np.exp(log_normalise(softness * plain)))
         evidence = share = np.zeros_like(plain)
+        drifts = np.zeros((*plain.shape, z.shape[-1]))
         for _ in range(_STEPS):
-            d = z - r @ means
-            b = spread * (d.sum(axis=1, keepdims=True) - d)
-            evidence = ((z - b) * precision) @ means.T - half
+            evidence, drifts = _find_evidence(z, r, drifts, means, variances, expectation.drift)
             expected = prior + r.sum(axis=1, keepdims=True) - r
             share = np.log(expected / expected.sum(axis=-1, keepdims=True))
             new = np.exp(log_normalise(softness * evidence + share))
@@ -236,3 +244,29 @@ class Places:
             if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] < least:
                 raise ValueError(f"{name} is not a covariance")
         return cls(**arrays)
+
+
+def _find_evidence(
+    z: Floats, r: Floats, drifts: Floats, means: Floats, variances: Floats, drift: float
+) -> tuple[Floats, Floats]:
+    """Compute log likelihoods l and drifts a of a step, where W is the identity.
+
+    Args:
+        z: contrasts, `(groups, recordings, values)`.
+        r: responsibilities, `(groups, recordings, classes)`.
+        drifts: those of the step before, `(groups, recordings, classes, values)`.
+        means: class means.
+        variances: those of the shift.
+        drift: v of the model.
+    """
+    spread = variances / (1 + (z.shape[1] - 1) * variances)
+    d = z - r @ means - np.einsum("gnc,gncv->gnv", r, drifts)
+    centres = (spread * (d.sum(axis=1, keepdims=True) - d))[:, :, None] + means
+    own = r[..., None] * z[:, :, None]
+    total = own.sum(axis=1, keepdims=True) - own
+    others = (r.sum(axis=1, keepdims=True) - r)[..., None]
+    rest = drift / (1 + drift * others)
+    drifts = rest * (total - others * centres)
+    variance = 1 + spread + rest
+    distance = (z[:, :, None] - centres - drifts) ** 2 / variance + np.log(variance)
+    return -0.5 * distance.sum(axis=-1), drifts

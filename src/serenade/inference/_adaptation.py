@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.adaptation import EXPECTATIONS, EXPECTS, Places, log_normalise, make_contrasts
+from serenade.adaptation import EXPECTS, Expectation, Places, log_normalise, make_contrasts
 from serenade.errors import AudioError, ModelError, SerenadeError
 from serenade.inference._enrolment import LEAST_MIXED, format_count, split_utterances
 from serenade.inference._threads import map_in_threads
@@ -50,6 +50,7 @@ class Adaptation:
         assumed: assumed content of the recordings.
         one_speaker: whether all recordings are of one speaker.
         temperatures: that of the model's probabilities, and that of adapted log posteriors.
+        expectation: settings for the assumed content.
         enrolment: description of the speech that a speaker was enrolled with; empty without.
     """
 
@@ -60,6 +61,7 @@ class Adaptation:
     assumed: str
     one_speaker: bool
     temperatures: tuple[float, float]
+    expectation: Expectation
     enrolment: str = ""
 
     @property
@@ -101,7 +103,7 @@ class Adaptation:
             (plain @ self._basis)[None],
             plain[None],
             self.labels,
-            EXPECTATIONS[self.assumed if self.assumed in EXPECTS else "unknown"],
+            self.expectation,
             speaker=self.one_speaker,
             known=known[None],
         )
@@ -171,7 +173,7 @@ def _collect(
     skip: bool = False,
 ) -> Adaptation:
     """Predict recordings without adaptation; a long one counts as several."""
-    places, (alone, adapted) = classifier.folder.places()
+    places, (alone, adapted), settings = classifier.folder.places()
 
     def predict(recording: RecordingLike) -> list[NDArray[np.float64]]:
         try:
@@ -191,8 +193,16 @@ def _collect(
     distinct: NDArray[np.float64] = np.unique(np.stack(rows).round(6), axis=0)
     numbers = np.full(len(distinct), known, dtype=np.intp)
     temperatures = alone, adapted.get(assumed, alone)
+    expectation = settings.get(assumed, settings["unknown"])
     return Adaptation(
-        places, classifier.labels, distinct, numbers, assumed, one_speaker, temperatures
+        places,
+        classifier.labels,
+        distinct,
+        numbers,
+        assumed,
+        one_speaker,
+        temperatures,
+        expectation,
     )
 
 

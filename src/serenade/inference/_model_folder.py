@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from serenade._model_files import DESCRIPTION, read_description
-from serenade.adaptation import Places, Population
+from serenade.adaptation import Expectation, Places, Population, read_expectations
 from serenade.errors import ModelError
 from serenade.inference._head_checks import check_description, check_head
 from serenade.runtime import open_session
@@ -104,12 +104,14 @@ class Folder:
             raise ModelError(f"{path}: belongs to another model; copy the model folder again")
         return population
 
-    def places(self) -> tuple[Places, tuple[float, Mapping[str, float]]]:
+    def places(
+        self,
+    ) -> tuple[Places, tuple[float, Mapping[str, float]], Mapping[str, Expectation]]:
         """Read the model of places.
 
         Returns:
             The model; the temperature of the head's probabilities, and those of adapted log
-            posteriors by their expectation.
+            posteriors by their expectation; the settings by their expectation.
 
         Raises:
             ModelError: the model does not support adaptation, or a file is damaged.
@@ -121,16 +123,14 @@ class Folder:
             )
         with _open_arrays(path) as file:
             places = Places.load(file)
-            alone = float(self.description["temperature"])
-            adapted = {
-                str(name): float(each)
-                for name, each in self.description["adaptation"]["temperature"].items()
-            }
+            alone, stated = float(self.description["temperature"]), self.description["adaptation"]
+            adapted = {str(name): float(each) for name, each in stated["temperature"].items()}
+            settings = read_expectations(stated.get("settings", {}))
             if not all(0.01 < each < 100 for each in (alone, *adapted.values())):
                 raise ValueError(f"temperatures {alone}, {adapted}")
         if len(places.means) != len(self.labels):
             raise ModelError(f"{path}: belongs to another model; copy the model folder again")
-        return places, (alone, adapted)
+        return places, (alone, adapted), settings
 
 
 @contextlib.contextmanager
