@@ -129,7 +129,7 @@ def test_from_array_refuses_short_silent_and_empty_arrays(tone: np.ndarray) -> N
 
 
 def test_from_array_explains_channels_that_cancel(tone: np.ndarray) -> None:
-    with pytest.raises(errors.SilenceError, match=r"channels, which cancel.*keep one channel"):
+    with pytest.raises(errors.SilenceError, match=r"channels, which cancel.*choose one channel"):
         from_array(np.stack([tone, -tone], axis=1), 16000)
 
 

@@ -36,6 +36,25 @@ def test_intake_does_not_depend_on_blocks(
     np.testing.assert_array_equal(found, expected)
 
 
+def test_intake_takes_a_channel() -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (16000, 3)).astype(np.float32)
+    for channel, place in {"left": 0, "right": 1, 3: 2, "3": 2}.items():
+        found = joined(Intake(16000, 16000, "array", channel), samples, [5000])
+        np.testing.assert_array_equal(found, samples[:, place])
+    with pytest.raises(errors.SignalFormatError, match=r"call: has 3 channels and no channel 4;"):
+        Intake(16000, 16000, "call", 4).push(samples)
+    for wrong in (0, -1, 65, "both", "", "²", True, 1.0):
+        with pytest.raises(errors.InputError, match="choose mix, left, right or a number from 1"):
+            Intake(16000, 16000, "call", wrong)
+
+
+def test_intake_names_the_silent_channel() -> None:
+    samples = np.zeros((16000, 2), np.float32)
+    samples[:, 0] = 0.1
+    with pytest.raises(errors.SilenceError, match=r"silent in channel 2 .*choose another channel"):
+        from_array(samples, 16000, channel="right")
+
+
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000, 192_000])
 @pytest.mark.parametrize("chunk", [0.001, 0.1])
 def test_intake_delays_samples_less_than_documented(rate: int, chunk: float) -> None:

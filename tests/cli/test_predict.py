@@ -6,7 +6,9 @@ import itertools
 import json
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
 
 
 @pytest.fixture
@@ -80,6 +82,22 @@ def test_plot(run, example, tmp_path):
     done = run("predict", example, "--plot", tmp_path / "a.png")
     assert done.returncode == 0
     assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+def test_predict_takes_a_channel(run, example, tmp_path):
+    pytest.importorskip("matplotlib")
+    speech, rate = soundfile.read(example)
+    soundfile.write(tmp_path / "call.wav", np.stack([speech[::-1], speech], axis=1), rate)
+    (alone,) = json.loads(run("predict", example, "--timeline", "--json").stdout)
+    options = ("--timeline", "--json", "--enrol", "self", "--plot", tmp_path / "call.png")
+    (found,) = json.loads(run("predict", "call.wav", "--channel", "right", *options).stdout)
+    assert found["probabilities"] == alone["probabilities"]
+    assert found["segments"] == alone["segments"]
+    assert (tmp_path / "call.png").is_file()
+    absent = run("predict", "call.wav", "--channel", "3")
+    assert absent.returncode == 1
+    assert "call.wav: has 2 channels and no channel 3; choose a channel" in absent.stderr
+    assert run("predict", "call.wav", "--channel", "both").returncode == 2
 
 
 def test_enrolment_is_said(run, example, tmp_path):

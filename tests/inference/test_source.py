@@ -30,6 +30,24 @@ def signal_of(source, sampling_rate=None, wanted=RATE):
     return np.concatenate(list(open_source(source, sampling_rate, wanted).read()))
 
 
+def test_open_source_takes_a_channel_of_each_kind_of_recording(tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
+    path = tmp_path / "call.wav"
+    soundfile.write(path, samples, RATE, "FLOAT")
+    kinds = [(path, None), (path.read_bytes(), None), (samples, RATE)]
+    kinds += [
+        (io.BytesIO(path.read_bytes()), None),
+        ({"array": samples, "sampling_rate": RATE}, None),
+    ]
+    for source, rate in kinds:
+        opening = open_source(source, rate, RATE, "right")
+        np.testing.assert_array_equal(np.concatenate(list(opening.read())), samples[:, 1])
+    with pytest.raises(InputError, match="choose the channel where it is read"):
+        open_source(read(path), None, RATE, 1)
+    with pytest.raises(InputError, match="no channel 'both'"):
+        open_source(path, None, RATE, "both")
+
+
 @pytest.fixture(scope="module")
 def wave(tmp_path_factory):
     """Write a recording of a second in 16 bits; also return its samples."""

@@ -8,6 +8,7 @@ import pytest
 
 from serenade.errors import SerenadeError
 from serenade.inference import Segment, Timeline, plot_timeline
+from serenade.inference._source import open_source
 from serenade.inference._timeline_figure import draw_timeline
 
 
@@ -22,8 +23,8 @@ def drawn(talk, model):
     return Timeline("talk", talk.size / 16000, model.labels, parts)
 
 
-def test_draw_timeline_places_and_names_segments(drawn, talk, model):
-    (axes,) = draw_timeline(drawn, talk, model, 16000).axes
+def test_draw_timeline_places_and_names_segments(drawn, talk):
+    (axes,) = draw_timeline(drawn, open_source(talk, 16000, 16000)).axes
     within = axes.transData.inverted()
     spans = [patch for patch in axes.patches if patch.get_extents().width > 1]
     edges = [within.transform(patch.get_extents())[:, 0] for patch in spans]

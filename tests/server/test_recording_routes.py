@@ -116,6 +116,22 @@ def test_predict_takes_what_browsers_and_phones_record(client, kind, example):
     assert answer.json()["duration"] == pytest.approx(2, abs=0.1)
 
 
+def test_routes_take_a_channel(client, expected, example):
+    speech = read(example).signal
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([speech[::-1], speech], axis=1), 16000, format="WAV")
+    sent = {"files": {"file": ("call.wav", file.getvalue())}}
+    for channel in ("right", "2"):
+        answer = client.post("/v1/predict", params={"channel": channel}, **sent)
+        assert answer.json()["probabilities"] == expected[0].to_dict()["probabilities"]
+    answer = client.post("/v1/timeline", params={"channel": 2, "envelope": 100}, **sent)
+    assert answer.json()["segments"] == [part.to_dict() for part in expected[1].segments]
+    absent = client.post("/v1/predict", params={"channel": 3}, **sent)
+    assert absent.status_code == 422
+    assert "has 2 channels and no channel 3" in absent.json()["error"]["message"]
+    assert client.post("/v1/predict", params={"channel": "both"}, **sent).status_code == 422
+
+
 def test_one_bad_file_of_many_loses_nothing(client, sound, expected):
     files = [("file", ("a.flac", sound)), ("file", ("b.txt", b"no")), ("file", ("c.flac", sound))]
     answer = client.post("/v1/batch", files=files)

@@ -15,6 +15,7 @@ from ._decode import inspect_file as inspect_file
 from ._decode import measure_duration as measure_duration
 from ._envelope import compute_envelope as compute_envelope
 from ._intake import Intake as Intake
+from ._intake import parse_channel as parse_channel
 from ._intake import to_float32 as to_float32
 from ._live import read_raw_samples as read_raw_samples
 from ._live import record_microphone as record_microphone

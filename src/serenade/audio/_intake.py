@@ -26,17 +26,43 @@ SILENCE = 1e-4
 LOUDEST = 100.0
 """Peak above which samples were probably not scaled: 40 dB over full scale."""
 
+_CHANNELS = {"mix": 0, "left": 1, "right": 2}
+
+
+def parse_channel(channel: int | str) -> int:
+    """Return the number of a channel, counted from 1; 0 for the average of all channels.
+
+    Args:
+        channel: `mix`, `left` (the first), `right` (the second), or a number from 1.
+
+    Raises:
+        InputError: it is something else.
+
+    >>> parse_channel("mix"), parse_channel("right"), parse_channel("3"), parse_channel(3)
+    (0, 2, 3, 3)
+    """
+    name = str(channel)
+    if name in _CHANNELS:
+        return _CHANNELS[name]
+    if name.isascii() and name.isdigit() and 1 <= int(name[:4]) <= MAX_CHANNELS:
+        return int(name)
+    raise errors.InputError(
+        f"no channel {channel!r}: choose mix, left, right or a number from 1 to {MAX_CHANNELS}"
+    )
+
 
 class Intake:
-    """Converter that checks samples, averages channels and resamples, block by block.
+    """Converter that checks samples, averages channels or takes one, and resamples, block by block.
 
     Args:
         source_rate: of the samples, in Hz.
         sampling_rate: to resample to, in Hz.
         source: name of the signal in error messages.
+        channel: see `parse_channel`.
 
     Raises:
         SignalFormatError: a rate that is not an integer from 1 to 768 kHz.
+        InputError: see `parse_channel`.
 
     >>> intake = Intake(8000, 16000, "microphone")
     >>> blocks = [intake.push(np.full((800, 1), 0.1, np.float32)) for _ in range(10)]
@@ -44,15 +70,18 @@ class Intake:
     (16000, 1.0)
     """
 
-    def __init__(self, source_rate: int, sampling_rate: int, source: str) -> None:
+    def __init__(
+        self, source_rate: int, sampling_rate: int, source: str, channel: int | str = "mix"
+    ) -> None:
         for rate in (source_rate, sampling_rate):
             check_rate(rate, source)
         self.source_rate = int(source_rate)
         self.sampling_rate = int(sampling_rate)
         self.source = source
+        self._channel = parse_channel(channel)
         self.samples = 0
         """Number of samples per channel that were pushed, at the rate of the source."""
-        self._peak = 0.0  # of the average over channels
+        self._peak = 0.0  # of the mono signal
         self._loudest = 0.0  # of any channel
         self._resampler = None
         if source_rate != sampling_rate:
@@ -79,11 +108,12 @@ class Intake:
 
         Raises:
             NonFiniteAudioError: NaN or infinite samples. The block is ignored.
-            SignalFormatError: samples beyond 40 dB over full scale. The block is ignored.
+            SignalFormatError: samples beyond 40 dB over full scale, or no such channel. The block
+                is ignored.
         """
         if not len(samples):
             return np.zeros(0, dtype=np.float32)
-        mono = samples[:, 0] if samples.shape[1] == 1 else _average_channels(samples)
+        mono = self._to_mono(samples)
         low, high = float(mono.min()), float(mono.max())
         if not math.isfinite(high - low):
             raise errors.NonFiniteAudioError(
@@ -119,13 +149,30 @@ class Intake:
                 self.source, f"lasts {self.duration:.3f} s", f"give at least {SHORTEST} s of speech"
             )
         if self._peak < SILENCE:
-            cancelled = self._loudest >= SILENCE
-            raise errors.SilenceError(
+            raise self._make_silence_error()
+
+    def _to_mono(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the chosen channel, or average the channels."""
+        channels = samples.shape[1]
+        if self._channel > channels:
+            raise errors.SignalFormatError(
                 self.source,
-                "is silent (nothing above -80 dBFS)"
-                + (" once its channels, which cancel, are averaged" if cancelled else ""),
-                "keep one channel" if cancelled else "check the microphone and its level",
+                f"has {channels} channel{'s' * (channels != 1)} and no channel {self._channel}",
+                "choose a channel that it has, or mix",
             )
+        if self._channel or channels == 1:
+            return samples[:, max(0, self._channel - 1)]
+        return _average_channels(samples)
+
+    def _make_silence_error(self) -> errors.SilenceError:
+        """Return the error of a silent signal, which says whether another channel has sound."""
+        problem, fix = "is silent (nothing above -80 dBFS)", "check the microphone and its level"
+        if self._channel:
+            problem = f"is silent in channel {self._channel} (nothing above -80 dBFS)"
+        if self._loudest >= SILENCE:
+            problem += "" if self._channel else " once its channels, which cancel, are averaged"
+            fix = "choose another channel" if self._channel else "choose one channel"
+        return errors.SilenceError(self.source, problem, fix)
 
     def _resample(self, mono: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
         if self._resampler is None:

@@ -32,7 +32,7 @@ class Audio:
         signal: mono float32 samples, shape `(samples,)`; integer formats fill [-1, 1].
         sampling_rate: of `signal`, in Hz.
         duration: of the part that was read, in seconds.
-        channels: of the source, before they were averaged.
+        channels: of the source, before they were averaged or one was taken.
         source_rate: of the source, in Hz.
         source: the file's name, or a description of the array.
     """
@@ -51,6 +51,7 @@ def read(
     sampling_rate: int = RATE,
     start: float = 0.0,
     end: float | None = None,
+    channel: int | str = "mix",
 ) -> Audio:
     """Read a recording: WAV, FLAC, Ogg, MP3, AIFF and more, or MP4, WebM, AMR and WMA with FFmpeg.
 
@@ -59,12 +60,14 @@ def read(
         sampling_rate: to resample to, in Hz.
         start: where to begin, in seconds.
         end: where to stop, in seconds; None for the file's end.
+        channel: channel to take: `left`, `right`, or a number from 1; `mix` averages all.
 
     Returns:
-        The recording, its channels averaged.
+        The recording with one channel.
 
     Raises:
         AudioError: the file cannot be used; the subclass and the message say why.
+        InputError: the channel is not one of these.
 
     >>> import soundfile, tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "tone.wav")
@@ -76,7 +79,7 @@ def read(
     name = os.fsdecode(path)
     check_rate(sampling_rate, name)
     with open_decoder(name, start, end) as file:
-        intake = Intake(file.rate, sampling_rate, name)
+        intake = Intake(file.rate, sampling_rate, name, channel)
         # One buffer that grows: joining blocks at the end would need twice the memory.
         held = bytearray()
         for block in file.blocks:
@@ -93,13 +96,14 @@ def read(
 
 
 def read_blocks(
-    path: str | os.PathLike[str], *, sampling_rate: int = RATE
+    path: str | os.PathLike[str], *, sampling_rate: int = RATE, channel: int | str = "mix"
 ) -> Iterator[NDArray[np.float32]]:
     """Read a file of any length block by block, in constant memory.
 
     Args:
         path: as in `read`.
         sampling_rate: to resample to, in Hz.
+        channel: as in `read`.
 
     Yields:
         Blocks of the signal that `read` would return, `(samples,)`, of up to a few seconds.
@@ -117,7 +121,7 @@ def read_blocks(
     name = os.fsdecode(path)
     check_rate(sampling_rate, name)
     with open_decoder(name, 0.0, None) as file:
-        intake = Intake(file.rate, sampling_rate, name)
+        intake = Intake(file.rate, sampling_rate, name, channel)
         for block in file.blocks:
             yield intake.push(block)
     intake.check()
@@ -125,7 +129,12 @@ def read_blocks(
 
 
 def from_array(
-    signal: ArrayLike, source_rate: int, *, sampling_rate: int = RATE, source: str = "array"
+    signal: ArrayLike,
+    source_rate: int,
+    *,
+    sampling_rate: int = RATE,
+    source: str = "array",
+    channel: int | str = "mix",
 ) -> Audio:
     """Check an array of samples and resample it.
 
@@ -136,6 +145,7 @@ def from_array(
         source_rate: in Hz.
         sampling_rate: to resample to, in Hz.
         source: name of the signal in error messages.
+        channel: as in `read`.
 
     Raises:
         AudioError: the array or its rate cannot be used; the message says why.
@@ -143,7 +153,7 @@ def from_array(
     >>> from_array(np.full((1600, 2), 0.5), 16000).signal.shape
     (1600,)
     """
-    intake = Intake(source_rate, sampling_rate, source)
+    intake = Intake(source_rate, sampling_rate, source, channel)
     samples = to_float32(_put_samples_first(signal), source)
     begun = intake.push(samples)
     try:

@@ -14,6 +14,7 @@ import click
 from serenade import _parallel
 from serenade._atomic import check_output
 from serenade.cli import _output
+from serenade.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +61,26 @@ renames = click.option(
     metavar="OLD=NEW",
     help="Rename an emotion of the corpus; OLD= leaves it out. --labels names the new emotions. "
     "Can be repeated.",
+)
+
+
+def _check_channel(_: click.Context, __: click.Parameter, value: str) -> str:
+    from serenade.audio import parse_channel
+
+    try:
+        parse_channel(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+channel = click.option(
+    "--channel",
+    metavar="N|left|right|mix",
+    default="mix",
+    show_default=True,
+    callback=_check_channel,
+    help="Channel to predict: a number from 1, left (1), right (2), or the mean of all channels.",
 )
 model = click.option(
     "--model",

@@ -61,6 +61,7 @@ _SEVERAL = 8
     type=click.Choice(["all", "folder"]),
     help="Recordings that share a place: all of them, or those of each folder.",
 )
+@_options.channel
 @click.option(
     "--timeline",
     is_flag=True,
@@ -135,6 +136,7 @@ def command(
     enrol_speech: str,
     adapt: Expect | None,
     adapt_by: str,
+    channel: str,
     timeline: bool,
     window: float,
     hop: float,
@@ -183,6 +185,7 @@ def command(
     results = predict_files(
         loaded,
         files,
+        channel=channel,
         windows=(window, hop) if timeline else None,
         by_itself="self" in enrol,
         expect=adapt,
@@ -193,7 +196,7 @@ def command(
     )
     done = _print_results(results, people=people)
     _write(done, loaded, as_json=as_json, csv=csv, timeline=timeline)
-    _write_timelines(done, loaded, target, plot, files)
+    _write_timelines(done, loaded, target, plot, channel)
     if not done or (strict and len(done) < len(files)):
         sys.exit(1)
 
@@ -289,7 +292,7 @@ def _write_timelines(
     model: Model,
     target: Target | None,
     plot: Path | None,
-    files: Sequence[str],
+    channel: str,
 ) -> None:
     timelines = [(prediction, found) for prediction, found in done if found is not None]
     if not timelines:
@@ -299,4 +302,5 @@ def _write_timelines(
     if plot:
         from serenade.inference import plot_timeline
 
-        plot_timeline(timelines[0][1], files[0], model, plot)
+        timeline = timelines[0][1]
+        plot_timeline(timeline, timeline.file, model, plot, channel=channel)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from serenade._progress import show_progress
 from serenade.audio import RECORDING_SUFFIXES
 from serenade.errors import AudioError
+from serenade.inference._source import open_source
 from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from serenade.adaptation import Expect
     from serenade.inference._model import Model
     from serenade.inference._prediction import Prediction, Timeline
-    from serenade.inference._source import RecordingLike
+    from serenade.inference._source import RecordingLike, Source
 
     Result = tuple[Prediction, Timeline | None] | AudioError
 
@@ -72,6 +73,7 @@ def predict_files(
     model: Model,
     files: Sequence[str],
     *,
+    channel: int | str = "mix",
     windows: tuple[float, float] | None = None,
     by_itself: bool = False,
     expect: Expect | None = None,
@@ -84,6 +86,7 @@ def predict_files(
     Args:
         model: model to predict with.
         files: paths of the recordings.
+        channel: see `Model.predict`.
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
         by_itself: whether each recording enrols its own speaker, see `Model.enrol_itself`. Each
             is then read twice, because the speaker must be known before the first prediction.
@@ -100,13 +103,22 @@ def predict_files(
     """
     threads = jobs or os.cpu_count() or 1
     per_file = max(1, threads // max(1, len(files)))
-    adapted_models = {} if expect is None else _adapt_to_places(model, files, expect, by_folder)
+
+    def open_channel(file: str) -> Source:
+        return open_source(file, None, model.sampling_rate, channel)
+
+    places = {} if expect is None else _group_by_place(files, by_folder)
+    adapted_models = {
+        place: model.adapt_to_usable(map(open_channel, own), expect)
+        for place, own in places.items()
+        if expect is not None and len(own) > 1
+    }
 
     def predict_or_fail(file: str) -> Result:
         try:
             known = adapted_models.get(_find_place(file, by_folder), model)
-            adapted = model.enrol_itself(file) if by_itself else known
-            return predict_file(adapted, file, windows, jobs=per_file)
+            adapted = model.enrol_itself(open_channel(file)) if by_itself else known
+            return predict_file(adapted, open_channel(file), windows, jobs=per_file)
         except AudioError as error:
             return error
 
@@ -120,13 +132,9 @@ def _find_place(file: str, by_folder: bool) -> str:
     return str(Path(file).parent) if by_folder else ""
 
 
-def _adapt_to_places(
-    model: Model, files: Sequence[str], expect: Expect, by_folder: bool
-) -> dict[str, Model]:
-    """Adapt a model to each place with several files; unusable files are skipped."""
+def _group_by_place(files: Sequence[str], by_folder: bool) -> dict[str, list[str]]:
+    """Group the files by the place that they are of."""
     places: dict[str, list[str]] = {}
     for file in files:
         places.setdefault(_find_place(file, by_folder), []).append(file)
-    return {
-        place: model.adapt_to_usable(own, expect) for place, own in places.items() if len(own) > 1
-    }
+    return places

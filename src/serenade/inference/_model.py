@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -22,27 +21,25 @@ from serenade.inference._enrolment import (
 )
 from serenade.inference._model_hub import open_folder
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
-from serenade.inference._segmentation import SegmentJoiner
+from serenade.inference._segmentation import predict_timeline
 from serenade.inference._source import list_recordings, open_source
 from serenade.inference._stream import Stream
-from serenade.inference._threads import map_in_threads
 from serenade.inference._windows import (
     DEFAULT_HOP,
     DEFAULT_WINDOW,
     LONGEST_UTTERANCE,
-    Windower,
     check_windows,
     contains_speech,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import os
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from serenade.adaptation import Expect
     from serenade.inference._source import RecordingLike, Source
-    from serenade.inference._windows import Window
 
 
 class Model(Classifier):
@@ -85,6 +82,7 @@ class Model(Classifier):
         source: RecordingLike,
         sampling_rate: int | None = None,
         *,
+        channel: int | str = "mix",
         jobs: int | None = None,
     ) -> Prediction:
         """Predict the emotion of a recording as a whole.
@@ -99,6 +97,7 @@ class Model(Classifier):
                 `(samples,)`, `(samples, channels)`, `(1, samples)` or `(2, samples)`. Integers
                 are scaled by the range of their type.
             sampling_rate: sampling rate in Hz of samples; None for the other kinds.
+            channel: channel to predict: `left`, `right`, or a number from 1; `mix` averages all.
             jobs: number of threads for a long recording; None for one per core.
 
         Raises:
@@ -107,7 +106,7 @@ class Model(Classifier):
             InputError: the input is not one recording, or the sampling rate is missing.
             ModelError: the recording is long and the model has another rate than 16 kHz.
         """
-        opening = open_source(source, sampling_rate, self.sampling_rate)
+        opening = open_source(source, sampling_rate, self.sampling_rate, channel)
         blocks = opening.read()
         held: list[NDArray[np.float32]] = []
         for block in blocks:
@@ -115,8 +114,8 @@ class Model(Classifier):
             if opening.samples > LONGEST_UTTERANCE * self.sampling_rate:
                 self.require_windows()
                 rest = itertools.chain(held, blocks)
-                return self._predict_timeline(
-                    opening.name, rest, DEFAULT_WINDOW, DEFAULT_HOP, jobs
+                return predict_timeline(
+                    self, opening.name, rest, DEFAULT_WINDOW, DEFAULT_HOP, jobs
                 ).overall()
         signal = np.concatenate(held)
         if not contains_speech(signal, self.sampling_rate):
@@ -128,6 +127,7 @@ class Model(Classifier):
         source: RecordingLike,
         sampling_rate: int | None = None,
         *,
+        channel: int | str = "mix",
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
         jobs: int | None = None,
@@ -142,6 +142,7 @@ class Model(Classifier):
         Args:
             source: see `predict`.
             sampling_rate: see `predict`.
+            channel: see `predict`.
             window: length of a window in seconds, at least 0.5.
             hop: distance between windows in seconds, which is the resolution of the segments.
             jobs: number of threads; None for one per core.
@@ -152,14 +153,15 @@ class Model(Classifier):
             ModelError: the model has another rate than 16 kHz.
             ValueError: see `check_windows`.
         """
-        opening = self._open_windows(source, sampling_rate, window, hop)
-        return self._predict_timeline(opening.name, opening.read(), window, hop, jobs)
+        opening = self._open_windows(source, sampling_rate, channel, window, hop)
+        return predict_timeline(self, opening.name, opening.read(), window, hop, jobs)
 
     def predict_with_timeline(
         self,
         source: RecordingLike,
         sampling_rate: int | None = None,
         *,
+        channel: int | str = "mix",
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
         jobs: int | None = None,
@@ -169,6 +171,7 @@ class Model(Classifier):
         Args:
             source: see `predict`.
             sampling_rate: see `predict`.
+            channel: see `predict`.
             window: see `timeline`.
             hop: see `timeline`.
             jobs: see `timeline`.
@@ -184,7 +187,7 @@ class Model(Classifier):
             ModelError: the model has another rate than 16 kHz.
             ValueError: see `check_windows`.
         """
-        opening = self._open_windows(source, sampling_rate, window, hop)
+        opening = self._open_windows(source, sampling_rate, channel, window, hop)
         longest = LONGEST_UTTERANCE * self.sampling_rate
         held: list[NDArray[np.float32]] = []
 
@@ -195,7 +198,7 @@ class Model(Classifier):
                     held.clear()
                 yield block
 
-        timeline = self._predict_timeline(opening.name, hold_short(), window, hop, jobs)
+        timeline = predict_timeline(self, opening.name, hold_short(), window, hop, jobs)
         if opening.samples > longest or not timeline.segments:
             return timeline.overall(), timeline
         return self._predict_utterance(opening, np.concatenate(held)), timeline
@@ -305,10 +308,12 @@ class Model(Classifier):
         found = estimate_own_shift(self, source, sampling_rate)
         return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
 
-    def adapt_to_usable(self, files: Sequence[str], expect: Expect) -> Self:
-        """Return a model that is adapted to the files that can be used, if there are any."""
+    def adapt_to_usable(self, recordings: Iterable[RecordingLike], expect: Expect) -> Self:
+        """Return a model that is adapted to the recordings that can be used, if there are any."""
         try:
-            known = adapt_to_recordings(self, files, None, expect, one_speaker=False, skip=True)
+            known = adapt_to_recordings(
+                self, recordings, None, expect, one_speaker=False, skip=True
+            )
         except NothingToAdaptToError:
             return self
         return type(self)(self.folder, adaptation=known)
@@ -328,45 +333,20 @@ class Model(Classifier):
         return type(self)(self.folder, enrolment=f"by itself, {count}", adaptation=known)
 
     def _open_windows(
-        self, source: RecordingLike, sampling_rate: int | None, window: float, hop: float
+        self,
+        source: RecordingLike,
+        sampling_rate: int | None,
+        channel: int | str,
+        window: float,
+        hop: float,
     ) -> Source:
         """Open a recording for a timeline, with all arguments checked."""
         check_windows(window, hop)
         self.require_windows()
-        return open_source(source, sampling_rate, self.sampling_rate)
+        return open_source(source, sampling_rate, self.sampling_rate, channel)
 
     def _predict_utterance(self, opening: Source, signal: NDArray[np.float32]) -> Prediction:
         """Predict a short recording in one piece."""
         probabilities = self.name_probabilities(self.probabilities(signal))
         duration = opening.samples / self.sampling_rate
         return Prediction(opening.name, duration, probabilities, **self.remarks)
-
-    def _predict_timeline(
-        self,
-        name: str,
-        blocks: Iterable[NDArray[np.float32]],
-        window: float,
-        hop: float,
-        jobs: int | None,
-    ) -> Timeline:
-        rate, step = self.sampling_rate, round(hop * self.sampling_rate)
-        windower, joiner = Windower(round(window * rate), step), SegmentJoiner(step)
-        size = 0
-
-        def cut_windows() -> Iterator[Window]:
-            nonlocal size
-            for block in blocks:
-                size += block.size
-                yield from windower.push(block)
-            yield from windower.finish()
-
-        threads = jobs or os.cpu_count() or 1
-        predicted = map_in_threads(
-            lambda window: self.probabilities(window.signal), cut_windows(), threads
-        )
-        segments = [
-            self.segment(*part)
-            for window, probabilities in predicted
-            for part in joiner.add(window, probabilities)
-        ]
-        return Timeline(name, size / rate, self.labels, tuple(segments), **self.remarks)

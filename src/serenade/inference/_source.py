@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from serenade.audio import Audio, from_array, read_blocks
+from serenade.audio import Audio, from_array, parse_channel, read_blocks
 from serenade.errors import AudioError, InputError, MissingFileError, SignalFormatError
 
 if TYPE_CHECKING:
@@ -51,18 +51,23 @@ if TYPE_CHECKING:
     )
 
 
-def open_source(source: RecordingLike, sampling_rate: int | None, wanted: int) -> Source:
+def open_source(
+    source: RecordingLike, sampling_rate: int | None, wanted: int, channel: int | str = "mix"
+) -> Source:
     """Open one recording of any kind; see `Model.predict`.
 
     Args:
         source: the recording.
         sampling_rate: sampling rate in Hz, only for samples.
         wanted: sampling rate in Hz of the blocks.
+        channel: see `Model.predict`.
 
     Raises:
         AudioError: the samples cannot be used. Problems of a file are raised while it is read.
-        InputError: the input is not one recording, or `sampling_rate` is missing or superfluous.
+        InputError: the input is not one recording, `sampling_rate` is missing or superfluous, or
+            `channel` is not a channel.
     """
+    parse_channel(channel)
     if _holds_several(source):
         raise InputError(
             "this call takes one recording, and got several: call "
@@ -70,11 +75,11 @@ def open_source(source: RecordingLike, sampling_rate: int | None, wanted: int) -
             "serenade.inference.predict_files(model, paths)"
         )
     if isinstance(source, Mapping):
-        return _open_mapping(source, sampling_rate, wanted)
+        return _open_mapping(source, sampling_rate, wanted, channel)
     if _has_own_rate(source):
         if sampling_rate is not None:
             raise InputError("a file states its own sampling rate: leave sampling_rate out")
-        return _open_file(source, wanted)
+        return _open_file(source, wanted, channel)
     if source is None:
         raise InputError("None is not a recording: call predict(path) or predict(signal, rate)")
     if sampling_rate is None:
@@ -82,7 +87,7 @@ def open_source(source: RecordingLike, sampling_rate: int | None, wanted: int) -
             "an array needs its sampling_rate in Hz: call predict(signal, sampling_rate=16000)"
         )
     samples: Any = source
-    return _open_samples(samples, sampling_rate, wanted, "array")
+    return _open_samples(samples, sampling_rate, wanted, "array", channel)
 
 
 def list_recordings(
@@ -125,7 +130,9 @@ def _holds_several(source: Any) -> bool:
     return False
 
 
-def _open_mapping(source: Mapping[str, Any], sampling_rate: int | None, wanted: int) -> Source:
+def _open_mapping(
+    source: Mapping[str, Any], sampling_rate: int | None, wanted: int, channel: int | str
+) -> Source:
     """Open a recording of a data set of Hugging Face: its samples with their rate."""
     if sampling_rate is not None:
         raise InputError("a dictionary states its own sampling rate: leave sampling_rate out")
@@ -135,11 +142,16 @@ def _open_mapping(source: Mapping[str, Any], sampling_rate: int | None, wanted: 
             "of a Hugging Face data set"
         )
     name = str(source.get("path") or "array")
-    return _open_samples(source["array"], source["sampling_rate"], wanted, name)
+    return _open_samples(source["array"], source["sampling_rate"], wanted, name, channel)
 
 
-def _open_file(source: Any, wanted: int) -> Source:
+def _open_file(source: Any, wanted: int, channel: int | str) -> Source:
     """Open a path, an open file, the bytes of a file, or a recording that was read."""
+    if isinstance(source, Audio | Source) and parse_channel(channel):
+        raise InputError(
+            "this recording has one channel only: choose the channel where it is read, as in "
+            "serenade.audio.read(path, channel=1)"
+        )
     if isinstance(source, Source):
         return source
     if isinstance(source, Audio):
@@ -152,17 +164,19 @@ def _open_file(source: Any, wanted: int) -> Source:
         name = os.fsdecode(source)
         if _URL.match(name) and not Path(name).exists():
             raise MissingFileError(name, "is a URL", "download the file and give its path")
-        return Source(name, read_blocks(name, sampling_rate=wanted))
+        return Source(name, read_blocks(name, sampling_rate=wanted, channel=channel))
     if isinstance(source, bytes | bytearray | memoryview):
-        return Source("bytes", _read_content(io.BytesIO(source), "bytes", wanted))
+        return Source("bytes", _read_content(io.BytesIO(source), "bytes", wanted, channel))
     if isinstance(source, io.TextIOBase):
         raise InputError('the file is open as text: open it with open(path, "rb")')
     stated = getattr(source, "name", None)
     name = os.fsdecode(stated) if isinstance(stated, str | bytes) else "file"
-    return Source(name, _read_content(source, name, wanted))
+    return Source(name, _read_content(source, name, wanted, channel))
 
 
-def _read_content(content: IO[bytes], name: str, wanted: int) -> Iterator[NDArray[np.float32]]:
+def _read_content(
+    content: IO[bytes], name: str, wanted: int, channel: int | str
+) -> Iterator[NDArray[np.float32]]:
     """Yield the signal of an open file from its position on, by way of a temporary file.
 
     The checks of damaged and unfinished files need to seek, which pipes and uploads cannot.
@@ -172,12 +186,14 @@ def _read_content(content: IO[bytes], name: str, wanted: int) -> Iterator[NDArra
         with path.open("wb") as file:
             shutil.copyfileobj(content, file)
         try:
-            yield from read_blocks(path, sampling_rate=wanted)
+            yield from read_blocks(path, sampling_rate=wanted, channel=channel)
         except AudioError as error:
             raise type(error)(name, error.problem, error.fix) from None
 
 
-def _open_samples(samples: ArrayLike, sampling_rate: int, wanted: int, name: str) -> Source:
+def _open_samples(
+    samples: ArrayLike, sampling_rate: int, wanted: int, name: str, channel: int | str
+) -> Source:
     """Check an array or a tensor, and resample it."""
     array = to_array(samples)
     shape = getattr(array, "shape", ())
@@ -188,7 +204,7 @@ def _open_samples(samples: ArrayLike, sampling_rate: int, wanted: int, name: str
             "call predict(signal, sampling_rate) once for each recording, with a signal of shape "
             "(samples,) or (samples, channels)",
         )
-    audio = from_array(array, sampling_rate, sampling_rate=wanted, source=name)
+    audio = from_array(array, sampling_rate, sampling_rate=wanted, source=name, channel=channel)
     return Source(audio.source, iter([audio.signal]))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from serenade.inference._classifier import Classifier
     from serenade.inference._prediction import Timeline
-    from serenade.inference._source import RecordingLike
+    from serenade.inference._source import RecordingLike, Source
 
 _POINTS = 2000
 _HATCHES = ("", "//", "..", "xx")
@@ -31,6 +31,8 @@ def plot_timeline(
     model: Classifier,
     path: str | os.PathLike[str],
     sampling_rate: int | None = None,
+    *,
+    channel: int | str = "mix",
 ) -> None:
     """Write a figure of a timeline: the waveform, the segments in colour, and a legend.
 
@@ -40,29 +42,28 @@ def plot_timeline(
         model: the model that predicted the timeline.
         path: file of the figure, with the suffix .png, .svg or .pdf.
         sampling_rate: sampling rate in Hz of samples; None for other recordings.
+        channel: see `Model.predict`.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
         SerenadeError: the figure cannot be written, or its suffix is unknown.
     """
     with use_fonts():
-        figure = draw_timeline(timeline, source, model, sampling_rate)
+        opening = open_source(source, sampling_rate, model.sampling_rate, channel)
+        figure = draw_timeline(timeline, opening)
         try:
             figure.savefig(path)
         except (OSError, ValueError) as error:
             raise SerenadeError(f"{path}: the figure cannot be written ({error})") from None
 
 
-def draw_timeline(
-    timeline: Timeline, source: RecordingLike, model: Classifier, sampling_rate: int | None = None
-) -> Figure:
+def draw_timeline(timeline: Timeline, source: Source) -> Figure:
     """Draw the figure of `plot_timeline` without writing it."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("drawing a timeline", "train") from None
-    opening = open_source(source, sampling_rate, model.sampling_rate)
-    low, high = compute_envelope(opening.read(), _POINTS)
+    low, high = compute_envelope(source.read(), _POINTS)
     figure = Figure(figsize=(10, 3), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     times = np.linspace(0.0, timeline.duration, low.size)

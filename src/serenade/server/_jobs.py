@@ -40,11 +40,13 @@ class Worker:
 
     Args:
         model: the model that predicts, possibly adapted to a speaker.
+        channel: see `Model.predict`.
         max_duration: longest recording in seconds.
         count: function called with the seconds of each processed recording.
     """
 
     model: Model
+    channel: str
     max_duration: float
     count: Callable[[float], None]
 
@@ -55,10 +57,11 @@ class Worker:
     def read_blocks(self, upload: Upload) -> Iterator[NDArray[np.float32]]:
         """Decode an uploaded file; stop if it is too long or the request was cancelled."""
         samples = 0
-        for block in read_blocks(upload.path, sampling_rate=self.model.sampling_rate):
+        rate = self.model.sampling_rate
+        for block in read_blocks(upload.path, sampling_rate=rate, channel=self.channel):
             samples += block.size
             check_interruption()
-            if samples > self.max_duration * self.model.sampling_rate:
+            if samples > self.max_duration * rate:
                 raise TooLongError(
                     upload.name,
                     f"lasts more than the {self.max_duration:g} s this server takes",

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, Query(description="Name of the file if the body is the file itself.")]
 Voice = Annotated[str | None, Query(description="Name of an enrolled voice, from POST /v1/voices.")]
+Channel = Annotated[
+    str,
+    Query(
+        pattern=r"^(mix|left|right|[1-9]|[1-5][0-9]|6[0-4])$",
+        description="Channel to read: a number from 1, left (1), right (2), or mix, their mean.",
+    ),
+]
 Format = Annotated[
     Literal["json", "csv", "webvtt", "textgrid"], Query(description="Format of the answer.")
 ]
@@ -69,13 +76,20 @@ def _add_predict(routes: APIRouter, service: Service) -> None:
         response_model=_schemas.PredictionBody,
         openapi_extra=_schemas.ONE_FILE,
     )
-    async def predict(request: Request, name: Name = "", voice: Voice = None) -> Response:
+    async def predict(
+        request: Request, name: Name = "", voice: Voice = None, channel: Channel = "mix"
+    ) -> Response:
         """Return what `serenade predict --json` prints for the recording.
 
         Up to 12 s are predicted as a whole. A longer recording gets the mean of its timeline.
         """
         done = await _run_on_files(
-            service, request, lambda worker, files: worker.predict(files[0]), voice=voice, name=name
+            service,
+            request,
+            lambda worker, files: worker.predict(files[0]),
+            voice=voice,
+            channel=channel,
+            name=name,
         )
         return JSONResponse(done[0].to_dict())
 
@@ -92,6 +106,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
         request: Request,
         name: Name = "",
         voice: Voice = None,
+        channel: Channel = "mix",
         format: Format = "json",  # noqa: A002 - the parameter's public name
         window: Window = DEFAULT_WINDOW,
         hop: Hop = DEFAULT_HOP,
@@ -109,6 +124,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
             request,
             lambda worker, files: worker.make_timeline(files[0], (window, hop), format, envelope),
             voice=voice,
+            channel=channel,
             name=name,
         )
         return Response(text, media_type=MEDIA[format])
@@ -121,13 +137,14 @@ def _add_batch(routes: APIRouter, service: Service) -> None:
         response_model=_schemas.BatchBody,
         openapi_extra=_schemas.FILES,
     )
-    async def batch(request: Request, voice: Voice = None) -> Response:
+    async def batch(request: Request, voice: Voice = None, channel: Channel = "mix") -> Response:
         """Return a result for each recording in order; an unusable recording gets an error."""
         found = await _run_on_files(
             service,
             request,
             lambda worker, files: worker.predict_each(files),
             voice=voice,
+            channel=channel,
             many=True,
         )
         return JSONResponse(found)
@@ -141,7 +158,9 @@ def _add_enrol(routes: APIRouter, service: Service) -> None:
         response_model=_schemas.VoiceBody,
         openapi_extra=_schemas.FILES,
     )
-    async def enrol(request: Request, name: Name = "", speech: Speech = "neutral") -> Response:
+    async def enrol(
+        request: Request, name: Name = "", speech: Speech = "neutral", channel: Channel = "mix"
+    ) -> Response:
         """Adapt the model to one speaker and return a name for the adapted model.
 
         A few sentences in a normal voice are enough. The recordings are not kept. The voice is
@@ -151,6 +170,7 @@ def _add_enrol(routes: APIRouter, service: Service) -> None:
             service,
             request,
             lambda worker, files: worker.enrol(files, speech),
+            channel=channel,
             name=name,
             many=True,
         )
@@ -194,6 +214,7 @@ async def _run_on_files(
     work: Callable[[Worker, list[Upload]], Any],
     *,
     voice: str | None = None,
+    channel: str = "mix",
     name: str = "",
     many: bool = False,
 ) -> Any:
@@ -202,7 +223,8 @@ async def _run_on_files(
     model = service.get_model(voice)
     async with service.gate.place(service.name_client(request)) as job:
         files = await receive_files(request, job.folder, service.settings, name=name, many=many)
-        return await _run(service, request, job, lambda: work(service.make_worker(model), files))
+        worker = service.make_worker(model, channel)
+        return await _run(service, request, job, lambda: work(worker, files))
 
 
 async def _run(service: Service, request: Request, job: Job, work: Callable[[], Any]) -> Any:

@@ -50,9 +50,9 @@ class Service:
         """
         return self.voices.get(voice) if voice else self.model
 
-    def make_worker(self, model: Model) -> Worker:
-        """Make the worker for a request's files."""
-        return Worker(model, self.settings.max_duration, self.metrics.audio.inc)
+    def make_worker(self, model: Model, channel: str) -> Worker:
+        """Make the worker for a channel of a request's files."""
+        return Worker(model, channel, self.settings.max_duration, self.metrics.audio.inc)
 
     def name_client(self, request: HTTPConnection) -> str:
         """Name the client of a request, which gets its share of the threads.
