@@ -25,6 +25,7 @@ from serenade import corpora, systems
 from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import calibration_error, compute_intervals
+from serenade.extraction import TrainingRecord
 from serenade.training import EnrolledProbe, Estimator
 from serenade.training._fit import HeldOut, predict_held_out
 from serenade.training._write_model import write_model
@@ -132,6 +133,7 @@ def main() -> None:
     estimator.fit(X, y)
     probe = EnrolledProbe(estimator).fit(X, y)
     facts = {"trained_on": list(SOURCES), "recordings": len(rows), "licence": "CC-BY-NC-SA-4.0"}
+    facts |= {"heard": TrainingRecord.of(rows, "").to_json()}
     write_model(
         estimator,
         options.out,

@@ -27,7 +27,7 @@ _SLOW = (
     *("reliability", "security/test_children.py", "security/test_telemetry.py"),
     *("systems", "training", "transcription"),
     *("cli/test_audit.py", "cli/test_casia.py", "cli/test_commands.py", "cli/test_extract.py"),
-    *("cli/test_odd_names.py", "cli/test_unusable.py"),
+    *("cli/test_odd_names.py", "cli/test_unusable.py", "evaluation/test_trained_model.py"),
     *("cli/test_pretrain.py", "cli/test_reproduce.py", "cli/test_speech2vec.py"),
     *("cli/test_transcribe.py", "examples/test_synthetic"),
     *("inference/test_precision.py", "server/test_attacks.py", "server/test_page.py"),

@@ -74,9 +74,12 @@ def test_train_then_predict(run, tmp_path, example):
     refused = run("train", "whisper-probe", manifest, "--out", tmp_path / "own")
     assert refused.returncode == 2
     assert "give --overwrite, or another folder" in refused.stderr
+    # The same recordings under another name.
+    other = manifest.with_name("other.csv")
+    other.write_bytes(manifest.read_bytes())
     small = run(
         *("export", tmp_path / "own", "--precision", "int8", "--out", tmp_path / "small"),
-        *("--corpus", manifest, "--limit", "6"),
+        *("--corpus", other, "--limit", "6"),
     )
     assert small.returncode == 0, small.stderr
     first, second = (small.stdout.splitlines()[row].split(" | ") for row in (2, 3))
@@ -90,6 +93,16 @@ def test_train_then_predict(run, tmp_path, example):
     assert "## Exported as int8" in card
     found = run("predict", "--model", tmp_path / "small", example)
     assert found.stdout.split()[1] in {"angry", "sad"}, found.stderr
+    measured = run(
+        *("evaluate", "--model", tmp_path / "small", other, "--map", "angry=furious"),
+        *("--out", tmp_path / "measured"),
+    )
+    assert measured.returncode == 0, measured.stderr
+    assert "Protocol: trained model, heard in training, speaker-dependent" in measured.stdout
+    assert "48 of 48 recordings were heard in training" in measured.stdout
+    report = json.loads((tmp_path / "measured" / "report.json").read_text("utf-8"))
+    assert report["system"] == "small"
+    assert report["labels"] == ["furious", "sad"]
 
 
 def test_systems_and_corpora_are_listed(run):
@@ -112,6 +125,7 @@ def test_the_cache_is_shown_and_cleared(run, tmp_path):
         (["evaluate", "nothing", "ravdess"], "no system 'nothing'; choose from"),
         (["evaluate", "whisper-probe", "nowhere.csv"], "nowhere.csv"),
         (["evaluate", "whisper-probe", SYNTHETIC, "--protocol", "x"], "no protocol 'x'"),
+        (["evaluate", "--model", "nowhere", SYNTHETIC], "nowhere: not a model folder"),
         (["train", "whisper-probe", SYNTHETIC, "--set", "copy=1", "--out", "m"], "no copy"),
         (["train", "stser", SYNTHETIC, "--out", "m"], "--set parts=speech"),
         (["export", "nowhere", "--out", "m"], "nowhere: not a model folder"),

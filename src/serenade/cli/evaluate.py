@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +14,10 @@ from serenade.cli import _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from serenade.adaptation import Expect
     from serenade.corpora import Corpus
-    from serenade.evaluation import AdaptationPlan, Report
+    from serenade.evaluation import AdaptationPlan, Classes, Report
     from serenade.protocols import EvaluationProtocol
     from serenade.training import Estimator
 
@@ -46,12 +46,28 @@ class Choices:
     robustness: bool
     adapt: Expect | None
     adapt_by: str
+    classes: Classes
     out: Path | None
 
 
 @click.command()
-@click.argument("system")
-@click.argument("corpus")
+@click.argument("system", metavar="[SYSTEM]")
+@click.argument("corpus", required=False)
+@click.option(
+    "--model",
+    metavar="DIR|USER/NAME|bundled",
+    help="Evaluate a trained model on CORPUS instead of training a system: a model folder, a model "
+    "on the Hugging Face hub, or a model of the package (bundled, adaptive).",
+)
+@click.option(
+    "--classes",
+    default="shared",
+    show_default=True,
+    type=click.Choice(["shared", "all"]),
+    help="For --model and --train-on: use the emotions that training and test data share, or all; "
+    "then emotions that were not trained on are always wrong. UA is over the emotions that occur "
+    "in the test data.",
+)
 @_options.add_training_options
 @_options.max_unusable
 @click.option(
@@ -121,7 +137,7 @@ class Choices:
     type=_options.Output(folder=True),
     help="Folder for report.json, report.md and the confusion matrix.",
 )
-def command(system: str, corpus: str, **options: Any) -> None:
+def command(system: str, corpus: str | None, model: str | None, **options: Any) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
     SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
@@ -136,11 +152,39 @@ def command(system: str, corpus: str, **options: Any) -> None:
     serenade evaluate own_system.py my.csv
     """
     choices = Choices(**options)
+    if model is not None:
+        _evaluate_model(model, system, corpus, choices)
+        return
+    if corpus is None:
+        raise click.UsageError("missing argument CORPUS: a corpus to evaluate the system on")
     _options.check_names(system, corpus)
     estimator = _make_estimator(system, choices)
     plan = _get_protocol(choices)
     opened = _options.open_corpus(corpus, choices.root, choices.labels, choices.renames)
     _evaluate(estimator, opened, _read_or_write_folds(plan, opened, choices), choices)
+
+
+def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choices) -> None:
+    """Evaluate a trained model on a corpus, and publish the report."""
+    if excess is not None:
+        raise click.UsageError(f"--model {model}: give the corpus only, without a system")
+    from serenade import corpora
+    from serenade.evaluation import evaluate_model
+    from serenade.inference import Model
+
+    corpora.check_name(corpus)
+    loaded = Model.load(None if model == "bundled" else model)
+    report = evaluate_model(
+        loaded,
+        _options.open_corpus(corpus, choices.root, choices.labels, choices.renames),
+        name=Path(model).name,
+        classes=choices.classes,
+        adapt=_make_adaptation(choices),
+        max_unusable=choices.max_unusable,
+        jobs=choices.jobs,
+        command=_options.format_command(sys.argv[1:]),
+    )
+    _publish(report, choices.out)
 
 
 def _make_estimator(system: str, choices: Choices) -> Estimator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from serenade._atomic import write_output
 from serenade.cli import _options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from serenade.inference import Model
 
@@ -102,6 +103,7 @@ def _get_recordings(
     from serenade.audio import read
     from serenade.cli import _options
     from serenade.errors import SerenadeError
+    from serenade.evaluation import audit_training
     from serenade.extraction import list_clips
 
     if corpus is None:
@@ -122,19 +124,13 @@ def _get_recordings(
     )
     name = opened.info.name
     words = f"{len(rows)} recordings of {name}"
-    trained_on = model.description.get("trained_on", [])
-    if name in _to_list(trained_on):
+    audit = audit_training(model.description, dataclasses.replace(opened, table=rows))
+    if audit.heard:
         # A score on training data says nothing about other recordings.
-        words += ", which the model was trained on; UA on training data is not stated"
+        some = "" if audit.heard == len(rows) else f"{audit.heard} of "
+        words += f", {some}which the model was trained on; UA on training data is not stated"
         return signals_of, None, words
-    known = f"the model states that it was trained on {', '.join(_to_list(trained_on))}"
-    words += f"; {known if trained_on else 'the model does not state its training data'}"
-    return signals_of, list(rows["emotion"]), words
-
-
-def _to_list(names: str | Sequence[str]) -> list[str]:
-    """Return names of corpora as a list; a model folder states one name as a text."""
-    return [names] if isinstance(names, str) else list(names)
+    return signals_of, list(rows["emotion"]), f"{words}; {audit}"
 
 
 def _make_sounds(sampling_rate: int) -> list[Any]:

@@ -12,6 +12,7 @@ from ._corpus import Counts as Counts
 from ._corpus import Loader as Loader
 from ._corpus import Problem as Problem
 from ._corpus import mark_incomplete as mark_incomplete
+from ._corpus import order_labels as order_labels
 from ._corpus import require_labels as require_labels
 from ._corpus_words import list_word_times as list_word_times
 from ._discovery import to_absolute as to_absolute

@@ -19,6 +19,7 @@ from ._figures import make_curves_figure as make_curves_figure
 from ._latex import format_latex as format_latex
 from ._leaks import CHECKED_ROWS as CHECKED_ROWS
 from ._leaks import audit_folds as audit_folds
+from ._leaks import audit_training as audit_training
 from ._metrics import confusion as confusion
 from ._metrics import f1_macro as f1_macro
 from ._metrics import f1_weighted as f1_weighted
@@ -38,4 +39,6 @@ from ._statistics import adjust_p_values as adjust_p_values
 from ._statistics import compute_intervals as compute_intervals
 from ._statistics import mcnemar as mcnemar
 from ._statistics import paired_permutation as paired_permutation
+from ._trained_model import Classes as Classes
+from ._trained_model import evaluate_model as evaluate_model
 from ._versions import list_versions as list_versions

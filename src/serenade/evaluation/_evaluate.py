@@ -226,7 +226,7 @@ def assemble_report(
         notes=(
             *_note_folds(corpus, protocol, folds),
             *_note_estimators(tested),
-            *_note_left_out(left_out),
+            *note_left_out(left_out),
         ),
         predictions=tuple(found for one in tested for found in one.predictions),
         recipe=description["recipe"],
@@ -262,10 +262,32 @@ def _get_protocol(protocol: str | EvaluationProtocol) -> EvaluationProtocol:
 
 def _score_fold(corpus: Corpus, fold: Fold, outcome: FoldOutcome) -> FoldPredictions:
     """Label the predictions of a fold and compute its scores."""
-    table, labels = corpus.table.iloc[fold.test], corpus.labels
+    labels = corpus.labels
+    rows = corpus.table.iloc[fold.test]
+    predictions = label_predictions(corpus, rows, outcome.probabilities, labels)
+    seconds = round(outcome.seconds, 3)
+    result = FoldResult.of(fold.name, len(fold.train), seconds, predictions, labels, outcome.curve)
+    changed = {name: [labels[best] for best in found] for name, found in outcome.changed.items()}
+    return FoldPredictions(result, predictions, changed, outcome)
+
+
+def label_predictions(
+    corpus: Corpus,
+    table: pd.DataFrame,
+    probabilities: NDArray[np.float64],
+    labels: Sequence[str],
+) -> list[LabelledPrediction]:
+    """Return predictions with their items, speakers and reference labels.
+
+    Args:
+        corpus: corpus of the rows.
+        table: predicted rows of its table.
+        probabilities: shape `(rows, labels)`.
+        labels: labels in the order of the probabilities.
+    """
     items, speakers = list_items(table, corpus.root), _list_names(table, "speaker")
     columns = zip(items, speakers, _list_names(table, "gender"), table["emotion"], strict=True)
-    predictions = [
+    return [
         LabelledPrediction(
             **item._asdict(),
             speaker=speaker,
@@ -275,14 +297,8 @@ def _score_fold(corpus: Corpus, fold: Fold, outcome: FoldOutcome) -> FoldPredict
             # Six digits keep reports small; the label is chosen before rounding.
             probabilities=tuple(round(float(value), 6) for value in row),
         )
-        for (item, speaker, gender, emotion), row in zip(
-            columns, outcome.probabilities, strict=True
-        )
+        for (item, speaker, gender, emotion), row in zip(columns, probabilities, strict=True)
     ]
-    seconds = round(outcome.seconds, 3)
-    result = FoldResult.of(fold.name, len(fold.train), seconds, predictions, labels, outcome.curve)
-    changed = {name: [labels[best] for best in found] for name, found in outcome.changed.items()}
-    return FoldPredictions(result, predictions, changed, outcome)
 
 
 def _list_names(table: pd.DataFrame, column: str) -> list[str | None]:
@@ -316,7 +332,7 @@ def _note_folds(corpus: Corpus, protocol: EvaluationProtocol, folds: Sequence[Fo
     return notes
 
 
-def _note_left_out(lines: Sequence[str]) -> list[str]:
+def note_left_out(lines: Sequence[str]) -> list[str]:
     """Return a note that lists the recordings that cannot be used."""
     if not lines:
         return []

@@ -1,26 +1,31 @@
-"""Audit folds for leaks: training rows that reveal test rows although the rows differ."""
+"""Audit folds for leaks: training rows that reveal test rows although the rows differ.
+
+Also audit a trained model: which tested recordings and speakers were in its training data.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade import corpora
 from serenade._printable import to_printable
 from serenade.corpora import AudioFacts, find_identical, to_relative
 from serenade.errors import AudioError
 from serenade.evaluation._fingerprint import Fingerprint, find_matches
-from serenade.extraction import extract_usable, list_clips
+from serenade.extraction import TrainingRecord, extract_usable, list_clips
 from serenade.protocols import find_shared_speakers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
+    from serenade.corpora import Corpus
     from serenade.protocols import Fold
 
 CHECKED_ROWS = (
@@ -104,6 +109,100 @@ def audit_folds(folds: Sequence[Fold], table: pd.DataFrame, root: Path) -> list[
         message = f"not checked for similar sound: {count} files that cannot be read"
         found.append(Finding("unread", False, message, _list_files(unread, names, root)))
     return found + _check_texts(folds, table)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingAudit:
+    """Count the tested recordings that a trained model heard in training.
+
+    Args:
+        trained_on: names of the training corpora; empty if the model does not state them.
+        recordings: number of tested recordings.
+        heard: recordings that were trained on.
+        known_speakers: other recordings, of speakers that were trained on.
+        unknown: recordings of which it cannot be told.
+        by_content: whether the model has a record of its training recordings; otherwise only the
+            names of corpora are compared.
+    """
+
+    trained_on: tuple[str, ...]
+    recordings: int
+    heard: int
+    known_speakers: int
+    unknown: int
+    by_content: bool
+
+    @property
+    def verdict(self) -> str:
+        """Return the result in a phrase."""
+        if self.heard:
+            return "heard in training"
+        if self.known_speakers:
+            return "other recordings of the speakers heard in training"
+        return "cannot be told whether heard" if self.unknown else "not heard in training"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no recording and no speaker was, or may have been, trained on."""
+        return not (self.heard or self.known_speakers or self.unknown)
+
+    def __str__(self) -> str:
+        """Return a line for a report.
+
+        >>> print(TrainingAudit(("ravdess",), 9, 9, 0, 0, False))
+        leak: audit of the training data: 9 of 9 recordings were heard in training; compared by \
+the name of the corpus; trained on ravdess
+        """
+        counts = (
+            (self.heard, "were heard in training"),
+            (self.known_speakers, "were not heard, but other recordings of their speakers were"),
+            (self.unknown, "cannot be told: the model keeps no record of its recordings"),
+        )
+        parts = [
+            f"{count} of {self.recordings} recordings {what}" for count, what in counts if count
+        ]
+        parts = parts or [f"none of the {self.recordings} recordings was heard in training"]
+        how = "the content of files and names of speakers" if self.by_content else ""
+        parts.append(f"compared by {how or 'the name of the corpus'}")
+        parts.append(f"trained on {', '.join(self.trained_on) or 'data that it does not state'}")
+        leak = "leak: " * bool(self.heard or self.known_speakers)
+        return f"{leak}audit of the training data: {'; '.join(parts)}"
+
+
+def audit_training(description: Mapping[str, Any], corpus: Corpus) -> TrainingAudit:
+    """Find the recordings of a corpus that a trained model heard in training.
+
+    Recordings are compared by their content, speakers by their names within a corpus of the same
+    name. A model without a record of its recordings is only compared by names of corpora: between
+    two corpora that `serenade.corpora.names` lists, other names are other recordings.
+
+    Args:
+        description: content of the model's `model.json`.
+        corpus: tested recordings.
+
+    Raises:
+        ModelError: the model's record is damaged.
+    """
+    stated = description.get("trained_on", ())
+    trained_on = (stated,) if isinstance(stated, str) else tuple(stated)
+    table, count = corpus.table, len(corpus.table)
+    if "heard" not in description:
+        heard, unknown = _compare_names(corpus.info.name, trained_on)
+        return TrainingAudit(trained_on, count, heard * count, 0, unknown * count, False)
+    record = TrainingRecord.from_json(description["heard"])
+    found = record.find_recordings(table)
+    pairs = zip(found, record.find_speakers(table, corpus.info.name), strict=True)
+    known = sum(speaker and not heard for heard, speaker in pairs)
+    return TrainingAudit(trained_on, count, sum(found), known, 0, True)
+
+
+def _compare_names(name: str, trained_on: Iterable[str]) -> tuple[bool, bool]:
+    """Return whether a corpus was trained on by its name, and whether names cannot tell."""
+    # "paired-ravdess" has the recordings of ravdess.
+    if any(name == other or other in name.split("-") for other in trained_on):
+        return True, False
+    listed = set(corpora.names())
+    return False, not trained_on or not {name, *trained_on} <= listed
 
 
 def _check_speakers(folds: Sequence[Fold], table: pd.DataFrame) -> list[Finding]:

@@ -10,7 +10,13 @@ import numpy as np
 
 from serenade._atomic import check_output
 from serenade.errors import SerenadeError
-from serenade.extraction import MAX_UNUSABLE, find_unusable, list_clips, require_usable
+from serenade.extraction import (
+    MAX_UNUSABLE,
+    TrainingRecord,
+    find_unusable,
+    list_clips,
+    require_usable,
+)
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
 from serenade.training._learners import is_network
 from serenade.training._recall import compute_mean_recall
@@ -169,6 +175,7 @@ def train_model(
         progress(f"no enrolment: it needs {SPEAKERS + 1} speakers or more")
     card = _write_card(estimator, unseen, again, len(y), corpus, licence, citation)
     facts = {"trained_on": corpus, "licence": licence, "recordings": len(y)}
+    facts |= {"heard": TrainingRecord.of(X, corpus).to_json()}
     write_model(estimator, out, card=card, temperature=temperature, facts=facts, enrolled=enrolled)
     return unseen
 

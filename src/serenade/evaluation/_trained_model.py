@@ -1,0 +1,228 @@
+"""Evaluate a trained model on labelled recordings, with an audit against its training data."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+import numpy as np
+
+from serenade.audio import read
+from serenade.corpora import order_labels
+from serenade.errors import AudioError, EvaluationError
+from serenade.evaluation._adapted_report import AdaptedPosteriors
+from serenade.evaluation._evaluate import label_predictions, note_left_out
+from serenade.evaluation._leaks import audit_training
+from serenade.evaluation._report import FoldResult, Report
+from serenade.evaluation._versions import list_versions
+from serenade.extraction import MAX_UNUSABLE, list_clips, require_usable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from serenade.audio import Audio
+    from serenade.corpora import Corpus
+    from serenade.evaluation._adapted_fold import AdaptationPlan
+    from serenade.extraction import Clip
+
+    Posteriors = NDArray[np.float64]
+
+Classes = Literal["shared", "all"]
+"""Emotions of an evaluation on other data than those of training: shared ones, or all."""
+
+
+class TrainedModel(Protocol):
+    """Model that predicts recordings; `serenade.inference.Model` is one."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotions in the order of the probabilities."""
+
+    @property
+    def sampling_rate(self) -> int:
+        """Sampling rate in Hz of the recordings that it takes."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Content of `model.json`."""
+
+    def predict(self, source: Any, sampling_rate: int | None = None) -> Any:
+        """Predict a recording; the result has `probabilities` by emotion."""
+
+    def adapt(self, recordings: Any, *, expect: Any, one_speaker: bool) -> Self:
+        """Return a model that is adapted to unlabelled recordings."""
+
+
+def evaluate_model(
+    model: TrainedModel,
+    corpus: Corpus,
+    *,
+    name: str = "",
+    classes: Classes = "shared",
+    adapt: AdaptationPlan | None = None,
+    max_unusable: float = MAX_UNUSABLE,
+    jobs: int | None = None,
+    command: str = "",
+) -> Report:
+    """Evaluate a trained model on a corpus.
+
+    The protocol of the report says whether the model heard the recordings in training.
+
+    Args:
+        model: the model.
+        corpus: labelled recordings. If the model does not know the emotion calm, calm recordings
+            count as neutral.
+        name: name of the model for the report; by default that of its system.
+        classes: `shared` chooses among the emotions that the model and the corpus share, and
+            leaves out recordings of others; `all` chooses among all emotions of the model and
+            counts recordings of others as errors. UA is over the emotions that occur.
+        adapt: also adapt the model to the unlabelled recordings of each place.
+        max_unusable: largest share of recordings that may be left out because they cannot be
+            used, or contain no speech; the report lists them.
+        jobs: number of threads; None for one per core.
+        command: shell command that repeats the evaluation, for the report.
+
+    Raises:
+        CorpusError: more recordings cannot be used.
+        EvaluationError: model and corpus share no emotion.
+        ModelError: the model cannot adapt.
+    """
+    started = time.perf_counter()
+    corpus, notes = _match_labels(model, corpus, classes)
+    found = _predict_clips(model, list_clips(corpus.table.index), jobs)
+    lines = require_usable(
+        [clip.file for clip in list_clips(corpus.table.index)],
+        {row: one for row, one in enumerate(found) if isinstance(one, AudioError)},
+        max_unusable,
+    )
+    usable = [not isinstance(one, AudioError) for one in found]
+    corpus = corpus.select(usable)
+    labels = _list_answers(model, corpus, classes)
+    rows = _order([one for one in found if not isinstance(one, AudioError)], labels)
+    predictions = label_predictions(corpus, corpus.table, rows, labels)
+    heard = audit_training(model.description, corpus)
+    adapted = None
+    if adapt is not None:
+        adapted = AdaptedPosteriors.of(adapt, [_adapt(model, corpus, adapt, labels, jobs)])
+    count = int(model.description.get("recordings", 0))
+    seconds = round(time.perf_counter() - started, 3)
+    warning = [corpus.info.warning] if corpus.info.warning else []
+    return Report(
+        system=name or str(model.description.get("system", "model")),
+        corpus=corpus.info.name,
+        licence=corpus.info.licence,
+        protocol=f"trained model, {heard.verdict}",
+        speaker_independent=heard.is_clean,
+        seed=0,
+        versions=list_versions(),
+        seconds=seconds,
+        folds=(FoldResult.of("all", count, seconds, predictions, labels),),
+        labels=labels,
+        notes=(*warning, *notes, str(heard), *note_left_out(lines)),
+        predictions=tuple(predictions),
+        command=command,
+        recipe=_describe_model(model),
+        incomplete=corpus.incomplete,
+        adapted=adapted,
+    )
+
+
+def _describe_model(model: TrainedModel) -> dict[str, Any]:
+    """Return the facts that identify a model, for the report."""
+    stated = ("system", "trained_on", "precision", "checksum")
+    return {name: model.description[name] for name in stated if name in model.description}
+
+
+def _match_labels(
+    model: TrainedModel, corpus: Corpus, classes: Classes
+) -> tuple[Corpus, list[str]]:
+    """Return the corpus with the emotions that are tested, and notes on what was changed."""
+    notes = []
+    if "calm" in corpus.labels and "neutral" in model.labels and "calm" not in model.labels:
+        corpus = corpus.map_labels({"calm": "neutral"})
+        notes.append("calm recordings count as neutral: the model does not know calm")
+    known = [label for label in corpus.labels if label in model.labels]
+    if not known:
+        raise EvaluationError(
+            f"{corpus.info.name}: its emotions {', '.join(corpus.labels)} are none of the model's "
+            f"({', '.join(model.labels)}); rename them with --map OLD=NEW"
+        )
+    unknown = [label for label in corpus.labels if label not in model.labels]
+    others = [label for label in model.labels if label not in corpus.labels]
+    if classes == "shared":
+        kept = corpus.select(labels=known)
+        if unknown:
+            left = len(corpus) - len(kept)
+            notes.append(
+                f"left out: {left} recordings of {', '.join(unknown)}, unknown to the model"
+            )
+        if others:
+            notes.append(f"not offered as answers: {', '.join(others)}, which the corpus lacks")
+        return kept, notes
+    if unknown:
+        notes.append(f"always wrong: {', '.join(unknown)}, which the model does not know")
+    return corpus, notes
+
+
+def _list_answers(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple[str, ...]:
+    """Return the labels of the report."""
+    if classes == "shared":
+        return corpus.labels
+    return order_labels({*corpus.labels, *model.labels})
+
+
+def _predict_clips(
+    model: TrainedModel, clips: Sequence[Clip], jobs: int | None
+) -> list[Mapping[str, float] | AudioError]:
+    """Predict recordings; those that cannot be used give their errors."""
+
+    def predict(clip: Clip) -> Mapping[str, float] | AudioError:
+        try:
+            found: Mapping[str, float] = model.predict(_read_clip(clip, model)).probabilities
+        except AudioError as error:
+            return error
+        return found
+
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        return list(pool.map(predict, clips))
+
+
+def _read_clip(clip: Clip, model: TrainedModel) -> Audio:
+    return read(clip.file, sampling_rate=model.sampling_rate, start=clip.start, end=clip.end)
+
+
+def _order(found: Sequence[Mapping[str, float]], labels: Sequence[str]) -> Posteriors:
+    """Return probabilities in the order of labels; those of other labels are left out."""
+    rows = np.array([[one.get(label, 0.0) for label in labels] for one in found], dtype=np.float64)
+    scaled: Posteriors = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-30)
+    return scaled
+
+
+def _adapt(
+    model: TrainedModel,
+    corpus: Corpus,
+    plan: AdaptationPlan,
+    labels: Sequence[str],
+    jobs: int | None,
+) -> Posteriors:
+    """Return the probabilities of each recording by the model that is adapted to its place."""
+    clips = list_clips(corpus.table.index)
+    rows = np.zeros((len(clips), len(labels)))
+    for group in plan.list_groups(corpus.table):
+        mine = [clips[row] for row in group]
+        adapted = model.adapt(
+            _read_clips(mine, model), expect=plan.expect, one_speaker=plan.by == "speaker"
+        )
+        found = [
+            one for one in _predict_clips(adapted, mine, jobs) if not isinstance(one, AudioError)
+        ]
+        rows[group] = _order(found, labels)
+    return rows
+
+
+def _read_clips(clips: Sequence[Clip], model: TrainedModel) -> Iterator[Audio]:
+    return (_read_clip(clip, model) for clip in clips)

@@ -1,0 +1,141 @@
+"""Evaluation of trained models on labelled recordings, and the audit of their training data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+from support.synthetic import SYNTHETIC
+
+from serenade import corpora
+from serenade.errors import CorpusError, EvaluationError, ModelError
+from serenade.evaluation import AdaptationPlan, Report, audit_training, evaluate_model
+from serenade.extraction import TrainingRecord
+from serenade.inference import Model
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    """Return three speakers of the corpus of synthetic speech."""
+    corpus = corpora.open(SYNTHETIC, tmp_path_factory.mktemp("speech"), labels=("angry", "sad"))
+    return corpus.select(corpus.table["speaker"].isin(corpus.speakers[:3]))
+
+
+def _rename(corpus, name, **labels):
+    corpus = corpus.map_labels(labels)
+    return dataclasses.replace(corpus, info=dataclasses.replace(corpus.info, name=name))
+
+
+def test_evaluate_model_reports_what_a_model_predicts(model, speech, tmp_path):
+    report = evaluate_model(model, speech, name="bundled", command="serenade evaluate")
+    assert report.label == "trained model, cannot be told whether heard, speaker-dependent"
+    assert report.labels == ("angry", "sad")
+    assert report.metrics["ua"].clusters == 3
+    assert report.recipe["trained_on"] == ["ravdess", "emodb", "nemo"]
+    first = report.predictions[0]
+    found = model.predict(speech.root / first.file).probabilities
+    both = np.array([found["angry"], found["sad"]])
+    assert first.probabilities == pytest.approx(both / both.sum(), abs=1e-5)
+    assert "not offered as answers: happy, neutral, fear, disgust, surprise" in " ".join(
+        report.notes
+    )
+    every = evaluate_model(model, speech, classes="all")
+    assert set(every.labels) == set(model.labels)
+    assert every.predictions[0].probabilities[0] == pytest.approx(found["angry"], abs=1e-5)
+    assert Report.from_json(report.to_json(tmp_path / "report.json")) == report
+    assert "area under the risk-coverage curve" in report.to_markdown()
+
+
+def test_evaluate_model_matches_emotions_to_those_of_the_model(model, speech):
+    calm = evaluate_model(model, _rename(speech, "mine", sad="calm"))
+    assert calm.labels == ("angry", "neutral")
+    assert any(note.startswith("calm recordings count as neutral") for note in calm.notes)
+    odd = _rename(speech, "mine", sad="boredom")
+    with pytest.raises(EvaluationError, match="mine: its emotions furious are none of the model's"):
+        evaluate_model(model, _rename(odd, "mine", angry="furious", boredom=None))
+    shared = evaluate_model(model, odd)
+    half = len(speech) // 2
+    assert len(shared.predictions) == half
+    assert f"left out: {half} recordings of boredom, unknown to the model" in shared.notes
+    every = evaluate_model(model, odd, classes="all")
+    assert every.metrics["ua"].value <= 0.5
+    assert "always wrong: boredom, which the model does not know" in every.notes
+
+
+def test_evaluate_model_adapts_to_speakers_and_leaves_out_unusable_recordings(speech):
+    model = Model.load("adaptive")
+    report = evaluate_model(model, speech, adapt=AdaptationPlan("mixed", "speaker"))
+    assert "adapted to the unlabelled test recordings of each speaker" in report.to_markdown()
+    rows = speech.table["speaker"] == speech.speakers[0]
+    files = [str(file) for file in speech.table.index.get_level_values("file")[rows]]
+    adapted = model.adapt(files, expect="mixed", one_speaker=True)
+    found = adapted.predict(files[0]).probabilities
+    place = int(np.flatnonzero(rows)[0])
+    expected = np.array([found[label] for label in report.labels])
+    assert report.adapted.probabilities[place] == pytest.approx(expected / expected.sum(), abs=1e-4)
+
+
+def test_evaluate_model_lists_recordings_without_an_answer(model, speech, tmp_path):
+    silent = tmp_path / "silent.wav"
+    silent.write_bytes(b"no audio")
+    table = speech.table.reset_index()
+    table.loc[0, "file"] = str(silent)
+    damaged = dataclasses.replace(speech, table=table.set_index(["file", "start", "end"]))
+    report = evaluate_model(model, damaged)
+    assert len(report.predictions) == len(speech) - 1
+    assert any(
+        note.startswith("left out, because they cannot be used (1)") for note in report.notes
+    )
+    with pytest.raises(CorpusError, match="more than the limit"):
+        evaluate_model(model, damaged, max_unusable=0.0)
+
+
+def test_audit_training_compares_content_and_speakers(speech, tmp_path):
+    first = speech.table["speaker"] == speech.speakers[0]
+    half = np.arange(len(speech)) % 2 == 0
+    trained = speech.table[first & half]
+    heard = json.loads(json.dumps(TrainingRecord.of(trained, "synthetic").to_json()))
+    description = {"trained_on": "synthetic", "heard": heard}
+    found = audit_training(description, speech)
+    assert found.by_content
+    assert (found.heard, found.known_speakers) == (len(trained), int(first.sum()) - len(trained))
+    assert found.verdict == "heard in training"
+    assert str(found).startswith("leak: audit of the training data: ")
+    # A copy under another name in another corpus is the same recording.
+    table = trained.reset_index()
+    for row, file in enumerate(table["file"]):
+        copied = tmp_path / f"{row}.wav"
+        shutil.copy(file, copied)
+        table.loc[row, "file"] = str(copied)
+    copies = dataclasses.replace(speech, table=table.set_index(["file", "start", "end"]))
+    assert audit_training(description, _rename(copies, "other")).heard == len(trained)
+    others = audit_training(description, speech.select(~first))
+    assert others.is_clean
+    assert others.verdict == "not heard in training"
+    known = audit_training(description, speech.select(first & ~half))
+    assert known.verdict == "other recordings of the speakers heard in training"
+    assert not known.is_clean
+    with pytest.raises(ModelError, match="record of the training data: damaged"):
+        audit_training({"heard": {"recordings": "?", "speakers": ""}}, speech)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained_on", "verdict"),
+    [
+        ("ravdess", ["ravdess", "emodb"], "heard in training"),
+        ("paired-ravdess-x4", ["ravdess"], "heard in training"),
+        ("nemo", ["ravdess", "emodb"], "not heard in training"),
+        ("mine", ["ravdess"], "cannot be told whether heard"),
+        ("ravdess", "mine", "cannot be told whether heard"),
+        ("ravdess", [], "cannot be told whether heard"),
+    ],
+)
+def test_audit_training_compares_names_of_corpora_without_a_record(
+    speech, name, trained_on, verdict
+):
+    found = audit_training({"trained_on": trained_on}, _rename(speech, name))
+    assert (found.verdict, found.by_content) == (verdict, False)
+    assert "compared by the name of the corpus" in str(found)
