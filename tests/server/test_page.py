@@ -69,6 +69,41 @@ def test_the_microphone_gives_what_the_command_line_gives(client, browser, spoke
     assert page.complaints() == []
 
 
+_RECORDER = """
+(async (seconds) => {
+  const raw = {echoCancellation: false, noiseSuppression: false, autoGainControl: false};
+  const microphone = await navigator.mediaDevices.getUserMedia({audio: raw});
+  const recorder = new MediaRecorder(microphone, {mimeType: 'audio/webm;codecs=opus'});
+  const parts = [];
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  recorder.start(500);
+  await new Promise((done) => setTimeout(done, 1000 * seconds));
+  await new Promise((done) => { recorder.onstop = done; recorder.stop(); });
+  const recording = new Blob(parts, {type: recorder.mimeType});
+  const form = new FormData();
+  form.append('file', recording, 'recording.webm');
+  const answer = await fetch('/v1/timeline', {method: 'POST', body: form});
+  const head = [...new Uint8Array(await recording.slice(0, 4).arrayBuffer())];
+  return {status: answer.status, head, type: recording.type, found: await answer.json()};
+})"""
+
+
+def test_the_server_reads_what_the_browser_records(client, browser, spoken):
+    pytest.importorskip("av", reason='needs the extra "media"')
+    expected = _commanded(spoken, "--timeline")
+    page = browser(*_microphone(spoken))
+    page.open(str(client.base_url))
+    result = page.run(f"{_RECORDER}({expected['duration'] + 0.5})")
+    assert (result["status"], bytes(result["head"])) == (200, b"\x1a\x45\xdf\xa3"), result
+    assert result["type"] == "audio/webm;codecs=opus"
+    found = result["found"]
+    assert found["file"] == "recording.webm"
+    assert found["duration"] == pytest.approx(expected["duration"], abs=1)
+    assert found["emotion"] == expected["emotion"]
+    spoken_for = [sum(p["end"] - p["start"] for p in one["segments"]) for one in (found, expected)]
+    assert spoken_for[0] == pytest.approx(spoken_for[1], abs=0.5)
+
+
 def test_a_file_is_shown_saved_and_read_out(client, browser, example):
     page = browser()
     page.open(str(client.base_url))
