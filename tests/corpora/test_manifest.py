@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,6 +46,25 @@ def test_load_manifest_reads_columns_and_times_in_order(folder):
     assert list(corpus.table["rating"]) == [4, 5]
     assert corpus.info.labels == ("angry", "sad")
     assert corpus.root == folder
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_load_manifest_finds_names_in_the_other_normal_form(folder, record, form):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    names = ["é/Zoë.wav", "だ.wav", "한국어.wav", "高兴.wav"]
+    for name in names:
+        path = folder / unicodedata.normalize(form, name)
+        path.parent.mkdir(exist_ok=True)
+        record(path, seconds=1.0)
+    rows = [f"{unicodedata.normalize(other, name)},高兴,{n}" for n, name in enumerate(names)]
+    corpus = load(folder, "\n".join(["file,emotion,speaker", *rows]))
+    assert corpus.problems == ()
+    assert corpus.labels == ("高兴",)
+    written = [folder / unicodedata.normalize(form, name) for name in names]
+    assert list(corpus.table.index.get_level_values("file")) == [str(path) for path in written]
+    # The manifest that this corpus writes opens again.
+    write_manifest(corpus, folder / "again.csv")
+    assert load_manifest(folder / "again.csv").table.index.equals(corpus.table.index)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 
+from serenade._figure_fonts import _list_fonts
 from serenade.errors import SerenadeError
 from serenade.inference import Segment, Timeline, plot_timeline
 from serenade.inference._source import open_source
@@ -40,6 +42,46 @@ def test_draw_timeline_places_and_names_segments(drawn, talk):
 def test_plot_timeline_writes_a_file(drawn, talk, model, tmp_path, suffix):
     plot_timeline(drawn, talk, model, tmp_path / f"a.{suffix}", 16000)
     assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+
+
+@pytest.fixture
+def unifont(tmp_path):
+    """Install a font with one Chinese character for the duration of a test."""
+    pytest.importorskip("matplotlib")
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.ttLib.tables._g_l_y_f import Glyph
+    from matplotlib.font_manager import fontManager
+
+    builder = FontBuilder(1000)
+    builder.setupGlyphOrder([".notdef", "glad"])
+    builder.setupCharacterMap({ord("高"): "glad"})
+    builder.setupGlyf({".notdef": Glyph(), "glad": Glyph()})
+    builder.setupHorizontalMetrics({".notdef": (500, 0), "glad": (1000, 0)})
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Unifont", "styleName": "Regular", "psName": "Unifont"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(tmp_path / "unifont.ttf")
+    known = list(fontManager.ttflist)
+    fontManager.addfont(tmp_path / "unifont.ttf")
+    _list_fonts.cache_clear()
+    yield
+    fontManager.ttflist = known
+    _list_fonts.cache_clear()
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_plot_timeline_draws_chinese_labels(talk, model, tmp_path, request, installed):
+    pytest.importorskip("matplotlib")
+    if installed:
+        request.getfixturevalue("unifont")
+    timeline = Timeline("talk", 8.0, ("高",), (Segment(2.0, 5.0, {"高": 1.0}),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for suffix in ("png", "svg"):
+            plot_timeline(timeline, talk, model, tmp_path / f"a.{suffix}", 16000)
+    drawn = (tmp_path / "a.svg").read_text("utf-8")
+    assert ('id="Unifont-' in drawn) == installed
 
 
 def test_plot_timeline_explains_failed_writes(drawn, talk, model, tmp_path):

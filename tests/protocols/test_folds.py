@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -74,6 +75,21 @@ def test_read_folds_finds_items_in_another_order_and_folder(make_corpus, tmp_pat
     fewer = dataclasses.replace(corpus, table=corpus.table[1:])
     with pytest.raises(EvaluationError, match=r"lacks s1/angry0\.wav"):
         read_folds(path, fewer.table, corpus.root)
+
+
+@pytest.mark.parametrize(("written", "here"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFC", "NFC")])
+def test_read_folds_finds_names_in_the_other_normal_form(make_corpus, tmp_path, written, here):
+    corpus = make_corpus(5)
+
+    def spell(form):
+        index = corpus.table.index
+        files = [unicodedata.normalize(form, f"{file[:-4]}é.wav") for file, _, _ in index]
+        return corpus.table.set_axis(index.set_levels(files, level="file"))
+
+    folds = _protocols.get("random").split(corpus.table, seed=3)
+    write_folds(tmp_path / "folds.json", folds, spell(written), corpus.root)
+    again = read_folds(tmp_path / "folds.json", spell(here), corpus.root)
+    np.testing.assert_array_equal(folds[0].train, again[0].train)
 
 
 @pytest.mark.parametrize(

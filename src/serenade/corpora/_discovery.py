@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +41,19 @@ def to_relative(path: Path | str, root: Path) -> str:
 
 
 def join_path(base: Path, name: str) -> str:
-    """Return the absolute path of a name in a table; bytes that are not UTF-8 may be escaped.
+    """Return the absolute path of a name in a table, which may be spelt in another way on the disk.
+
+    Bytes that are not UTF-8 may be escaped, and "é" may be one character or two: macOS and archives
+    change that.
 
     Args:
         base: folder that relative names start from.
         name: as written in the table.
     """
-    path = os.path.abspath(base / name)  # noqa: PTH100 - keeps links
-    restored = os.path.abspath(base / restore_name(name))  # noqa: PTH100
-    return restored if os.path.exists(restored) else path  # noqa: PTH110 - any name
+    forms = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    spellings = (restore_name(name), name, *forms)
+    paths = [os.path.abspath(base / spelling) for spelling in spellings]  # noqa: PTH100 - keeps links
+    return next(filter(os.path.exists, paths), paths[1])
 
 
 def locate_corpus(

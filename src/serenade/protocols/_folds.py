@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,8 +149,13 @@ def read_folds(
     Raises:
         EvaluationError: the file holds no folds, or the table lacks one of their items.
     """
-    here = {item: row for row, item in enumerate(list_items(table, root))}
-    folds = _read_fold_items(path)
+    # Items are compared as written first: names in NFC and in NFD may be two files.
+    items = [*enumerate(list_items(table, root))]
+    here = {_compose(item): row for row, item in items} | {item: row for row, item in items}
+    folds = [
+        (name, [[item if item in here else _compose(item) for item in part] for part in parts])
+        for name, parts in _read_fold_items(path)
+    ]
     used = {item for _, parts in folds for items in parts for item in items}
     if absent := sorted({item.file for item in used if item not in here}):
         raise EvaluationError(
@@ -160,6 +166,11 @@ def read_folds(
         Fold(name, *(np.array([here[item] for item in items], np.int64) for items in parts))
         for name, parts in folds
     ]
+
+
+def _compose(item: Item) -> Item:
+    """Return an item with its file name in NFC."""
+    return item._replace(file=unicodedata.normalize("NFC", item.file))
 
 
 def _read_fold_items(path: str | os.PathLike[str]) -> list[tuple[str, list[list[Item]]]]:

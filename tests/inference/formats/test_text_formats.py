@@ -20,7 +20,7 @@ from serenade.inference import (
 )
 from serenade.inference.formats._audformat_database import write_audformat
 
-LABELS = ("angry", 'sad "blue"', "q<&>")
+LABELS = ("愤怒", 'sad "blue"', "q<&>")
 
 
 def made(spans, duration=4000.25, file="a b/ü,c.wav"):
