@@ -43,7 +43,13 @@ PAPER = Paper(
             "What it shows.",
             (
                 Row("probe", {"wa": 0.9, "ua": None}, "whisper-probe", changes={"copies": 0}),
-                Row("network", {"wa": 0.8}, "dcnn", changes={"epochs": 2, "channels": (8, 8)}),
+                Row(
+                    "network",
+                    {"wa": 0.8},
+                    "dcnn",
+                    changes={"epochs": 2, "channels": (8, 8)},
+                    copies=True,
+                ),
                 Row("others", {"wa": 0.7}, reason="published by others"),
             ),
             (Place("casia"), PLACE),
@@ -344,6 +350,35 @@ def test_seeds_of_a_run_share_a_file(tmp_path):
     assert path == run_file(tmp_path / "out", random[0].name)
     assert read_reports(path) == reports
     assert [runner.kept(run.name) for run in random] == reports
+
+
+def test_entries_of_an_enlarged_row_count_noisy_copies_of_test_clips(filled, tmp_path):
+    *_, out = filled
+    row = PAPER.tables[0].rows[1]
+    rows = (row, dataclasses.replace(row, name="with copies", enlarged=True))
+    paper = dataclasses.replace(PAPER, tables=(Table("1", "It.", rows, (PLACE,)),))
+    shutil.copytree(out / "runs", tmp_path / "runs")
+    runner = Runner(None, tmp_path, fast=True, dry=True)
+    clean, enlarged = runner.entries(paper)
+    assert clean.runs == enlarged.runs
+    report = runner.kept(clean.runs[-1])
+    assert clean.speaker_independent == report.metrics["wa"].value
+    reference = [one.reference for one in report.predictions]
+    found = [[one.predicted for one in report.predictions], *report.conditions.values()]
+    assert len(found) == 3
+    correct = sum(a == b for labels in found for a, b in zip(labels, reference, strict=True))
+    assert enlarged.speaker_independent == pytest.approx(correct / (3 * len(reference)))
+    for name in clean.runs:
+        runner._runs.write(name, dataclasses.replace(runner.kept(name), conditions={}))
+    assert [entry.reason for entry in runner.entries(paper)] == [
+        "",
+        "the kept run has no copies of test clips; make it again",
+    ]
+
+
+def test_run_names_are_those_before_copies_of_test_clips():
+    assert Run("dcnn", "ravdess").name.endswith("a4aa01cf-seed0")
+    assert Run("dcnn", "ravdess", copies=True).name != Run("dcnn", "ravdess").name
 
 
 def test_format_overview_lists_headlines_and_warnings(filled):

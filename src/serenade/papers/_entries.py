@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.evaluation import COMPARED_SCORES
+from serenade.errors import EvaluationError
+from serenade.evaluation import COMPARED_SCORES, FoldResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,6 +145,31 @@ def split_by_table(
         count = sum(len(row.values) for row in table.rows) * len(table.places)
         yield table, entries[place : place + count]
         place += count
+
+
+def enlarge_tests(report: Report) -> Report:
+    """Return a report whose test set also holds the changed copies of its clips.
+
+    Raises:
+        EvaluationError: the report has no predictions of copies.
+    """
+    if not report.conditions:
+        raise EvaluationError("the kept run has no copies of test clips; make it again")
+    folds, predictions, start = [], [], 0
+    for fold in report.folds:
+        rows = slice(start, start + fold.test)
+        clips = report.predictions[rows]
+        copies = [
+            # Reports keep the labels of copies without their probabilities.
+            dataclasses.replace(clip, predicted=label, probabilities=())
+            for labels in report.conditions.values()
+            for clip, label in zip(clips, labels[rows], strict=True)
+        ]
+        tested = [*clips, *copies]
+        folds.append(FoldResult.of(fold.name, fold.train, fold.seconds, tested, report.labels))
+        predictions += tested
+        start = rows.stop
+    return dataclasses.replace(report, folds=tuple(folds), predictions=tuple(predictions))
 
 
 def get_matrix_reports(

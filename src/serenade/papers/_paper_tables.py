@@ -27,6 +27,7 @@ class Run:
         plan: changed fields of the protocol.
         seed: random seed of the folds and the estimators.
         speakers: number of speakers to use, the first ones; 0 for all.
+        copies: whether two noisy copies of each test clip are tested as well.
     """
 
     system: str
@@ -38,6 +39,7 @@ class Run:
     plan: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seed: int = 0
     speakers: int = 0
+    copies: bool = False
 
     @property
     def name(self) -> str:
@@ -47,6 +49,8 @@ class Run:
         'dcnn-ravdess-speaker-independent-a4aa01cf-seed2'
         """
         stated = dataclasses.asdict(dataclasses.replace(self, seed=0))
+        if not self.copies:
+            del stated["copies"]  # the name of runs that were made before this field
         text = json.dumps(stated, sort_keys=True, default=list)
         digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
         corpus = corpora.describe(self.corpus).name
@@ -71,6 +75,8 @@ class Row:
         stated: resources of the paper by the field of the recipe that names ours, such as
             `{"encoder": "ALBERT"}`.
         remark: further words for the label of the row, such as how its settings were chosen.
+        copies: whether its runs also test two noisy copies of each test clip.
+        enlarged: whether its scores are over test clips and these copies.
     """
 
     name: str
@@ -83,6 +89,8 @@ class Row:
     reason: str = ""
     stated: Mapping[str, str] = dataclasses.field(default_factory=dict)
     remark: str = ""
+    copies: bool = False
+    enlarged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,6 +296,7 @@ def list_runs(
         "labels": place.labels,
         "recipe": row.recipe,
         "speakers": _FAST_SPEAKERS if fast else 0,
+        "copies": row.copies,
     }
     quick = row.fast if fast else {}
     own = protocols.get(place.protocol)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serenade import _parallel, corpora, protocols
+from serenade.audio import WhiteNoise
 from serenade.encoders import ALBERT
 from serenade.errors import EvaluationError, SerenadeError
 from serenade.evaluation import Report, evaluate
-from serenade.papers._entries import Entry, score_by_paper, score_unseen
+from serenade.papers._entries import Entry, enlarge_tests, score_by_paper, score_unseen
 from serenade.papers._kept_runs import KeptRuns, complete_recipe, list_differences, list_labels
 from serenade.papers._paper_tables import list_all_runs, list_runs
 from serenade.papers._resources import get_placeholders, identify_resources, resolve_changes
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 16  # runs that a cluster gets at once
+# Two copies with other noise than copies of training clips, whose ratios are drawn from 15 to 30.
+_COPIES = {
+    f"white noise, {low} to {high} dB": WhiteNoise((low, high))
+    for low, high in ((15.0, 22.5), (22.5, 30.0))
+}
 
 
 class Runner:
@@ -212,6 +218,7 @@ class Runner:
             seed=run.seed,
             progress=self.progress,
             command=f"serenade reproduce (run {run.name})",
+            conditions=_COPIES if run.copies else None,
         )
         return complete_recipe(run, report, resources)
 
@@ -253,8 +260,8 @@ class Runner:
         if not row.system:
             return [dataclasses.replace(entry, reason=row.reason) for entry in blank]
         by_paper, unseen = list_runs(row, place, fast=self.fast)
-        papers, reason = self._reports(by_paper)
-        ours, other = self._reports(unseen)
+        papers, reason = self._reports(by_paper, enlarged=row.enlarged)
+        ours, other = self._reports(unseen, enlarged=row.enlarged)
         labels = list_labels(row, (*by_paper, *unseen), {**papers, **ours})
         reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
         names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
@@ -273,12 +280,13 @@ class Runner:
             for entry in blank
         ]
 
-    def _reports(self, wanted: Sequence[Run]) -> tuple[dict[str, Report], str]:
+    def _reports(self, wanted: Sequence[Run], *, enlarged: bool) -> tuple[dict[str, Report], str]:
         """Return the reports that can be made, and the reason why others cannot."""
         found, reason = {}, ""
         for run in wanted:
             try:
-                found[run.name] = self.report(run)
+                report = self.report(run)
+                found[run.name] = enlarge_tests(report) if enlarged else report
             except SerenadeError as error:
                 reason = _shorten(error)
                 self.progress(f"{run.name}: {reason}")

@@ -18,7 +18,7 @@ notebook's settings where they differ from the printed ones; none of them is sta
 momentum 0.8, weight decay 1e-3, batches of 32, two noisy copies of each clip, a mean and deviation
 for each coefficient and frame, and about 430 epochs, of which the one with the best validation
 accuracy counts. The notebook also adds noisy copies to its validation and test clips; here copies
-are of training clips only.
+are of training clips, and a row of the tables also tests copies of test clips.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ An & Ruan only cite it, so the layout is that of Issa et al., Biomed. Signal Pro
 with a ReLU behind the sixth convolution and batch normalisation between the dense layer and the
 softmax, is that of a public implementation of the article (github.com/antipixel1/speech_em_rec).
 Not stated there, and read so: recordings are read at 22.05 kHz, as its extraction library does by
-default; convolutions keep the length; features are scaled by the training set's mean and deviation
-per column; batches of 16; 700 epochs at most, of which the best on the validation part counts.
+default; convolutions keep the length; the tonnetz is made from the same chroma as the other
+features, and not from a constant-Q chroma of the harmonic part; features are scaled by the training
+set's mean and deviation per column; batches of 16; 700 epochs at most, of which the best on the
+validation part counts.
 """
 
 from __future__ import annotations
