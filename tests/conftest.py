@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("serenade")
 _SLOW = (
     *("benchmarks", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
     *("reliability", "security/test_children.py", "security/test_telemetry.py"),
-    *("systems", "training", "transcription"),
+    *("systems", "training", "transcription", "encoders/test_layer_means.py"),
     *("cli/test_audit.py", "cli/test_casia.py", "cli/test_commands.py", "cli/test_extract.py"),
     *("cli/test_odd_names.py", "cli/test_unusable.py", "evaluation/test_trained_model.py"),
     *("cli/test_pretrain.py", "cli/test_reproduce.py", "cli/test_speech2vec.py"),

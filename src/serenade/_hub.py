@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,15 @@ from serenade._atomic import replace_atomically
 from serenade._cache_folder import get_cache_folder
 from serenade._progress import show_progress
 from serenade.errors import MissingExtraError, ModelError
+
+CONFIG = "config.json"
+"""File that states the architecture and the sizes of a model."""
+
+PREPROCESSOR = "preprocessor_config.json"
+"""File that states how signals are scaled for a speech encoder."""
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""Files of weights, the preferred one first."""
 
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0  # seconds without a byte
@@ -49,22 +59,49 @@ def download_model(model_id: str) -> tuple[Path, Path]:
         model_id: such as `openai/whisper-base`; `HF_ENDPOINT` names another hub.
 
     Returns:
-        The paths of `model.safetensors` and `config.json`.
+        The paths of the weights and of `config.json`. Weights are `model.safetensors`, or
+        `pytorch_model.bin` if the model has no such file. The settings of the input of a speech
+        encoder lie in the same folder.
 
     Raises:
         ModelError: the model does not exist, or the connection failed; the message has the address.
         MissingExtraError: the extra "hub" is not installed.
     """
-    weights, config = _list_weights(model_id)
-    for file in (config, weights):
-        if not file.is_file():
-            download_file(model_id, file.name, file)
+    folder = _get_folder(model_id)
+    config = folder / CONFIG
+    if not config.is_file():
+        download_file(model_id, CONFIG, config)
+    for name in _list_settings(folder):
+        if not (folder / name).is_file():
+            download_file(model_id, name, folder / name)
+    try:
+        weights = find_weights(folder) or download_file(model_id, WEIGHTS[0], folder / WEIGHTS[0])
+    except ModelError as lacking:
+        try:
+            weights = download_file(model_id, WEIGHTS[1], folder / WEIGHTS[1])
+        except ModelError:
+            raise lacking from None
     return weights, config
 
 
 def is_downloaded(model_id: str) -> bool:
     """Return whether `download_model` has downloaded a model."""
-    return all(file.is_file() for file in _list_weights(model_id))
+    folder = _get_folder(model_id)
+    found = (folder / CONFIG).is_file() and find_weights(folder) is not None
+    return found and all((folder / name).is_file() for name in _list_settings(folder))
+
+
+def find_weights(folder: Path) -> Path | None:
+    """Return the file of a model's weights in a folder; None if there is none."""
+    return next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+
+
+def read_model_type(config: Path) -> str:
+    """Return the architecture that a configuration states; empty if it states none."""
+    try:
+        return str(json.loads(config.read_text("utf-8")).get("model_type") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def make_folder_name(model_id: str) -> str:
@@ -81,10 +118,14 @@ def make_folder_name(model_id: str) -> str:
     return model_id.replace("-", "%2D").replace("/", "--")
 
 
-def _list_weights(model_id: str) -> tuple[Path, Path]:
-    """Return the paths of the weights and of the configuration of a downloaded model."""
-    folder = get_cache_folder() / "hub" / make_folder_name(model_id)
-    return folder / "model.safetensors", folder / "config.json"
+def _get_folder(model_id: str) -> Path:
+    """Return the folder of a downloaded model."""
+    return get_cache_folder() / "hub" / make_folder_name(model_id)
+
+
+def _list_settings(folder: Path) -> tuple[str, ...]:
+    """Return the further files that a downloaded encoder needs; Whisper and our own need none."""
+    return () if read_model_type(folder / CONFIG) in {"", "whisper"} else (PREPROCESSOR,)
 
 
 def download_file(model_id: str, name: str, target: Path) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from serenade import _hub
-from serenade.encoders import WhisperPooled
+from serenade.encoders import LayerMeans, WhisperPooled
 from serenade.encoders.whisper import _whisper_weights
 from serenade.errors import ModelError
 
@@ -100,6 +100,31 @@ def test_a_model_is_fetched_and_converted_once(site: Site, cache: Path, tone: np
     np.testing.assert_array_equal(WhisperPooled(encoder=ID)(tone, 16000), first)
     assert _whisper_weights.fingerprint_whisper(ID) == feature.identity()["encoder"]
     assert len(site.asked) == 2
+
+
+def test_a_speech_encoder_without_safetensors_is_fetched_with_its_settings(
+    site: Site, cache: Path, tone: np.ndarray, tmp_path: Path
+) -> None:
+    torch, transformers = map(pytest.importorskip, ("torch", "transformers"))
+    pytest.importorskip("onnx")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 24, "conv_dim": (8,) * 7, "num_conv_pos_embedding_groups": 4}
+    encoder = transformers.HubertModel(transformers.HubertConfig(**sizes))
+    encoder.config.save_pretrained(tmp_path)
+    torch.save(encoder.state_dict(), tmp_path / "pytorch_model.bin")
+    (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": true}')
+    name = "someone/hubert-nano"
+    names = ["config.json", "preprocessor_config.json", "pytorch_model.bin"]
+    site.pages |= {f"/{name}/resolve/main/{each}": (tmp_path / each).read_bytes() for each in names}
+    assert not _hub.is_downloaded(name)
+    assert LayerMeans(name)(tone, 16000).shape == (2, 16)
+    assert sorted(path.name for path in (cache / "hub").rglob("*.*")) == sorted(names)
+    asked = len(site.asked)
+    assert _hub.is_downloaded(name)
+    np.testing.assert_array_equal(
+        LayerMeans(str(tmp_path))(tone, 16000), LayerMeans(name)(tone, 16000)
+    )
+    assert len(site.asked) == asked
 
 
 def test_what_arrives_is_what_the_site_holds(site: Site) -> None:

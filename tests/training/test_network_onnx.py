@@ -39,6 +39,7 @@ SYSTEMS = {
     "fusion-transformer:ensemble": SMALL | FUSION | {"layer": None},
     "dual-bilstm": SMALL | {"branches": "acoustic", "cells": 8, "dense": 8, "windows": 12},
     "stser": SMALL | {"parts": "speech", "channels": 4, "cells": 8, "holdout": 0.0},
+    "ssl-probe": SMALL | {"encoder": "whisper-tiny-en"},
     "lld-svm": {"C": (1.0,)},
     "opensmile-svm": {"C": (0.01,)},
     "whisper-probe": {"layers": (1,), "copies": 0},

@@ -2,6 +2,7 @@ from ._embedded_words import CODE_COLUMNS as CODE_COLUMNS
 from ._embedded_words import RANDOM_VECTORS as RANDOM_VECTORS
 from ._embedded_words import EmbeddedWords as EmbeddedWords
 from ._embedded_words import get_word_codes as get_word_codes
+from ._layer_means import LayerMeans as LayerMeans
 from ._registry import Encoder as Encoder
 from ._registry import describe as describe
 from ._registry import get as get

@@ -101,8 +101,8 @@ def _convert_encoders(
         own = entry["parameters"]["encoder"]
         if precision == "int8":
             files[ENCODER] = convert_graph(locate_whisper(own), precision)
-        elif Path(own).is_file():
-            files[ENCODER] = Path(own).read_bytes()
+        elif Path(own).exists():
+            files[ENCODER] = locate_whisper(own).read_bytes()
         else:
             continue
         entry["parameters"]["encoder"] = ENCODER

@@ -19,6 +19,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "acoustic-set": ("serenade.features.sets._acoustic", "AcousticSet"),
     "he-lld": ("serenade.features.sets._lld", "HeLLD"),
     "kaldi-fbank": ("serenade.features.sets._standard", "KaldiFbank"),
+    "layer-means": ("serenade.encoders", "LayerMeans"),
     "lld-functionals": ("serenade.systems.lld_svm", "LLDFunctionals"),
     "log-mel": ("serenade.features.sets._standard", "LogMel"),
     "log-spectrogram": ("serenade.systems.attentive_crnn", "LogSpectrogram"),

@@ -5,6 +5,8 @@ from ._whisper_features import WhisperPooled as WhisperPooled
 from ._whisper_features import WhisperStates as WhisperStates
 from ._whisper_features import count_layers as count_layers
 from ._whisper_features import get_encoder_properties as get_encoder_properties
+from ._whisper_features import open_encoder as open_encoder
+from ._whisper_features import pool_parts as pool_parts
 from ._whisper_weights import WHISPER_BASE as WHISPER_BASE
 from ._whisper_weights import fingerprint_content as fingerprint_content
 from ._whisper_weights import fingerprint_whisper as fingerprint_whisper

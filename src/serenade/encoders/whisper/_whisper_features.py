@@ -158,15 +158,25 @@ class WhisperPooled(_Whisper):
         mels = self._compute_mels(signal, sampling_rate)
         parts = np.stack([run_encoder(self.encoder, "pooled", mel)[0] for mel in mels])
         weights = np.array([(mel.shape[2] + 1) // 2 for mel in mels], dtype=np.float64)  # steps
-        mean, deviation = parts[:, :, 0], parts[:, :, 1]
-        if len(mels) > 1:
-            overall = np.average(mean, axis=0, weights=weights)
-            square = np.average(deviation**2 + (mean - overall) ** 2, axis=0, weights=weights)
-            pooled = np.stack([overall, np.sqrt(square)], axis=1)
-        else:
-            pooled = parts[0]
+        pooled = pool_parts(parts, weights) if len(mels) > 1 else parts[0]
         chosen = pooled[layers, : 1 + self.deviation]
         return chosen.reshape(1, -1).astype(np.float32)
+
+
+def pool_parts(
+    parts: NDArray[np.float32], weights: NDArray[np.float64]
+) -> NDArray[np.floating[Any]]:
+    """Join means and deviations of parts to those of the whole, `(states, 2, width)`.
+
+    Args:
+        parts: shape `(parts, states, 2, width)`.
+        weights: length of each part.
+    """
+    mean, deviation = parts[:, :, 0], parts[:, :, 1]
+    overall = np.average(mean, axis=0, weights=weights)
+    square = np.average(deviation**2 + (mean - overall) ** 2, axis=0, weights=weights)
+    joined: NDArray[Any] = np.stack([overall, np.sqrt(square)], axis=1)
+    return joined
 
 
 def run_encoder(encoder: str, output: str, mel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
 from serenade._atomic import replace_atomically
 from serenade._cache_folder import get_cache_folder
-from serenade._hub import download_model, is_hub_id
+from serenade._hub import (
+    CONFIG,
+    PREPROCESSOR,
+    download_model,
+    find_weights,
+    is_hub_id,
+    read_model_type,
+)
 from serenade.errors import ModelError
 from serenade.extraction import hash_content
 
@@ -23,12 +31,14 @@ def locate_whisper(encoder: str) -> Path:
 
     Args:
         encoder: `whisper-tiny-en` or `whisper-base` (inside the package); an `.onnx` file; a
-            `.safetensors` file with the model's `config.json` in its folder; or a hub id such as
-            `openai/whisper-base`.
+            `.safetensors` file with the model's `config.json` in its folder; a folder with both;
+            or a hub id such as `openai/whisper-base`. For `serenade.encoders.LayerMeans` the
+            folder or the hub id may be of any speech encoder that transformers loads.
 
     Raises:
         ModelError: no such encoder, or it could not be downloaded.
-        MissingExtraError: converting weights needs the extra "train".
+        MissingExtraError: converting weights needs the extra "train", or "ssl" for encoders other
+            than Whisper's.
 
     >>> locate_whisper("whisper-tiny-en").name
     'whisper-tiny-en.onnx'
@@ -40,11 +50,14 @@ def locate_whisper(encoder: str) -> Path:
         return path
     if path.suffix == ".safetensors" and path.is_file():
         return _export_weights(path, find_config(path))
+    if (path / CONFIG).is_file() and (weights := find_weights(path)):
+        return _export_weights(weights, path / CONFIG)
     if is_hub_id(encoder):
         return _export_weights(*download_model(encoder))
     raise ModelError(
         f"{encoder}: no such encoder; give {BUNDLED!r}, {WHISPER_BASE!r}, an .onnx or "
-        ".safetensors file that exists, or a hub id such as 'openai/whisper-base'"
+        ".safetensors file that exists, a folder with config.json, or a hub id such as "
+        "'openai/whisper-base'"
     )
 
 
@@ -77,13 +90,22 @@ def find_config(weights: Path) -> Path:
 
 def _export_weights(weights: Path, config: Path) -> Path:
     """Export weights to ONNX, once for each content, into the user's cache."""
-    from serenade.encoders.whisper._whisper_graph import REVISION, count_heads, export_encoder
+    if read_model_type(config) in {"", "whisper"}:
+        from serenade.encoders.whisper._whisper_graph import REVISION, count_heads, export_encoder
 
-    heads = count_heads(config)
-    name = f"{hash_content(weights)[:32]}-{heads}-{REVISION}.onnx"
+        heads = count_heads(config)
+        name = f"{hash_content(weights)[:32]}-{heads}-{REVISION}.onnx"
+        export = functools.partial(export_encoder, weights, heads)
+    else:
+        from serenade.encoders import _pooled_graph
+
+        parts = [weights, config, *weights.parent.glob(PREPROCESSOR)]
+        content = fingerprint_content(" ".join(map(hash_content, parts)).encode())
+        name = f"{content}-pooled-{_pooled_graph.REVISION}.onnx"
+        export = functools.partial(_pooled_graph.export_pooled, weights.parent)
     target = get_cache_folder() / "encoders" / name
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         with replace_atomically(target) as unfinished:
-            export_encoder(weights, heads, unfinished)
+            export(unfinished)
     return target

@@ -1,0 +1,73 @@
+"""`ssl-probe`: a linear classifier on the layers of any frozen speech encoder.
+
+The probe of SUPERB (Yang et al. 2021): the hidden states of all layers, averaged over time, are
+summed with learnt weights and classified linearly; no weight of the encoder is trained. The mean
+over time and the sum over layers change places without changing a number, so an encoder runs once
+per recording. Unlike there, each layer is standardised, and there is no projection before the mean.
+
+Encoders are Whisper of any size (in the package: `whisper-base`, `whisper-tiny-en`) and any encoder
+of 16 kHz signals that transformers loads, by its folder or its name on the Hugging Face hub:
+wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech-SAT. The extra "ssl" converts them to ONNX once;
+after that, no transformers is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from serenade.encoders import LayerMeans
+from serenade.systems._system import NetworkRecipe, Scaling, System
+
+if TYPE_CHECKING:
+    from serenade.systems._system import Stream, TrainingSet
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SSLProbeRecipe(NetworkRecipe):
+    """Settings of the probe, in addition to those of `NetworkRecipe`.
+
+    Args:
+        encoder: see `serenade.encoders.LayerMeans`.
+        deviation: whether the standard deviation over time is used in addition to the mean.
+        dropout: probability of dropout before the classifier.
+    """
+
+    encoder: str = "whisper-base"
+    deviation: bool = False
+    dropout: float = 0.2
+    balance: float = 1.0
+    scaling: Scaling | tuple[Scaling, ...] = "pixel"
+    epochs: int = 40
+    batch: int = 32
+    optimiser: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    schedule: Literal["constant", "cosine", "inverse"] = "cosine"
+
+
+class SSLProbeSystem(System):
+    """Linear classifier on a weighted sum of an encoder's layers."""
+
+    name = "ssl-probe"
+    title = "linear classifier on a learnt sum of the layers of any frozen speech encoder"
+    source = "Yang et al. 2021, doi:10.21437/Interspeech.2021-1775"
+    recipes: ClassVar = {
+        "default": SSLProbeRecipe(),
+        "wav2vec2": SSLProbeRecipe(encoder="facebook/wav2vec2-base"),
+        "hubert": SSLProbeRecipe(encoder="facebook/hubert-base-ls960"),
+        "wavlm": SSLProbeRecipe(encoder="microsoft/wavlm-base-plus"),
+    }
+
+    def features(self, recipe: SSLProbeRecipe) -> tuple[Stream, ...]:
+        """Return the means of the encoder's hidden states."""
+        return (LayerMeans(recipe.encoder, recipe.deviation),)
+
+    def network(self, recipe: SSLProbeRecipe, data: TrainingSet) -> Any:
+        """Build the weights of the layers and the classifier."""
+        from serenade.systems.networks import LayerProbe
+
+        return LayerProbe(data.frames, data.dims, len(data.classes), dropout=recipe.dropout)
+
+
+SYSTEM = SSLProbeSystem()
