@@ -64,3 +64,14 @@ def test_train_leaves_out_unusable_recordings(manifest, tmp_path):
     assert "held-out" in found.output
     refused = run(*words, "--max-unusable", 0, "--out", tmp_path / "model")
     assert isinstance(refused.exception, CorpusError)
+
+
+def test_export_leaves_out_unusable_recordings(manifest, tmp_path):
+    words = ("export", "bundled", "--precision", "fp16", "--corpus", manifest)
+    found = run(*words, "--max-unusable", 0.2, "--out", tmp_path / "small")
+    assert found.exit_code == 0, found.exception
+    assert "left out:" in found.output
+    assert "silent.flac: is silent" in found.output
+    assert "compared on 18 recordings" in found.output
+    refused = run(*words, "--max-unusable", 0.01, "--out", tmp_path / "small")
+    assert isinstance(refused.exception, CorpusError)

@@ -5,7 +5,9 @@ import gzip
 import json
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("skorch")
 
@@ -97,6 +99,24 @@ def test_entries_hold_the_papers_scores_and_ours(filled):
     assert report.speaker_independent
     assert report.metrics["wa"].value == probe.speaker_independent
     assert by["probe", "ua", "synthetic"].runs == probe.runs
+
+
+def test_entries_leave_out_unusable_recordings(tmp_path):
+    corpus = corpora.open(SYNTHETIC, tmp_path / "speech", labels=PLACE.labels)
+    file = corpus.table.index[0][0]
+    soundfile.write(file, np.zeros(16000), 16000)
+    row = Row("probe", {"wa": 0.9}, "whisper-probe", changes={"copies": 0})
+    table = dataclasses.replace(PAPER.tables[0], rows=(row,), places=(PLACE,), curves="")
+    paper = dataclasses.replace(
+        PAPER, tables=(dataclasses.replace(table, headline=(), matrix=None),)
+    )
+    options = {"jobs": 1, "fast": True}
+    found = Runner(tmp_path / "speech", tmp_path / "out", **options).entries(paper)
+    assert [entry.reason for entry in found] == [""]
+    (report,) = read_reports(run_file(tmp_path / "out", found[0].runs[-1]))
+    assert "silent" in next(note for note in report.notes if "left out" in note)
+    strict = Runner(tmp_path / "speech", tmp_path / "strict", max_unusable=0.0, **options)
+    assert "more than the limit of 0.0%" in strict.entries(paper)[0].reason
 
 
 def test_entries_state_the_reason_of_missing_scores(filled):

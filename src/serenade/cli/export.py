@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serenade._atomic import write_output
-from serenade.cli import _options
+from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     help="Corpus or manifest to compare the two models on. Default: generated vowel-like sounds.",
 )
 @_options.root
+@_options.max_unusable
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -56,6 +57,7 @@ def command(
     features_inside: bool,
     corpus: str | None,
     root: str | None,
+    max_unusable: float,
     limit: int | None,
 ) -> None:
     r"""Write the model folder MODEL in another precision, and compare the two.
@@ -78,7 +80,7 @@ def command(
     source = None if model == "bundled" else model
     before = Model.load(source)
     # Open the corpus first, so that a missing one is found before the work.
-    recordings, emotions, words = _get_recordings(before, corpus, root, limit)
+    recordings, emotions, words = _get_recordings(before, corpus, root, limit, max_unusable)
     convert_precision(source, out, precision, features_inside=features_inside)  # type: ignore[arg-type]
     name = str(before.description.get("precision", "before"))
     models = {name if name != precision else "before": before, precision: Model.load(out)}
@@ -95,7 +97,7 @@ def command(
 
 
 def _get_recordings(
-    model: Model, corpus: str | None, root: str | None, limit: int | None
+    model: Model, corpus: str | None, root: str | None, limit: int | None, max_unusable: float
 ) -> tuple[Iterator[Any], list[str] | None, str]:
     """Return recordings at the model's rate, their emotions if known, and a description."""
     import numpy as np
@@ -104,7 +106,7 @@ def _get_recordings(
     from serenade.cli import _options
     from serenade.errors import SerenadeError
     from serenade.evaluation import audit_training
-    from serenade.extraction import list_clips
+    from serenade.extraction import drop_unusable, list_clips
 
     if corpus is None:
         sounds = _make_sounds(model.sampling_rate)[:limit]
@@ -118,6 +120,7 @@ def _get_recordings(
         raise SerenadeError(f"{corpus}: has no recording of {', '.join(model.labels)}")
     if limit is not None and limit < len(rows):
         rows = rows.iloc[np.linspace(0, len(rows) - 1, limit).astype(int)]
+    rows = drop_unusable(rows, max_unusable, None, _output.report_problem)
     signals_of = (
         read(part.file, sampling_rate=model.sampling_rate, start=part.start, end=part.end)
         for part in list_clips(rows.index)

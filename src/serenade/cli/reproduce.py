@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     "--jobs", type=click.IntRange(min=1), help="Number of processes. Default: one for each core."
 )
 @click.option("--device", default="cpu", show_default=True, help="Device for training networks.")
+@_options.max_unusable
 @_options.add_dask_option
 def command(
     paper: str,
@@ -55,6 +56,7 @@ def command(
     dry_run: bool,
     jobs: int | None,
     device: str,
+    max_unusable: float,
 ) -> None:
     r"""Fill the tables of PAPER (or of all papers), and compare with the paper's numbers.
 
@@ -89,6 +91,7 @@ def command(
         progress=lambda line: click.echo(line, err=True),
         use=use,
         dry=dry_run,
+        max_unusable=max_unusable,
     )
     # Keep the rows of other papers that are in the folder already.
     earlier = Runner(root, out, fast=fast, use=use, dry=True)

@@ -13,5 +13,6 @@ from ._shards import read_shards as read_shards
 from ._shards import write_shards as write_shards
 from ._training_record import TrainingRecord as TrainingRecord
 from ._usability import MAX_UNUSABLE as MAX_UNUSABLE
+from ._usability import drop_unusable as drop_unusable
 from ._usability import find_unusable as find_unusable
 from ._usability import require_usable as require_usable

@@ -16,10 +16,12 @@ from serenade.audio import read
 from serenade.errors import AudioError, CorpusError
 from serenade.extraction._cache import Cache, make_entry_key
 from serenade.extraction._content import FileContent
+from serenade.extraction._extract import list_clips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from serenade.extraction._extract import Clip
@@ -82,6 +84,27 @@ def require_usable(
             f"--max-unusable): {'; '.join(lines[:5])}{more}"
         )
     return lines
+
+
+def drop_unusable(
+    table: pd.DataFrame, limit: float, jobs: int | None, progress: Callable[[str], None]
+) -> pd.DataFrame:
+    """Return the rows of a corpus table whose recordings can be used.
+
+    Args:
+        table: corpus table.
+        limit: largest share of the recordings that may be left out.
+        jobs: number of processes; None for one per core.
+        progress: called with a line for each recording that is left out.
+
+    Raises:
+        CorpusError: see `require_usable`.
+    """
+    clips = list_clips(table.index)
+    unusable = find_unusable(clips, jobs=jobs)
+    for line in require_usable([clip.file for clip in clips], unusable, limit):
+        progress(f"left out: {line}")
+    return table.iloc[[row for row in range(len(table)) if row not in unusable]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from serenade.audio import WhiteNoise
 from serenade.encoders import ALBERT
 from serenade.errors import EvaluationError, SerenadeError
 from serenade.evaluation import Report, evaluate
+from serenade.extraction import MAX_UNUSABLE
 from serenade.papers._entries import Entry, enlarge_tests, score_by_paper, score_unseen
 from serenade.papers._kept_runs import KeptRuns, complete_recipe, list_differences, list_labels
 from serenade.papers._paper_tables import list_all_runs, list_runs
@@ -50,6 +51,7 @@ class Runner:
             encoder (by default ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
             as serenade speech2vec writes them, and `glove`, a folder of `100.txt` and so on.
         dry: run nothing; scores of unfinished runs are missing.
+        max_unusable: largest share of recordings that a run may leave out; see `evaluate`.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Runner:
         progress: Callable[[str], None] = lambda _: None,
         use: Mapping[str, str] | None = None,
         dry: bool = False,
+        max_unusable: float = MAX_UNUSABLE,
     ) -> None:
         self.root = root
         self.out = Path(out)
@@ -72,6 +75,7 @@ class Runner:
         self.progress = progress
         self.use = {"text": ALBERT, **(use or {})}
         self.dry = dry
+        self.max_unusable = max_unusable
         self._given = frozenset(use or ())
         self._runs = KeptRuns(self.out / "runs")
         self._failed: dict[str, SerenadeError] = {}
@@ -217,6 +221,7 @@ class Runner:
             protocols.get(run.protocol, **run.plan),
             seed=run.seed,
             progress=self.progress,
+            max_unusable=self.max_unusable,
             command=f"serenade reproduce (run {run.name})",
             conditions=_COPIES if run.copies else None,
         )

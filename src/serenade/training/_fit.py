@@ -13,9 +13,7 @@ from serenade.errors import SerenadeError
 from serenade.extraction import (
     MAX_UNUSABLE,
     TrainingRecord,
-    find_unusable,
-    list_clips,
-    require_usable,
+    drop_unusable,
 )
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
 from serenade.training._learners import is_network
@@ -154,7 +152,7 @@ def train_model(
     """
     require_writable(estimator)
     check_output(out, folder=True)
-    table = _drop_unusable(table, max_unusable, estimator.jobs, progress)
+    table = drop_unusable(table, max_unusable, estimator.jobs, progress)
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
     # A network may take hours: only one group of speakers is held out, not each in turn.
     network = is_network(estimator.get_recipe())
@@ -178,17 +176,6 @@ def train_model(
     facts |= {"heard": TrainingRecord.of(X, corpus).to_json()}
     write_model(estimator, out, card=card, temperature=temperature, facts=facts, enrolled=enrolled)
     return unseen
-
-
-def _drop_unusable(
-    table: pd.DataFrame, limit: float, jobs: int | None, progress: Callable[[str], None]
-) -> pd.DataFrame:
-    """Return the rows whose recordings can be used."""
-    clips = list_clips(table.index)
-    unusable = find_unusable(clips, jobs=jobs)
-    for line in require_usable([clip.file for clip in clips], unusable, limit):
-        progress(f"left out: {line}")
-    return table.iloc[[row for row in range(len(table)) if row not in unusable]]
 
 
 def _write_card(
