@@ -37,7 +37,8 @@ table has what was run on the same recordings by the same protocol, best first. 
 recall, WA the accuracy, both with 95% intervals over speakers. Where a protocol is called
 speaker-dependent, test speakers were heard in training, and its numbers say nothing about speakers
 who were not. Below a table, its systems are tested against each other by exchanging speakers as a
-whole; p-values are adjusted within the table.
+whole; p-values are adjusted within the table. Settings of some recipes were chosen on recordings
+that a table tests: [how recipes were chosen](benchmarks/tuning.md).
 """
 
 

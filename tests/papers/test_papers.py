@@ -1,12 +1,14 @@
 """The papers' tables as data: every row there, the numbers those of the papers."""
 
 import dataclasses
+import gzip
 import json
+import re
 from importlib.resources import files
 
 import pytest
 
-from serenade import corpora, papers, systems
+from serenade import corpora, encoders, papers, systems
 from serenade.errors import EvaluationError
 from serenade.papers._paper_tables import Run, list_all_runs, list_runs
 from serenade.protocols import get
@@ -154,3 +156,59 @@ def test_list_runs_of_a_speaker_independent_protocol_are_the_same(fast):
 def test_get_names_the_papers_for_an_unknown_name():
     with pytest.raises(EvaluationError, match=r"choose from .*fusion-transformer, stser"):
         papers.get("tera")
+
+
+def test_tuning_page_names_every_recipe_of_ours_that_the_tables_show(results_root):
+    page = (results_root.parent / "docs" / "benchmarks" / "tuning.md").read_text("utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    rows = [row for paper in PAPERS for table in paper.tables for row in table.rows if row.system]
+    for row in rows:
+        assert any(f"`{row.system}`" in line and f"`{row.recipe}`" in line for line in lines), row
+    ours = [row for row in rows if row.recipe not in {"default", "public-code"}]
+    assert ours
+    assert all("chosen on" in row.remark for row in ours)
+
+
+@pytest.fixture(scope="module")
+def published(results_root):
+    """Return the rows of the published tables, and their kept reports as JSON data, by run."""
+    reports = {}
+    for path in (results_root / "reproduce" / "runs").glob("*.json.gz"):
+        for report in json.loads(gzip.decompress(path.read_bytes())):
+            reports[f"{report['run']}-seed{report['seed']}"] = report
+    return json.loads((results_root / "reproduce" / "tables.json").read_text("utf-8")), reports
+
+
+def test_published_rows_have_reports_that_name_what_they_were_made_with(published):
+    rows, reports = published
+    known = {run.name: run for paper in PAPERS for run in list_all_runs(paper)}
+    resources = {*encoders.names(), "none", "random", "whisper", encoders.ALBERT, None}
+    filled = [row for row in rows if row["paper_protocol"] is not None]
+    assert len(filled) > 60
+    for row in filled:
+        made = [reports[name] for name in row["runs"] if name in reports]
+        assert made
+        assert row["reason"] or len(made) == len(row["runs"])
+        for report in made:
+            run, recipe = known[f"{report['run']}-seed{report['seed']}"], report["recipe"]
+            assert (report["system"], report["corpus"]) == (run.system, row["corpus"])
+            assert report["protocol"] == run.protocol
+            assert recipe["name"] == run.recipe
+            # A field that came after the run had its default.
+            first = type(systems.get(run.system).recipe(run.recipe))()
+            stated = to_json({**dataclasses.asdict(first), **recipe})
+            assert {key: stated[key] for key in run.changes} == to_json(run.changes)
+            assert {"serenade", "numpy", "python"} <= set(report["versions"])
+            for field in ("encoder", "vectors"):
+                if not str(recipe.get(field)).startswith("@"):
+                    assert recipe.get(field) in resources
+                    continue
+                found = recipe["resources"][field]
+                assert found["name"] in row["label"]
+                assert re.fullmatch("[0-9a-f]{16}", found.get("content", "")) or found[
+                    "name"
+                ].endswith("(content not recorded)")
+
+
+def to_json(changes):
+    return json.loads(json.dumps(dict(changes)))

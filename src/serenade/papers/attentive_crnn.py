@@ -127,6 +127,8 @@ _TUNED = Table(
             system="attentive-crnn",
             recipe="tuned",
             fast={**_FAST, "copies": 0},
+            # docs/benchmarks/tuning.md: on speakers of a corpus that the rows do not report.
+            remark="settings chosen on nEMO",
         ),
     ),
     (_EMODB,),
