@@ -43,6 +43,8 @@ def make(out: Path, root: Path = ROOT) -> Path:
     shutil.copy(_model_card(), pages / "model_card.md")
     for name in ("corpus", "system"):
         with_example(pages / "extend" / f"{name}.md", root / "examples" / f"own_{name}.py")
+    for name in ("pipecat", "livekit"):
+        with_example(pages / "integrations.md", root / "examples" / f"{name}_agent.py")
     found = results.Results.load(root / "results")
     made = {
         **systems.pages(found),
@@ -95,6 +97,7 @@ SINGLE = {
     "Models and features": "models.md",
     "Commands by task": "command_line.md",
     "The server": "server.md",
+    "Voice agents and annotation tools": "integrations.md",
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",
     "Attacks and faults": "security.md",

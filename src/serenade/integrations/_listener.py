@@ -1,0 +1,208 @@
+"""Predict the emotions of a caller during a call, without blocking an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import concurrent.futures
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from serenade.errors import MissingExtraError
+from serenade.inference import Model, Prediction, Update
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from serenade.inference import Stream
+
+WINDOW = 2.0
+"""Default length of a window in seconds; docs/benchmarks/live_updates.md compares lengths."""
+
+HOP = 0.35
+"""Default seconds of speech between updates: the first comes below 0.5 s, then 2.8 a second."""
+
+BACKLOG = 1.0
+"""Seconds of audio that wait for the model at most; beyond, the oldest audio is dropped."""
+
+_PATIENCE = 0.3  # longest wait in seconds for audio that has arrived before a turn ended
+
+
+class MissingBase:
+    """Stands for the base class of a framework that is not installed."""
+
+    extra = ""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        raise MissingExtraError(f"{type(self).__name__} of serenade.integrations", self.extra)
+
+
+def format_note(prediction: Prediction) -> str:
+    """Format the note that tells a language model the emotion; empty if it is uncertain.
+
+    >>> format_note(Prediction("turn", 2.0, {"angry": 0.83, "sad": 0.17}))
+    ' [sounds angry, 83%]'
+    """
+    if prediction.uncertain:
+        return ""
+    return f" [sounds {prediction.emotion}, {prediction.probability:.0%}]"
+
+
+class TurnMean:
+    """Averages the updates of a turn, weighted by the new speech in each.
+
+    The windows at the beginning of an utterance grow, and each replaces the one before. Later
+    windows overlap, and each counts for the speech that the ones before did not contain.
+
+    Args:
+        start: beginning of the turn in seconds of the stream; speech before it does not count.
+    """
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._covered = start
+        self._last: Update | None = None
+        self._sums: dict[str, float] = collections.defaultdict(float)
+        self._seconds = 0.0
+
+    def add(self, update: Update) -> None:
+        """Add an update, in the order of time."""
+        if update.end <= self._covered:
+            return
+        if self._last is not None and update.start > self._last.start:
+            self._seconds += self._count(self._last, self._sums)
+            self._covered = self._last.end
+        self._last = update
+
+    def mean(self) -> tuple[float, dict[str, float]] | None:
+        """Return the seconds of speech and the mean probabilities; None without speech."""
+        if self._last is None:
+            return None
+        sums = self._sums.copy()
+        seconds = self._seconds + self._count(self._last, sums)
+        return seconds, {label: value / seconds for label, value in sums.items()}
+
+    def _count(self, update: Update, sums: dict[str, float]) -> float:
+        """Add an update's probabilities to sums and return the weight in seconds."""
+        seconds = update.end - max(update.start, self._covered)
+        for label, probability in update.probabilities.items():
+            sums[label] += probability * seconds
+        return seconds
+
+
+class Listener:
+    """Predicts the speech of one caller in a thread of its own.
+
+    All methods are called in the event loop. Memory is bounded: audio that the model has no time
+    for is dropped, the oldest first, so that answers stay current.
+
+    Args:
+        model: model that predicts; None for the bundled one.
+        report: awaited in the event loop with the emotion of the last window, while the caller
+            speaks.
+        window: length of a window in seconds; shorter windows follow changes faster, longer ones
+            are right more often.
+        hop: seconds of speech between updates.
+        backlog: longest audio in seconds that waits for the model.
+    """
+
+    def __init__(
+        self,
+        model: Model | None,
+        report: Callable[[Prediction], Awaitable[None]],
+        *,
+        window: float = WINDOW,
+        hop: float = HOP,
+        backlog: float = BACKLOG,
+    ) -> None:
+        self.model = Model.load() if model is None else model
+        self.dropped = 0.0  # seconds of audio that the model had no time for
+        self._report = report
+        self._windows = window, hop
+        self._backlog = backlog
+        self._waiting: collections.deque[NDArray[np.int16]] = collections.deque()
+        self._rate = 0
+        self._stream: Stream | None = None
+        self._turn = TurnMean()
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "serenade")
+        self._worker: asyncio.Task[None] | None = None
+
+    def push(self, content: bytes | memoryview, sampling_rate: int, channels: int = 1) -> None:
+        """Take audio of 16 bits and return at once; see `report` of the class.
+
+        Args:
+            content: samples, interleaved if there are several channels.
+            sampling_rate: sampling rate in Hz.
+            channels: number of channels.
+        """
+        if self._stream is None or sampling_rate != self._rate:
+            self._open(sampling_rate)
+        # A framework may use its buffer again.
+        self._waiting.append(np.array(np.frombuffer(content, np.int16)).reshape(-1, channels))
+        self._drop_oldest()
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    async def turn(self, *, end: bool = False) -> Prediction | None:
+        """Return the emotion of the turn so far; None without speech.
+
+        Args:
+            end: whether the turn has ended; the next audio then belongs to the next turn.
+        """
+        if self._worker is not None:
+            await asyncio.wait([self._worker], timeout=_PATIENCE)
+        mean = self._turn.mean()
+        if end and self._stream is not None:
+            self._turn = TurnMean(self._stream.time)
+        return None if mean is None else self._predict("turn", *mean)
+
+    def close(self) -> None:
+        """End the work; the audio that waits is dropped."""
+        self._waiting.clear()
+        if self._worker is not None:
+            self._worker.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, sampling_rate: int) -> None:
+        """Open a stream for a sampling rate."""
+        window, hop = self._windows
+        self._rate = sampling_rate
+        self._stream = self.model.stream(sampling_rate, window=window, hop=hop, source="call")
+        self._waiting.clear()
+        self._turn = TurnMean()
+
+    def _drop_oldest(self) -> None:
+        """Drop the oldest audio beyond the backlog."""
+        size = sum(map(len, self._waiting))
+        while size > self._backlog * self._rate and len(self._waiting) > 1:
+            lost = len(self._waiting.popleft())
+            size -= lost
+            self.dropped += lost / self._rate
+
+    async def _work(self) -> None:
+        """Predict the audio that waits, until there is none."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            stream = self._stream
+            assert stream is not None
+            chunk = np.concatenate(self._waiting)
+            self._waiting.clear()
+            updates = await loop.run_in_executor(self._thread, stream.push, chunk)
+            if stream is not self._stream:  # the sampling rate has changed
+                continue
+            for update in updates:
+                self._turn.add(update)
+                seconds = update.end - update.start
+                await self._report(self._predict("now", seconds, update.probabilities))
+
+    def _predict(self, name: str, seconds: float, probabilities: Mapping[str, float]) -> Prediction:
+        """Make a prediction of probabilities, with the model's remarks."""
+        return Prediction(name, seconds, probabilities, **self.model.remarks)
