@@ -4,7 +4,7 @@
 
 - RAVDESS, 8 classes, `whisper-probe` with its default recipe: six groups of four speakers, each
   group predicted by models that never heard it.
-- The bundled model's recipe on a corpus it never heard: RAVDESS, EMO-DB and nEMO in turn, trained
+- Its recipe `bundled` on a corpus it never heard: RAVDESS, EMO-DB and nEMO in turn, trained
   on the other two, seven classes (calm taken as neutral), the choice among those with at least 20
   recordings in the corpus.
 
@@ -21,11 +21,11 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scripts.make_bundled_model import FEW, LABELS, SOURCES, gaps, pooled
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from benchmarks.enrolment_trials import Condition, enrolment_trials
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
+from benchmarks.three_corpora import FEW, LABELS, SOURCES, list_incomplete, load_rows
 from serenade import corpora, systems
 from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
@@ -90,11 +90,11 @@ def measure(root: Path) -> dict[str, Any]:
     result = {
         "ravdess, 8 classes": scored(curve("default", ravdess, speakers, GroupKFold(6)), None)
     }
-    table = pooled(root)
+    table = load_rows(root)
     trials = curve("bundled", table, table["corpus"].to_numpy(dtype=str), LeaveOneGroupOut())
     for corpus in SOURCES:
         result[f"{corpus}, never heard"] = of_corpus(trials, table, corpus)
-    return {"curves": result, "incomplete": gaps(root), "versions": list_versions()}
+    return {"curves": result, "incomplete": list_incomplete(root), "versions": list_versions()}
 
 
 def format_result(result: dict[str, Any]) -> str:

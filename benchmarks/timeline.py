@@ -4,7 +4,7 @@
 
 Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
 every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The
-bundled model's recipe predicts them, trained on other speakers of the three corpora (five groups).
+recipe `bundled` of `whisper-probe` predicts them, trained on other speakers of the three corpora (five groups).
 The measure is unweighted average recall over stretches of 50 ms in which the clip speaks and speech
 was found, the mean of RAVDESS, EMO-DB and nEMO, five speakers each; classes with fewer than 20
 recordings in a corpus are left out of the joined recordings.
@@ -17,12 +17,12 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scripts.make_bundled_model import FEW, SOURCES, pooled
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
 from benchmarks.joined import LEVEL, RATE, join
 from benchmarks.runner import format_page, format_versions, run_benchmark
+from benchmarks.three_corpora import FEW, SOURCES, load_rows
 from serenade import systems
 from serenade._markdown_table import format_table
 from serenade.evaluation import list_versions
@@ -163,7 +163,7 @@ SMOOTHING: dict[str, Callable[[Any, Any], Any]] = {
 
 def measure(root: Path) -> dict[str, Any]:
     """Run the complete benchmark; the result is written to JSON."""
-    table = pooled(root)
+    table = load_rows(root)
     judged = judges(table)
     classes = np.unique(table["emotion"].to_numpy(dtype=str))
     hits: Any = collections.defaultdict(lambda: np.zeros((len(classes), 2)))

@@ -78,7 +78,7 @@ def with_example(page: Path, example: Path) -> None:
 
 def _model_card() -> Path:
     inference = importlib.import_module("serenade.inference")
-    return Path(str(inference.__file__)).parent / "bundled" / "MODEL_CARD.md"
+    return Path(str(inference.__file__)).parent / "adaptive" / "MODEL_CARD.md"
 
 
 SECTIONS = {

@@ -39,7 +39,7 @@ def test_serenade_names_an_attribute_it_does_not_have():
 
 
 def test_model_repr_is_short():
-    assert repr(serenade.load()) == "Model(whisper-probe, 7 labels, bundled)"
+    assert repr(serenade.load()) == "Model(whisper-places, 7 labels, bundled)"
 
 
 def test_estimator_takes_the_name_of_a_system():

@@ -15,8 +15,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
 
     Args:
         path: the folder, or `USER/NAME` of a model on the Hugging Face hub, which is downloaded
-            once; None for the bundled model; `adaptive` for the package's model that adapts
-            without labels.
+            once; None or `adaptive` for the bundled model.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version.

@@ -189,10 +189,10 @@ def test_a_folder_that_is_no_model(run, example, tmp_path):
 def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path):
     for number in range(2):
         shutil.copy(example, tmp_path / f"{number}.flac")
-    done = run("predict", ".", "--model", "adaptive", "--adapt=mixed", "--json")
+    done = run("predict", ".", "--adapt=mixed", "--json")
     entries = json.loads(done.stdout)
     assert [(entry["adapted_to"], entry["assumed"]) for entry in entries] == [(4, "mixed")] * 2
-    lines = run("predict", ".", "--model", "adaptive", "--adapt-by", "folder", "--adapt").stdout
+    lines = run("predict", ".", "--adapt-by", "folder", "--adapt").stdout
     assert lines.count("adapted to 4 utterances, unknown expected") == 2
     assert run("predict", ".", "--adapt").returncode == 1
     both = run("predict", ".", "--adapt", "--enrol", example)
@@ -202,6 +202,6 @@ def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path)
 def test_adaptation_is_recommended_for_many_recordings(run, example, tmp_path):
     for number in range(8):
         shutil.copy(example, tmp_path / f"{number}.flac")
-    done = run("predict", ".", "--model", "adaptive", "--csv", "-")
+    done = run("predict", ".", "--csv", "-")
     assert "--adapt would adapt the model" in done.stderr
-    assert "--adapt would" not in run("predict", "0.flac", "--model", "adaptive").stderr
+    assert "--adapt would" not in run("predict", "0.flac").stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.model_folders import copy_unchecked
+from support.model_folders import copy_unchecked, write_probe
 
 from fuzzing import sounds
 from fuzzing.cases import Case, changed, pick, places
@@ -20,17 +20,17 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def model(number: int, folder: Path) -> Case:
-    """Make a damaged copy of the bundled model, which is loaded, used and enrolled."""
+    """Make a damaged model, which is loaded, used and enrolled."""
     import serenade
 
     rng = np.random.default_rng([8, number])
     path = folder / "model"
-    copy_unchecked(path)
-    name = pick(rng, ["model.json", "head.onnx", "speakers.npz", "enrolled.onnx", "model.json"])
+    name = pick(rng, ["model.json", "head.onnx", "speakers.npz", "enrolled.onnx", "places.npz"])
+    (copy_unchecked if name == "places.npz" else write_probe)(path)
     file = path / name
     if name == "model.json" and rng.random() < 0.7:
         file.write_text(json.dumps(changed(json.loads(file.read_text("utf-8")), rng)), "utf-8")
-    elif name == "speakers.npz" and rng.random() < 0.6:
+    elif name.endswith(".npz") and rng.random() < 0.6:
         with np.load(file) as loaded:
             arrays = dict(loaded)
         key = pick(rng, list(arrays))

@@ -1,4 +1,4 @@
-"""`Model.adapt` and enrolment by the model of places, with the package's adaptive model."""
+"""`Model.adapt` and enrolment by the model of places, with the bundled model."""
 
 import copy
 import json
@@ -7,16 +7,12 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from support.model_folders import write_probe
 
 import serenade
 from serenade.errors import AudioError, ModelError, SerenadeError
 from serenade.inference import predict_files
-from serenade.inference._model_folder import ADAPTIVE
-
-
-@pytest.fixture(scope="module")
-def adaptive():
-    return serenade.load("adaptive")
+from serenade.inference._model_folder import BUNDLED
 
 
 @pytest.fixture
@@ -31,10 +27,10 @@ def place(talk, tmp_path):
 
 @pytest.mark.parametrize("expect", ["mixed", "neutral", "unknown"])
 def test_adapt_returns_a_new_model_whose_predictions_state_the_assumption(
-    adaptive, place, example, expect
+    model, place, example, expect
 ):
-    before = adaptive.predict(example)
-    adapted = adaptive.adapt(place, expect=expect)
+    before = model.predict(example)
+    adapted = model.adapt(place, expect=expect)
     after = adapted.predict(example)
     assert (after.adapted_to, after.assumed) == (5, expect)
     assert after.probabilities != before.probabilities
@@ -42,12 +38,12 @@ def test_adapt_returns_a_new_model_whose_predictions_state_the_assumption(
     assert after.to_dict()["adapted_to"] == 5
     assert adapted.timeline(example).to_dict()["assumed"] == expect
     assert f"adapted to 5 utterances, {expect} expected" in repr(adapted)
-    assert adaptive.predict(example) == before
+    assert model.predict(example) == before
     assert "adapted_to" not in before.to_dict()
 
 
-def test_adapt_does_not_depend_on_the_order_of_recordings(adaptive, place):
-    one, other = (adaptive.adapt(files, expect="mixed") for files in (place, place[::-1]))
+def test_adapt_does_not_depend_on_the_order_of_recordings(model, place):
+    one, other = (model.adapt(files, expect="mixed") for files in (place, place[::-1]))
     for file in place:
         np.testing.assert_allclose(
             list(one.predict(file).probabilities.values()),
@@ -56,71 +52,71 @@ def test_adapt_does_not_depend_on_the_order_of_recordings(adaptive, place):
         )
 
 
-def test_a_recording_is_no_evidence_about_itself(adaptive, place):
-    alone = adaptive.predict(place[0]).probabilities
-    assert adaptive.adapt(place[0], expect="mixed").predict(place[0]).probabilities == (
+def test_a_recording_is_no_evidence_about_itself(model, place):
+    alone = model.predict(place[0]).probabilities
+    assert model.adapt(place[0], expect="mixed").predict(place[0]).probabilities == (
         pytest.approx(alone, abs=1e-4)
     )
-    others = adaptive.adapt(place[1:], expect="mixed").predict(place[0]).probabilities
-    assert adaptive.adapt(place, expect="mixed").predict(place[0]).probabilities == (
+    others = model.adapt(place[1:], expect="mixed").predict(place[0]).probabilities
+    assert model.adapt(place, expect="mixed").predict(place[0]).probabilities == (
         pytest.approx(others, abs=1e-4)
     )
 
 
-def test_a_recording_given_twice_counts_once(adaptive, place):
-    assert adaptive.adapt([*place, *place]).predict(place[0]).adapted_to == len(place)
+def test_a_recording_given_twice_counts_once(model, place):
+    assert model.adapt([*place, *place]).predict(place[0]).adapted_to == len(place)
 
 
-def test_an_adapted_model_can_be_copied(adaptive, place, example):
-    adapted = adaptive.adapt(place, expect="neutral", one_speaker=True)
+def test_an_adapted_model_can_be_copied(model, place, example):
+    adapted = model.adapt(place, expect="neutral", one_speaker=True)
     assert copy.deepcopy(adapted).predict(example) == adapted.predict(example)
 
 
 @pytest.mark.parametrize("speech", ["neutral", "mixed"])
-def test_enrol_uses_the_model_of_places(adaptive, place, example, speech):
-    enrolled = adaptive.enrol(place, speech=speech)
+def test_enrol_uses_the_model_of_places(model, place, example, speech):
+    enrolled = model.enrol(place, speech=speech)
     found = enrolled.predict(example)
     assert found.enrolment == f"{speech} speech, 5 utterances"
-    assert found.probabilities != adaptive.predict(example).probabilities
+    assert found.probabilities != model.predict(example).probabilities
     with pytest.raises(ValueError, match="speech is 'neutral' or 'mixed'"):
-        adaptive.enrol(place, speech="loud")
+        model.enrol(place, speech="loud")
 
 
-def test_enrol_itself_needs_enough_utterances(adaptive, talk):
-    assert adaptive.enrol_itself(talk, 16000).enrolment.startswith("none, 1 utterance")
-    enrolled = adaptive.enrol_itself(np.tile(talk, 8), 16000)
+def test_enrol_itself_needs_enough_utterances(model, talk):
+    assert model.enrol_itself(talk, 16000).enrolment.startswith("none, 1 utterance")
+    enrolled = model.enrol_itself(np.tile(talk, 8), 16000)
     assert enrolled.enrolment.startswith("by itself, ")
 
 
-def test_adapt_refuses_wrong_arguments(adaptive, model, place, tmp_path):
+def test_adapt_refuses_wrong_arguments(model, place, tmp_path):
     with pytest.raises(ValueError, match="expect is one of mixed, neutral, unknown"):
-        adaptive.adapt(place, expect="anything")
+        model.adapt(place, expect="anything")
     with pytest.raises(ValueError, match="nothing to adapt to"):
-        adaptive.adapt([])
+        model.adapt([])
     with pytest.raises(SerenadeError, match="too few"):
-        adaptive.enrol(place[:1], speech="mixed")
+        model.enrol(place[:1], speech="mixed")
     (tmp_path / "bad.wav").write_text("no audio")
     with pytest.raises(AudioError, match=r"bad\.wav"):
-        adaptive.adapt([*place, tmp_path / "bad.wav"])
+        model.adapt([*place, tmp_path / "bad.wav"])
     with pytest.raises(ModelError, match="has no model of places and cannot adapt"):
-        model.adapt(place)
+        serenade.load(write_probe(tmp_path / "probe")).adapt(place)
 
 
-def test_predict_files_adapts_to_all_files_or_to_those_of_each_folder(adaptive, place, tmp_path):
+def test_predict_files_adapts_to_all_files_or_to_those_of_each_folder(model, place, tmp_path):
     inner = tmp_path / "inner"
     inner.mkdir()
     files = [*map(str, place[:3]), *(shutil.move(file, inner) for file in place[3:])]
     bad = tmp_path / "bad.wav"
     bad.write_text("no audio")
     files.append(str(bad))
-    *found, error = predict_files(adaptive, files, expect="mixed")
+    *found, error = predict_files(model, files, expect="mixed")
     assert [prediction.adapted_to for prediction, _ in found] == [5] * 5
     assert isinstance(error, AudioError)
-    *found, error = predict_files(adaptive, files, expect="mixed", by_folder=True)
+    *found, error = predict_files(model, files, expect="mixed", by_folder=True)
     assert [prediction.adapted_to for prediction, _ in found] == [3, 3, 3, 2, 2]
-    (found,) = predict_files(adaptive, files[:1], expect="mixed")
-    assert found[0] == adaptive.predict(files[0])
-    (error,) = predict_files(adaptive, [str(bad)], expect="mixed")
+    (found,) = predict_files(model, files[:1], expect="mixed")
+    assert found[0] == model.predict(files[0])
+    (error,) = predict_files(model, [str(bad)], expect="mixed")
     assert isinstance(error, AudioError)
 
 
@@ -128,7 +124,7 @@ def test_predict_files_adapts_to_all_files_or_to_those_of_each_folder(adaptive, 
     "damage", ["missing", "short", "temperature", "setting", "threshold", "other labels"]
 )
 def test_a_damaged_model_of_places_is_refused(tmp_path, place, damage):
-    folder = shutil.copytree(ADAPTIVE, tmp_path / "model")
+    folder = shutil.copytree(BUNDLED, tmp_path / "model")
     description = json.loads((folder / "model.json").read_text("utf-8"))
     del description["files"], description["checksum"]  # which would find the damage before
     if damage == "missing":
@@ -154,9 +150,9 @@ def test_a_damaged_model_of_places_is_refused(tmp_path, place, damage):
         serenade.load(folder).adapt(place)
 
 
-def test_uncertain_answers_are_below_the_threshold_of_the_model(adaptive, example):
-    found = adaptive.predict(example)
-    assert found.uncertain_below == adaptive.description["uncertain_below"]
+def test_uncertain_answers_are_below_the_threshold_of_the_model(model, example, tmp_path):
+    found = model.predict(example)
+    assert found.uncertain_below == model.description["uncertain_below"]
     assert found.uncertain == (found.probability < found.uncertain_below)
     assert found.to_dict()["uncertain"] is found.uncertain
-    assert not serenade.load().predict(example).uncertain
+    assert not serenade.load(write_probe(tmp_path / "probe")).predict(example).uncertain

@@ -54,10 +54,10 @@ def test_model_predicts_in_processes_of_joblib(model, example):
 
 
 def test_model_repr_is_short(model, enrolled, tmp_path):
-    assert repr(model) == "Model(whisper-probe, 7 labels, bundled)"
-    assert repr(enrolled).startswith("Model(whisper-probe, 7 labels, bundled, enrolment: neutral")
+    assert repr(model) == "Model(whisper-places, 7 labels, bundled)"
+    assert repr(enrolled).startswith("Model(whisper-places, 7 labels, bundled, enrolment: neutral")
     folder = shutil.copytree(BUNDLED, tmp_path / "mine")
-    assert repr(serenade.load(folder)) == f"Model(whisper-probe, 7 labels, {folder})"
+    assert repr(serenade.load(folder)) == f"Model(whisper-places, 7 labels, {folder})"
 
 
 def test_model_takes_every_kind_of_recording(model, example):

@@ -5,11 +5,16 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from support.model_folders import copy_unchecked
+from support.model_folders import write_probe
 
 import serenade
 from serenade.audio import read
 from serenade.errors import AudioError, ModelError, SerenadeError
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return serenade.load(write_probe(tmp_path_factory.mktemp("models") / "probe"))
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def test_enrol_refuses_too_little_and_damaged_speech(model, voice, tmp_path):
 
 @pytest.fixture
 def copied(tmp_path):
-    return copy_unchecked(tmp_path / "model")
+    return write_probe(tmp_path / "model")
 
 
 def without(description, *names):

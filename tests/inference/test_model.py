@@ -15,7 +15,7 @@ from serenade.errors import ModelError, NoSpeechError, SilenceError, TooShortErr
 from serenade.inference import _model as module
 from serenade.inference import measure_size
 
-BUNDLED = Path(module.__file__).parent / "bundled"
+BUNDLED = Path(module.__file__).parent / "adaptive"
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +170,14 @@ def test_load_refuses_other_folders(tmp_path):
     ("change", "message"),
     [
         ({"format": 3}, "format 3, but this package reads 2; update"),
-        ({"format": 2}, "damaged"),
+        ({"format": 1}, "damaged"),
         ({"labels": ["angry"]}, "copy the model folder again"),
         ({"labels": None}, "damaged"),
-        ({"feature": {"name": "other", "parameters": {}}}, "damaged"),
-        ({"feature": 7}, "damaged"),
+        ({"features": [{"name": "other", "parameters": {}}]}, "damaged"),
+        ({"features": 7}, "damaged"),
+        ({"features": []}, "damaged"),
         ({"sampling_rate": "fast"}, "damaged"),
-        ({"sampling_rate": 8000}, "damaged"),
+        ({"sampling_rate": 7000}, "damaged"),
     ],
 )
 def test_load_names_a_damaged_description(copied, change, message):
@@ -190,7 +191,7 @@ def test_load_names_a_damaged_description(copied, change, message):
 def test_load_refuses_another_encoder(copied):
     path = copied / "model.json"
     stated = json.loads(path.read_text("utf-8"))
-    stated["feature"]["encoder"] = "0" * 32
+    stated["features"][0]["encoder"] = "0" * 32
     path.write_text(json.dumps(stated))
     with pytest.raises(ModelError, match="another version of its encoder"):
         serenade.load(copied)

@@ -19,7 +19,7 @@ from serenade.inference import _model_hub
 pytest.importorskip("requests")
 pytest.importorskip("huggingface_hub")
 
-BUNDLED = Path(module.__file__).parent / "bundled"
+BUNDLED = Path(module.__file__).parent / "adaptive"
 NAME = "someone/emotions"
 
 
@@ -208,7 +208,7 @@ def test_concurrent_first_loads_all_get_the_model(files):
 def test_load_refuses_a_file_that_was_damaged_after_its_download(tmp_path):
     _model_hub.push_model(BUNDLED, NAME)
     folder = serenade.load(NAME).folder.path
-    for name in ("model.json", "head.onnx", "enrolled.onnx", "speakers.npz", "MODEL_CARD.md"):
+    for name in ("model.json", "head.onnx", "places.npz", "MODEL_CARD.md"):
         whole = (folder / name).read_bytes()
         for place in (0, len(whole) // 2, len(whole) - 1):
             damaged = bytearray(whole)

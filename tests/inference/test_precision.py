@@ -1,9 +1,11 @@
-"""`convert_precision` and `compare_models` on the bundled model."""
+"""`convert_precision` and `compare_models`."""
 
 import json
 
 import numpy as np
 import pytest
+
+from support.model_folders import write_probe
 
 import serenade
 from serenade.audio import read
@@ -14,17 +16,23 @@ onnx = pytest.importorskip("onnx")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Convert the bundled model to each precision."""
+def probe(tmp_path_factory):
+    """Write a model with an encoder in half precision."""
+    return write_probe(tmp_path_factory.mktemp("models") / "probe")
+
+
+@pytest.fixture(scope="module")
+def made(probe, tmp_path_factory):
+    """Convert the model to each precision."""
     root = tmp_path_factory.mktemp("precisions")
     for name in _precision.PRECISIONS:
-        _precision.convert_precision(None, root / name, name)
+        _precision.convert_precision(probe, root / name, name)
     return root
 
 
 @pytest.mark.parametrize(("name", "most"), [("fp32", 1e-6), ("fp16", 1e-3), ("int8", 0.03)])
-def test_convert_precision_keeps_probabilities_close(made, talk, model, name, most):
-    found = serenade.load(made / name)
+def test_convert_precision_keeps_probabilities_close(made, talk, probe, name, most):
+    model, found = serenade.load(probe), serenade.load(made / name)
     for signal in (talk, talk[30_000:60_000], talk[:4000]):
         away = np.abs(found.probabilities(signal) - model.probabilities(signal)).max()
         assert away < most
@@ -32,8 +40,8 @@ def test_convert_precision_keeps_probabilities_close(made, talk, model, name, mo
     assert found.description["precision"] == name
 
 
-def test_convert_precision_to_int8_shrinks_the_folder_and_adds_the_encoder(made):
-    assert _precision.measure_size(made / "int8") < 0.56 * _precision.measure_size(None)
+def test_convert_precision_to_int8_shrinks_the_folder_and_adds_the_encoder(made, probe):
+    assert _precision.measure_size(made / "int8") < 0.56 * _precision.measure_size(probe)
     assert (made / "int8" / "encoder.onnx").is_file()
     assert not (made / "fp16" / "encoder.onnx").exists()
     arrays = onnx.load(made / "int8" / "encoder.onnx").graph.initializer

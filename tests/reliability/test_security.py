@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.model_folders import copy_unchecked
+from support.model_folders import write_probe
 
 import serenade
 from serenade._addresses import is_safe_url
@@ -107,7 +107,7 @@ def test_a_pickle_in_a_model_folder_is_refused_unexecuted(evil, tmp_path):
 
     for name in ("model.json", "head.onnx", "speakers.npz", "enrolled.onnx"):
         folder = tmp_path / name.replace(".", "-")
-        copy_unchecked(folder)
+        write_probe(folder)
         (folder / name).write_bytes(evil)
         clip = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
         import soundfile
@@ -129,8 +129,8 @@ def test_an_array_of_objects_is_refused_unexecuted(evil, tmp_path):
     entry.write_bytes((tmp_path / "x.npy").read_bytes())
     assert cache.get("aabb") is None
 
-    copy_unchecked(tmp_path / "model")
-    with np.load(BUNDLED / "speakers.npz") as file:
+    write_probe(tmp_path / "model")
+    with np.load(tmp_path / "model" / "speakers.npz") as file:
         arrays = dict(file)
     arrays["mean"] = np.array([Evil()], dtype=object)
     np.savez(tmp_path / "model" / "speakers.npz", **arrays)

@@ -6,37 +6,35 @@ import zipfile
 
 import numpy as np
 import pytest
-from support.model_folders import copy_unchecked
+from support.model_folders import make_probe, write_probe
 
 import serenade
 from serenade import _hub, _model_files
 from serenade._model_files import write_model_files
 from serenade.errors import ModelError
-from serenade.inference._model_folder import ADAPTIVE, BUNDLED
+from serenade.inference._model_folder import BUNDLED
 from serenade.runtime import Graph
 
 onnx = pytest.importorskip("onnx")
 NAMES = ("head.onnx", "enrolled.onnx", "speakers.npz", "MODEL_CARD.md")
 
 
-def read_bundled():
-    """Return the description of the bundled model without its checksums, and its files."""
-    description = json.loads((BUNDLED / "model.json").read_text("utf-8"))
-    description = {k: v for k, v in description.items() if k not in {"files", "checksum"}}
-    return description, {name: (BUNDLED / name).read_bytes() for name in NAMES}
-
-
 @pytest.fixture
 def checked(tmp_path):
-    """Write a copy of the bundled model that has checksums."""
-    write_model_files(tmp_path / "model", *read_bundled())
+    """Write a model that has checksums."""
+    write_model_files(tmp_path / "model", *make_probe())
     return tmp_path / "model"
 
 
 @pytest.fixture
 def unchecked(tmp_path):
-    """Write a copy of the bundled model without checksums, as of version 0.1."""
-    return copy_unchecked(tmp_path / "old")
+    """Write the same model without checksums, as version 0.1 did."""
+    return write_probe(tmp_path / "old")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return serenade.load(write_probe(tmp_path_factory.mktemp("models") / "probe"))
 
 
 def test_folders_with_and_without_checksums_load(checked, unchecked, example, model):
@@ -44,10 +42,9 @@ def test_folders_with_and_without_checksums_load(checked, unchecked, example, mo
         assert serenade.load(folder).predict(example) == model.predict(example)
 
 
-@pytest.mark.parametrize("folder", [BUNDLED, ADAPTIVE], ids=lambda folder: folder.name)
-def test_the_models_of_the_package_have_checksums(folder):
-    description = json.loads((folder / "model.json").read_text("utf-8"))
-    names = {path.name for path in folder.iterdir() if path.suffix in {".onnx", ".npz"}}
+def test_the_bundled_model_has_checksums():
+    description = json.loads((BUNDLED / "model.json").read_text("utf-8"))
+    names = {path.name for path in BUNDLED.iterdir() if path.suffix in {".onnx", ".npz"}}
     assert set(description["files"]) == names
     assert description["checksum"]
 
@@ -75,7 +72,7 @@ def json_of(content):
 
 @pytest.mark.parametrize("written", range(5))
 def test_a_write_that_is_interrupted_cannot_be_loaded(checked, monkeypatch, written):
-    description, files = read_bundled()
+    description, files = make_probe()
     other = {**description, "labels": description["labels"][::-1]}
     calls = []
 
@@ -167,6 +164,7 @@ def nest(statement, depth):
         {"labels": [1, 2, 3, 4, 5, 6, 7]},
         {"licence": {"name": "mine"}},
         {"licence": ["mine"]},
+        {"sampling_rate": 8000},
         {"system": 7},
         {"enrolment": 1},
         {"feature": nest({"name": "log-mel", "parameters": {}}, 400)},

@@ -225,8 +225,8 @@ def test_convert_bounds_its_output_by_its_input(client):
         assert (answer.status_code, answer.json()["error"]["type"]) == (422, "NoTimeline")
 
 
-def test_the_adaptive_model_enrols_and_states_what_it_adapted_to(serve, sound):
-    with serve(serenade.load("adaptive")) as client:
+def test_an_enrolled_voice_states_what_it_is_adapted_to(serve, sound):
+    with serve(serenade.load()) as client:
         assert client.get("/v1/model").json()["enrolment"]
         plain = client.post("/v1/predict", files={"file": ("a.flac", sound)}).json()
         added = client.post("/v1/voices", files={"file": ("voice.flac", sound)}).json()

@@ -87,7 +87,7 @@ model = click.option(
     metavar="DIR|USER/NAME",
     type=click.Path(),
     help="Model folder written by `serenade train`, a model on the Hugging Face hub, or "
-    "`adaptive`, the model of the package that adapts without labels. Default: the bundled model.",
+    "`adaptive`, the bundled model. Default: the bundled model.",
 )
 _MATERIAL = (
     root,

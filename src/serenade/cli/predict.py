@@ -51,8 +51,7 @@ _SEVERAL = 8
     flag_value="unknown",
     type=click.Choice(["mixed", "neutral", "unknown"]),
     help="Adapt to the recordings themselves, which need no labels: emotions in similar shares, "
-    "mostly neutral speech, or unknown (the default, which is cautious). Needs a model that "
-    "adapts, such as --model adaptive.",
+    "mostly neutral speech, or unknown (the default, which is cautious).",
 )
 @click.option(
     "--adapt-by",
@@ -160,7 +159,7 @@ def command(
     serenade predict call.wav --timeline --out call.TextGrid --plot call.png
     serenade predict recordings/ --csv emotions.csv
     serenade predict call.wav --enrol my-normal-voice/
-    serenade predict recordings/ --model adaptive --adapt=neutral
+    serenade predict recordings/ --adapt=neutral
     serenade predict recordings/ --json --strict > emotions.json
     """
     import serenade

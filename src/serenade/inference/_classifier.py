@@ -8,7 +8,7 @@ import numpy as np
 
 from serenade.errors import ModelError, TooShortError
 from serenade.inference._head_checks import check_probabilities
-from serenade.inference._model_folder import ADAPTIVE, BUNDLED, read_folder
+from serenade.inference._model_folder import BUNDLED, read_folder
 from serenade.inference._prediction import Segment
 from serenade.inference._windows import LONGEST_UTTERANCE
 from serenade.runtime import run_session
@@ -56,9 +56,7 @@ class Classifier:
     def __reduce__(self) -> tuple[Any, ...]:
         # Sessions of onnxruntime cannot be pickled. The path of the bundled model is left out,
         # because the package may be installed elsewhere on another machine.
-        ours = {BUNDLED: None, ADAPTIVE: ADAPTIVE.name}
-        here = self.folder.path
-        path = ours[here] if here in ours else here.absolute()
+        path = None if self.folder.path == BUNDLED else self.folder.path.absolute()
         return _reopen, (type(self), path, self._shift, self.enrolment, self.adaptation)
 
     def __repr__(self) -> str:

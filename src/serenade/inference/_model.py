@@ -60,7 +60,7 @@ class Model(Classifier):
 
     >>> import serenade
     >>> serenade.load()
-    Model(whisper-probe, 7 labels, bundled)
+    Model(whisper-places, 7 labels, bundled)
     """
 
     @classmethod
@@ -68,8 +68,8 @@ class Model(Classifier):
         """Load a model folder, or the bundled model.
 
         Args:
-            path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None for the
-                bundled model, `adaptive` for the package's second model.
+            path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None or
+                `adaptive` for the bundled model.
 
         Raises:
             ModelError: the folder is missing, damaged or of a later version, or its encoder

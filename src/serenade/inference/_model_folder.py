@@ -43,11 +43,8 @@ ENCODER = "encoder.onnx"
 FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", "places.npz", ENCODER, "MODEL_CARD.md")
 """Files that a folder may contain in addition to `model.json`."""
 
-BUNDLED = Path(__file__).parent / "bundled"
+BUNDLED = Path(__file__).parent / "adaptive"
 """Folder of the bundled model."""
-
-ADAPTIVE = Path(__file__).parent / "adaptive"
-"""Folder of the second model of the package, which adapts without labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +116,7 @@ class Folder:
         path = self.path / "places.npz"
         if "adaptation" not in self.description:
             raise ModelError(
-                f"{self.path}: has no model of places and cannot adapt; use the model 'adaptive'"
+                f"{self.path}: has no model of places and cannot adapt; use the bundled model"
             )
         with _open_arrays(path) as file:
             places = Places.load(file)
@@ -147,14 +144,13 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     """Read and check `model.json` of a folder.
 
     Args:
-        path: the folder; None for the bundled model; `adaptive` for the package's second model.
+        path: the folder; None or `adaptive` for the bundled model.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version, or its encoder differs
             from the one it was trained with.
     """
-    names = {None: BUNDLED, "adaptive": ADAPTIVE}
-    folder = names[path] if path in names else Path(path)  # type: ignore[arg-type]
+    folder = BUNDLED if path in {None, BUNDLED.name} else Path(path)  # type: ignore[arg-type]
     description = _read_description(folder)
     version = description["format"]
     try:
