@@ -4,10 +4,10 @@
 
 Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
 every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The
-recipe `bundled` of `whisper-probe` predicts them, trained on other speakers of the three corpora (five groups).
-The measure is unweighted average recall over stretches of 50 ms in which the clip speaks and speech
-was found, the mean of RAVDESS, EMO-DB and nEMO, five speakers each; classes with fewer than 20
-recordings in a corpus are left out of the joined recordings.
+recipe `bundled` of `whisper-probe` predicts them, trained on other speakers of the three corpora
+(five groups). The measure is unweighted average recall over stretches of 50 ms in which the clip
+speaks and speech was found, the mean of RAVDESS, EMO-DB and nEMO, five speakers each; classes with
+fewer than 20 recordings in a corpus are left out of the joined recordings.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
+    from serenade.adaptation import Expect
     from serenade.inference import Model, Stream
 
 
@@ -31,6 +32,7 @@ def stream(
     sampling_rate: int,
     window: float | None = None,
     hop: float | None = None,
+    adapt: Expect | None = None,
 ) -> Stream:
     """Open a stream that predicts a signal while it arrives, chunk by chunk.
 
@@ -39,6 +41,8 @@ def stream(
         sampling_rate: sampling rate of the samples in Hz.
         window: length of a window in seconds; None for the default.
         hop: distance between windows in seconds; None for the default.
+        adapt: content of the stream, to adapt each utterance to those before it, see
+            `Model.timeline`; None for no adaptation.
 
     Returns:
         A stream, whose `push(chunk)` and `close()` return updates. Its `latency` is their longest
@@ -54,4 +58,5 @@ def stream(
         sampling_rate,
         window=DEFAULT_WINDOW if window is None else window,
         hop=DEFAULT_HOP if hop is None else hop,
+        adapt=adapt,
     )

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from support.model_folders import write_probe
 
 
 @pytest.fixture
@@ -35,7 +36,14 @@ def test_json(run, example):
     (entry,) = json.loads(done.stdout)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert list(entry) == ["file", "duration", "emotion", "probability", "probabilities"]
+    assert list(entry) == [
+        "file",
+        "duration",
+        "emotion",
+        "probability",
+        "probabilities",
+        "uncertain",
+    ]
     assert entry["file"] == str(example)
     assert entry["duration"] > 5
     assert entry["probability"] == max(entry["probabilities"].values())
@@ -166,8 +174,9 @@ def test_a_folder_with_one_bad_file_among_ten(run, bad, example, tmp_path):
     done = run("predict", "--json", folder)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) == 9
-    (line,) = done.stderr.splitlines()
+    line, advice = done.stderr.splitlines()
     assert "bad.wav" in line
+    assert "--adapt would adapt the model to the voices and places of these 9" in advice
     assert run("predict", "--json", "--strict", folder).returncode == 1
 
 
@@ -194,14 +203,25 @@ def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path)
     assert [(entry["adapted_to"], entry["assumed"]) for entry in entries] == [(4, "mixed")] * 2
     lines = run("predict", ".", "--adapt-by", "folder", "--adapt").stdout
     assert lines.count("adapted to 4 utterances, unknown expected") == 2
-    assert run("predict", ".", "--adapt").returncode == 1
+    probe = run("predict", ".", "--adapt", "--model", write_probe(tmp_path / "probe"))
+    assert "has no model of places" in probe.stderr
     both = run("predict", ".", "--adapt", "--enrol", example)
     assert "--adapt cannot be combined with --enrol" in both.stderr
 
 
-def test_adaptation_is_recommended_for_many_recordings(run, example, tmp_path):
-    for number in range(8):
+def test_adapt_by_speaker_takes_the_speakers_of_a_manifest(run, example, tmp_path):
+    for number in range(4):
         shutil.copy(example, tmp_path / f"{number}.flac")
-    done = run("predict", ".", "--csv", "-")
-    assert "--adapt would adapt the model" in done.stderr
-    assert "--adapt would" not in run("predict", "0.flac").stderr
+    rows = "0.flac,ann\n1.flac,ann\n2.flac,bob\n3.flac,\n"
+    (tmp_path / "calls.csv").write_text("file,speaker\n" + rows, "utf-8")
+    done = run("predict", "calls.csv", "--adapt", "--adapt-by", "speaker", "--csv", "-")
+    table = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["file"] for row in table] == [f"{number}.flac" for number in range(4)]
+    assert [bool(int(row["adapted_to"])) for row in table] == [True, True, False, False]
+    assert [row["assumed"] for row in table] == ["unknown", "unknown", "", ""]
+    refused = run("predict", "0.flac", "--adapt", "--adapt-by", "speaker")
+    assert "give a manifest" in refused.stderr
+    alone = run("predict", "0.flac", "--adapt", "--adapt-by", "recording", "--timeline", "--json")
+    (entry,) = json.loads(alone.stdout)
+    assert (entry["adapted_to"] > 0, entry["assumed"]) == (True, "unknown")
+    assert entry["segments"]

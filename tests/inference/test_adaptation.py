@@ -10,9 +10,12 @@ import soundfile
 from support.model_folders import write_probe
 
 import serenade
+from serenade.audio import read_blocks
 from serenade.errors import AudioError, ModelError, SerenadeError
-from serenade.inference import predict_files
+from serenade.inference import _source, predict_files
 from serenade.inference._model_folder import BUNDLED
+from serenade.inference._own_adaptation import MOST_OWN, OwnAdaptation
+from serenade.inference._windows import Window
 
 
 @pytest.fixture
@@ -112,7 +115,7 @@ def test_predict_files_adapts_to_all_files_or_to_those_of_each_folder(model, pla
     *found, error = predict_files(model, files, expect="mixed")
     assert [prediction.adapted_to for prediction, _ in found] == [5] * 5
     assert isinstance(error, AudioError)
-    *found, error = predict_files(model, files, expect="mixed", by_folder=True)
+    *found, error = predict_files(model, files, expect="mixed", places=["a"] * 3 + ["b"] * 3)
     assert [prediction.adapted_to for prediction, _ in found] == [3, 3, 3, 2, 2]
     (found,) = predict_files(model, files[:1], expect="mixed")
     assert found[0] == model.predict(files[0])
@@ -156,3 +159,66 @@ def test_uncertain_answers_are_below_the_threshold_of_the_model(model, example, 
     assert found.uncertain == (found.probability < found.uncertain_below)
     assert found.to_dict()["uncertain"] is found.uncertain
     assert not serenade.load(write_probe(tmp_path / "probe")).predict(example).uncertain
+
+
+@pytest.mark.parametrize("expect", ["mixed", "neutral", "unknown"])
+def test_timeline_adapts_each_utterance_to_those_before_it(model, talk, expect):
+    long = np.tile(talk, 3)
+    plain = model.timeline(long, 16000)
+    adapted = model.timeline(long, 16000, adapt=expect)
+    assert (adapted.assumed, plain.adapted_to) == (expect, 0)
+    assert 3 <= adapted.adapted_to <= MOST_OWN
+    assert adapted.segments[0] == plain.segments[0]
+    assert adapted.segments != plain.segments
+    assert adapted.speech == pytest.approx(plain.speech)
+    for segment in adapted.segments:
+        assert sum(segment.probabilities.values()) == pytest.approx(1)
+    assert adapted.overall().to_dict()["adapted_to"] == adapted.adapted_to
+
+
+def test_stream_adapts_as_the_timeline_does(model, talk):
+    signal = np.tile(talk, 2)
+    stream = model.stream(16000, adapt="neutral")
+    updates = [one for chunk in np.array_split(signal, 50) for one in stream.push(chunk)]
+    updates += stream.close()
+    timeline = model.timeline(signal, 16000, adapt="neutral")
+    segments = [segment for update in updates for segment in update.segments]
+    assert segments == list(timeline.segments)
+    assert updates[0].to_dict().keys() & {"adapted_to", "assumed"} == set()
+    assert updates[-1].to_dict()["assumed"] == "neutral"
+    assert 0 < updates[-1].adapted_to <= timeline.adapted_to
+
+
+def test_an_endless_stream_adapts_to_the_latest_windows(model):
+    rng = np.random.default_rng(0)
+    own = OwnAdaptation(model, "unknown")
+    for number in range(2 * MOST_OWN):
+        signal = np.broadcast_to(np.float32(0), 32_000)
+        window = Window(40_000 * number, signal, 40_000 * number, full=True, last=True)
+        plain = rng.dirichlet(np.ones(len(model.labels)))
+        found = own.adapt(window, plain)
+        assert found.sum() == pytest.approx(1)
+    assert own.remarks == {"adapted_to": MOST_OWN, "assumed": "unknown"}
+
+
+def test_an_adapted_model_does_not_adapt_to_its_own_recording(model, place, talk):
+    for adapted in (model.adapt(place), model.enrol(place)):
+        with pytest.raises(ValueError, match="adapted already"):
+            adapted.timeline(talk, 16000, adapt="unknown")
+    with pytest.raises(ValueError, match="expect is one of"):
+        model.stream(16000, adapt="anything")
+
+
+def test_predict_files_reads_each_file_once(model, place, talk, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.tile(talk, 3), 16000, subtype="FLOAT")
+    files = [*map(str, place[:2]), str(tmp_path / "long.wav")]
+    by_hand = model.adapt(files, expect="mixed")
+    with pytest.MonkeyPatch.context() as patch:
+        opened = []
+        patch.setattr(
+            _source, "read_blocks", lambda *a, **k: opened.append(a) or read_blocks(*a, **k)
+        )
+        found = list(predict_files(model, files, expect="mixed", windows=(2.0, 1.0)))
+    assert len(opened) == len(files)
+    for file, (prediction, timeline) in zip(files, found, strict=True):
+        assert (prediction, timeline) == by_hand.predict_with_timeline(file)

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-
 from support.model_folders import write_probe
 
 import serenade

@@ -32,10 +32,11 @@ def report_problem(problem: object) -> None:
 
 def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
     """Print the emotion of a recording, and a bar for each segment."""
+    from serenade.inference import describe_adaptation
+
     known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
-    if prediction.adapted_to and not prediction.enrolment:
-        count = prediction.adapted_to
-        known = f"; adapted to {count} utterance{'s' * (count != 1)}, {prediction.assumed} expected"
+    if not prediction.enrolment and (adaptation := describe_adaptation(prediction)):
+        known = f"; {adaptation}"
     emotion = f"{'uncertain, perhaps ' * prediction.uncertain}{prediction.emotion}"
     echo(
         f"{to_printable(prediction.file)}: {emotion} {prediction.probability:.0%} "

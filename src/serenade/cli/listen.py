@@ -11,6 +11,7 @@ from serenade._printable import dump_json
 from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
+    from serenade.adaptation import Expect
     from serenade.inference import Model, Update
 
 
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Recordings of the speaker's normal voice to adapt to.",
 )
+@click.option(
+    "--adapt",
+    type=click.Choice(["mixed", "neutral", "unknown"]),
+    help="Adapt each utterance to those before it: emotions in similar shares, mostly neutral "
+    "speech, or unknown.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each update.")
 def command(
     source: str | None,
@@ -45,6 +52,7 @@ def command(
     device: str | None,
     model: str | None,
     enrol: str | None,
+    adapt: Expect | None,
     as_json: bool,
 ) -> None:
     r"""Predict emotions live, from a microphone or a pipe.
@@ -60,9 +68,12 @@ def command(
     from serenade.inference import find_recordings
 
     loaded: Model = serenade.load(model)
+    if enrol and adapt:
+        raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
     if enrol:
         loaded = loaded.enrol(find_recordings([enrol]))
-    stream = loaded.stream(rate, source="standard input" if source else "microphone")
+    name = "standard input" if source else "microphone"
+    stream = loaded.stream(rate, adapt=adapt, source=name)
     chosen = int(device) if device and device.isdecimal() else device
     chunks = read_raw_samples(sys.stdin.buffer, rate) if source else record_microphone(rate, chosen)
     live = sys.stdout.isatty() and not as_json

@@ -15,7 +15,6 @@ from serenade.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from serenade.adaptation import Expect
     from serenade.inference import Model, Prediction, Target, Timeline
@@ -26,7 +25,9 @@ _SEVERAL = 8
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path())
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST...", type=click.Path()
+)
 @_options.model
 @click.option(
     "--enrol",
@@ -57,8 +58,10 @@ _SEVERAL = 8
     "--adapt-by",
     default="all",
     show_default=True,
-    type=click.Choice(["all", "folder"]),
-    help="Recordings that share a place: all of them, or those of each folder.",
+    type=click.Choice(["all", "folder", "speaker", "recording"]),
+    help="Recordings that share a place: all of them, those of each folder, or those of each "
+    "speaker in a manifest. `recording`: each recording is a place, and each of its utterances is "
+    "adapted to those before it.",
 )
 @_options.channel
 @click.option(
@@ -149,7 +152,8 @@ def command(
 ) -> None:
     r"""Predict the emotion of recordings.
 
-    Give files of any length, or folders, which are searched with their subfolders. WAV, FLAC, Ogg,
+    Give files of any length, folders, which are searched with their subfolders, or manifests: CSV
+    files with the columns file and, if known, speaker. WAV, FLAC, Ogg,
     Opus, MP3 and AIFF are read, and with the extra "media" MP4, M4A, WebM, 3GP, AMR, AAC and WMA.
     For a file that cannot be used, one line is printed on standard error, and the other files are
     predicted.
@@ -160,6 +164,7 @@ def command(
     serenade predict recordings/ --csv emotions.csv
     serenade predict call.wav --enrol my-normal-voice/
     serenade predict recordings/ --adapt=neutral
+    serenade predict call.wav --timeline --adapt=neutral --adapt-by recording
     serenade predict recordings/ --json --strict > emotions.json
     """
     import serenade
@@ -172,13 +177,12 @@ def command(
         _output.report_problem(f"no recordings in {', '.join(sources)}")
     if adapt and enrol:
         raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
+    places = _find_places(files, sources, adapt_by)
     if plot and len(files) != 1:
         raise click.UsageError("--plot draws one recording; give one file")
     if target:
         target.check(len(files))
     loaded = _enrol(serenade.load(model), enrol, enrol_speech)
-    if not (adapt or enrol):
-        _recommend_adaptation(loaded, len(files))
     timeline = timeline or bool(target or plot)
     people = not (as_json or _is_dash(csv))
     results = predict_files(
@@ -186,14 +190,17 @@ def command(
         files,
         channel=channel,
         windows=(window, hop) if timeline else None,
-        by_itself="self" in enrol,
+        by_itself="self" in enrol or bool(adapt and adapt_by == "recording"),
         expect=adapt,
-        by_folder=adapt_by == "folder",
+        places=places,
+        one_speaker=adapt_by == "speaker",
         jobs=jobs,
         # Printed lines already show the progress, and a bar would disturb them.
         bar=not (people and sys.stdout.isatty()),
     )
     done = _print_results(results, people=people)
+    if not (adapt or enrol):
+        _recommend_adaptation(loaded, len(done))
     _write(done, loaded, as_json=as_json, csv=csv, timeline=timeline)
     _write_timelines(done, loaded, target, plot, channel)
     if not done or (strict and len(done) < len(files)):
@@ -221,18 +228,36 @@ def _check_options(
         raise click.UsageError("--format needs --out; name the file or folder to write")
 
 
+def _find_places(files: Sequence[str], sources: Sequence[str], by: str) -> list[str] | None:
+    """Return the place of each recording; None if they share one."""
+    from serenade.corpora import read_speakers
+    from serenade.inference import is_manifest
+
+    if by == "folder":
+        return [str(Path(file).parent) for file in files]
+    if by != "speaker":
+        return None
+    speakers: dict[str, str] = {}
+    for source in filter(is_manifest, sources):
+        speakers |= read_speakers(source)
+    if not any(speakers.get(file) for file in files):
+        raise click.UsageError(
+            "--adapt-by speaker: no speaker of these recordings is known; give a manifest: "
+            "a CSV file with the columns file and speaker"
+        )
+    return [speakers.get(file) or file for file in files]  # a recording without speaker is alone
+
+
 def _is_dash(path: Path | None) -> bool:
     """Return whether a path stands for standard output."""
     return str(path) == "-"
 
 
-def _recommend_adaptation(model: Model, files: int) -> None:
+def _recommend_adaptation(model: Model, usable: int) -> None:
     """State on standard error what --adapt would do, if there are enough recordings for it."""
-    from serenade.cli import _output
-
-    if files >= _SEVERAL and "adaptation" in model.description:
+    if usable >= _SEVERAL and "adaptation" in model.description:
         _output.report_problem(
-            f"--adapt would adapt the model to the voices and places of these {files} recordings"
+            f"--adapt would adapt the model to the voices and places of these {usable} recordings"
         )
 
 

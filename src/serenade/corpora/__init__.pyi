@@ -20,6 +20,7 @@ from ._discovery import to_relative as to_relative
 from ._items import Item as Item
 from ._items import list_items as list_items
 from ._manifest import load_manifest as load_manifest
+from ._manifest import read_speakers as read_speakers
 from ._manifest import write_manifest as write_manifest
 from ._registry import check_name as check_name
 from ._registry import describe as describe

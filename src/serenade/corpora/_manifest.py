@@ -80,7 +80,33 @@ def write_manifest(corpus: Corpus, path: str | os.PathLike[str]) -> None:
     write_table(corpus.table, corpus.root, Path(path))
 
 
-def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], list[Problem]]:
+def read_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the speakers of the recordings of a manifest, which may have no emotions.
+
+    Args:
+        path: the manifest, see `load_manifest`.
+
+    Returns:
+        The speaker of each file, in the order of the rows; empty where no speaker is named. Files
+        are relative to the folder of the manifest.
+
+    Raises:
+        CorpusError: no file, no header, no column `file`, or an unreadable row.
+    """
+    path = Path(path)
+    entries, problems = _read_entries(path, ("file",))
+    if problems:
+        raise CorpusError(problems[0].message)
+    return {
+        str(path.parent / row["file"]): row.get("speaker") or ""
+        for _, row in entries
+        if row["file"]
+    }
+
+
+def _read_entries(
+    path: Path, needed: Sequence[str] = ("file", "emotion")
+) -> tuple[list[tuple[int, dict[str, str | None]]], list[Problem]]:
     """Return the rows as cleaned cells with line numbers, without blank lines."""
     entries: list[tuple[int, dict[str, str | None]]] = []
     problems: list[Problem] = []
@@ -97,7 +123,7 @@ def _read_entries(path: Path) -> tuple[list[tuple[int, dict[str, str | None]]], 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         columns = [_normalise_column(name) for name in next(reader, [])]
-        _check_header(path, columns)
+        _check_header(path, columns, needed)
         for cells in reader:
             if len(cells) == len(columns):
                 named = dict(zip(columns, map(_read_cell, cells), strict=True))
@@ -131,13 +157,13 @@ def _normalise_column(name: str) -> str:
     return name.lower() if name.lower() in _COLUMNS else name
 
 
-def _check_header(path: Path, columns: list[str]) -> None:
+def _check_header(path: Path, columns: list[str], needed: Sequence[str]) -> None:
     """Raise `CorpusError` if a column is missing or named twice."""
     shown = ", ".join(filter(None, columns)) or "nothing"
-    if lacking := [name for name in ("file", "emotion") if name not in columns]:
+    if lacking := [name for name in needed if name not in columns]:
         raise CorpusError(
             f"{path}, line 1: no column {' and no column '.join(lacking)}, found {shown}; "
-            "the first line names the columns, file and emotion among them"
+            f"the first line names the columns, {' and '.join(needed)} among them"
         )
     if twice := {name for name in columns if name and columns.count(name) > 1}:
         raise CorpusError(

@@ -1,4 +1,6 @@
+from ._batch import answer_readings as answer_readings
 from ._batch import find_recordings as find_recordings
+from ._batch import is_manifest as is_manifest
 from ._batch import predict_file as predict_file
 from ._batch import predict_files as predict_files
 from ._comparison import compare_models as compare_models
@@ -11,6 +13,8 @@ from ._prediction import Prediction as Prediction
 from ._prediction import Segment as Segment
 from ._prediction import Timeline as Timeline
 from ._prediction import Update as Update
+from ._prediction import describe_adaptation as describe_adaptation
+from ._reading import read_recording as read_recording
 from ._source import Source as Source
 from ._stream import Stream as Stream
 from ._timeline_figure import plot_timeline as plot_timeline

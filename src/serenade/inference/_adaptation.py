@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from serenade.adaptation import EXPECTS, Expectation, Places, log_normalise, make_contrasts
-from serenade.errors import AudioError, ModelError, SerenadeError
+from serenade.errors import ModelError, SerenadeError
 from serenade.inference._enrolment import LEAST_MIXED, format_count, split_utterances
 from serenade.inference._threads import map_in_threads
 
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 
 _LEAST = 1e-30  # probability, whose logarithm is taken
 _SAME = 1e-5  # largest difference between the contrasts of one recording
-
-
-class NothingToAdaptToError(ValueError):
-    """No recording can be used."""
-
-    def __init__(self) -> None:
-        super().__init__("nothing to adapt to: give at least one recording with speech")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,6 +91,18 @@ class Adaptation:
         )
         return result
 
+    def take(self, found: Iterable[NDArray[np.float64]], *, known: int = -1) -> Self:
+        """Return an adaptation to other recordings.
+
+        Args:
+            found: the model's probabilities `(classes,)` of each; equal ones count once.
+            known: number of the class of all recordings; -1 where not known.
+        """
+        rows = [_restore_logs(each, self.temperatures[0]) for each in found]
+        distinct = np.unique(np.stack(rows).round(6), axis=0) if rows else self.plain[:0]
+        numbers = np.full(len(distinct), known, dtype=np.intp)
+        return dataclasses.replace(self, plain=distinct, known=numbers)
+
     def _adapt(self, plain: NDArray[np.float64], known: NDArray[np.intp]) -> NDArray[np.float64]:
         found = self.places.adapt(
             (plain @ self._basis)[None],
@@ -111,6 +116,15 @@ class Adaptation:
         return adapted
 
 
+def prepare_adaptation(classifier: Classifier, expect: str, *, one_speaker: bool) -> Adaptation:
+    """Return an adaptation to no recordings yet; see `Model.adapt`."""
+    if expect not in EXPECTS:
+        raise ValueError(f"expect is one of {', '.join(EXPECTS)}, not {expect!r}")
+    if expect == "neutral":
+        _number_of_neutral(classifier)
+    return _prepare(classifier, expect, one_speaker=one_speaker)
+
+
 def adapt_to_recordings(
     classifier: Classifier,
     recordings: Iterable[RecordingLike],
@@ -118,7 +132,6 @@ def adapt_to_recordings(
     expect: str,
     *,
     one_speaker: bool,
-    skip: bool = False,
 ) -> Adaptation:
     """Collect what a model adapts to; see `Model.adapt`.
 
@@ -128,15 +141,9 @@ def adapt_to_recordings(
         sampling_rate: see `Model.adapt`.
         expect: see `Model.adapt`.
         one_speaker: see `Model.adapt`.
-        skip: whether to skip recordings that cannot be used.
     """
-    if expect not in EXPECTS:
-        raise ValueError(f"expect is one of {', '.join(EXPECTS)}, not {expect!r}")
-    if expect == "neutral":
-        _number_of_neutral(classifier)
-    return _collect(
-        classifier, recordings, sampling_rate, expect, one_speaker=one_speaker, skip=skip
-    )
+    empty = prepare_adaptation(classifier, expect, one_speaker=one_speaker)
+    return empty.take(_predict_utterances(classifier, recordings, sampling_rate))
 
 
 def enrol_by_places(
@@ -150,9 +157,9 @@ def enrol_by_places(
         raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
     neutral = _number_of_neutral(classifier) if speech == "neutral" else -1
     assumed = "neutral speech" if speech == "neutral" else "mixed"
-    found = _collect(
-        classifier, recordings, sampling_rate, assumed, one_speaker=True, known=neutral
-    )
+    empty = _prepare(classifier, assumed, one_speaker=True)
+    rows = _predict_utterances(classifier, recordings, sampling_rate)
+    found = empty.take(rows, known=neutral)
     count = format_count(found.recordings)
     if speech == "mixed" and found.recordings < LEAST_MIXED:
         raise SerenadeError(
@@ -162,48 +169,34 @@ def enrol_by_places(
     return dataclasses.replace(found, enrolment=f"{speech} speech, {count}")
 
 
-def _collect(
-    classifier: Classifier,
-    recordings: Iterable[RecordingLike],
-    sampling_rate: int | None,
-    assumed: str,
-    *,
-    one_speaker: bool,
-    known: int = -1,
-    skip: bool = False,
-) -> Adaptation:
-    """Predict recordings without adaptation; a long one counts as several."""
+def _prepare(classifier: Classifier, assumed: str, *, one_speaker: bool) -> Adaptation:
     places, (alone, adapted), settings = classifier.folder.places()
+    return Adaptation(
+        places,
+        classifier.labels,
+        plain=np.zeros((0, len(classifier.labels))),
+        known=np.zeros(0, dtype=np.intp),
+        assumed=assumed,
+        one_speaker=one_speaker,
+        temperatures=(alone, adapted.get(assumed, alone)),
+        expectation=settings.get(assumed, settings["unknown"]),
+    )
+
+
+def _predict_utterances(
+    classifier: Classifier, recordings: Iterable[RecordingLike], sampling_rate: int | None
+) -> list[NDArray[np.float64]]:
+    """Predict recordings without adaptation; a long one counts as several."""
 
     def predict(recording: RecordingLike) -> list[NDArray[np.float64]]:
-        try:
-            return [
-                _restore_logs(classifier.plain_probabilities(utterance), alone)
-                for utterance in split_utterances(classifier, recording, sampling_rate)
-            ]
-        except AudioError:
-            if skip:
-                return []
-            raise
+        utterances = split_utterances(classifier, recording, sampling_rate)
+        return [classifier.plain_probabilities(utterance) for utterance in utterances]
 
     found = map_in_threads(predict, recordings, os.cpu_count() or 1)
     rows = [row for _, some in found for row in some]
     if not rows:
-        raise NothingToAdaptToError
-    distinct: NDArray[np.float64] = np.unique(np.stack(rows).round(6), axis=0)
-    numbers = np.full(len(distinct), known, dtype=np.intp)
-    temperatures = alone, adapted.get(assumed, alone)
-    expectation = settings.get(assumed, settings["unknown"])
-    return Adaptation(
-        places,
-        classifier.labels,
-        distinct,
-        numbers,
-        assumed,
-        one_speaker,
-        temperatures,
-        expectation,
-    )
+        raise ValueError("nothing to adapt to: give at least one recording with speech")
+    return rows
 
 
 def _restore_logs(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from serenade._progress import show_progress
 from serenade.audio import RECORDING_SUFFIXES
+from serenade.corpora import read_speakers
 from serenade.errors import AudioError
+from serenade.inference._reading import Reading, adapt_to_readings, read_recording
 from serenade.inference._source import open_source
 from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from serenade.adaptation import Expect
     from serenade.inference._model import Model
@@ -22,15 +25,30 @@ if TYPE_CHECKING:
 
     Result = tuple[Prediction, Timeline | None] | AudioError
 
+T = TypeVar("T")
+E = TypeVar("E")
+
+
+def is_manifest(source: str | os.PathLike[str]) -> bool:
+    """Tell manifests from recordings and folders.
+
+    >>> is_manifest("calls.csv"), is_manifest("call.wav")
+    (True, False)
+    """
+    return Path(source).suffix.lower() in {".csv", ".tsv"} and not Path(source).is_dir()
+
 
 def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """List the files that are named, and the recordings inside the folders that are named.
+    """List the files that are named, and the recordings of folders and manifests that are named.
 
     Recordings of a folder are sorted. Hidden files are left out, among them the `._` companions
-    that macOS writes.
+    that macOS writes. A manifest is a `.csv` or `.tsv` file, see `serenade.corpora.read_speakers`.
     """
     found: list[str] = []
     for source in sources:
+        if is_manifest(source):
+            found += read_speakers(source)
+            continue
         if not Path(source).is_dir():
             found.append(os.fspath(source))
             continue
@@ -49,6 +67,7 @@ def predict_file(
     source: RecordingLike,
     windows: tuple[float, float] | None = None,
     *,
+    adapt: Expect | None = None,
     jobs: int | None = None,
 ) -> tuple[Prediction, Timeline | None]:
     """Predict one recording, and its timeline if windows are given; the recording is read once.
@@ -57,16 +76,17 @@ def predict_file(
         model: model to predict with.
         source: see `Model.predict`.
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
+        adapt: see `Model.timeline`.
         jobs: number of threads; None for one per core.
 
     Raises:
         AudioError: the recording cannot be used.
-        ValueError: see `serenade.inference.check_windows`.
+        ValueError: see `Model.timeline`.
     """
     if windows is None:
-        return model.predict(source, jobs=jobs), None
+        return model.predict(source, adapt=adapt, jobs=jobs), None
     window, hop = windows
-    return model.predict_with_timeline(source, window=window, hop=hop, jobs=jobs)
+    return model.predict_with_timeline(source, window=window, hop=hop, adapt=adapt, jobs=jobs)
 
 
 def predict_files(
@@ -77,7 +97,8 @@ def predict_files(
     windows: tuple[float, float] | None = None,
     by_itself: bool = False,
     expect: Expect | None = None,
-    by_folder: bool = False,
+    places: Sequence[str] | None = None,
+    one_speaker: bool = False,
     jobs: int | None = None,
     bar: bool = False,
 ) -> Iterator[Result]:
@@ -88,11 +109,14 @@ def predict_files(
         files: paths of the recordings.
         channel: see `Model.predict`.
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
-        by_itself: whether each recording enrols its own speaker, see `Model.enrol_itself`. Each
-            is then read twice, because the speaker must be known before the first prediction.
+        by_itself: whether each recording is a place of its own: without `expect`, it enrols its
+            speaker, see `Model.enrol_itself`, and is read twice; with `expect`, each of its
+            utterances is adapted to those before it, see `Model.timeline`.
         expect: content of the files, to which the model is then adapted, see `Model.adapt`; None
-            for no adaptation. Each file is then read twice.
-        by_folder: whether the files of each folder are a place of their own.
+            for no adaptation. The first result then comes when all files have been read. A file
+            that is alone in its place is predicted without adaptation.
+        places: place of each file; None if all are of one place.
+        one_speaker: whether a place is one speaker.
         jobs: number of threads; None for one per core. Threads beyond the number of files
             predict windows of long recordings.
         bar: whether to show a progress bar.
@@ -107,34 +131,67 @@ def predict_files(
     def open_channel(file: str) -> Source:
         return open_source(file, None, model.sampling_rate, channel)
 
-    places = {} if expect is None else _group_by_place(files, by_folder)
-    adapted_models = {
-        place: model.adapt_to_usable(map(open_channel, own), expect)
-        for place, own in places.items()
-        if expect is not None and len(own) > 1
-    }
+    def read_or_fail(file: str) -> Reading | AudioError:
+        return _catch(lambda: read_recording(model, open_channel(file), windows, jobs=per_file))
 
     def predict_or_fail(file: str) -> Result:
-        try:
-            known = adapted_models.get(_find_place(file, by_folder), model)
-            adapted = model.enrol_itself(open_channel(file)) if by_itself else known
-            return predict_file(adapted, open_channel(file), windows, jobs=per_file)
-        except AudioError as error:
-            return error
+        def predict() -> tuple[Prediction, Timeline | None]:
+            enrols = by_itself and expect is None
+            enrolled = model.enrol_itself(open_channel(file)) if enrols else model
+            opening = open_channel(file)
+            return predict_file(enrolled, opening, windows, adapt=expect, jobs=per_file)
 
-    pairs = map_in_threads(predict_or_fail, files, min(threads, len(files)))
+        return _catch(predict)
+
+    together = expect is not None and not by_itself
+    work: Callable[[str], Any] = read_or_fail if together else predict_or_fail
+    pairs = map_in_threads(work, files, min(threads, len(files)))
     results = (result for _, result in pairs)
-    yield from show_progress(results, len(files), "predicting") if bar else results
+    done = show_progress(results, len(files), "predicting") if bar else results
+    if expect is not None and not by_itself:
+        places = [""] * len(files) if places is None else places
+        yield from answer_readings(model, list(done), expect, places, one_speaker=one_speaker)
+    else:
+        yield from done
 
 
-def _find_place(file: str, by_folder: bool) -> str:
-    """Return the folder of a file, or nothing if all files are of one place."""
-    return str(Path(file).parent) if by_folder else ""
+def _catch(work: Callable[[], T]) -> T | AudioError:
+    try:
+        return work()
+    except AudioError as error:
+        return error
 
 
-def _group_by_place(files: Sequence[str], by_folder: bool) -> dict[str, list[str]]:
-    """Group the files by the place that they are of."""
-    places: dict[str, list[str]] = {}
-    for file in files:
-        places.setdefault(_find_place(file, by_folder), []).append(file)
-    return places
+def answer_readings(
+    model: Model,
+    readings: Sequence[Reading | E],
+    expect: Expect,
+    places: Sequence[str],
+    *,
+    one_speaker: bool = False,
+) -> Iterator[tuple[Prediction, Timeline | None] | AudioError | E]:
+    """Adapt a model to the recordings of each place, and answer them in order.
+
+    Args:
+        model: the model that read the recordings.
+        readings: recordings, or errors of those that cannot be used.
+        expect: see `Model.adapt`.
+        places: place of each recording.
+        one_speaker: whether a place is one speaker.
+
+    Yields:
+        The prediction and the timeline of each recording, or its error.
+    """
+    groups: dict[str, list[Reading]] = {}
+    for place, reading in zip(places, readings, strict=True):
+        if isinstance(reading, Reading):
+            groups.setdefault(place, []).append(reading)
+    models = {
+        place: adapt_to_readings(model, group, expect, one_speaker=one_speaker)
+        for place, group in groups.items()
+    }
+    for place, reading in zip(places, readings, strict=True):
+        if isinstance(reading, Reading):
+            yield _catch(functools.partial(reading.answer, models[place]))
+        else:
+            yield reading

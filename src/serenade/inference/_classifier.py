@@ -109,8 +109,11 @@ class Classifier:
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""
-        found = self.plain_probabilities(signal)
-        return found if self.adaptation is None else self.adaptation.probabilities(found)
+        return self.adapt_probabilities(self.plain_probabilities(signal))
+
+    def adapt_probabilities(self, plain: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Adapt the probabilities `(classes,)` of `plain_probabilities`, if adapted."""
+        return plain if self.adaptation is None else self.adaptation.probabilities(plain)
 
     def plain_probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities of a signal as `probabilities` does, without adaptation."""

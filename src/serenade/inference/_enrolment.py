@@ -107,6 +107,12 @@ def _average(
     return count, total / max(1, count)
 
 
+def make_utterance_windower(sampling_rate: int) -> Windower:
+    """Return a windower that cuts the utterances of a long recording."""
+    length = round(_PART * sampling_rate)
+    return Windower(length, length)
+
+
 def split_utterances(
     classifier: Classifier, source: RecordingLike, sampling_rate: int | None
 ) -> Iterator[NDArray[np.float32]]:
@@ -126,8 +132,7 @@ def split_utterances(
         if contains_speech(signal, rate):
             yield signal
         return
-    length = round(_PART * rate)
-    windower = Windower(length, length)
+    windower = make_utterance_windower(rate)
     for block in itertools.chain(held, blocks):
         yield from (window.signal for window in windower.push(block))
     yield from (window.signal for window in windower.finish())

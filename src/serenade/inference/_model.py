@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from serenade.inference._adaptation import (
-    NothingToAdaptToError,
-    adapt_to_recordings,
-    enrol_by_places,
-)
+from serenade.inference._adaptation import adapt_to_recordings, enrol_by_places
 from serenade.inference._classifier import Classifier
 from serenade.inference._enrolment import (
     LEAST_OWN,
@@ -20,10 +16,11 @@ from serenade.inference._enrolment import (
     format_count,
 )
 from serenade.inference._model_hub import open_folder
+from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
-from serenade.inference._segmentation import predict_timeline
 from serenade.inference._source import list_recordings, open_source
 from serenade.inference._stream import Stream
+from serenade.inference._timeline import Spans, predict_timeline
 from serenade.inference._windows import (
     DEFAULT_HOP,
     DEFAULT_WINDOW,
@@ -83,6 +80,7 @@ class Model(Classifier):
         sampling_rate: int | None = None,
         *,
         channel: int | str = "mix",
+        adapt: Expect | None = None,
         jobs: int | None = None,
     ) -> Prediction:
         """Predict the emotion of a recording as a whole.
@@ -98,14 +96,18 @@ class Model(Classifier):
                 are scaled by the range of their type.
             sampling_rate: sampling rate in Hz of samples; None for the other kinds.
             channel: channel to predict: `left`, `right`, or a number from 1; `mix` averages all.
+            adapt: see `timeline`; a recording of up to 12 s is predicted without adaptation.
             jobs: number of threads for a long recording; None for one per core.
 
         Raises:
             AudioError: the recording cannot be used; the message says why. NoSpeechError if
                 it contains no speech.
             InputError: the input is not one recording, or the sampling rate is missing.
-            ModelError: the recording is long and the model has another rate than 16 kHz.
+            ModelError: the recording is long and the model has another rate than 16 kHz; the
+                model cannot adapt.
+            ValueError: another expectation, or the model is adapted already.
         """
+        own = None if adapt is None else OwnAdaptation(self, adapt)
         opening = open_source(source, sampling_rate, self.sampling_rate, channel)
         blocks = opening.read()
         held: list[NDArray[np.float32]] = []
@@ -114,9 +116,7 @@ class Model(Classifier):
             if opening.samples > LONGEST_UTTERANCE * self.sampling_rate:
                 self.require_windows()
                 rest = itertools.chain(held, blocks)
-                return predict_timeline(
-                    self, opening.name, rest, DEFAULT_WINDOW, DEFAULT_HOP, jobs
-                ).overall()
+                return predict_timeline(self, opening.name, rest, Spans(), jobs, own).overall()
         signal = np.concatenate(held)
         if not contains_speech(signal, self.sampling_rate):
             raise make_no_speech_error(opening.name)
@@ -130,6 +130,7 @@ class Model(Classifier):
         channel: int | str = "mix",
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        adapt: Expect | None = None,
         jobs: int | None = None,
     ) -> Timeline:
         """Predict the emotions of a recording over time.
@@ -145,16 +146,19 @@ class Model(Classifier):
             channel: see `predict`.
             window: length of a window in seconds, at least 0.5.
             hop: distance between windows in seconds, which is the resolution of the segments.
+            adapt: content of the recording (see `expect` of `adapt`), to adapt each utterance to
+                those before it; None for no adaptation. The first utterance is predicted as
+                without adaptation.
             jobs: number of threads; None for one per core.
 
         Raises:
             AudioError: the recording cannot be used; the message says why.
             InputError: the input is not one recording, or the sampling rate is missing.
-            ModelError: the model has another rate than 16 kHz.
-            ValueError: see `check_windows`.
+            ModelError: the model has another rate than 16 kHz, or cannot adapt.
+            ValueError: see `check_windows`; another expectation, or the model is adapted already.
         """
-        opening = self._open_windows(source, sampling_rate, channel, window, hop)
-        return predict_timeline(self, opening.name, opening.read(), window, hop, jobs)
+        opening, own = self._open_windows(source, sampling_rate, channel, window, hop, adapt)
+        return predict_timeline(self, opening.name, opening.read(), Spans(window, hop), jobs, own)
 
     def predict_with_timeline(
         self,
@@ -164,6 +168,7 @@ class Model(Classifier):
         channel: int | str = "mix",
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        adapt: Expect | None = None,
         jobs: int | None = None,
     ) -> tuple[Prediction, Timeline]:
         """Predict a recording as a whole and over time, and read it only once.
@@ -174,6 +179,7 @@ class Model(Classifier):
             channel: see `predict`.
             window: see `timeline`.
             hop: see `timeline`.
+            adapt: see `timeline`.
             jobs: see `timeline`.
 
         Returns:
@@ -184,10 +190,10 @@ class Model(Classifier):
             AudioError: the recording cannot be used; the message says why. NoSpeechError if
                 it contains no speech.
             InputError: the input is not one recording, or the sampling rate is missing.
-            ModelError: the model has another rate than 16 kHz.
-            ValueError: see `check_windows`.
+            ModelError: the model has another rate than 16 kHz, or cannot adapt.
+            ValueError: see `timeline`.
         """
-        opening = self._open_windows(source, sampling_rate, channel, window, hop)
+        opening, own = self._open_windows(source, sampling_rate, channel, window, hop, adapt)
         longest = LONGEST_UTTERANCE * self.sampling_rate
         held: list[NDArray[np.float32]] = []
 
@@ -198,7 +204,7 @@ class Model(Classifier):
                     held.clear()
                 yield block
 
-        timeline = predict_timeline(self, opening.name, hold_short(), window, hop, jobs)
+        timeline = predict_timeline(self, opening.name, hold_short(), Spans(window, hop), jobs, own)
         if opening.samples > longest or not timeline.segments:
             return timeline.overall(), timeline
         return self._predict_utterance(opening, np.concatenate(held)), timeline
@@ -209,10 +215,11 @@ class Model(Classifier):
         *,
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        adapt: Expect | None = None,
         source: str = "stream",
     ) -> Stream:
         """Open a stream that takes a signal in chunks; see `serenade.inference.Stream`."""
-        return Stream(self, sampling_rate, window=window, hop=hop, source=source)
+        return Stream(self, sampling_rate, window=window, hop=hop, adapt=adapt, source=source)
 
     def enrol(
         self,
@@ -308,16 +315,6 @@ class Model(Classifier):
         found = estimate_own_shift(self, source, sampling_rate)
         return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
 
-    def adapt_to_usable(self, recordings: Iterable[RecordingLike], expect: Expect) -> Self:
-        """Return a model that is adapted to the recordings that can be used, if there are any."""
-        try:
-            known = adapt_to_recordings(
-                self, recordings, None, expect, one_speaker=False, skip=True
-            )
-        except NothingToAdaptToError:
-            return self
-        return type(self)(self.folder, adaptation=known)
-
     @property
     def _adapts(self) -> bool:
         """Whether speakers are enrolled by the model of places."""
@@ -339,11 +336,13 @@ class Model(Classifier):
         channel: int | str,
         window: float,
         hop: float,
-    ) -> Source:
+        adapt: Expect | None,
+    ) -> tuple[Source, OwnAdaptation | None]:
         """Open a recording for a timeline, with all arguments checked."""
         check_windows(window, hop)
         self.require_windows()
-        return open_source(source, sampling_rate, self.sampling_rate, channel)
+        own = None if adapt is None else OwnAdaptation(self, adapt)
+        return open_source(source, sampling_rate, self.sampling_rate, channel), own
 
     def _predict_utterance(self, opening: Source, signal: NDArray[np.float32]) -> Prediction:
         """Predict a short recording in one piece."""

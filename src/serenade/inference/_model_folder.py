@@ -150,7 +150,7 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
         ModelError: the folder is missing, damaged or of a later version, or its encoder differs
             from the one it was trained with.
     """
-    folder = BUNDLED if path in {None, BUNDLED.name} else Path(path)  # type: ignore[arg-type]
+    folder = BUNDLED if path in {None, BUNDLED.name} else Path(path)
     description = _read_description(folder)
     version = description["format"]
     try:

@@ -210,11 +210,26 @@ def make_no_speech_error(file: str) -> NoSpeechError:
 
 def _list_remarks(found: Prediction | Timeline) -> dict[str, object]:
     """Return what a result says about enrolment and adaptation."""
+    enrolment = {"enrolment": found.enrolment} if found.enrolment else {}
+    return enrolment | _list_adaptation(found)
+
+
+def describe_adaptation(found: Prediction | Timeline) -> str:
+    """Describe what a model was adapted to, in words; empty without adaptation.
+
+    >>> describe_adaptation(Prediction("a.wav", 2.0, {"sad": 1.0}, adapted_to=3, assumed="mixed"))
+    'adapted to 3 utterances, mixed expected'
+    """
+    if not found.adapted_to:
+        return ""
+    count = found.adapted_to
+    return f"adapted to {count} utterance{'s' * (count != 1)}, {found.assumed} expected"
+
+
+def _list_adaptation(found: Prediction | Timeline | Update) -> dict[str, object]:
+    """Return the number of utterances that a model was adapted to, and what was assumed of them."""
     adapted = {"adapted_to": found.adapted_to, "assumed": found.assumed}
-    return {
-        **({"enrolment": found.enrolment} if found.enrolment else {}),
-        **(adapted if found.adapted_to else {}),
-    }
+    return adapted if found.adapted_to else {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,6 +244,8 @@ class Update:
             a live display.
         segments: segments that are finished and will not change. They are those of
             `Model.timeline` for the same signal.
+        adapted_to: number of earlier windows that a stream with `adapt` is adapted to.
+        assumed: assumed content of the stream; empty without adaptation.
     """
 
     start: float
@@ -236,13 +253,16 @@ class Update:
     speaking: bool
     probabilities: Mapping[str, float]
     segments: tuple[Segment, ...] = ()
+    adapted_to: int = 0
+    assumed: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: start, end, speaking, probabilities, segments."""
+        """Return JSON data: start, end, speaking, probabilities, segments, and an adaptation."""
         return {
             "start": round(self.start, 3),
             "end": round(self.end, 3),
             "speaking": self.speaking,
             "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
             "segments": [segment.to_dict() for segment in self.segments],
+            **_list_adaptation(self),
         }

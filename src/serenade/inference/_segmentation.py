@@ -1,22 +1,16 @@
-"""Predict windows and join them to segments: average overlaps, merge neighbours of one emotion."""
+"""Join predicted windows to segments: average overlaps, merge neighbours of one emotion."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.inference._prediction import Timeline
-from serenade.inference._threads import map_in_threads
-from serenade.inference._windows import Windower
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from serenade.inference._classifier import Classifier
     from serenade.inference._windows import Window
 
     Part = tuple[int, int, NDArray[np.float64]]
@@ -86,44 +80,3 @@ class SegmentJoiner:
         if self._open is not None:
             yield self._open
         self._open = None
-
-
-def predict_timeline(
-    classifier: Classifier,
-    name: str,
-    blocks: Iterable[NDArray[np.float32]],
-    window: float,
-    hop: float,
-    jobs: int | None,
-) -> Timeline:
-    """Predict the emotions of a signal over time; see `Model.timeline`.
-
-    Args:
-        classifier: model that predicts.
-        name: name of the recording.
-        blocks: parts `(samples,)` of its signal at the model's rate.
-        window: see `Model.timeline`.
-        hop: see `Model.timeline`.
-        jobs: see `Model.timeline`.
-    """
-    rate, step = classifier.sampling_rate, round(hop * classifier.sampling_rate)
-    windower, joiner = Windower(round(window * rate), step), SegmentJoiner(step)
-    size = 0
-
-    def cut_windows() -> Iterator[Window]:
-        nonlocal size
-        for block in blocks:
-            size += block.size
-            yield from windower.push(block)
-        yield from windower.finish()
-
-    threads = jobs or os.cpu_count() or 1
-    predicted = map_in_threads(
-        lambda window: classifier.probabilities(window.signal), cut_windows(), threads
-    )
-    segments = [
-        classifier.segment(*part)
-        for window, probabilities in predicted
-        for part in joiner.add(window, probabilities)
-    ]
-    return Timeline(name, size / rate, classifier.labels, tuple(segments), **classifier.remarks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serenade.audio import Intake, to_float32
+from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Update
 from serenade.inference._segmentation import SegmentJoiner
 from serenade.inference._source import to_array
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from serenade.adaptation import Expect
     from serenade.inference._classifier import Classifier
     from serenade.inference._windows import Window
 
@@ -38,12 +40,13 @@ class Stream:
         sampling_rate: sampling rate of the samples in Hz.
         window: see `Model.timeline`.
         hop: see `Model.timeline`.
+        adapt: see `Model.timeline`; updates then state to how many windows the model is adapted.
         source: name of the stream in error messages.
 
     Raises:
         SignalFormatError: the sampling rate is not one.
-        ModelError: the model has another rate than 16 kHz.
-        ValueError: see `check_windows`.
+        ModelError: the model has another rate than 16 kHz, or cannot adapt.
+        ValueError: see `Model.timeline`.
 
     >>> import numpy as np, serenade
     >>> stream = serenade.stream(sampling_rate=48000)
@@ -60,6 +63,7 @@ class Stream:
         *,
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        adapt: Expect | None = None,
         source: str = "stream",
     ) -> None:
         check_windows(window, hop)
@@ -71,6 +75,7 @@ class Stream:
         length, step = (round(seconds * model.sampling_rate) for seconds in (window, hop))
         self._windower = Windower(length, step, live=True)
         self._joiner = SegmentJoiner(step)
+        self._own = None if adapt is None else OwnAdaptation(model, adapt)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -127,8 +132,13 @@ class Stream:
         return [self._make_update(window) for window in windows]
 
     def _make_update(self, window: Window) -> Update:
-        probabilities = self.model.probabilities(window.signal)
+        probabilities = self.model.plain_probabilities(window.signal)
+        remarks = {} if self._own is None else self._own.remarks
+        if self._own is None:
+            probabilities = self.model.adapt_probabilities(probabilities)
+        else:
+            probabilities = self._own.adapt(window, probabilities)
         now = self.model.segment(window.start, window.end, probabilities)
         parts = self._joiner.add(window, probabilities) if window.full else ()
         finished = tuple(self.model.segment(*part) for part in parts)
-        return Update(now.start, now.end, not window.last, now.probabilities, finished)
+        return Update(now.start, now.end, not window.last, now.probabilities, finished, **remarks)

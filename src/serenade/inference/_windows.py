@@ -94,6 +94,11 @@ class Window:
         """First sample after the window."""
         return self.start + self.signal.size
 
+    def drop_samples(self) -> Window:
+        """Return the window with zeros as samples, which take no memory."""
+        zeros = np.broadcast_to(np.float32(0), self.signal.shape)
+        return dataclasses.replace(self, signal=zeros)
+
 
 class Windower:
     """Finds utterances in a signal and lays windows over them.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from serenade._atomic import write_output
 from serenade._printable import to_csv_cell, to_csv_path
+from serenade.inference._prediction import describe_adaptation
 
 if TYPE_CHECKING:
     import os
@@ -40,6 +41,8 @@ def write_audformat(
         folder: folder to write, which is created if it does not exist.
         licence: licence of the model, which may restrict the use of its output.
     """
+    timelines = list(timelines)
+    adaptations = dict.fromkeys(filter(None, map(describe_adaptation, timelines)))
     shares = {_name_column(label): {"scheme_id": "probability"} for label in labels}
     header = {
         "name": "timeline",
@@ -47,6 +50,7 @@ def write_audformat(
         "usage": "other",
         "languages": [],
         "description": "Emotions over time, predicted by serenade, not annotated."
+        + "".join(f" Model {adaptation}." for adaptation in adaptations)
         + (f" Licence of the model: {licence}." if licence else ""),
         "schemes": {
             "emotion": {"dtype": "str", "labels": list(map(to_csv_cell, labels))},

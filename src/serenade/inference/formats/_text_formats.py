@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, TextIO
 
 from serenade._printable import dump_json, to_csv_cell, to_csv_path, to_printable
+from serenade.inference._prediction import describe_adaptation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,17 +44,21 @@ def to_csv(
 ) -> None:
     """Write a table with a row for each recording or segment and a column for each emotion.
 
+    If a model was adapted, the last columns are `adapted_to` and `assumed`.
+
     Args:
         results: see `to_json`.
         labels: labels of the model.
         file: file opened for text, with `newline=""` as the csv module needs.
         timeline: whether to write a row for each segment.
     """
+    results = list(results)
     span = ["start", "end"] if timeline else []
+    adapted = any(prediction.adapted_to for prediction, _ in results)
+    remarks = ["adapted_to", "assumed"] if adapted else []
+    columns = ["file", "duration", *span, "emotion", "probability", *map(to_csv_cell, labels)]
     writer = csv.writer(file)
-    writer.writerow(
-        ["file", "duration", *span, "emotion", "probability", *map(to_csv_cell, labels)]
-    )
+    writer.writerow(columns + remarks)
     for prediction, found in results:
         for part in found.segments if timeline and found is not None else (prediction,):
             entry = part.to_dict()
@@ -65,6 +70,7 @@ def to_csv(
                     to_csv_cell(entry["emotion"]),
                     entry["probability"],
                     *(round(part.probabilities[label], 4) for label in labels),
+                    *(getattr(prediction, name) for name in remarks),
                 ]
             )
 
@@ -73,12 +79,15 @@ def to_textgrid(timeline: Timeline) -> str:
     """Format a timeline as a TextGrid of Praat, in the long text format.
 
     The tier `emotion` names the segments, and a tier for each emotion contains its probabilities.
-    Intervals without speech have no text.
+    Intervals without speech have no text. If the model was adapted, the tier `adaptation` says to
+    what.
     """
     tiers = [_format_tier("emotion", timeline, [segment.emotion for segment in timeline.segments])]
     for label in timeline.labels:
         shares = [f"{segment.probabilities[label]:.4f}" for segment in timeline.segments]
         tiers.append(_format_tier(label, timeline, shares))
+    if adaptation := describe_adaptation(timeline):
+        tiers.append(_format_tier("adaptation", timeline, [adaptation] * len(timeline.segments)))
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
@@ -144,6 +153,8 @@ def to_webvtt(timeline: Timeline) -> str:
     """
     file = io.StringIO()
     file.write("WEBVTT\n")
+    if adaptation := describe_adaptation(timeline):
+        file.write(f"\nNOTE {_escape(adaptation)}\n")
     for segment in timeline.segments:
         shares = ", ".join(
             f"{label} {segment.probabilities[label]:.4f}" for label in timeline.labels
@@ -185,7 +196,8 @@ def to_rttm(timeline: Timeline) -> str:
     SPEAKER a 1 0.500 1.500 <NA> <NA> angry 0.7500 <NA>
     """
     recording = _join_words(PurePath(timeline.file).stem)
-    return "".join(
+    adaptation = describe_adaptation(timeline)
+    return f";; {adaptation}\n" * bool(adaptation) + "".join(
         f"SPEAKER {recording} 1 {segment.start:.3f} {segment.end - segment.start:.3f} <NA> <NA> "
         f"{_join_words(segment.emotion)} {segment.probability:.4f} <NA>\n"
         for segment in timeline.segments

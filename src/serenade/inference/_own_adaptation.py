@@ -1,0 +1,64 @@
+"""Adapt a model to the recording or the stream that it is predicting."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from serenade.inference._adaptation import prepare_adaptation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.adaptation import Expect
+    from serenade.inference._classifier import Classifier
+    from serenade.inference._windows import Window
+
+MOST_OWN = 60
+"""Most windows of earlier utterances that a recording adapts to: two minutes of speech."""
+
+
+class OwnAdaptation:
+    """Adapts the windows of a recording to its earlier utterances, in memory that does not grow.
+
+    An utterance is predicted given the utterances before it, so the first one gets the
+    probabilities of the model. Windows that do not overlap count as recordings of the place; the
+    latest `MOST_OWN` are kept, because voices and rooms change in long recordings.
+
+    Args:
+        classifier: model that is not adapted.
+        expect: content of the recording, see `Model.adapt`.
+
+    Raises:
+        ModelError: the model has no model of places, or no neutral class to expect.
+        ValueError: another expectation, or the model is adapted or enrolled.
+    """
+
+    def __init__(self, classifier: Classifier, expect: Expect) -> None:
+        if classifier.adaptation is not None or classifier.enrolment:
+            raise ValueError(
+                "the model is adapted already; adapt the model of serenade.load() to the recording"
+            )
+        self._adaptation = prepare_adaptation(classifier, expect, one_speaker=False)
+        self._earlier: deque[NDArray[np.float64]] = deque(maxlen=MOST_OWN)
+        self._current: deque[NDArray[np.float64]] = deque(maxlen=MOST_OWN)  # of this utterance
+        self._free = 0  # first sample that no window counted so far contains
+
+    @property
+    def remarks(self) -> dict[str, Any]:
+        """Arguments of results: the number of windows adapted to, and the expectation."""
+        count = self._adaptation.recordings
+        return {"adapted_to": count, "assumed": self._adaptation.assumed if count else ""}
+
+    def adapt(self, window: Window, plain: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Adapt the probabilities `(classes,)` of the next window of `Windower`."""
+        adapted = self._adaptation.probabilities(plain) if self._adaptation.recordings else plain
+        if window.full and window.start >= self._free:
+            self._current.append(plain)
+            self._free = window.end
+        if window.last:
+            self._earlier += self._current
+            self._current.clear()
+            self._adaptation = self._adaptation.take(self._earlier)
+        return adapted
