@@ -34,7 +34,7 @@ MOVED: Mapping[str, Mapping[str, str]] = {
     },
     "corpora.base": {
         **{name: f"corpora.{name}" for name in _CORPUS},
-        "ordered": "corpora._corpus.order_labels",
+        "ordered": "corpora._labels.order_labels",
     },
     "corpora.checks": {
         "AudioFacts": "corpora.AudioFacts",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from serenade.corpora import Corpus, CorpusInfo, Counts, build_table
-from serenade.corpora._corpus import order_labels
+from serenade.corpora._labels import order_labels
 from serenade.errors import CorpusError
 
 INFO = CorpusInfo(

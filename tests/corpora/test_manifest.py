@@ -295,6 +295,16 @@ def test_load_manifest_names_the_option_that_renames_labels(folder):
     corpus = load(folder, "file,emotion,speaker\naudio/a.wav,Anger,1\naudio/c.wav,sad,2\n")
     (message,) = (p.message for p in corpus.problems if p.kind == "label")
     assert "--map Anger=angry" in message
+    assert [p for p in corpus.map_labels({"Anger": "angry"}).problems if p.kind == "label"] == []
+
+
+def test_map_labels_keeps_what_is_still_true_of_the_labels(folder):
+    rows = "audio/a.wav,Anger,1\naudio/b.wav,Joy,1\naudio/c.wav,nan,2\n"
+    corpus = load(folder, f"file,emotion,speaker\n{rows}")
+    (missing,) = corpus.map_labels({"Anger": "angry", "Joy": "happy"}).problems
+    assert "look like missing values: nan" in missing.message
+    (renamed,) = corpus.map_labels({"Anger": "anger", "nan": None}).problems
+    assert renamed.message.endswith("map_labels({'Joy': 'happy'})")
 
 
 def test_load_manifest_warns_of_labels_that_look_like_missing_values(folder, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from serenade import corpora
 from serenade.corpora import CorpusInfo
-from serenade.corpora._corpus import LABELS
+from serenade.corpora._labels import LABELS
 from serenade.errors import CorpusError, SerenadeError
 
 REAL = (

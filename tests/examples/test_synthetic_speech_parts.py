@@ -15,7 +15,7 @@ from synthetic_speech.phonemes import PHONEMES
 from synthetic_speech.seeds import generator
 from synthetic_speech.tracks import smooth
 
-from serenade.corpora._corpus import LABELS
+from serenade.corpora._labels import LABELS
 from serenade.errors import CorpusError
 
 PERIOD = 4000

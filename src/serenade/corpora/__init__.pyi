@@ -4,7 +4,6 @@ from ._checks import AudioFacts as AudioFacts
 from ._checks import add_warning as add_warning
 from ._checks import check_corpus as check_corpus
 from ._checks import find_identical as find_identical
-from ._corpus import LABELS as LABELS
 from ._corpus import Archive as Archive
 from ._corpus import Corpus as Corpus
 from ._corpus import CorpusInfo as CorpusInfo
@@ -12,13 +11,14 @@ from ._corpus import Counts as Counts
 from ._corpus import Loader as Loader
 from ._corpus import Problem as Problem
 from ._corpus import mark_incomplete as mark_incomplete
-from ._corpus import order_labels as order_labels
-from ._corpus import require_labels as require_labels
 from ._corpus_words import list_word_times as list_word_times
 from ._discovery import to_absolute as to_absolute
 from ._discovery import to_relative as to_relative
 from ._items import Item as Item
 from ._items import list_items as list_items
+from ._labels import LABELS as LABELS
+from ._labels import order_labels as order_labels
+from ._labels import require_labels as require_labels
 from ._manifest import load_manifest as load_manifest
 from ._manifest import read_speakers as read_speakers
 from ._manifest import write_manifest as write_manifest

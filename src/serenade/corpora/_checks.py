@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade.audio import inspect_file
-from serenade.corpora._corpus import Corpus, Problem, require_labels
+from serenade.corpora._corpus import Corpus, Problem
 from serenade.corpora._discovery import to_relative
+from serenade.corpora._labels import require_labels
 from serenade.corpora._tables import build_table
 from serenade.errors import AudioError, CorpusError, EmptyFileError
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from serenade._deprecation import MovedMethod
 from serenade._printable import to_printable
+from serenade.corpora._labels import list_doubts, order_labels, require_labels
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -16,19 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-LABELS = (
-    "angry",
-    "happy",
-    "neutral",
-    "sad",
-    "fear",
-    "disgust",
-    "surprise",
-    "calm",
-    "boredom",
-)
-"""The toolkit's names of the emotions, in the order reports print them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +191,8 @@ class Corpus:
             mapping: from labels the corpus has to new ones.
 
         Returns:
-            A corpus whose `info.labels` are the new labels in the old order.
+            A corpus whose `info.labels` are the new labels in the old order. Problems about
+            labels that were renamed or dropped are gone.
 
         Raises:
             CorpusError: a label that the corpus does not have.
@@ -217,7 +206,16 @@ class Corpus:
             self,
             info=dataclasses.replace(self.info, labels=labels, expected=None),
             table=table[table["emotion"].notna()],
+            problems=self._renew_doubts(label for label in known if label not in mapping),
         )
+
+    def _renew_doubts(self, labels: Iterable[str]) -> tuple[Problem, ...]:
+        """Return the problems; of those about all labels, only what is true of some labels."""
+        old = [Problem("label", doubt) for doubt in list_doubts(self.info.labels)]
+        others = tuple(problem for problem in self.problems if problem not in old)
+        if len(others) == len(self.problems):
+            return others
+        return (*others, *(Problem("label", doubt) for doubt in list_doubts(labels)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,24 +238,3 @@ def mark_incomplete(name: str, incomplete: str) -> str:
     'emodb (incomplete EMO-DB, 342 of 535)'
     """
     return f"{name} ({incomplete})" if incomplete else name
-
-
-def order_labels(
-    labels: Iterable[str], first: Sequence[str] = LABELS, *, keep_absent: bool = False
-) -> tuple[str, ...]:
-    """Return labels in the order of `first`, then the others sorted.
-
-    >>> order_labels({"tired", "sad", "angry"})
-    ('angry', 'sad', 'tired')
-    """
-    found = set(labels)
-    known = [label for label in first if keep_absent or label in found]
-    return (*known, *sorted(found - set(known)))
-
-
-def require_labels(name: str, wanted: Iterable[str], known: Sequence[str]) -> None:
-    """Raise `CorpusError` if the corpus does not have a wanted label."""
-    if strange := [label for label in wanted if label not in known]:
-        raise CorpusError(
-            f"{name}: no label {', '.join(map(repr, strange))}; it has {', '.join(known)}"
-        )

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from serenade.corpora import _meld as meld
 from serenade.corpora import nemo, ravdess
 from serenade.corpora._checks import add_warning
-from serenade.corpora._corpus import Counts, Loader, Problem, require_labels
+from serenade.corpora._corpus import Counts, Loader, Problem
+from serenade.corpora._labels import require_labels
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import AudioFacts, add_warning, check_corpus, inspect_files
-from serenade.corpora._corpus import LABELS, CorpusInfo, Problem, order_labels
+from serenade.corpora._corpus import CorpusInfo, Problem
 from serenade.corpora._discovery import join_path, to_absolute
+from serenade.corpora._labels import LABELS, list_doubts, order_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 
     from serenade.corpora._corpus import Corpus
 
-_SYNONYMS = {
-    "anger": "angry",
-    "happiness": "happy",
-    "joy": "happy",
-    "sadness": "sad",
-    "fearful": "fear",
-    "disgusted": "disgust",
-    "surprised": "surprise",
-    "bored": "boredom",
-}
-_MISSING = {"nan", "none", "null", "na", "n/a", "<na>", "nat"}  # as other programs write them
 _LONGEST = 1e9  # seconds; longer than any recording, and exact in nanoseconds
 _ROUNDING = 1e-3  # seconds a written end may lie beyond the file's through rounding
 
@@ -207,22 +196,5 @@ def _list_column_problems(rows: Sequence[Mapping[str, object]]) -> list[Problem]
         )
         problems.append(Problem("speaker", message))
     found = {str(row["emotion"]) for row in rows}
-    if doubtful := order_labels(label for label in found if label.lower() in _MISSING):
-        message = (
-            f"labels that look like missing values: {', '.join(doubtful)}; they are used as "
-            "emotions: leave these rows out if they are not"
-        )
-        problems.append(Problem("label", message))
-    renamed = {
-        label: _SYNONYMS.get(label.lower(), label.lower())
-        for label in order_labels(found - set(LABELS))
-        if label.lower() in {*LABELS, *_SYNONYMS}
-    }
-    if renamed:
-        options = " ".join(f"--map {shlex.quote(f'{old}={new}')}" for old, new in renamed.items())
-        message = (
-            f"labels that have another name in the toolkit; rename them: {options}, or in Python "
-            f"map_labels({renamed})"
-        )
-        problems.append(Problem("label", message))
+    problems += [Problem("label", doubt) for doubt in list_doubts(found)]
     return problems

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import check_corpus
-from serenade.corpora._corpus import CorpusInfo, Counts, Problem, require_labels
+from serenade.corpora._corpus import CorpusInfo, Counts, Problem
 from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
+from serenade.corpora._labels import require_labels
 from serenade.corpora._word_times import read_text, read_wdseg
 
 if TYPE_CHECKING:
