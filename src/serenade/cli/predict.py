@@ -88,17 +88,20 @@ _SEVERAL = 8
     metavar="OUT",
     type=click.Path(),
     help="Write the timeline to OUT: .json, .csv, .TextGrid, .vtt, .srt, .rttm (as in speaker "
-    "diarisation) or .txt (labels for Audacity). With --format textgrid, webvtt, srt, rttm or "
-    "audacity, OUT can be a folder, which gets one file for each recording.",
+    "diarisation), .txt (labels for Audacity) or .eaf (ELAN). With --format textgrid, webvtt, srt, "
+    "rttm, audacity or elan, OUT can be a folder, which gets one file for each recording.",
 )
 @click.option(
     "--format",
     "format_",
     type=click.Choice(
-        ["json", "csv", "textgrid", "webvtt", "srt", "rttm", "audacity", "audformat"]
+        [
+            *("json", "csv", "textgrid", "webvtt", "srt", "rttm", "audacity", "elan"),
+            *("label-studio", "audformat"),
+        ]
     ),
-    help="Format of OUT. Required if the suffix of OUT does not determine it; audformat writes a "
-    "folder.",
+    help="Format of OUT. Required if the suffix of OUT does not determine it; label-studio writes "
+    "tasks with predictions as JSON, and audformat a folder.",
 )
 @click.option(
     "--plot",

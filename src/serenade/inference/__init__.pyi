@@ -21,6 +21,8 @@ from ._timeline_figure import plot_timeline as plot_timeline
 from ._windows import DEFAULT_HOP as DEFAULT_HOP
 from ._windows import DEFAULT_WINDOW as DEFAULT_WINDOW
 from ._windows import check_windows as check_windows
+from .formats._elan import to_elan as to_elan
+from .formats._label_studio import to_label_studio as to_label_studio
 from .formats._target import Target as Target
 from .formats._text_formats import to_audacity as to_audacity
 from .formats._text_formats import to_csv as to_csv

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WINDOW = 2.0
 """Default length of a window in seconds; docs/benchmarks/live_updates.md compares lengths."""
 
-HOP = 0.35
-"""Default seconds of speech between updates: the first comes below 0.5 s, then 2.8 a second."""
+HOP = 0.4
+"""Default seconds of speech between updates: the first comes below 0.5 s, then 2.5 a second."""
 
 BACKLOG = 1.0
 """Seconds of audio that wait for the model at most; beyond, the oldest audio is dropped."""

@@ -25,6 +25,8 @@ def result(model, example):
         ("a.srt", None, "srt", "1\n00:00:"),
         ("a.rttm", None, "rttm", "SPEAKER example 1 "),
         ("a.txt", None, "audacity", "0."),
+        ("a.eaf", None, "elan", "<?xml version='1.0'"),
+        ("a.json", "label-studio", "label-studio", "["),
     ],
 )
 def test_target_takes_the_format_of_the_suffix(

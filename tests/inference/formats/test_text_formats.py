@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from serenade.inference import (
     Timeline,
     to_audacity,
     to_csv,
+    to_elan,
     to_json,
+    to_label_studio,
     to_rttm,
     to_textgrid,
     to_webvtt,
@@ -61,6 +64,63 @@ def test_to_rttm_and_to_audacity_are_read_back(timeline):
         assert row[7] == segment.emotion.replace(" ", "_")
         assert [float(time) for time in mark[:2]] == pytest.approx([segment.start, segment.end])
         assert mark[2].startswith(segment.emotion)
+
+
+ELAN_PARTS = {  # of the published schema: attributes that each element needs
+    "ANNOTATION_DOCUMENT": {"AUTHOR", "DATE", "VERSION"},
+    "MEDIA_DESCRIPTOR": {"MEDIA_URL", "MIME_TYPE"},
+    "TIME_SLOT": {"TIME_SLOT_ID"},
+    "TIER": {"TIER_ID", "LINGUISTIC_TYPE_REF"},
+    "ALIGNABLE_ANNOTATION": {"ANNOTATION_ID", "TIME_SLOT_REF1", "TIME_SLOT_REF2"},
+    "LINGUISTIC_TYPE": {"LINGUISTIC_TYPE_ID"},
+}
+ELAN_ORDER = ["HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE"]
+
+
+def test_to_elan_has_the_structure_of_the_schema(timeline):
+    root = ET.fromstring(to_elan(timeline))
+    assert list(dict.fromkeys(child.tag for child in root)) == ELAN_ORDER
+    for element in root.iter():
+        assert element.attrib.keys() >= ELAN_PARTS.get(element.tag, set())
+    slots = [slot.get("TIME_SLOT_ID") for slot in root.iter("TIME_SLOT")]
+    notes = list(root.iter("ALIGNABLE_ANNOTATION"))
+    names = slots + [note.get("ANNOTATION_ID") for note in notes]
+    assert len(names) == len(set(names))
+    assert {note.get(f"TIME_SLOT_REF{end}") for note in notes for end in (1, 2)} <= set(slots)
+    types = {one.get("LINGUISTIC_TYPE_ID") for one in root.iter("LINGUISTIC_TYPE")}
+    assert {tier.get("LINGUISTIC_TYPE_REF") for tier in root.iter("TIER")} == types
+
+
+def test_to_elan_is_read_back_by_pympi(timeline, tmp_path):
+    elan = pytest.importorskip("pympi.Elan")
+    path = tmp_path / "a.eaf"
+    path.write_text(to_elan(timeline), "utf-8")
+    document = elan.Eaf(path)
+    tiers = ["emotion", *(f"probability {label}" for label in LABELS)]
+    assert sorted(document.get_tier_names()) == sorted(tiers)
+    found = sorted(document.get_annotation_data_for_tier("emotion"))
+    parts = timeline.segments
+    assert found == [(round(1000 * p.start), round(1000 * p.end), p.emotion) for p in parts]
+    shares = sorted(document.get_annotation_data_for_tier(tiers[1]))
+    assert [float(text) for *_, text in shares] == pytest.approx(
+        [part.probabilities[LABELS[0]] for part in parts], abs=1e-4
+    )
+
+
+def test_to_label_studio_makes_regions_of_the_labels(timeline):
+    [task] = json.loads(to_label_studio([timeline]))
+    assert task["data"] == {"audio": timeline.file}
+    [prediction] = task["predictions"]
+    assert 0 <= prediction["score"] <= 1
+    assert len({region["id"] for region in prediction["result"]}) == len(timeline.segments)
+    for region, segment in zip(prediction["result"], timeline.segments, strict=True):
+        assert (region["from_name"], region["to_name"], region["type"]) == (
+            *("emotion", "audio", "labels"),
+        )
+        assert region["value"]["labels"] == [segment.emotion]
+        assert [region["value"][end] for end in ("start", "end")] == pytest.approx(
+            [segment.start, segment.end], abs=1e-3
+        )
 
 
 def test_to_json_is_read_back(timeline):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from serenade._atomic import check_output, write_output
 from serenade.errors import SerenadeError
 from serenade.inference.formats._audformat_database import write_audformat
+from serenade.inference.formats._elan import to_elan
+from serenade.inference.formats._label_studio import to_label_studio
 from serenade.inference.formats._text_formats import (
     to_audacity,
     to_csv,
@@ -35,11 +37,12 @@ SUFFIXES = {
     "srt": ".srt",
     "rttm": ".rttm",
     "audacity": ".txt",
+    "elan": ".eaf",
 }
 """Suffixes of the formats that are one file."""
 
-FORMATS = (*SUFFIXES, "audformat")
-"""Formats of timelines; audformat writes a folder."""
+FORMATS = (*SUFFIXES, "label-studio", "audformat")
+"""Formats of timelines; Label Studio shares the suffix of JSON, and audformat writes a folder."""
 
 _EACH: dict[str, Callable[[Timeline], str]] = {
     "textgrid": to_textgrid,
@@ -47,6 +50,7 @@ _EACH: dict[str, Callable[[Timeline], str]] = {
     "srt": to_srt,
     "rttm": to_rttm,
     "audacity": to_audacity,
+    "elan": to_elan,
 }
 
 
@@ -131,6 +135,8 @@ class Target:
         (self.path if folder else self.path.parent).mkdir(parents=True, exist_ok=True)
         if self.format == "json":
             return [write_output(self.path, to_json(results) + "\n")]
+        if self.format == "label-studio":
+            return [write_output(self.path, to_label_studio(timelines) + "\n")]
         if self.format == "csv":
             table = io.StringIO(newline="")
             to_csv(results, model.labels, table, timeline=True)
