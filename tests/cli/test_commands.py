@@ -6,7 +6,9 @@ import shlex
 import pytest
 from support.synthetic import SYNTHETIC
 
+from serenade import corpora
 from serenade.cli._options import format_command
+from serenade.corpora import write_manifest
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,31 @@ def test_standardisation_by_speaker_is_reported(run, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "uses unlabelled test speech" in done.stdout
     assert "speaker-dependent" in done.stdout.lower()
+
+
+def test_evaluate_trains_on_some_corpora_and_tests_another(run, tmp_path):
+    speech = corpora.open(SYNTHETIC, tmp_path / "speech", labels=("angry", "neutral", "sad"))
+    for name, chosen in {"one": speech.speakers[:3], "two": speech.speakers[3:]}.items():
+        part = speech.select(speech.table["speaker"].isin(chosen))
+        write_manifest(part, part.root / f"{name}.csv")
+    places = ("--train-on", speech.root / "one.csv", "--test-on", speech.root / "two.csv")
+    done = run(
+        *("evaluate", "whisper-probe", *places, "--set", "copies=0", "--set", "layers=(1,)"),
+        *("--map", "neutral=", "--adapt=mixed", "--adapt-by", "corpus", "--out", tmp_path / "run"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Protocol: cross-corpus from one, speaker-independent; seed 0; 24 " in done.stdout
+    assert "test recordings of each fold, mixed expected; transductive: " in done.stdout
+    report = json.loads((tmp_path / "run" / "report.json").read_text("utf-8"))
+    assert (report["corpus"], report["labels"]) == ("two", ["angry", "sad"])
+    assert report["adapted"]["by"] == "corpus"
+    shown = run("compare", tmp_path / "run")
+    assert "two, 2 emotions: cross-corpus from one, speaker-independent" in shown.stdout
+    assert "mixed by corpus (transductive)" in shown.stdout
+    for wrong in (["--train-on", "one.csv"], ["two.csv", "--train-on", "a", "--test-on", "b"]):
+        assert "give both, with a system" in run("evaluate", "whisper-probe", *wrong).stderr
+    unknown = run("evaluate", "whisper-probe", "--train-on", "one.csv", "--test-on", "none.csv")
+    assert "one.csv" in unknown.stderr.splitlines()[-1]
 
 
 def test_train_then_predict(run, tmp_path, example):

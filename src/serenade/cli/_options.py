@@ -248,6 +248,31 @@ def open_corpus(
     return corpus
 
 
+def open_corpora(
+    names: Sequence[str], root: str | None, labels: str | None, renames: Sequence[str]
+) -> list[Corpus]:
+    """Open corpora, each with those of the emotions and renames that it has.
+
+    Raises:
+        SerenadeError: no corpus has an emotion that is named.
+    """
+    from serenade.corpora import require_labels
+
+    opened = [open_corpus(name, root, None) for name in names]
+    parsed = _parse_renames(renames)
+    together = " and ".join(names)
+    require_labels(together, parsed, sorted({one for each in opened for one in each.labels}))
+    mapped = [
+        each.map_labels({old: new for old, new in parsed.items() if old in each.labels})
+        for each in opened
+    ]
+    if labels is None:
+        return mapped
+    kept = labels.split(",")
+    require_labels(together, kept, sorted({one for each in mapped for one in each.labels}))
+    return [each.select(labels=[one for one in kept if one in each.labels]) for each in mapped]
+
+
 def _parse_renames(renames: Sequence[str]) -> dict[str, str | None]:
     """Parse words `OLD=NEW`; no new name leaves the emotion out.
 

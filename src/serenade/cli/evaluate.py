@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from serenade.adaptation import Expect
     from serenade.corpora import Corpus
-    from serenade.evaluation import AdaptationPlan, Classes, Report
-    from serenade.protocols import EvaluationProtocol
+    from serenade.evaluation import AdaptationPlan, Report
+    from serenade.protocols import Classes, EvaluationProtocol
     from serenade.training import Estimator
 
 
@@ -59,6 +59,12 @@ class Choices:
     help="Evaluate a trained model on CORPUS instead of training a system: a model folder, a model "
     "on the Hugging Face hub, or a model of the package (bundled, adaptive).",
 )
+@click.option(
+    "--train-on",
+    metavar="A,B,…",
+    help="Train SYSTEM on all of these corpora and test it on the corpus of --test-on.",
+)
+@click.option("--test-on", metavar="C", help="Corpus to test; see --train-on.")
 @click.option(
     "--classes",
     default="shared",
@@ -137,7 +143,14 @@ class Choices:
     type=_options.Output(folder=True),
     help="Folder for report.json, report.md and the confusion matrix.",
 )
-def command(system: str, corpus: str | None, model: str | None, **options: Any) -> None:
+def command(
+    system: str,
+    corpus: str | None,
+    model: str | None,
+    train_on: str | None,
+    test_on: str | None,
+    **options: Any,
+) -> None:
     r"""Evaluate SYSTEM on CORPUS and report UA, WA and F1 with 95% intervals over speakers.
 
     SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
@@ -150,10 +163,15 @@ def command(system: str, corpus: str | None, model: str | None, **options: Any) 
     serenade evaluate whisper-probe my.csv --protocol random --repeats 5
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
     serenade evaluate own_system.py my.csv
+    serenade evaluate --model my-model other.csv
+    serenade evaluate whisper-probe --train-on ravdess,emodb --test-on nemo --root CORPORA
     """
     choices = Choices(**options)
     if model is not None:
         _evaluate_model(model, system, corpus, choices)
+        return
+    if train_on is not None or test_on is not None:
+        _evaluate_across(system, corpus, train_on, test_on, choices)
         return
     if corpus is None:
         raise click.UsageError("missing argument CORPUS: a corpus to evaluate the system on")
@@ -185,6 +203,25 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
         command=_options.format_command(sys.argv[1:]),
     )
     _publish(report, choices.out)
+
+
+def _evaluate_across(
+    system: str, excess: str | None, train_on: str | None, test_on: str | None, choices: Choices
+) -> None:
+    """Train a system on some corpora, test it on another, and publish the report."""
+    if excess is not None or not train_on or not test_on or choices.folds is not None:
+        raise click.UsageError(
+            "--train-on and --test-on: give both, with a system, without CORPUS and --folds"
+        )
+    names = [*train_on.split(","), test_on]
+    for name in names:
+        _options.check_names(system, name)
+    from serenade.protocols import join_corpora
+
+    estimator = _make_estimator(system, choices)
+    *train, test = _options.open_corpora(names, choices.root, choices.labels, choices.renames)
+    joined, plan = join_corpora(train, test, choices.classes)
+    _evaluate(estimator, joined, _read_or_write_folds(plan, joined, choices), choices)
 
 
 def _make_estimator(system: str, choices: Choices) -> Estimator:

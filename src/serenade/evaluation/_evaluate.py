@@ -217,7 +217,7 @@ def assemble_report(
         system=description["system"],
         corpus=corpus.info.name,
         licence=corpus.info.licence,
-        protocol=protocol.name,
+        protocol=protocol.label,
         speaker_independent=not any(_find_known_speakers(corpus.table, fold) for fold in folds),
         seed=seed,
         versions=list_versions(),

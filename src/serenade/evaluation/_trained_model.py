@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from serenade.corpora import Corpus
     from serenade.evaluation._adapted_fold import AdaptationPlan
     from serenade.extraction import Clip
+    from serenade.protocols import Classes
 
     Posteriors = NDArray[np.float64]
-
-Classes = Literal["shared", "all"]
-"""Emotions of an evaluation on other data than those of training: shared ones, or all."""
 
 
 class TrainedModel(Protocol):

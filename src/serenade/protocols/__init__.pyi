@@ -1,3 +1,5 @@
+from ._cross_corpus import Classes as Classes
+from ._cross_corpus import join_corpora as join_corpora
 from ._drawing import get_column as get_column
 from ._emobox import read_emobox as read_emobox
 from ._evaluation_protocol import EvaluationProtocol as EvaluationProtocol

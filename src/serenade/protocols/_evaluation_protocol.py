@@ -27,6 +27,11 @@ class EvaluationProtocol(ABC):
     speaker_independent: ClassVar[bool]
 
     @property
+    def label(self) -> str:
+        """Name the protocol in reports; runs under equal names can be ranked."""
+        return self.name
+
+    @property
     @abstractmethod
     def description(self) -> str:
         """Describe the division and its settings in a phrase, for reports."""

@@ -1,0 +1,118 @@
+"""Cross-corpus protocol: train on some corpora and test on another one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from serenade.corpora import Corpus, order_labels
+from serenade.errors import EvaluationError
+from serenade.protocols._drawing import get_column
+from serenade.protocols._evaluation_protocol import EvaluationProtocol
+from serenade.protocols._folds import Fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+Classes = Literal["shared", "all"]
+"""Emotions of an evaluation on other data than those of training: shared ones, or all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossCorpus(EvaluationProtocol):
+    """Test one corpus with a model that is trained on others; `join_corpora` makes the table.
+
+    Args:
+        train: names of the training corpora.
+        test: name of the tested corpus.
+        left_out: emotions that were left out because only one side has them.
+    """
+
+    train: tuple[str, ...] = ()
+    test: str = ""
+    left_out: tuple[str, ...] = ()
+
+    name: ClassVar[str] = "cross-corpus"
+    speaker_independent: ClassVar[bool] = False
+
+    @property
+    def label(self) -> str:
+        """Name the protocol and the training corpora."""
+        return f"{self.name} from {'+'.join(self.train)}"
+
+    @property
+    def description(self) -> str:
+        """Describe the division in a phrase."""
+        left = f"; left out, because only one side has them: {', '.join(self.left_out)}"
+        trained = f"trained on {', '.join(self.train)}, tested on {self.test}"
+        return trained + left * bool(self.left_out)
+
+    def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:  # noqa: ARG002
+        """Return one fold: the rows of the training corpora, and those of the tested one."""
+        test = get_column(table, "corpus", self.name) == self.test
+        none = np.zeros(0, dtype=np.int64)
+        return [Fold(self.test, np.flatnonzero(~test), none, np.flatnonzero(test))]
+
+
+def join_corpora(
+    train: Sequence[Corpus], test: Corpus, classes: Classes = "shared"
+) -> tuple[Corpus, CrossCorpus]:
+    """Join training corpora and a tested one to one table with a column `corpus`.
+
+    Speakers get the name of their corpus before theirs. Only columns that all corpora have are
+    kept.
+
+    Args:
+        train: corpora to train on.
+        test: corpus to test.
+        classes: `shared` keeps the emotions that training and test data share; `all` keeps all, so
+            that tested emotions without training rows are always wrong.
+
+    Returns:
+        The joined corpus, which has the facts and the folder of the tested one, and the protocol.
+
+    Raises:
+        EvaluationError: two corpora have one name, or fewer than two emotions are shared.
+    """
+    import pandas as pd
+
+    corpora = [*train, test]
+    names = [corpus.info.name for corpus in corpora]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise EvaluationError(
+            f"{', '.join(repeated)}: given twice for training and test; give each corpus once"
+        )
+    known = {label for corpus in train for label in corpus.labels}
+    shared = [label for label in test.labels if label in known]
+    if len(shared) < 2:
+        raise EvaluationError(
+            f"training and test data share {', '.join(shared) or 'no emotion'}, and two are "
+            "needed; rename emotions with --map OLD=NEW"
+        )
+    every = order_labels({*known, *test.labels})
+    kept = every if classes == "all" else shared
+    tables = [_label_rows(corpus, kept) for corpus in corpora]
+    licences = dict.fromkeys(corpus.info.licence for corpus in corpora)
+    info = dataclasses.replace(
+        test.info,
+        licence="; ".join(licences),
+        labels=order_labels(kept),
+        expected=None,
+        warning="; ".join(filter(None, dict.fromkeys(corpus.info.warning for corpus in corpora))),
+    )
+    incomplete = "; ".join(filter(None, (corpus.incomplete for corpus in corpora)))
+    joined = Corpus(info, test.root, pd.concat(tables, join="inner"), incomplete=incomplete)
+    left_out = tuple(label for label in every if label not in kept)
+    return joined, CrossCorpus(tuple(names[:-1]), test.info.name, left_out)
+
+
+def _label_rows(corpus: Corpus, kept: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of some emotions, with their corpus and unambiguous speakers."""
+    table, name = corpus.table, corpus.info.name
+    known = table["speaker"].notna()
+    speaker = (f"{name}/" + table["speaker"].astype(str)).where(known, None)
+    return table.assign(speaker=speaker, corpus=name)[table["emotion"].isin(list(kept))]
