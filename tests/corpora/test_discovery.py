@@ -87,9 +87,10 @@ def test_scan_by_stem_finds_a_second_copy_of_the_whole(tmp_path):
     assert kinds(problems) == {"twice": ("copy/Actor/a.wav",)}
 
 
-def test_scan_reports_mac_files_and_videos(tmp_path):
-    for name in ("x.wav", "._x.wav", "__MACOSX/._y.wav", "x.mp4"):
+def test_scan_takes_videos_and_reports_copies_and_mac_files(tmp_path):
+    for name in ("x.wav", "._x.wav", "__MACOSX/._y.wav", "x.mp4", "y.mp4", "z.WebM", "z.m4a"):
         put(tmp_path / name)
     files, problems = scan_recordings(tmp_path, tmp_path)
-    assert files == [tmp_path / "x.wav"]
-    assert kinds(problems) == {"mac": ("._x.wav", "__MACOSX/._y.wav"), "excluded": ("x.mp4",)}
+    assert files == [tmp_path / "x.wav", tmp_path / "y.mp4", tmp_path / "z.m4a"]
+    companions = ("._x.wav", "__MACOSX/._y.wav")
+    assert kinds(problems) == {"mac": companions, "twice": ("x.mp4", "z.WebM")}

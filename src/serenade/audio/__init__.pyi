@@ -23,6 +23,4 @@ from ._read import Audio as Audio
 from ._read import from_array as from_array
 from ._read import read as read
 from ._read import read_blocks as read_blocks
-from ._suffixes import AUDIO_SUFFIXES as AUDIO_SUFFIXES
 from ._suffixes import RECORDING_SUFFIXES as RECORDING_SUFFIXES
-from ._suffixes import VIDEO_SUFFIXES as VIDEO_SUFFIXES

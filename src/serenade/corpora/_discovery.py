@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._printable import restore_name
-from serenade.audio import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serenade.audio import RECORDING_SUFFIXES
 from serenade.corpora._corpus import Problem
 from serenade.errors import CorpusError
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from serenade.corpora._corpus import CorpusInfo
 
 
-def is_audio(path: Path) -> bool:
+def is_recording(path: Path) -> bool:
     """Return whether a file is a recording: by its suffix, and not a `._` file of macOS."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("._")
+    return path.suffix.lower() in RECORDING_SUFFIXES and not path.name.startswith("._")
 
 
 def has_recording(paths: Iterable[Path], name: re.Pattern[str]) -> bool:
     """Return whether one of the files is a recording with a stem that matches `name`."""
-    return any(is_audio(path) and name.fullmatch(path.stem) for path in paths)
+    return any(is_recording(path) and name.fullmatch(path.stem) for path in paths)
 
 
 def to_absolute(path: str | os.PathLike[str]) -> Path:
@@ -114,24 +114,20 @@ def scan_recordings(
 
     Returns:
         Recordings sorted by path, and problems: copies of a recording (the lossless one that
-        comes first is taken), Mac companions (`._name`), videos.
+        comes first is taken) and Mac companions (`._name`).
     """
-    audio: list[Path] = []
+    found: list[Path] = []
     mac: list[str] = []
-    video: list[str] = []
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
-            suffix = path.suffix.lower()
             if name.startswith("._"):
                 mac.append(to_relative(path, root))
-            elif suffix in AUDIO_SUFFIXES:
-                audio.append(path)
-            elif suffix in VIDEO_SUFFIXES:
-                video.append(to_relative(path, root))
+            elif is_recording(path):
+                found.append(path)
     taken: dict[str, Path] = {}
     copies: list[str] = []
-    for path in sorted(audio, key=lambda p: (AUDIO_SUFFIXES.index(p.suffix.lower()), p)):
+    for path in sorted(found, key=lambda p: (RECORDING_SUFFIXES.index(p.suffix.lower()), p)):
         identity = key(path) if key else str(path.with_suffix(""))
         if taken.setdefault(identity, path) is not path:
             copies.append(to_relative(path, root))
@@ -139,7 +135,6 @@ def scan_recordings(
         Problem(kind, message, tuple(sorted(files)))
         for kind, message, files in (
             ("twice", "a recording that is here under another suffix or folder; left out", copies),
-            ("excluded", "video files; left out", video),
             ("mac", "companion files a Mac made, no audio; left out", mac),
         )
         if files

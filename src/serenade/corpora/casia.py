@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from serenade.corpora._checks import check_corpus, find_missing
 from serenade.corpora._corpus import CorpusInfo, Counts, Problem
-from serenade.corpora._discovery import is_audio, locate_corpus, parse_paths, scan_recordings
+from serenade.corpora._discovery import is_recording, locate_corpus, parse_paths, scan_recordings
 
 if TYPE_CHECKING:
     import os
@@ -97,6 +97,6 @@ def _parse(path: Path) -> dict[str, object] | None:
 
 def _fits(folder: Path) -> bool:
     return any(
-        path.parent.name.lower() in _EMOTIONS and path.stem.isdecimal() and is_audio(path)
+        path.parent.name.lower() in _EMOTIONS and path.stem.isdecimal() and is_recording(path)
         for path in folder.glob("*/*/*")
     )
