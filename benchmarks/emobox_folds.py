@@ -12,17 +12,36 @@ import collections
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.runner import format_page, run_benchmark
+from benchmarks.runner import format_interval, format_page, run_benchmark
 from serenade._markdown_table import format_table
+from serenade.evaluation import RUN_FILE_SUFFIX, read_runs
 from serenade.protocols import list_fold_speakers
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Sequence
+
+
+RUNS = Path(__file__).parents[1] / "results" / "whisper-probe"
+PRINTED = 0.926
+"""UA on EMO-DB of EmoBox's benchmark."""
+
+
+def read_scores() -> Iterator[dict[str, Any]]:
+    """Yield UA of whisper-probe on the complete EMO-DB, on known and on unseen speakers."""
+    for name, shared in (("random", True), ("speaker-independent", False)):
+        run = f"emodb-{name}-complete"
+        (report,) = read_runs(RUNS / f"emodb-{name}{RUN_FILE_SUFFIX}", run).values()
+        found = report.metrics["ua"]
+        protocol = report.notes[0].partition(": ")[2].partition(", or")[0]
+        ends = {"value": found.value, "low": found.low, "high": found.high}
+        yield {"protocol": protocol, "shared": shared, **ends}
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     """Count the speakers of each fold; the result is written to JSON."""
     return {
+        "emodb": list(read_scores()),
         "folds": [
             {
                 "corpus": one.corpus,
@@ -33,7 +52,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
                 "unknown": one.unknown,
             }
             for one in list_fold_speakers(chosen.folds)
-        ]
+        ],
     }
 
 
@@ -60,6 +79,24 @@ def format_result(result: dict[str, Any]) -> str:
         "results on new speakers. Corpora whose file names do not identify the speaker are not "
         "listed. Made by `serenade audit folds.csv` and `benchmarks/emobox_folds.py`.",
         format_table(head, rows, "lrrrrl"),
+        format_emodb(result["emodb"]),
+    )
+
+
+def format_emodb(scores: Sequence[dict[str, Any]]) -> str:
+    """Format what a result on EMO-DB is worth on shared and on unseen speakers."""
+    trained = {True: "trained on", False: "unseen"}
+    rows = [["EmoBox, as published", "its folds", trained[True], f"{PRINTED:.3f}"]]
+    rows += [
+        ["whisper-probe", one["protocol"], trained[one["shared"]], format_interval(one)]
+        for one in scores
+    ]
+    return (
+        "## EMO-DB\n\n"
+        "All test speakers of EmoBox's folds of EMO-DB are trained on, so that its UA is to be "
+        "compared with a random split. Intervals are over speakers. The "
+        "[leaderboard](../leaderboard.md) has more systems.\n\n"
+        + format_table(["system", "protocol", "test speakers", "UA"], rows, "lllr")
     )
 
 
