@@ -97,6 +97,20 @@ def test_an_enrolled_voice(client, model, example):
     assert (messages[0]["error"]["type"], code) == ("UnknownVoice", 1008)
 
 
+def test_a_stream_adapts_to_itself(client, model, pcm):
+    pcm = np.concatenate([pcm, np.zeros(16000, "<i2"), pcm])  # the utterances must be several
+    with _open(client, sampling_rate=16000, adapt="neutral") as stream:
+        assert stream.next()["type"] == "ready"
+        for start in range(0, len(pcm), 32000):
+            stream.socket.send(pcm[start : start + 32000].tobytes())
+        stream.socket.send('{"type": "end"}')
+        messages, _ = stream.rest()
+    wanted = model.timeline(pcm, 16000, adapt="neutral")
+    found = [segment for update in messages[:-1] for segment in update["segments"]]
+    assert found == [part.to_dict() for part in wanted.segments]
+    assert {update.get("assumed") for update in messages[:-1]} == {None, "neutral"}
+
+
 def test_a_bad_chunk_is_told_and_the_stream_goes_on(client):
     with _open(client, sampling_rate=16000, format="f32le") as stream:
         stream.next()

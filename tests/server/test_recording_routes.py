@@ -143,6 +143,37 @@ def test_one_bad_file_of_many_loses_nothing(client, sound, expected):
     assert [first["file"], bad["file"], last["file"]] == ["a.flac", "b.txt", "c.flac"]
 
 
+def test_batch_adapts_to_the_recordings_of_the_request(client, model, sound, example, tmp_path):
+    signal, rate = soundfile.read(example, dtype="float32")
+    paths = [tmp_path / name for name in ("a.wav", "b.wav")]
+    for number, path in enumerate(paths):
+        soundfile.write(path, signal[number * rate : (number + 3) * rate], rate, subtype="FLOAT")
+    files = [("file", (path.name, path.read_bytes())) for path in paths]
+    files.insert(1, ("file", ("bad.txt", b"no")))
+    answer = client.post("/v1/batch", params={"adapt": "mixed"}, files=files).json()
+    adapted = model.adapt(paths, expect="mixed")
+    first, bad, last = answer["results"]
+    for found, path in ((first, paths[0]), (last, paths[1])):
+        assert found == adapted.predict(path).to_dict() | {"file": path.name}
+        assert (found["adapted_to"], found["assumed"]) == (2, "mixed")
+    assert (answer["failed"], bad["error"]["type"]) == (1, "NotAudioError")
+    params = {"adapt": "neutral", "voice": "known"}
+    assert client.post("/v1/batch", params=params, files=files).status_code == 404
+    voice = client.post("/v1/voices", files={"file": ("voice.flac", sound)}).json()["voice"]
+    both = client.post("/v1/batch", params={"adapt": "neutral", "voice": voice}, files=files)
+    assert (both.status_code, "combined" in both.json()["error"]["message"]) == (422, True)
+
+
+def test_timeline_adapts_to_its_own_recording(client, model, sound, example):
+    sent = {"files": {"file": ("a.flac", sound)}, "params": {"adapt": "neutral"}}
+    answer = client.post("/v1/timeline", **sent).json()
+    wanted = model.timeline(example, adapt="neutral")
+    assert answer["segments"] == [part.to_dict() for part in wanted.segments]
+    assert (answer["adapted_to"], answer["assumed"]) == (wanted.adapted_to, "neutral")
+    table = client.post("/v1/convert", content=json.dumps(answer)).text
+    assert table.splitlines()[0].endswith("adapted_to,assumed")
+
+
 def test_enrolment_and_forgetting(client, model, sound, example):
     added = client.post("/v1/voices", files={"file": ("voice.flac", sound)})
     assert added.status_code == 201

@@ -14,6 +14,7 @@ from ._prediction import Segment as Segment
 from ._prediction import Timeline as Timeline
 from ._prediction import Update as Update
 from ._prediction import describe_adaptation as describe_adaptation
+from ._reading import Reading as Reading
 from ._reading import read_recording as read_recording
 from ._source import Source as Source
 from ._stream import Stream as Stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -9,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from serenade._printable import dump_json
 from serenade.audio import compute_envelope, read_blocks
-from serenade.errors import TooLongError
-from serenade.inference import Source, predict_file, to_csv, to_json, to_textgrid, to_webvtt
+from serenade.errors import AudioError, TooLongError
+from serenade.inference import (
+    Source,
+    answer_readings,
+    predict_file,
+    read_recording,
+    to_csv,
+    to_json,
+    to_textgrid,
+    to_webvtt,
+)
 from serenade.runtime import StoppedError, check_interruption
 from serenade.server._refusals import Refused, to_refused
 
@@ -20,7 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from serenade.inference import Model, Prediction, Timeline
+    from serenade.adaptation import Expect
+    from serenade.inference import Model, Prediction, Reading, Timeline
     from serenade.server._uploads import Upload
 
 MEDIA = {
@@ -41,12 +52,14 @@ class Worker:
     Args:
         model: the model that predicts, possibly adapted to a speaker.
         channel: see `Model.predict`.
+        adapt: content of the recordings to adapt to, see `Model.adapt`; None for no adaptation.
         max_duration: longest recording in seconds.
         count: function called with the seconds of each processed recording.
     """
 
     model: Model
     channel: str
+    adapt: Expect | None
     max_duration: float
     count: Callable[[float], None]
 
@@ -75,25 +88,49 @@ class Worker:
         Raises:
             Refused: the file cannot be used.
         """
-        try:
+        with _refuse_errors(upload.name):
             # One thread: the other cores process other requests.
-            done = predict_file(self.model, self.source(upload), windows, jobs=1)
-        except (StoppedError, Refused):
-            raise
-        except Exception as error:  # noqa: BLE001 - `to_refused` raises what it does not know
-            raise to_refused(error, upload.name) from None
+            done = predict_file(self.model, self.source(upload), windows, adapt=self.adapt, jobs=1)
         self.count(done[0].duration)
         return done
 
     def predict_each(self, uploads: Sequence[Upload]) -> dict[str, Any]:
         """Return predictions and errors of several files in order."""
+        found = self._predict_together(uploads) if self.adapt else self._predict_alone(uploads)
         results: list[dict[str, Any]] = []
+        for upload, done in zip(uploads, found, strict=True):
+            if isinstance(done, Refused):
+                results.append({"file": upload.name, "error": done.to_dict()})
+            else:
+                results.append(done[0].to_dict())
+        return {"results": results, "failed": sum("error" in result for result in results)}
+
+    def _predict_alone(self, uploads: Sequence[Upload]) -> Iterator[Done | Refused]:
         for upload in uploads:
             try:
-                results.append(self.predict(upload)[0].to_dict())
+                yield self.predict(upload)
             except Refused as refused:
-                results.append({"file": upload.name, "error": refused.to_dict()})
-        return {"results": results, "failed": sum("error" in result for result in results)}
+                yield refused
+
+    def _predict_together(self, uploads: Sequence[Upload]) -> Iterator[Done | Refused]:
+        """Adapt the model to all files that can be used before any is answered."""
+        assert self.adapt is not None
+        readings: list[Reading | Refused] = []
+        for upload in uploads:
+            try:
+                with _refuse_errors(upload.name):
+                    readings.append(read_recording(self.model, self.source(upload), jobs=1))
+            except Refused as refused:
+                readings.append(refused)
+        with _refuse_errors(""):
+            answers = list(answer_readings(self.model, readings, self.adapt, [""] * len(readings)))
+        for upload, done in zip(uploads, answers, strict=True):
+            if isinstance(done, AudioError):
+                yield to_refused(done, upload.name)
+                continue
+            if not isinstance(done, Refused):
+                self.count(done[0].duration)
+            yield done
 
     def make_timeline(
         self, upload: Upload, windows: tuple[float, float], format_: str, points: int
@@ -130,6 +167,17 @@ class Worker:
         source = getattr(error, "source", "")
         names = {str(upload.path): upload.name for upload in uploads}
         return names.get(source, source)
+
+
+@contextlib.contextmanager
+def _refuse_errors(name: str) -> Iterator[None]:
+    """Convert errors about a file to refusals."""
+    try:
+        yield
+    except (StoppedError, Refused):
+        raise
+    except Exception as error:  # noqa: BLE001 - `to_refused` raises what it does not know
+        raise to_refused(error, name) from None
 
 
 def result_to_json(done: Done) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Hello(BaseModel):
     window: float = Field(DEFAULT_WINDOW, ge=0.5, le=30)
     hop: float = Field(DEFAULT_HOP, ge=0.25, le=30)
     voice: str | None = None
+    adapt: Literal["mixed", "neutral", "unknown"] | None = None
     api_key: str = ""
 
 
@@ -99,7 +100,9 @@ async def _serve(socket: WebSocket, service: Service) -> None:
     service.streams += 1
     try:
         try:
-            found = model.stream(hello.sampling_rate, window=hello.window, hop=hello.hop)
+            found = model.stream(
+                hello.sampling_rate, window=hello.window, hop=hello.hop, adapt=hello.adapt
+            )
         except (SerenadeError, ValueError) as error:
             raise _Ended(_POLICY, type(error).__name__, str(error)) from None
         await socket.send_json(

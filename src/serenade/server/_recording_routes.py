@@ -20,12 +20,20 @@ from serenade.server._uploads import iterate_body, receive_files
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from serenade.adaptation import Expect
     from serenade.server._gate import Job
     from serenade.server._jobs import Worker
     from serenade.server._service import Service
     from serenade.server._uploads import Upload
 
 Name = Annotated[str, Query(description="Name of the file if the body is the file itself.")]
+Adapt = Annotated[
+    Literal["mixed", "neutral", "unknown"] | None,
+    Query(
+        description="Adapt to the recordings themselves: emotions in similar shares, mostly "
+        "neutral speech, or unknown content, which is cautious. Not combined with a voice."
+    ),
+]
 Voice = Annotated[str | None, Query(description="Name of an enrolled voice, from POST /v1/voices.")]
 Channel = Annotated[
     str,
@@ -77,17 +85,23 @@ def _add_predict(routes: APIRouter, service: Service) -> None:
         openapi_extra=_schemas.ONE_FILE,
     )
     async def predict(
-        request: Request, name: Name = "", voice: Voice = None, channel: Channel = "mix"
+        request: Request,
+        name: Name = "",
+        voice: Voice = None,
+        adapt: Adapt = None,
+        channel: Channel = "mix",
     ) -> Response:
         """Return what `serenade predict --json` prints for the recording.
 
-        Up to 12 s are predicted as a whole. A longer recording gets the mean of its timeline.
+        Up to 12 s are predicted as a whole. A longer recording gets the mean of its timeline. With
+        `adapt`, each utterance of a longer recording is adapted to those before it.
         """
         done = await _run_on_files(
             service,
             request,
             lambda worker, files: worker.predict(files[0]),
             voice=voice,
+            adapt=adapt,
             channel=channel,
             name=name,
         )
@@ -106,13 +120,17 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
         request: Request,
         name: Name = "",
         voice: Voice = None,
+        adapt: Adapt = None,
         channel: Channel = "mix",
         format: Format = "json",  # noqa: A002 - the parameter's public name
         window: Window = DEFAULT_WINDOW,
         hop: Hop = DEFAULT_HOP,
         envelope: Envelope = 0,
     ) -> Response:
-        """Return segments of speech with their emotions, as `serenade predict --timeline`."""
+        """Return segments of speech with their emotions, as `serenade predict --timeline`.
+
+        With `adapt`, each utterance is adapted to those before it.
+        """
         try:
             check_windows(window, hop)
         except ValueError as error:
@@ -124,6 +142,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
             request,
             lambda worker, files: worker.make_timeline(files[0], (window, hop), format, envelope),
             voice=voice,
+            adapt=adapt,
             channel=channel,
             name=name,
         )
@@ -137,13 +156,20 @@ def _add_batch(routes: APIRouter, service: Service) -> None:
         response_model=_schemas.BatchBody,
         openapi_extra=_schemas.FILES,
     )
-    async def batch(request: Request, voice: Voice = None, channel: Channel = "mix") -> Response:
-        """Return a result for each recording in order; an unusable recording gets an error."""
+    async def batch(
+        request: Request, voice: Voice = None, adapt: Adapt = None, channel: Channel = "mix"
+    ) -> Response:
+        """Return a result for each recording in order; an unusable recording gets an error.
+
+        With `adapt`, the model is adapted to all recordings of the request. One recording alone
+        is predicted without adaptation.
+        """
         found = await _run_on_files(
             service,
             request,
             lambda worker, files: worker.predict_each(files),
             voice=voice,
+            adapt=adapt,
             channel=channel,
             many=True,
         )
@@ -214,6 +240,7 @@ async def _run_on_files(
     work: Callable[[Worker, list[Upload]], Any],
     *,
     voice: str | None = None,
+    adapt: Expect | None = None,
     channel: str = "mix",
     name: str = "",
     many: bool = False,
@@ -221,9 +248,11 @@ async def _run_on_files(
     """Receive a request's files, call `work` with them in a thread, and return its result."""
     service.check_key(request.headers)
     model = service.get_model(voice)
+    if voice and adapt:
+        raise Refused(422, "ValueError", "adapt cannot be combined with voice; leave one out")
     async with service.gate.place(service.name_client(request)) as job:
         files = await receive_files(request, job.folder, service.settings, name=name, many=many)
-        worker = service.make_worker(model, channel)
+        worker = service.make_worker(model, channel, adapt)
         return await _run(service, request, job, lambda: work(worker, files))
 
 

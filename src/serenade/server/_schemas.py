@@ -65,8 +65,10 @@ class PredictionBody(Emotion):
     file: Name
     duration: Seconds
     enrolment: str | None = Field(None, description="Recordings that the model was adapted to.")
-    adapted_to: int | None = Field(None, description="Number of their utterances.")
-    assumed: str | None = Field(None, description="Assumed content of these utterances.")
+    adapted_to: int | None = Field(None, ge=0, description="Number of their utterances.")
+    assumed: str | None = Field(
+        None, max_length=20, description="Assumed content of these utterances."
+    )
     uncertain: bool | None = Field(None, description="Whether the evidence is too weak.")
 
 
@@ -105,14 +107,14 @@ class TimelineBody(PredictionBody):
 
     def to_results(self) -> tuple[inference.Prediction, inference.Timeline]:
         """Return the prediction and the timeline as `serenade.inference` objects."""
-        known = self.enrolment or ""
+        known = self.enrolment or "", self.adapted_to or 0, self.assumed or ""
         parts = tuple(
             inference.Segment(part.start, min(part.end, self.duration), part.probabilities)
             for part in self.segments
         )
         return (
-            inference.Prediction(self.file, self.duration, self.probabilities, known),
-            inference.Timeline(self.file, self.duration, tuple(self.probabilities), parts, known),
+            inference.Prediction(self.file, self.duration, self.probabilities, *known),
+            inference.Timeline(self.file, self.duration, tuple(self.probabilities), parts, *known),
         )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
+    from serenade.adaptation import Expect
     from serenade.inference import Model
     from serenade.server._settings import Settings
 
@@ -50,9 +51,9 @@ class Service:
         """
         return self.voices.get(voice) if voice else self.model
 
-    def make_worker(self, model: Model, channel: str) -> Worker:
+    def make_worker(self, model: Model, channel: str, adapt: Expect | None) -> Worker:
         """Make the worker for a channel of a request's files."""
-        return Worker(model, channel, self.settings.max_duration, self.metrics.audio.inc)
+        return Worker(model, channel, adapt, self.settings.max_duration, self.metrics.audio.inc)
 
     def name_client(self, request: HTTPConnection) -> str:
         """Name the client of a request, which gets its share of the threads.

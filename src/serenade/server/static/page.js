@@ -260,7 +260,8 @@ function show(found, blob) {
   $("result").hidden = false; // first: what is hidden has no width
   if ($("player").src) URL.revokeObjectURL($("player").src);
   $("player").src = URL.createObjectURL(blob);
-  const known = found.enrolment ? `; your voice: ${found.enrolment}` : "";
+  const adapted = found.adapted_to ? `; adapted to ${found.adapted_to} recordings` : "";
+  const known = found.enrolment ? `; your voice: ${found.enrolment}` : adapted;
   const overall = `${found.file} sounds most like ${found.emotion}, ${percent(found.probability)}`;
   $("overall").textContent = `${overall} (${found.duration.toFixed(1)} s${known}).`;
   $("overall").dataset.emotion = found.emotion;
