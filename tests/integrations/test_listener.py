@@ -67,6 +67,16 @@ def test_listener_follows_a_change_of_the_sampling_rate(model):
     assert asyncio.run(run()).duration == pytest.approx(2.0, abs=0.6)
 
 
+def test_listener_adapts_to_the_caller_during_the_call(model):
+    call = [*read_call(3.0, silence=1.0), *read_call(6.0)]
+    _, updates, turn, _ = _listen(model, call, backlog=20.0)
+    assert updates[0].adapted_to == 0
+    assert turn.adapted_to > 0
+    assert turn.assumed == "unknown"
+    _, updates, turn, _ = _listen(model, call, backlog=20.0, adapt=None)
+    assert {update.adapted_to for update in updates} == {turn.adapted_to} == {0}
+
+
 def test_turn_mean_counts_each_part_of_the_speech_once():
     turn = TurnMean(start=1.0)
     for start, end, share in [
@@ -77,9 +87,9 @@ def test_turn_mean_counts_each_part_of_the_speech_once():
         (5.0, 6.0, 0.0),
     ]:
         turn.add(Update(start, end, speaking=True, probabilities={"angry": share}))
-    seconds, probabilities = turn.mean()
-    assert seconds == pytest.approx(4.0)
-    assert probabilities["angry"] == pytest.approx(0.5)
+    mean = turn.mean()
+    assert mean.end - mean.start == pytest.approx(4.0)
+    assert mean.probabilities["angry"] == pytest.approx(0.5)
 
 
 def test_class_of_a_missing_framework_says_what_to_install():

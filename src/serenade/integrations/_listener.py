@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
+import dataclasses
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -13,10 +14,11 @@ from serenade.errors import MissingExtraError
 from serenade.inference import Model, Prediction, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from numpy.typing import NDArray
 
+    from serenade.adaptation import Expect
     from serenade.inference import Stream
 
 WINDOW = 2.0
@@ -76,13 +78,14 @@ class TurnMean:
             self._covered = self._last.end
         self._last = update
 
-    def mean(self) -> tuple[float, dict[str, float]] | None:
-        """Return the seconds of speech and the mean probabilities; None without speech."""
+    def mean(self) -> Update | None:
+        """Return the mean as an update of the length of the speech; None without speech."""
         if self._last is None:
             return None
         sums = self._sums.copy()
         seconds = self._seconds + self._count(self._last, sums)
-        return seconds, {label: value / seconds for label, value in sums.items()}
+        mean = {label: value / seconds for label, value in sums.items()}
+        return dataclasses.replace(self._last, start=self._last.end - seconds, probabilities=mean)
 
     def _count(self, update: Update, sums: dict[str, float]) -> float:
         """Add an update's probabilities to sums and return the weight in seconds."""
@@ -105,6 +108,9 @@ class Listener:
         window: length of a window in seconds; shorter windows follow changes faster, longer ones
             are right more often.
         hop: seconds of speech between updates.
+        adapt: assumed content of the call, to which the model adapts during the call, see
+            `Model.adapt`; None for no adaptation. Ignored by a model that cannot adapt, or that is
+            adapted or enrolled already.
         backlog: longest audio in seconds that waits for the model.
     """
 
@@ -115,12 +121,16 @@ class Listener:
         *,
         window: float = WINDOW,
         hop: float = HOP,
+        adapt: Expect | None = "unknown",
         backlog: float = BACKLOG,
     ) -> None:
         self.model = Model.load() if model is None else model
         self.dropped = 0.0  # seconds of audio that the model had no time for
         self._report = report
         self._windows = window, hop
+        known = self.model.adaptation is not None or self.model.enrolment
+        adapts = "adaptation" in self.model.description and not known
+        self._adapt = adapt if adapts else None
         self._backlog = backlog
         self._waiting: collections.deque[NDArray[np.int16]] = collections.deque()
         self._rate = 0
@@ -156,7 +166,7 @@ class Listener:
         mean = self._turn.mean()
         if end and self._stream is not None:
             self._turn = TurnMean(self._stream.time)
-        return None if mean is None else self._predict("turn", *mean)
+        return None if mean is None else self._predict("turn", mean)
 
     def close(self) -> None:
         """End the work; the audio that waits is dropped."""
@@ -175,7 +185,9 @@ class Listener:
         """Open a stream for a sampling rate."""
         window, hop = self._windows
         self._rate = sampling_rate
-        self._stream = self.model.stream(sampling_rate, window=window, hop=hop, source="call")
+        self._stream = self.model.stream(
+            sampling_rate, window=window, hop=hop, adapt=self._adapt, source="call"
+        )
         self._waiting.clear()
         self._turn = TurnMean()
 
@@ -200,9 +212,11 @@ class Listener:
                 continue
             for update in updates:
                 self._turn.add(update)
-                seconds = update.end - update.start
-                await self._report(self._predict("now", seconds, update.probabilities))
+                await self._report(self._predict("now", update))
 
-    def _predict(self, name: str, seconds: float, probabilities: Mapping[str, float]) -> Prediction:
-        """Make a prediction of probabilities, with the model's remarks."""
-        return Prediction(name, seconds, probabilities, **self.model.remarks)
+    def _predict(self, name: str, update: Update) -> Prediction:
+        """Make a prediction of an update, with the remarks of the model and the stream."""
+        remarks = self.model.remarks
+        if self._adapt is not None:
+            remarks |= {"adapted_to": update.adapted_to, "assumed": update.assumed}
+        return Prediction(name, update.end - update.start, update.probabilities, **remarks)

@@ -17,6 +17,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from serenade.adaptation import Expect
     from serenade.inference import Model, Prediction
 
 
@@ -33,6 +34,8 @@ class EmotionAgent(Agent):
             for the language model. An uncertain emotion adds none.
         window: length of a window in seconds.
         hop: seconds of speech between updates.
+        adapt: assumed content of the call, to which the model adapts during the call, see
+            `serenade.inference.Model.adapt`; None for no adaptation.
         settings: arguments of `Agent`.
     """
 
@@ -43,12 +46,13 @@ class EmotionAgent(Agent):
         annotate: bool = True,
         window: float = WINDOW,
         hop: float = HOP,
+        adapt: Expect | None = "unknown",
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.annotate = annotate
         self._model = model
-        self._windows = {"window": window, "hop": hop}
+        self._settings: dict[str, Any] = {"window": window, "hop": hop, "adapt": adapt}
         self._listener: Listener | None = None
 
     async def on_emotion(self, prediction: Prediction) -> None:
@@ -75,7 +79,7 @@ class EmotionAgent(Agent):
 
     async def _listen(self, audio: Any) -> AsyncIterator[Any]:
         """Pass the frames of a call, and predict them."""
-        with Listener(self._model, self.on_emotion, **self._windows) as self._listener:
+        with Listener(self._model, self.on_emotion, **self._settings) as self._listener:
             async for frame in audio:
                 self._listener.push(frame.data, frame.sample_rate, frame.num_channels)
                 yield frame

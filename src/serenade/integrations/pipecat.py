@@ -20,6 +20,7 @@ except ImportError:  # the classes say what to install
     SystemFrame = type("SystemFrame", (MissingBase,), {"extra": "pipecat"})
 
 if TYPE_CHECKING:
+    from serenade.adaptation import Expect
     from serenade.inference import Model, Prediction
 
 
@@ -50,6 +51,8 @@ class EmotionProcessor(FrameProcessor):
             transcriptions, for the language model. An uncertain emotion adds none.
         window: length of a window in seconds.
         hop: seconds of speech between updates.
+        adapt: assumed content of the call, to which the model adapts during the call, see
+            `serenade.inference.Model.adapt`; None for no adaptation.
         settings: arguments of `FrameProcessor`.
     """
 
@@ -60,11 +63,12 @@ class EmotionProcessor(FrameProcessor):
         annotate: bool = True,
         window: float = WINDOW,
         hop: float = HOP,
+        adapt: Expect | None = "unknown",
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.annotate = annotate
-        self._listener = Listener(model, self._report, window=window, hop=hop)
+        self._listener = Listener(model, self._report, window=window, hop=hop, adapt=adapt)
 
     async def process_frame(self, frame: Any, direction: Any) -> None:
         """Take the audio of a frame, add the emotion to a transcription, and pass the frame."""
