@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
 from serenade.evaluation import _compare, add_report, evaluate, paired_permutation
+from serenade.protocols import FoldOrigin, GivenFolds, get
 
 
 class Knowing:
@@ -155,3 +156,15 @@ def test_compare_runs_ignores_unknown_speakers(make_corpus):
         for name in ("one", "two")
     ]
     assert _compare.compare_runs(_compare.list_entrants(reports)) == []
+
+
+def test_compare_runs_takes_written_folds_as_their_protocol(report_of, make_corpus):
+    loso = get("loso")
+    folds = tuple(loso.split(make_corpus(8, each=5).table))
+    given = GivenFolds(folds, FoldOrigin(loso.label, loso.description))
+    found = _compare.list_entrants([report_of(0.9), report_of(0.9, seed=1, protocol=given)])
+    assert [len(one.reports) for one in found] == [2]
+    other = report_of(0.5, protocol=given, system="theirs")
+    assert len(_compare.compare_runs(_compare.list_entrants([report_of(0.9), other]))) == 1
+    unknown = report_of(0.5, protocol=GivenFolds(folds), system="theirs")
+    assert _compare.compare_runs(_compare.list_entrants([report_of(0.9), unknown])) == []

@@ -12,9 +12,11 @@ import pytest
 from serenade.errors import EvaluationError
 from serenade.protocols import (
     Fold,
+    FoldOrigin,
     _protocols,
     check_folds,
     find_shared_speakers,
+    read_fold_origin,
     read_folds,
     write_folds,
 )
@@ -108,3 +110,20 @@ def test_fold_sorts_its_rows_and_is_read_only():
     assert fold.train.tolist() == [1, 3]
     with pytest.raises(ValueError, match="read-only"):
         fold.train[0] = 5
+
+
+def test_read_fold_origin_names_the_protocol_of_unchanged_folds(make_corpus, tmp_path):
+    corpus, protocol, path = make_corpus(5), _protocols.get("groups"), tmp_path / "folds.json"
+    folds = protocol.split(corpus.table)
+    origin = FoldOrigin(protocol.label, protocol.description)
+    write_folds(path, folds, corpus.table, corpus.root, origin)
+    assert read_fold_origin(path) == origin
+    given = _protocols.GivenFolds(tuple(read_folds(path, corpus.table, corpus.root)), origin)
+    assert (given.label, given.description) == ("groups", "5 groups of speakers")
+    content = json.loads(path.read_bytes())
+    content["folds"][0]["name"] = "another"
+    path.write_text(json.dumps(content), "utf-8")
+    assert read_fold_origin(path) is None
+    write_folds(path, folds, corpus.table, corpus.root)
+    assert read_fold_origin(path) is None
+    assert _protocols.GivenFolds(tuple(folds)).label == "given"

@@ -256,13 +256,15 @@ def _read_or_write_folds(
     plan: EvaluationProtocol, corpus: Corpus, choices: Choices
 ) -> EvaluationProtocol:
     """Return the protocol of --folds if given, and write the folds of --write-folds."""
-    from serenade.protocols import GivenFolds, write_folds
+    from serenade.protocols import FoldOrigin, GivenFolds, read_fold_origin, write_folds
 
     if choices.folds is not None:
-        plan = GivenFolds(tuple(_options.read_fold_option(choices.folds, corpus)))
+        folds = tuple(_options.read_fold_option(choices.folds, corpus))
+        plan = GivenFolds(folds, read_fold_origin(choices.folds))
     if choices.write_folds is not None:
-        folds = plan.split(corpus.table, choices.seed)
-        write_folds(choices.write_folds, folds, corpus.table, corpus.root)
+        made = plan.split(corpus.table, choices.seed)
+        origin = FoldOrigin(plan.label, plan.description)
+        write_folds(choices.write_folds, made, corpus.table, corpus.root, origin)
     return plan
 
 

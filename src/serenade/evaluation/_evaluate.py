@@ -317,7 +317,7 @@ def _find_known_speakers(table: pd.DataFrame, fold: Fold) -> list[str]:
 
 def _note_folds(corpus: Corpus, protocol: EvaluationProtocol, folds: Sequence[Fold]) -> list[str]:
     """Return notes on the corpus, the division and leaks between its parts."""
-    notes = [f"protocol {protocol.name}: {protocol.description}"]
+    notes = [f"protocol {protocol.label}: {protocol.description}"]
     notes += [corpus.info.warning] if corpus.info.warning else []
     if validation := [len(fold.validation) for fold in folds if len(fold.validation)]:
         notes.append(f"validation: {min(validation)} to {max(validation)} rows of each fold")

@@ -7,8 +7,10 @@ from ._fold_tables import FoldSpeakers as FoldSpeakers
 from ._fold_tables import is_fold_table as is_fold_table
 from ._fold_tables import list_fold_speakers as list_fold_speakers
 from ._folds import Fold as Fold
+from ._folds import FoldOrigin as FoldOrigin
 from ._folds import check_folds as check_folds
 from ._folds import find_shared_speakers as find_shared_speakers
+from ._folds import read_fold_origin as read_fold_origin
 from ._folds import read_folds as read_folds
 from ._folds import write_folds as write_folds
 from ._protocols import GivenFolds as GivenFolds

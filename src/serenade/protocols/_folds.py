@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import unicodedata
@@ -18,7 +19,7 @@ from serenade.errors import EvaluationError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -49,6 +50,19 @@ class Fold:
             rows = np.sort(np.asarray(getattr(self, part), dtype=np.int64))
             rows.flags.writeable = False
             object.__setattr__(self, part, rows)
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldOrigin:
+    """Protocol that made folds.
+
+    Args:
+        label: name of the protocol in reports.
+        description: its description.
+    """
+
+    label: str
+    description: str
 
 
 def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, speaker_independent: bool) -> None:
@@ -119,6 +133,7 @@ def write_folds(
     folds: Sequence[Fold],
     table: pd.DataFrame,
     root: str | os.PathLike[str],
+    origin: FoldOrigin | None = None,
 ) -> None:
     """Write folds as JSON that names items, so that it is valid on another machine.
 
@@ -127,13 +142,41 @@ def write_folds(
         folds: folds of the table.
         table: corpus table.
         root: folder of the corpus; paths in the file are relative to it.
+        origin: protocol that made the folds, if one did.
     """
     content: dict[str, Any] = {"items": list_items(table, root)}
     content["folds"] = [
         {"name": fold.name, **{part: getattr(fold, part).tolist() for part in PARTS}}
         for fold in folds
     ]
+    if origin is not None:
+        stated = {"label": origin.label, "description": origin.description}
+        content["protocol"] = {**stated, "checksum": _hash_folds(content)}
     write_atomically(path, f"{dump_json(content)}\n".encode())
+
+
+def read_fold_origin(path: str | os.PathLike[str]) -> FoldOrigin | None:
+    """Read the protocol that made the folds of a file; None if it is not known.
+
+    It is not known either of folds that were changed after they were written.
+
+    Args:
+        path: file that `write_folds` wrote.
+    """
+    try:
+        content = json.loads(Path(path).read_bytes())
+        stated = content["protocol"]
+        if stated["checksum"] != _hash_folds(content):
+            return None
+        return FoldOrigin(str(stated["label"]), str(stated["description"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _hash_folds(content: Mapping[str, Any]) -> str:
+    """Return a hash of the items and folds of a file."""
+    stated = json.dumps([content["items"], content["folds"]])
+    return hashlib.blake2b(stated.encode(), digest_size=16).hexdigest()
 
 
 def read_folds(

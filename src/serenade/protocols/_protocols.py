@@ -18,7 +18,7 @@ from serenade.protocols._drawing import (
     list_groups,
 )
 from serenade.protocols._evaluation_protocol import EvaluationProtocol, SpeakerProtocol
-from serenade.protocols._folds import Fold
+from serenade.protocols._folds import Fold, FoldOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -227,16 +227,25 @@ class GivenFolds(EvaluationProtocol):
 
     Args:
         folds: folds of the table that is evaluated.
+        origin: protocol that made them, if it is known: results are then those of this protocol.
     """
 
     folds: tuple[Fold, ...] = ()
+    origin: FoldOrigin | None = None
 
     name: ClassVar[str] = "given"
     speaker_independent: ClassVar[bool] = False
 
     @property
+    def label(self) -> str:
+        """Name the protocol that made the folds."""
+        return self.name if self.origin is None else self.origin.label
+
+    @property
     def description(self) -> str:
         """Describe the division in a phrase."""
+        if self.origin is not None:
+            return self.origin.description
         return f"{len(self.folds)} given folds"
 
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:  # noqa: ARG002
