@@ -1,7 +1,8 @@
 """Features of the three corpora, and of augmented copies, kept in a folder.
 
-Whisper-base's hidden states 1 to 5 are averaged over the time of the trimmed clip. An augmented
-copy changes all clips of a speaker by the same room, line and speed, as another place would.
+Of Whisper-base's hidden states 1 to 5, the means and standard deviations over the time of the
+trimmed clip are kept. An augmented copy changes all clips of a speaker by the same room, line and
+speed, as another place would.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ class Features:
 
     Args:
         table: columns `corpus`, `speaker`, `emotion`.
-        states: averaged states of every clip.
+        states: means and standard deviations of the states of every clip, `(clips, 2, values)`.
         acoustic: the acoustic set of every clip.
-        copies: for each copy, the numbers of the clips it has and their averaged states.
+        copies: for each copy, the numbers of the clips it has and their states.
     """
 
     table: pd.DataFrame
@@ -103,11 +104,11 @@ def extract(root: Path, encoder: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table = list_clips(root)
     states: Feature = WhisperPooled(
-        encoder=encoder, trim=False, dynamic_range=5.0, layers=(1, 2, 3, 4, 5), deviation=False
+        encoder=encoder, trim=False, dynamic_range=5.0, layers=(1, 2, 3, 4, 5)
     )
     for name, feature in (("states", states), ("acoustic", AcousticSet())):
-        rows = [feature(read_clip(file), RATE)[0] for file in table["file"]]
-        np.save(folder / f"{name}.npy", np.stack(rows))
+        found = np.stack([feature(read_clip(file), RATE)[0] for file in table["file"]])
+        np.save(folder / f"{name}.npy", _split(found) if feature is states else found)
     for copy in COPIES:
         number = np.arange(len(table))
         chosen = number[(table["corpus"] != "nemo") | ((number + copy) % EVERY == 0)]
@@ -117,8 +118,14 @@ def extract(root: Path, encoder: str, folder: Path) -> None:
                 chosen, table["file"][chosen], table["speaker"][chosen], strict=True
             )
         ]
-        np.savez(folder / f"copy{copy}.npz", clips=chosen, states=np.stack(rows))
+        np.savez(folder / f"copy{copy}.npz", clips=chosen, states=_split(np.stack(rows)))
     table.drop(columns="file").to_csv(folder / "clips.csv", index=False)
+
+
+def _split(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sort the statistics of layers by statistic."""
+    layers = rows.reshape(len(rows), 5, 2, -1)
+    return layers.transpose(0, 2, 1, 3).reshape(len(rows), 2, -1)
 
 
 def load(folder: Path) -> Features:

@@ -12,9 +12,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+import scipy.linalg
+import scipy.optimize
 
-from serenade.adaptation import fit_means_and_offsets, make_contrasts
+from serenade.adaptation import fit_means_and_offsets, log_normalise, make_contrasts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.str_]
 
 FOLDS = 5
+STEPS = 100
 
 
 def balance(y: Labels, corpora: Labels) -> Floats:
@@ -69,16 +71,63 @@ class Head:
         return np.asarray(self.rotate(X) @ self.weight + self.bias)
 
 
+def _find_axes(X: Floats, axes: int) -> Floats:
+    """Return the principal axes of rows, `(values, axes)`, from the smaller of two matrices."""
+    tall = len(X) > X.shape[1]
+    product = X.T @ X if tall else X @ X.T
+    size = len(product)
+    chosen = [size - min(axes, size), size - 1]
+    values, vectors = scipy.linalg.eigh(product, subset_by_index=chosen)
+    result: Floats = vectors if tall else X.T @ (vectors / np.sqrt(values))
+    return result[:, ::-1]
+
+
+def fit_logistic(
+    Z: Floats, y: Labels, labels: Sequence[str], weights: Floats, C: float
+) -> tuple[Floats, Floats]:
+    """Fit a multinomial logistic regression with a squared penalty.
+
+    Axes are scaled by their curvature, with which L-BFGS needs few steps.
+
+    Args:
+        Z: rows of values.
+        y: class of each row.
+        labels: the classes.
+        weights: weight of each row.
+        C: weight of the summed loss relative to half the squared coefficients.
+
+    Returns:
+        Coefficients `(values, classes)` and biases.
+    """
+    Z1 = np.column_stack([Z, np.ones(len(Z))])
+    truth = (y[:, None] == np.array(labels)).astype(np.float64)
+    penalty = np.append(np.ones(Z.shape[1]), 0.0)[:, None]
+    scale = 1 / np.sqrt(penalty + 0.2 * C * (weights @ Z1**2)[:, None])
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        W = scale * values.reshape(len(scale), -1)
+        logs = log_normalise(Z1 @ W)
+        slope = Z1.T @ (weights[:, None] * (np.exp(logs) - truth))
+        fit = -C * float(weights @ (logs * truth).sum(axis=1))
+        gradient = scale * (C * slope + penalty * W)
+        return fit + 0.5 * float((penalty * W**2).sum()), gradient.ravel()
+
+    found = scipy.optimize.minimize(
+        loss, np.zeros(scale.size * len(labels)), jac=True, method="L-BFGS-B",
+        options={"maxiter": STEPS, "maxcor": 15, "ftol": 1e-8},
+    )  # fmt: skip
+    W = scale * found.x.reshape(len(scale), -1)
+    return W[:-1], W[-1]
+
+
 def _fit_linear(
     Z: Floats, y: Labels, places: Labels, labels: Sequence[str], weights: Floats, C: float
 ) -> tuple[Floats, Floats]:
     _, offsets, place = fit_means_and_offsets(Z, y, places, labels, weights)
     level = Z - offsets[place] + offsets.mean(axis=0)
-    model = LogisticRegression(C=C, max_iter=300, tol=1e-3)
-    model.fit(level, y, sample_weight=weights)
-    order = [list(model.classes_).index(label) for label in labels]
+    W, bias = fit_logistic(level, y, labels, weights, C)
     basis = make_contrasts(len(labels))
-    return model.coef_[order].T @ basis, model.intercept_[order] @ basis
+    return W @ basis, bias @ basis
 
 
 def fit_head(
@@ -115,8 +164,7 @@ def fit_head(
     scale = np.sqrt(share @ (X - mean) ** 2)
     scale = np.sqrt(scale**2 + 1e-8 * np.mean(scale**2))
     level = (X - mean) / scale
-    _, vectors = np.linalg.eigh((level * share[:, None]).T @ level)
-    rotation = vectors[:, ::-1][:, :axes]
+    rotation = _find_axes(level * np.sqrt(share)[:, None], axes)
     Z = np.asarray(level @ rotation, dtype=np.float64)
     head = Head(mean, scale, rotation, *_fit_linear(Z, y, places, labels, weights, C))
     fold = np.zeros(len(y), int)

@@ -9,9 +9,10 @@ from benchmarks.runner import format_versions
 from serenade._markdown_table import format_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BEFORE_AND_AFTER = ("ua_alone", "ua", "right_alone", "right")
+CALIBRATION = (("temperature", 2), ("right", 3), ("ece", 3), ("surest_half_gain", 3))
 TEXT = Path(__file__).with_name("page.md")
 
 
@@ -20,9 +21,19 @@ def _cell(found: Mapping[str, Any]) -> str:
     return f"{found['ua']:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _mean(found: Mapping[str, Any], key: str, name: str) -> float:
-    values = [each["adapted"][key][name] for each in found.values()]
+def _mean(found: Mapping[str, Any], key: str, name: str, part: str = "adapted") -> float:
+    values = [each[part][key][name] for each in found.values()]
     return float(sum(values) / len(values))
+
+
+def _tabulate_gains(found: Mapping[str, Any], part: str, keys: Sequence[str], head: str) -> str:
+    return format_table(
+        [head, "UA alone", "UA adapted", "right alone", "right adapted"],
+        [
+            [key, *(f"{_mean(found, key, name, part):.3f}" for name in BEFORE_AND_AFTER)]
+            for key in keys
+        ],
+    )
 
 
 def format_result(result: Mapping[str, Any]) -> str:
@@ -48,28 +59,22 @@ def format_result(result: Mapping[str, Any]) -> str:
             ),
         ],
     )
-    gains = format_table(
-        ["group / expected", "UA alone", "UA adapted", "right alone", "right adapted"],
-        [
-            [key, *(f"{_mean(found, key, name):.3f}" for name in BEFORE_AND_AFTER)]
-            for key in keys
-            if key.startswith(("speaker, mostly", "80%", "100%"))
-        ],
+    gains = _tabulate_gains(
+        found,
+        "adapted",
+        [key for key in keys if key.startswith(("speaker, mostly", "80%", "100%"))],
+        "group / expected",
     )
+    oracle = _tabulate_gains(found, "oracle", list(found[corpora[0]]["oracle"]), "group / drift v")
     surest = format_table(
-        ["corpus", "adapted to", "calibration error", "surer half: more right by"],
+        ["adapted to / expected", "corpus", "temperature", "right", "calibration error",
+         "surer half: more right by"],
         [
-            [name, key, f"{each['ece']:.3f}", f"{each['surest_half_gain']:.3f}"]
-            for name in corpora
-            for key, each in [
-                ("nothing", found[name]["alone"]),
-                *(
-                    (key, found[name]["adapted"][key])
-                    for key in ("corpus, 20 / mixed", "speaker, 20 / mixed")
-                ),
-            ]
+            [key, name, *(f"{each[field]:.{digits}f}" for field, digits in CALIBRATION)]
+            for key, cases in result["calibration"].items()
+            for name, each in cases.items()
         ],
-    )
+    )  # fmt: skip
     within = format_table(
         ["corpus", "alone", "speaker, 20", "all of the speaker"],
         [
@@ -89,6 +94,7 @@ def format_result(result: Mapping[str, Any]) -> str:
     for mark, part in (
         ("MAIN", main),
         ("GAINS", gains),
+        ("ORACLE", oracle),
         ("SUREST", surest),
         ("WITHIN", within),
         ("SETTINGS", settings),

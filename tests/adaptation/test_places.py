@@ -18,7 +18,7 @@ from serenade.adaptation import (
 
 LABELS = ("angry", "neutral", "sad")
 MIXED = Expectation(50, softness=0.5, weight=0.6)
-CAREFUL = Expectation(2, 0.7, shares=0.5, drift=1.0)
+CAREFUL = Expectation(2, 0.7, shares=0.5, drift=1.0, trust=0.9)
 
 
 @pytest.fixture
@@ -80,9 +80,27 @@ def test_places_adapt_finds_the_drift_of_a_class(places):
     assert after > before
 
 
+def test_expectation_find_trust_doubts_recordings_of_another_content():
+    posteriors = np.full((1, 20, 3), 0.1)
+    posteriors[..., LABELS.index("neutral")] = 0.8
+    neutral = Expectation(2, 0.7, trust=0.9).find_trust(posteriors, LABELS)
+    mixed = Expectation(2, trust=0.9).find_trust(posteriors, LABELS)
+    assert neutral.min() > 0.9
+    assert mixed.max() < 0.5
+    np.testing.assert_allclose(Expectation(2).find_trust(posteriors, LABELS), 1)
+    np.testing.assert_allclose(Expectation(2, trust=0.9).find_trust(posteriors[:, :1], LABELS), 0.9)
+
+
 @pytest.mark.parametrize(
     "changes",
-    [{"counts": 0}, {"neutral": 1.0}, {"weight": 1.5}, {"drift": -1}, {"softness": np.nan}],
+    [
+        {"counts": 0},
+        {"neutral": 1.0},
+        {"weight": 1.5},
+        {"drift": -1},
+        {"trust": 2},
+        {"softness": np.nan},
+    ],
 )
 def test_expectation_refuses_values_out_of_range(changes):
     with pytest.raises(ValueError, match=r"expectation|share"):

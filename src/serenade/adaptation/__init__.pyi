@@ -3,6 +3,7 @@ from ._contrasts import log_normalise as log_normalise
 from ._contrasts import make_contrasts as make_contrasts
 from ._expectations import EXPECTATIONS as EXPECTATIONS
 from ._expectations import EXPECTS as EXPECTS
+from ._expectations import NEUTRAL_SPEECH as NEUTRAL_SPEECH
 from ._expectations import Expect as Expect
 from ._expectations import read_expectations as read_expectations
 from ._places import Expectation as Expectation

