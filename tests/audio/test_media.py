@@ -62,7 +62,7 @@ def test_read_refuses_a_video_without_sound(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
-@pytest.mark.parametrize("kind", ["m4a", "mp4", "mov", "3gp", "wma"])
+@pytest.mark.parametrize("kind", ["m4a", "mp4", "mov", "3gp", "wma", "webm", "mkv"])
 def test_read_refuses_cut_files(tmp_path: Path, kind: str, kept: float) -> None:
     """WebM, AMR and AAC of a browser or a phone state no length, so that no cut is known."""
     content = encode(kind, make_tone(kind))
@@ -70,6 +70,18 @@ def test_read_refuses_cut_files(tmp_path: Path, kind: str, kept: float) -> None:
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(errors.TruncatedAudioError):
         read(path)
+
+
+@pytest.mark.parametrize("kind", ["webm", "amr", "aac"])
+def test_read_takes_streams_that_end_anywhere(tmp_path: Path, kind: str) -> None:
+    """A recorder that is killed leaves such a file; WebM of a browser states no size."""
+    content = bytearray(encode(kind, make_tone(kind)))
+    if kind == "webm":
+        place = content.index(b"\x18\x53\x80\x67") + 4
+        content[place : place + 8] = b"\x01" + 7 * b"\xff"
+    path = tmp_path / "stream.bin"
+    path.write_bytes(content[: int(0.8 * len(content))])
+    assert read(path).duration == pytest.approx(1.6, abs=0.2)
 
 
 @pytest.mark.parametrize("kind", MEDIA)

@@ -196,7 +196,7 @@ def _limit_memory(pid: int) -> None:
 
 
 def _check_elements(name: str, kind: str) -> None:
-    """Check the elements that an MP4, WMA, AVI or WAV file consists of.
+    """Check the elements that an MP4, WebM, WMA, AVI or WAV file consists of.
 
     Raises:
         TruncatedAudioError: the last element ends behind the file.
@@ -210,7 +210,7 @@ def _check_elements(name: str, kind: str) -> None:
         while measure and position < size:
             file.seek(position)
             head = file.read(24)
-            if position and head[_START[kind]] in _STARTS:
+            if position and head[_START.get(kind, slice(0))] in _STARTS:
                 raise errors.SignalFormatError(
                     name, "joins several recordings", "divide it into files of one recording"
                 )
@@ -218,7 +218,7 @@ def _check_elements(name: str, kind: str) -> None:
             if length < 8:  # the element extends to the end, or what follows is no element
                 return
             position += length
-    if position > size and kind in {"MP4", "WMA"}:
+    if position > size and kind in {"MP4", "WebM", "WMA"}:
         raise errors.TruncatedAudioError(
             name, "is cut off (it is shorter than it states)", "copy it again"
         )
@@ -226,7 +226,7 @@ def _check_elements(name: str, kind: str) -> None:
 
 _START = {"MP4": slice(4, 8), "WMA": slice(0, 8), "AVI": slice(8, 12), "WAV": slice(8, 12)}
 _STARTS = {b"ftyp", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"AVI ", b"WAVE"}
-"""Bytes by which the first element of a recording is known."""
+"""Bytes by which the first element of a recording is known; FFmpeg reads joined WebM files."""
 
 
 def _measure_box(head: bytes) -> int:
@@ -238,6 +238,17 @@ def _measure_object(head: bytes) -> int:
     return int.from_bytes(head[16:24], "little")
 
 
+def _measure_ebml(head: bytes) -> int:
+    """Return the length of an EBML element, 0 if it is not stated (RFC 8794, sections 4 to 6)."""
+    name = 9 - head[0].bit_length()
+    if len(head) < 12 or name > 4:
+        return 0
+    width = 9 - head[name].bit_length()
+    length = int.from_bytes(head[name : name + width], "big") - (1 << 7 * width)
+    unknown = (1 << 7 * width) - 1
+    return 0 if width > 8 or length == unknown else name + width + length
+
+
 def _measure_chunk(head: bytes) -> int:
     length = int.from_bytes(head[4:8], "little")
     return 8 + length + length % 2
@@ -245,6 +256,7 @@ def _measure_chunk(head: bytes) -> int:
 
 _MEASURES = {
     "MP4": _measure_box,
+    "WebM": _measure_ebml,
     "WMA": _measure_object,
     "AVI": _measure_chunk,
     "WAV": _measure_chunk,
