@@ -91,3 +91,15 @@ def test_require_usable_fails_only_above_the_limit():
     with pytest.raises(CorpusError, match="1 of 1"):
         require_usable(["a.wav"], {0: bad[3]}, 1.0)
     assert require_usable(names, {}, 0.0) == ()
+
+
+def test_find_unusable_reads_a_replaced_file_of_equal_size_and_time_again(tmp_path, kept):
+    path, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    soundfile.write(path, np.zeros(16000), 16000)
+    stated = path.stat()
+    assert find_unusable([Clip(str(path))], jobs=1, cache=kept)
+    soundfile.write(other, np.full(16000, 0.1), 16000)
+    os.utime(other, ns=(stated.st_atime_ns, stated.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stated.st_size, stated.st_mtime_ns)
+    assert find_unusable([Clip(str(path))], jobs=1, cache=kept) == {}

@@ -353,6 +353,12 @@ def test_draw_matrices_keeps_the_order_of_the_paper_and_leaves_unknown_cells_emp
     assert [text.get_text() for text in paper.texts] == ["90.0%", "10.0%", "70.0%"]
     assert [tick.get_text() for tick in ours.get_yticklabels()] == ["angry", "sad"]
     assert len(ours.texts) == 4
+    found.draw_without_rendering()
+    box, (width, height) = found.get_tightbbox(), found.get_size_inches()
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= width
+    assert box.y1 <= height
     assert sum(int(text.get_text().split("\n")[1]) for text in ours.texts) == len(
         runner.kept(run).predictions
     )

@@ -1,12 +1,15 @@
 """Servers as users have them: uvicorn on the loopback, in a thread; and a browser."""
 
+import base64
 import contextlib
+import hashlib
 import io
 import itertools
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -158,8 +161,6 @@ class Browser:
 
     def picture(self, path):
         """Save a picture of the complete page as PNG."""
-        import base64
-
         found = self.send("Page.captureScreenshot", captureBeyondViewport=True)
         Path(path).write_bytes(base64.b64decode(found["data"]))
 
@@ -183,6 +184,33 @@ class Browser:
             self._open.close()
         self.process.terminate()
         self.process.wait()
+
+
+_AXE = "axe-core@4.14.1"
+_AXE_SHA512 = (
+    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+)
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Return the script of axe-core, fetched once by npm; skips where npm cannot fetch it."""
+    folder = Path(__file__).parents[2] / "build" / "npm"
+    archive = folder / f"{_AXE.replace('@', '-')}.tgz"
+    if not archive.is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("npm not found: install Node.js to check the page with axe-core")
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [npm, "pack", "--silent", _AXE], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            pytest.skip(f"npm could not fetch {_AXE}: {done.stderr.strip()[:200]}")
+    content = archive.read_bytes()
+    assert base64.b64encode(hashlib.sha512(content).digest()).decode() == _AXE_SHA512
+    with tarfile.open(fileobj=io.BytesIO(content)) as files:
+        return files.extractfile("package/axe.min.js").read().decode()
 
 
 @pytest.fixture

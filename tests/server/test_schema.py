@@ -56,7 +56,7 @@ def test_all_routes_are_described(described):
     assert {operation.label for operation in _operations(described)} == {
         *("POST /v1/predict", "POST /v1/timeline", "POST /v1/batch", "POST /v1/voices"),
         *("POST /v1/convert", "DELETE /v1/voices/{voice}", "GET /v1/model", "GET /healthz"),
-        *("GET /readyz", "GET /metrics"),
+        *("GET /readyz", "GET /metrics", "GET /v1/progress/{name}"),
     }
 
 

@@ -74,6 +74,22 @@ def _check_channel(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
+def adapt(text: str) -> Callable[[Any], Any]:
+    """Return the option that names the expected content of recordings to adapt to.
+
+    Args:
+        text: help of the option.
+    """
+    return click.option(
+        "--adapt",
+        metavar="[=mixed|neutral|unknown]",
+        is_flag=False,
+        flag_value="unknown",
+        type=click.Choice(["mixed", "neutral", "unknown"]),
+        help=text,
+    )
+
+
 channel = click.option(
     "--channel",
     metavar="N|left|right|mix",

@@ -120,15 +120,10 @@ class Choices:
     help="Also predict the test recordings with noise, reverberation, telephone band and other "
     "levels.",
 )
-@click.option(
-    "--adapt",
-    metavar="[=mixed|neutral|unknown]",
-    is_flag=False,
-    flag_value="unknown",
-    type=click.Choice(["mixed", "neutral", "unknown"]),
-    help="Also report scores adapted to the unlabelled test recordings, whose emotions occur in "
+@_options.adapt(
+    "Also report scores adapted to the unlabelled test recordings, whose emotions occur in "
     "similar shares, are mostly neutral, or are unknown (the default). These scores are "
-    "transductive and labelled so. Takes up to six times as long.",
+    "transductive and labelled so. Takes up to six times as long."
 )
 @click.option(
     "--adapt-by",

@@ -39,11 +39,9 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Recordings of the speaker's normal voice to adapt to.",
 )
-@click.option(
-    "--adapt",
-    type=click.Choice(["mixed", "neutral", "unknown"]),
-    help="Adapt each utterance to those before it: emotions in similar shares, mostly neutral "
-    "speech, or unknown.",
+@_options.adapt(
+    "Adapt each utterance to those before it: emotions in similar shares, mostly neutral "
+    "speech, or unknown (the default)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each update.")
 def command(

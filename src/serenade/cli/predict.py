@@ -45,14 +45,9 @@ _SEVERAL = 8
     help="Content of the recordings of --enrol: a normal voice, or several emotions in similar "
     "shares.",
 )
-@click.option(
-    "--adapt",
-    metavar="[=mixed|neutral|unknown]",
-    is_flag=False,
-    flag_value="unknown",
-    type=click.Choice(["mixed", "neutral", "unknown"]),
-    help="Adapt to the recordings themselves, which need no labels: emotions in similar shares, "
-    "mostly neutral speech, or unknown (the default, which is cautious).",
+@_options.adapt(
+    "Adapt to the recordings themselves, which need no labels: emotions in similar shares, "
+    "mostly neutral speech, or unknown (the default, which is cautious)."
 )
 @click.option(
     "--adapt-by",
@@ -156,10 +151,9 @@ def command(
     r"""Predict the emotion of recordings.
 
     Give files of any length, folders, which are searched with their subfolders, or manifests: CSV
-    files with the columns file and, if known, speaker. WAV, FLAC, Ogg,
-    Opus, MP3 and AIFF are read, and with the extra "media" MP4, M4A, WebM, 3GP, AMR, AAC and WMA.
-    For a file that cannot be used, one line is printed on standard error, and the other files are
-    predicted.
+    files with the columns file and, if known, speaker. WAV, FLAC, Ogg, Opus, MP3 and AIFF are read,
+    and with the extra "media" MP4, M4A, WebM, 3GP, AMR, AAC and WMA. For a file that cannot be
+    used, one line is printed on standard error, and the other files are predicted.
 
     \b
     serenade predict call.wav
@@ -178,9 +172,7 @@ def command(
     files = find_recordings(sources)
     if not files:
         _output.report_problem(f"no recordings in {', '.join(sources)}")
-    if adapt and enrol:
-        raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
-    places = _find_places(files, sources, adapt_by)
+    adaptation = _choose_adaptation(files, sources, enrol, adapt, adapt_by)
     if plot and len(files) != 1:
         raise click.UsageError("--plot draws one recording; give one file")
     if target:
@@ -193,17 +185,13 @@ def command(
         files,
         channel=channel,
         windows=(window, hop) if timeline else None,
-        by_itself="self" in enrol or bool(adapt and adapt_by == "recording"),
-        expect=adapt,
-        places=places,
-        one_speaker=adapt_by == "speaker",
+        **adaptation,
         jobs=jobs,
         # Printed lines already show the progress, and a bar would disturb them.
         bar=not (people and sys.stdout.isatty()),
     )
     done = _print_results(results, people=people)
-    if not (adapt or enrol):
-        _recommend_adaptation(loaded, len(done))
+    _recommend_adaptation(loaded, len(done), asked=bool(adapt or enrol))
     _write(done, loaded, as_json=as_json, csv=csv, timeline=timeline)
     _write_timelines(done, loaded, target, plot, channel)
     if not done or (strict and len(done) < len(files)):
@@ -231,6 +219,24 @@ def _check_options(
         raise click.UsageError("--format needs --out; name the file or folder to write")
 
 
+def _choose_adaptation(
+    files: Sequence[str],
+    sources: Sequence[str],
+    enrol: Sequence[str],
+    adapt: Expect | None,
+    adapt_by: str,
+) -> dict[str, Any]:
+    """Return the arguments of `predict_files` that say what the model adapts to."""
+    if adapt and enrol:
+        raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
+    return {
+        "by_itself": "self" in enrol or bool(adapt and adapt_by == "recording"),
+        "expect": adapt,
+        "places": _find_places(files, sources, adapt_by),
+        "one_speaker": adapt_by == "speaker",
+    }
+
+
 def _find_places(files: Sequence[str], sources: Sequence[str], by: str) -> list[str] | None:
     """Return the place of each recording; None if they share one."""
     from serenade.corpora import read_speakers
@@ -256,9 +262,9 @@ def _is_dash(path: Path | None) -> bool:
     return str(path) == "-"
 
 
-def _recommend_adaptation(model: Model, usable: int) -> None:
+def _recommend_adaptation(model: Model, usable: int, *, asked: bool) -> None:
     """State on standard error what --adapt would do, if there are enough recordings for it."""
-    if usable >= _SEVERAL and "adaptation" in model.description:
+    if not asked and usable >= _SEVERAL and "adaptation" in model.description:
         _output.report_problem(
             f"--adapt would adapt the model to the voices and places of these {usable} recordings"
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from serenade.encoders import _word_vectors
 from serenade.errors import ModelError
-from serenade.extraction import hash_content
+from serenade.extraction import get_file_state, hash_content
 from serenade.features import TextFeature
 from serenade.transcription import tokenise
 
@@ -95,7 +95,7 @@ class EmbeddedWords(TextFeature):
 
     def _load_table(self) -> _word_vectors.WordVectors:
         path = Path(self.vectors)
-        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        changed = get_file_state(path) if path.is_file() else ()
         return _load_vectors(self.vectors, changed)
 
 
@@ -118,5 +118,5 @@ def _compute_code(word: str) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=2)
-def _load_vectors(source: str, changed: int) -> _word_vectors.WordVectors:  # noqa: ARG001 - the memory's key
+def _load_vectors(source: str, changed: tuple[int, ...]) -> _word_vectors.WordVectors:  # noqa: ARG001 - the memory's key
     return _word_vectors.load_word_vectors(source)

@@ -15,7 +15,7 @@ import numpy as np
 
 from serenade._hub import get_endpoint
 from serenade.errors import MissingExtraError, ModelError
-from serenade.extraction import hash_content
+from serenade.extraction import get_file_state, hash_content
 from serenade.features import TextFeature, to_text
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _list_files(folder: Path) -> list[Path]:
 def _open_model(model: str) -> _Opened:
     """Return a loaded model: one per process, loaded again if its files changed."""
     folder = locate_text_encoder(model)
-    changed = tuple((path.name, path.stat().st_mtime_ns) for path in _list_files(folder))
+    changed = tuple((path.name, get_file_state(path)) for path in _list_files(folder))
     with _LOCK:  # threads that begin together share one
         return _load(folder, changed)
 
@@ -184,7 +184,7 @@ _LOCK = threading.RLock()
 
 
 @functools.lru_cache(maxsize=2)
-def _load(folder: Path, changed: tuple[tuple[str, int], ...]) -> _Opened:  # noqa: ARG001 - the memory's key
+def _load(folder: Path, changed: tuple[tuple[str, tuple[int, ...]], ...]) -> _Opened:  # noqa: ARG001 - the memory's key
     try:
         from transformers import AutoModel, AutoTokenizer
     except ImportError:

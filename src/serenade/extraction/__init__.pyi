@@ -2,6 +2,7 @@ from ._cache import Cache as Cache
 from ._cache import get_size_limit as get_size_limit
 from ._cache import make_entry_key as make_entry_key
 from ._content import FileContent as FileContent
+from ._content import get_file_state as get_file_state
 from ._content import hash_content as hash_content
 from ._extract import Clip as Clip
 from ._extract import extract as extract

@@ -45,19 +45,23 @@ class FileContent:
     def take(cls, file: str | os.PathLike[str]) -> Self:
         """Hash the bytes of a file as it is now; see `hash_content`."""
         path = os.fspath(file)
-        state = _get_state(path)
+        state = get_file_state(path)
         return cls(path, _hash_file(path, state), state)
 
     def is_current(self) -> bool:
         """Return whether the file has not changed since: what was read from it has this hash."""
         try:
-            return _get_state(self.file) == self.state
+            return get_file_state(self.file) == self.state
         except OSError:
             return False
 
 
-def _get_state(file: str) -> tuple[int, ...]:
-    """Return numbers of a file that differ after a change of its content."""
+def get_file_state(file: str | os.PathLike[str]) -> tuple[int, ...]:
+    """Return numbers of a file that differ after a change of its content.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     found = Path(file).stat()
     # Size and modification time can be set back, but not the time of the last change of any kind.
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

@@ -18,9 +18,9 @@ from serenade.inference._enrolment import (
 from serenade.inference._model_hub import open_folder
 from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
+from serenade.inference._segmentation import Spans, predict_timeline
 from serenade.inference._source import list_recordings, open_source
 from serenade.inference._stream import Stream
-from serenade.inference._timeline import Spans, predict_timeline
 from serenade.inference._windows import (
     DEFAULT_HOP,
     DEFAULT_WINDOW,

@@ -11,8 +11,8 @@ import numpy as np
 from serenade.inference._adaptation import prepare_adaptation
 from serenade.inference._enrolment import make_utterance_windower
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
+from serenade.inference._segmentation import Spans, join_windows, predict_windows
 from serenade.inference._source import open_source
-from serenade.inference._timeline import Spans, join_windows, predict_windows
 from serenade.inference._windows import LONGEST_UTTERANCE, check_windows, contains_speech
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from serenade.adaptation import Expect
     from serenade.inference._model import Model
+    from serenade.inference._segmentation import Predicted
     from serenade.inference._source import RecordingLike
-    from serenade.inference._timeline import Predicted
 
     AnyModel = TypeVar("AnyModel", bound=Model)
 

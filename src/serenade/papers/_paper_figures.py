@@ -86,7 +86,8 @@ def draw_matrices(matrix: Matrix, report: Report) -> Figure:
     counts = np.array(report.confusion)[np.ix_(places, places)]
     cells = [[_replace_none(cell) for cell in row] for row in matrix.cells]
     size = 1.6 + 0.62 * max(len(order), len(matrix.labels))
-    figure = Figure(figsize=(2 * size, size), layout="constrained")
+    # Another layout would cut titles off: squares do not fill their places.
+    figure = Figure(figsize=(2 * size, size), layout="compressed")
     paper, ours = figure.subplots(1, 2)
     draw_matrix(paper, np.array(cells), matrix.labels, f"paper, {matrix.name}\n{matrix.row}")
     title = f"{report.system} on {report.corpus}\n{report.label}"

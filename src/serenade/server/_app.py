@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from serenade.server._settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-_PAGE = {"": "page.html", "page.css": "page.css", "page.js": "page.js", "worklet.js": "worklet.js"}
+_PAGE = "page.html"
 
 
 def create_app(model: Model, settings: Settings) -> FastAPI:
@@ -130,8 +130,9 @@ def _add_state(app: FastAPI, service: Service) -> None:
 
 def _add_page(app: FastAPI) -> None:
     """Add the web page and its files from the package."""
-    for place, name in _PAGE.items():
-        app.add_api_route(f"/{place}", _serve_file(STATIC / name), include_in_schema=False)
+    for path in sorted(STATIC.iterdir()):
+        place = "/" if path.name == _PAGE else f"/{path.name}"
+        app.add_api_route(place, _serve_file(path), include_in_schema=False)
 
 
 def _serve_file(path: Path) -> Callable[[], Awaitable[Response]]:

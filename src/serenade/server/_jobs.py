@@ -16,8 +16,11 @@ from serenade.inference import (
     answer_readings,
     predict_file,
     read_recording,
+    to_audacity,
     to_csv,
     to_json,
+    to_rttm,
+    to_srt,
     to_textgrid,
     to_webvtt,
 )
@@ -39,6 +42,9 @@ MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "webvtt": "text/vtt; charset=utf-8",
     "textgrid": "text/plain; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "audacity": "text/plain; charset=utf-8",
+    "rttm": "text/plain; charset=utf-8",
 }
 """Media types of the formats of a timeline."""
 
@@ -55,6 +61,7 @@ class Worker:
         adapt: content of the recordings to adapt to, see `Model.adapt`; None for no adaptation.
         max_duration: longest recording in seconds.
         count: function called with the seconds of each processed recording.
+        note: function called with the seconds read until now of the current recording.
     """
 
     model: Model
@@ -62,6 +69,7 @@ class Worker:
     adapt: Expect | None
     max_duration: float
     count: Callable[[float], None]
+    note: Callable[[float], None] = lambda _: None
 
     def source(self, upload: Upload) -> Source:
         """Open an uploaded file for one reading."""
@@ -81,6 +89,7 @@ class Worker:
                     "send it in parts",
                 )
             yield block
+            self.note(samples / self.model.sampling_rate)
 
     def predict(self, upload: Upload, windows: tuple[float, float] | None = None) -> Done:
         """Predict a file, with a timeline if windows are given.
@@ -187,11 +196,20 @@ def result_to_json(done: Done) -> dict[str, Any]:
 
 
 def format_timeline(done: Done, labels: Sequence[str], format_: str) -> str:
-    """Format a timeline as CSV, WebVTT or TextGrid."""
+    """Format a timeline in a format of `MEDIA` other than JSON."""
     timeline = done[1]
     assert timeline is not None
     if format_ == "csv":
         table = io.StringIO(newline="")
         to_csv([done], labels, table, timeline=True)
         return table.getvalue()
-    return {"webvtt": to_webvtt, "textgrid": to_textgrid}[format_](timeline)
+    return _FORMATTERS[format_](timeline)
+
+
+_FORMATTERS: dict[str, Callable[[Timeline], str]] = {
+    "webvtt": to_webvtt,
+    "textgrid": to_textgrid,
+    "srt": to_srt,
+    "audacity": to_audacity,
+    "rttm": to_rttm,
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -43,12 +44,20 @@ Channel = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["json", "csv", "webvtt", "textgrid"], Query(description="Format of the answer.")
+    Literal["json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm"],
+    Query(description="Format of the answer."),
 ]
 Window = Annotated[float, Query(ge=0.5, le=30, description="Length of a window in seconds.")]
 Hop = Annotated[float, Query(ge=0.25, le=30, description="Seconds between two windows.")]
 Envelope = Annotated[
     int, Query(ge=0, le=4000, description="Points of a waveform in the JSON; 0 for none.")
+]
+Progress = Annotated[
+    str,
+    Query(
+        max_length=64,
+        description="Unguessable name under which GET /v1/progress/{name} tells the progress.",
+    ),
 ]
 Speech = Annotated[
     Literal["neutral", "mixed"],
@@ -126,6 +135,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
         window: Window = DEFAULT_WINDOW,
         hop: Hop = DEFAULT_HOP,
         envelope: Envelope = 0,
+        progress: Progress = "",
     ) -> Response:
         """Return segments of speech with their emotions, as `serenade predict --timeline`.
 
@@ -137,16 +147,25 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
             raise Refused(422, "ValueError", str(error)) from None
         if envelope == 1:
             raise Refused(422, "ValueError", "envelope must be 0 or at least 2")
-        text = await _run_on_files(
-            service,
-            request,
-            lambda worker, files: worker.make_timeline(files[0], (window, hop), format, envelope),
-            voice=voice,
-            adapt=adapt,
-            channel=channel,
-            name=name,
-        )
+        with service.follow(progress) as note:
+            text = await _run_on_files(
+                service,
+                request,
+                lambda worker, files: dataclasses.replace(worker, note=note).make_timeline(
+                    files[0], (window, hop), format, envelope
+                ),
+                voice=voice,
+                adapt=adapt,
+                channel=channel,
+                name=name,
+            )
         return Response(text, media_type=MEDIA[format])
+
+    @routes.get("/v1/progress/{name}", summary="Tell the progress of a running timeline")
+    async def tell_progress(request: Request, name: str) -> _schemas.Progress:
+        """Return the seconds processed of the recording; 0 before it begins and after it ends."""
+        service.check_key(request.headers)
+        return _schemas.Progress(seconds=service.progress.get(name, 0.0))
 
 
 def _add_batch(routes: APIRouter, service: Service) -> None:

@@ -145,6 +145,12 @@ class VoiceBody(BaseModel):
     enrolment: str
 
 
+class Progress(BaseModel):
+    """Progress of a request that makes a timeline."""
+
+    seconds: Seconds
+
+
 class State(BaseModel):
     """State of the server."""
 
@@ -188,7 +194,11 @@ EVERYWHERE: dict[int | str, dict[str, Any]] = {
 
 _TEXT = {"schema": {"type": "string"}}
 FORMATS: dict[int | str, dict[str, Any]] = {
-    200: {"content": dict.fromkeys(("text/csv", "text/vtt", "text/plain"), _TEXT)}
+    200: {
+        "content": dict.fromkeys(
+            ("text/csv", "text/vtt", "text/plain", "application/x-subrip"), _TEXT
+        )
+    }
 }
 """Responses of a timeline in other formats than JSON."""
 

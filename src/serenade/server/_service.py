@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from serenade.server._shares import Shares
 from serenade.server._voices import Voices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from starlette.requests import HTTPConnection
 
@@ -37,6 +38,9 @@ class Service:
         self.gate = Gate(settings)
         self.voices = Voices(settings.voices, settings.voice_lifetime)
         self.streams = 0
+        self.progress: dict[str, float] = {}
+        """Seconds processed of the recordings of running requests, by the clients' names."""
+
         # Live speech has its own threads, so that it does not wait behind long recordings.
         self.live = Shares(settings.concurrency, "live")
         self.metrics = Metrics(
@@ -54,6 +58,29 @@ class Service:
     def make_worker(self, model: Model, channel: str, adapt: Expect | None) -> Worker:
         """Make the worker for a channel of a request's files."""
         return Worker(model, channel, adapt, self.settings.max_duration, self.metrics.audio.inc)
+
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Iterator[Callable[[float], None]]:
+        """Publish the progress of a request under a name until the request ends.
+
+        Args:
+            name: name that the client chose; empty for no progress.
+
+        Yields:
+            Function to call with the seconds processed until now.
+        """
+        if name:
+            self.progress[name] = 0.0
+
+        def note(seconds: float) -> None:
+            # A second reading starts at zero; a cancelled request may still call this.
+            if name in self.progress:
+                self.progress[name] = max(seconds, self.progress[name])
+
+        try:
+            yield note
+        finally:
+            self.progress.pop(name, None)
 
     def name_client(self, request: HTTPConnection) -> str:
         """Name the client of a request, which gets its share of the threads.

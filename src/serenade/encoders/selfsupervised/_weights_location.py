@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from serenade._hub import download_model, is_hub_id
 from serenade.encoders.selfsupervised._encoder_folder import CONFIG, ENCODER_WEIGHTS
 from serenade.errors import MissingExtraError, ModelError
-from serenade.extraction import hash_content
+from serenade.extraction import get_file_state, hash_content
 
 if TYPE_CHECKING:
     from serenade.encoders.selfsupervised._build import Network
@@ -74,7 +74,7 @@ def load_weights(encoder: str) -> tuple[EncoderSettings, Network]:
         MissingExtraError: PyTorch is not installed.
     """
     path = locate_weights(encoder)
-    changed = tuple(file.stat().st_mtime_ns for file in _list_files(path))
+    changed = tuple(get_file_state(file) for file in _list_files(path))
     with _LOADING:  # threads that begin together share one
         return _load(path, changed)
 
@@ -83,7 +83,7 @@ _LOADING = threading.Lock()
 
 
 @functools.lru_cache(maxsize=4)
-def _load(path: Path, changed: tuple[int, ...]) -> tuple[EncoderSettings, Network]:  # noqa: ARG001 - the memory's key
+def _load(path: Path, changed: tuple[tuple[int, ...], ...]) -> tuple[EncoderSettings, Network]:  # noqa: ARG001 - the memory's key
     if path.is_dir():
         from serenade.encoders.selfsupervised import _encoder_folder as folder
 

@@ -12,6 +12,7 @@ import numpy as np
 from serenade.audio import find_active_part
 from serenade.encoders.whisper import _whisper_weights
 from serenade.errors import ModelError, SignalFormatError, TooShortError
+from serenade.extraction import get_file_state
 from serenade.features import Feature, log_mel_whisper
 from serenade.runtime import open_session, run_session
 
@@ -206,7 +207,7 @@ def get_encoder_properties(encoder: str) -> dict[str, int]:
 def open_encoder(encoder: str) -> Any:
     """Return the session of an encoder: one per process, opened again if its file changed."""
     path = _whisper_weights.locate_whisper(encoder)
-    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    changed = get_file_state(path) if path.is_file() else ()
     with _OPENING:  # threads that begin together share one
         return _open_session(path, changed)
 
@@ -215,7 +216,7 @@ _OPENING = threading.Lock()
 
 
 @functools.lru_cache(maxsize=2)
-def _open_session(path: Path, changed: int) -> Any:  # noqa: ARG001 - the memory's key
+def _open_session(path: Path, changed: tuple[int, ...]) -> Any:  # noqa: ARG001 - the memory's key
     return open_session(path)
 
 
