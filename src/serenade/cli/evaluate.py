@@ -181,6 +181,12 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     """Evaluate a trained model on a corpus, and publish the report."""
     if excess is not None:
         raise click.UsageError(f"--model {model}: give the corpus only, without a system")
+    for name in ("changes", "plan_changes", "folds", "write_folds", "robustness"):
+        if getattr(choices, name):
+            option = {"changes": "set", "plan_changes": "protocol-set"}.get(name, name)
+            raise click.UsageError(
+                f"--model {model}: nothing is trained, so leave out --{option.replace('_', '-')}"
+            )
     from serenade import corpora
     from serenade.evaluation import evaluate_model
     from serenade.inference import Model
