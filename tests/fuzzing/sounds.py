@@ -309,21 +309,24 @@ def _sparse(size: int, start: str, path: Path) -> None:
 def _media() -> Iterator[Sound]:
     """Files of the formats that FFmpeg reads: joined, cut, and with random damage."""
     for kind in MEDIA:
-        yield Sound(f"{kind} twice", functools.partial(_write_media, kind, None))
+        yield Sound(f"{kind} twice", lambda path, kind=kind: path.write_bytes(2 * _media_of(kind)))
         for seed in range(6):
-            yield Sound(f"{kind} damaged {seed}", functools.partial(_write_media, kind, seed))
+            yield Sound(f"{kind} damaged {seed}", functools.partial(_write_damaged, kind, seed))
+        for tenth in range(10):
+            yield Sound(f"{kind} cut at {tenth}/10", functools.partial(_write_start, kind, tenth))
 
 
-def _write_media(kind: str, seed: int | None, path: Path) -> None:
-    data = _encode_media(kind)
-    if seed is None:
-        path.write_bytes(data + data)
-    else:
-        path.write_bytes(damaged(data, np.random.default_rng([23, seed]), head=400))
+def _write_damaged(kind: str, seed: int, path: Path) -> None:
+    path.write_bytes(damaged(_media_of(kind), np.random.default_rng([23, seed]), head=400))
+
+
+def _write_start(kind: str, tenth: int, path: Path) -> None:
+    data = _media_of(kind)
+    path.write_bytes(data[: max(12, tenth * len(data) // 10)])
 
 
 @functools.cache
-def _encode_media(kind: str) -> bytes:
+def _media_of(kind: str) -> bytes:
     rate = MEDIA[kind][2]
     return encode(kind, np.interp(np.arange(rate) / rate, np.arange(9600) / RATE, speech()))
 

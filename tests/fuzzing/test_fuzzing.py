@@ -7,6 +7,8 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("limits and peaks are read from /proc", allow_module_level=True)
 
+from support.media import MEDIA
+
 from fuzzing.__main__ import merge_results
 from fuzzing.sounds import systematic
 from fuzzing.targets import TARGETS
@@ -14,7 +16,7 @@ from fuzzing.workers import judge
 
 LARGE = 27  # the first sounds hold hours: the full run's business, but for half an hour of FLAC
 SAMPLES = {
-    "sound": (0, 1, *range(LARGE, 4700, 61)),  # every kind of case, then random damage
+    "sound": (0, 1, *range(LARGE, 4900, 61)),  # every kind of case, then random damage
     "samples": range(1000, 1025),
     "manifest": range(1000, 1025),
     "recipe": range(1000, 1020),
@@ -28,15 +30,23 @@ SAMPLES = {
 }
 
 
+def _list_media():
+    """Return the numbers of a damaged and of a cut file of each format that FFmpeg reads."""
+    wanted = {f"{kind} {how}" for kind in MEDIA for how in ("damaged 0", "cut at 5/10")}
+    return [number for number, sound in enumerate(systematic()) if sound.name in wanted]
+
+
 def test_the_sample_is_of_every_way_in_and_every_kind_of_sound():
     assert SAMPLES.keys() == TARGETS.keys()
     assert LARGE < len(systematic()) < max(SAMPLES["sound"])
+    assert len(_list_media()) == 2 * len(MEDIA)
 
 
 @pytest.mark.parametrize("target", SAMPLES)
 def test_damaged_input_gives_a_result_or_a_typed_error(target):
-    verdicts = list(judge(target, SAMPLES[target]))
-    assert len(verdicts) == len(SAMPLES[target])
+    numbers = [*SAMPLES[target], *(_list_media() if target == "sound" else [])]
+    verdicts = list(judge(target, numbers))
+    assert len(verdicts) == len(numbers)
     assert [verdict for verdict in verdicts if verdict.bad] == []
     # Of damage that is always fatal, or never there, nothing would be learnt; a checkpoint's
     # archive has checksums, and hardly any damage leaves one that can be used.
