@@ -14,6 +14,7 @@ pytest.importorskip("skorch")
 from support.synthetic import SYNTHETIC
 
 from serenade import corpora
+from serenade.encoders import fingerprint_whisper
 from serenade.errors import EvaluationError
 from serenade.evaluation import draw_figure, read_reports
 from serenade.papers import Paper, Runner, _render, list_figures
@@ -99,6 +100,8 @@ def test_entries_hold_the_papers_scores_and_ours(filled):
     assert report.speaker_independent
     assert report.metrics["wa"].value == probe.speaker_independent
     assert by["probe", "ua", "synthetic"].runs == probe.runs
+    content = fingerprint_whisper("whisper-tiny-en")[:16]
+    assert report.recipe["encoders"] == {"whisper-tiny-en": content}
 
 
 def test_entries_leave_out_unusable_recordings(tmp_path):

@@ -46,13 +46,16 @@ class KeptRuns:
         return self.folder / f"{run.rpartition('-')[0]}{RUN_FILE_SUFFIX}", run
 
 
-def complete_recipe(run: Run, report: Report, resources: Mapping[str, Any]) -> Report:
+def complete_recipe(
+    run: Run, report: Report, resources: Mapping[str, Any], encoders: Mapping[str, str]
+) -> Report:
     """Return a report whose recipe names everything that the run was made with.
 
     Args:
         run: run that was made.
         report: its report.
         resources: result of `identify_resources`.
+        encoders: result of `identify_encoders`.
     """
     # A kept report names the files that only this machine has as the row does: `@NAME/rest`.
     further: dict[str, Any] = {}
@@ -60,6 +63,8 @@ def complete_recipe(run: Run, report: Report, resources: Mapping[str, Any]) -> R
         further["system_version"] = version
     if resources:
         further["resources"] = dict(resources)
+    if encoders:
+        further["encoders"] = dict(encoders)
     return dataclasses.replace(report, recipe={**report.recipe, **_to_json(run.changes), **further})
 
 

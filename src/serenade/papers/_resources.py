@@ -10,7 +10,9 @@ from serenade.errors import EvaluationError
 from serenade.extraction import hash_content
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from serenade.features import Feature, TextFeature
 
 # Names by content, for folders that are named after a package.
 _TITLES = {"04d48b8fb05fe6d4": "MiniLM (all-MiniLM-L6-v2)"}
@@ -67,6 +69,23 @@ def identify_resources(
     """
     resolved = resolve_changes(changes, use)
     return {field: _identify(resolved[field]) for field in get_placeholders(changes)}
+
+
+def identify_encoders(features: Iterable[Feature | TextFeature]) -> dict[str, str]:
+    """Return a hash of the content of each speech encoder that features use, by its name.
+
+    Args:
+        features: features of a system under its recipe.
+    """
+    found: dict[str, str] = {}
+    waiting = [feature.identity() for feature in features]
+    while waiting:
+        identity: Any = waiting.pop()
+        fields = identity.get("parameters", {})
+        if "encoder" in fields:
+            found[Path(fields["encoder"]).name] = identity["encoder"][:_DIGITS]
+        waiting += [value for value in fields.values() if isinstance(value, dict)]
+    return found
 
 
 def _identify(source: str) -> dict[str, str]:

@@ -17,7 +17,12 @@ from serenade.extraction import MAX_UNUSABLE
 from serenade.papers._entries import Entry, enlarge_tests, score_by_paper, score_unseen
 from serenade.papers._kept_runs import KeptRuns, complete_recipe, list_differences, list_labels
 from serenade.papers._paper_tables import list_all_runs, list_runs
-from serenade.papers._resources import get_placeholders, identify_resources, resolve_changes
+from serenade.papers._resources import (
+    get_placeholders,
+    identify_encoders,
+    identify_resources,
+    resolve_changes,
+)
 from serenade.training import Estimator
 
 if TYPE_CHECKING:
@@ -208,15 +213,17 @@ class Runner:
         corpus = self._corpus(run)
         changes = resolve_changes(run.changes, self.use)
         resources = identify_resources(run.changes, self.use)
+        estimator = Estimator(
+            run.system,
+            run.recipe,
+            jobs=self.jobs,
+            device=self.device,
+            checkpoints=self.out / "checkpoints",
+            **changes,
+        )
+        encoders = identify_encoders(estimator.features)
         report = evaluate(
-            Estimator(
-                run.system,
-                run.recipe,
-                jobs=self.jobs,
-                device=self.device,
-                checkpoints=self.out / "checkpoints",
-                **changes,
-            ),
+            estimator,
             corpus,
             protocols.get(run.protocol, **run.plan),
             seed=run.seed,
@@ -225,7 +232,7 @@ class Runner:
             command=f"serenade reproduce (run {run.name})",
             conditions=_COPIES if run.copies else None,
         )
-        return complete_recipe(run, report, resources)
+        return complete_recipe(run, report, resources, encoders)
 
     def _corpus(self, run: Run) -> Corpus:
         """Return the corpus of a run, which is opened once."""
