@@ -142,7 +142,7 @@ def _replace_none(value: float | None) -> float:
 
 
 def _make_slug(name: str) -> str:
-    return re.sub(r"\W+", "-", name.lower())
+    return re.sub(r"\W+", "-", name.lower()).strip("-")
 
 
 def _get_unseen(kept: Callable[[str], Report | None], names: Sequence[str]) -> Report | None:
