@@ -97,7 +97,7 @@ SINGLE = {
     "Models and features": "models.md",
     "Commands by task": "command_line.md",
     "The server": "server.md",
-    "Voice agents and annotation tools": "integrations.md",
+    "Voice agents, tables and annotation tools": "integrations.md",
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",
     "Attacks and faults": "security.md",

@@ -31,6 +31,19 @@ def test_strict_counts_the_files_of_other_formats(run, example, tmp_path):
     assert all(name in done.stderr for name in names)
 
 
+def test_embed_writes_a_row_for_each_recording(run, example, tmp_path):
+    (tmp_path / "bad.wav").write_text("no audio in here")
+    shutil.copy(example, tmp_path / "good.flac")
+    done = run("embed", tmp_path, "--out", tmp_path / "x.npy")
+    assert done.returncode == 0
+    assert "bad.wav" in done.stderr
+    assert np.load(tmp_path / "x.npy").shape[0] == 1
+    assert (tmp_path / "x.txt").read_text("utf-8") == f"{tmp_path / 'good.flac'}\n"
+    done = run("embed", tmp_path, "--out", tmp_path / "x.xyz")
+    assert done.returncode == 1
+    assert "embeddings are written as .npy or .parquet" in done.stderr
+
+
 def test_json(run, example):
     done = run("predict", "--json", example)
     (entry,) = json.loads(done.stdout)

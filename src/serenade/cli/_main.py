@@ -24,6 +24,7 @@ _SECTIONS = {
         "predict": "predict the emotion of recordings and folders, at once or over time",
         "listen": "predict emotions live from a microphone or a pipe",
         "serve": "serve a web page that records, and an HTTP and WebSocket API",
+        "embed": "write an embedding of each recording",
         "transcribe": "transcribe recordings into a manifest",
     },
     "Research": {

@@ -5,6 +5,10 @@ from ._batch import predict_file as predict_file
 from ._batch import predict_files as predict_files
 from ._comparison import compare_models as compare_models
 from ._comparison import format_rows as format_rows
+from ._embedding import check_suffix as check_suffix
+from ._embedding import embed as embed
+from ._embedding import embed_files as embed_files
+from ._embedding import write_embeddings as write_embeddings
 from ._model import Model as Model
 from ._model_hub import push_model as push_model
 from ._precision import convert_precision as convert_precision
@@ -14,6 +18,7 @@ from ._prediction import Segment as Segment
 from ._prediction import Timeline as Timeline
 from ._prediction import Update as Update
 from ._prediction import describe_adaptation as describe_adaptation
+from ._prediction_table import predict_many as predict_many
 from ._reading import Reading as Reading
 from ._reading import read_recording as read_recording
 from ._source import Source as Source

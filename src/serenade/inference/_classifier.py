@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from serenade.features import Feature
     from serenade.inference._adaptation import Adaptation
     from serenade.inference._model_folder import Folder
+    from serenade.inference._source import RecordingLike
 
 
 class Classifier:
@@ -106,6 +107,12 @@ class Classifier:
     def features(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute the feature `(rows, dims)` of a signal at the model's rate."""
         return self.feature(signal, self.sampling_rate)
+
+    def embed(self, source: RecordingLike, sampling_rate: int | None = None) -> NDArray[np.float32]:
+        """Compute the embedding `(dims,)` of a recording; see `serenade.inference.embed`."""
+        from serenade.inference._embedding import embed
+
+        return embed(self, source, sampling_rate)
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""

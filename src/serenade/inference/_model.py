@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -220,6 +220,12 @@ class Model(Classifier):
     ) -> Stream:
         """Open a stream that takes a signal in chunks; see `serenade.inference.Stream`."""
         return Stream(self, sampling_rate, window=window, hop=hop, adapt=adapt, source=source)
+
+    def predict_many(self, sources: Any, **settings: Any) -> dict[str, list[Any]]:
+        """Predict many recordings into a table; see `serenade.inference.predict_many`."""
+        from serenade.inference._prediction_table import predict_many
+
+        return predict_many(self, sources, **settings)
 
     def enrol(
         self,

@@ -1,0 +1,165 @@
+"""Predict many recordings into a table of plain columns, which pandas and others read."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from serenade.corpora import read_speakers
+from serenade.errors import AudioError, InputError
+from serenade.inference._batch import (
+    answer_readings,
+    find_recordings,
+    is_manifest,
+    predict_file,
+)
+from serenade.inference._reading import Reading, read_recording
+from serenade.inference._threads import map_in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from serenade.adaptation import Expect
+    from serenade.inference._batch import Result
+    from serenade.inference._model import Model
+    from serenade.inference._source import RecordingLike
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Row:
+    """Recording of a table.
+
+    Args:
+        name: file name, or the number of the row in a data set.
+        source: the recording, see `Model.predict`.
+        speaker: the speaker; empty if it is not known.
+    """
+
+    name: str
+    source: RecordingLike
+    speaker: str
+
+
+def predict_many(
+    model: Model,
+    sources: Any,
+    *,
+    windows: tuple[float, float] | None = None,
+    adapt: Expect | None = None,
+    by_speaker: bool = False,
+    audio: str = "audio",
+    speaker: str = "speaker",
+    jobs: int | None = None,
+) -> dict[str, list[Any]]:
+    """Predict many recordings, and return a table as a dictionary of columns.
+
+    Args:
+        model: model to predict with.
+        sources: a path or several of files, folders and manifests (`.csv`, `.tsv`; see
+            `find_recordings`), or a data set of Hugging Face with a column of audio. The samples
+            of a data set need not be decoded, so that torchcodec is not needed.
+        windows: length and hop of windows in seconds, for a row for each segment of speech; None
+            for a row for each recording.
+        adapt: see `Model.adapt`; each recording is read once.
+        by_speaker: whether to adapt to each speaker instead of all recordings together.
+        audio: column of audio of a data set.
+        speaker: column of speakers of a data set, which may be missing.
+        jobs: number of threads; None for one per core.
+
+    Returns:
+        Columns `file`, `start`, `end`, `speaker`, `emotion`, one for each emotion with its
+        probability, `uncertain`, `adapted_to` and `error`. A recording that cannot be used has one
+        row with its error, and no emotion. `pandas.DataFrame(table)` makes a data frame.
+
+    Raises:
+        CorpusError: a manifest cannot be read.
+        InputError: the data set has no column of that name.
+        ModelError: the model cannot adapt.
+    """
+    rows = _list_rows(sources, audio, speaker)
+    threads = jobs or os.cpu_count() or 1
+
+    def work(row: Row) -> Reading | Result:
+        try:
+            if adapt is None:
+                return predict_file(model, row.source, windows, jobs=1)
+            return read_recording(model, row.source, windows, jobs=1)
+        except AudioError as error:
+            return error
+
+    pairs = map_in_threads(work, rows, threads)
+    if adapt is None:
+        return _tabulate(model, ((row, found) for row, found in pairs))  # type: ignore[misc]
+    done = [(dataclasses.replace(row, source=""), found) for row, found in pairs]
+    places = [row.speaker if by_speaker else "" for row, _ in done]
+    readings: list[Any] = [found for _, found in done]
+    answers = answer_readings(model, readings, adapt, places, one_speaker=by_speaker)
+    return _tabulate(model, zip((row for row, _ in done), answers, strict=True))
+
+
+def _list_rows(sources: Any, audio: str, speaker: str) -> Iterator[Row]:
+    """Yield the recordings of paths or of a data set."""
+    if hasattr(sources, "cast_column"):
+        yield from _read_data_set(sources, audio, speaker)
+        return
+    single = isinstance(sources, str | os.PathLike)
+    paths = [os.fspath(source) for source in ([sources] if single else sources)]
+    speakers: dict[str, str] = {}
+    for path in paths:
+        if is_manifest(path):
+            speakers |= read_speakers(path)
+    for file in find_recordings(paths):
+        yield Row(file, file, speakers.get(file, ""))
+
+
+def _read_data_set(rows: Any, audio: str, speaker: str) -> Iterator[Row]:
+    """Yield the recordings of a data set of Hugging Face, without decoding them there."""
+    feature = (rows.features or {}).get(audio)
+    if feature is None:
+        names = ", ".join(rows.features or ())
+        raise InputError(f"the data set has no column {audio!r}; name one of {names}: audio=...")
+    if getattr(feature, "decode", False):
+        rows = rows.cast_column(audio, dataclasses.replace(feature, decode=False))
+    for number, row in enumerate(rows):
+        recording: Mapping[str, Any] = row[audio]
+        name = recording.get("path") or f"row {number}"
+        content = recording.get("bytes")
+        source = content or recording.get("path") or recording
+        yield Row(name, source, str(row.get(speaker) or ""))
+
+
+def _tabulate(model: Model, results: Iterable[tuple[Row, Result]]) -> dict[str, list[Any]]:
+    """Collect results as columns."""
+    table: dict[str, list[Any]] = {
+        name: []
+        for name in (
+            *("file", "start", "end", "speaker", "emotion"),
+            *(*model.labels, "uncertain", "adapted_to", "error"),
+        )
+    }
+    for row, result in results:
+        for cells in _list_cells(model, result):
+            for column, cell in zip(
+                table.values(), (row.name, *cells[:2], row.speaker, *cells[2:]), strict=True
+            ):
+                column.append(cell)
+    return table
+
+
+def _list_cells(model: Model, result: Result) -> Iterator[tuple[Any, ...]]:
+    """Yield start, end, emotion, probabilities, remarks and error of the rows of a recording."""
+    if isinstance(result, AudioError):
+        unknown = [math.nan] * len(model.labels)
+        yield math.nan, math.nan, None, *unknown, None, 0, str(result)
+        return
+    prediction, timeline = result
+    if timeline is None:
+        parts = [(0.0, prediction.duration, prediction)]
+    else:
+        parts = [(part.start, part.end, part) for part in timeline.segments]  # type: ignore[misc]
+    for start, end, part in parts:
+        shares = (part.probabilities[label] for label in model.labels)
+        uncertain = part.probability < prediction.uncertain_below
+        yield start, end, part.emotion, *shares, uncertain, prediction.adapted_to, ""
