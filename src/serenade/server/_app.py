@@ -117,6 +117,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
             labels=list(service.model.labels),
             licence=described.get("licence", ""),
             enrolment=not {"enrolment", "adaptation"}.isdisjoint(described),
+            adaptation="adaptation" in described,
             key_needed=bool(settings.api_keys),
             max_size=settings.max_size,
             max_duration=settings.max_duration,

@@ -163,6 +163,7 @@ class Served(BaseModel):
     labels: list[str]
     licence: str
     enrolment: bool = Field(description="Whether the model can adapt to a speaker.")
+    adaptation: bool = Field(description="Whether the model can adapt without labels.")
     key_needed: bool
     max_size: int = Field(description="Largest body in bytes.")
     max_duration: Seconds

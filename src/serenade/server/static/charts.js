@@ -41,6 +41,32 @@ export function drawStack(pen, spans, toX, box) {
   }
 }
 
+// The mean probabilities in equal parts of a span of time, for a view in which segments are too
+// narrow to be seen; parts without speech are left out.
+export function average(spans, first, last, count) {
+  const step = (last - first) / count;
+  const parts = Array.from({ length: count }, (_, i) => ({ start: first + i * step, weight: 0, sums: {} }));
+  for (const { start, end, probabilities } of spans) {
+    const from = Math.max(0, Math.floor((start - first) / step));
+    const to = Math.min(count - 1, Math.floor((end - first) / step));
+    for (let i = from; i <= to; i++) {
+      const part = parts[i];
+      const overlap = Math.min(end, part.start + step) - Math.max(start, part.start);
+      part.weight += overlap;
+      for (const [label, share] of Object.entries(probabilities)) {
+        part.sums[label] = (part.sums[label] ?? 0) + overlap * share;
+      }
+    }
+  }
+  return parts
+    .filter(({ weight }) => weight > 0)
+    .map(({ start, weight, sums }) => ({
+      start,
+      end: start + step,
+      probabilities: Object.fromEntries(Object.entries(sums).map(([label, sum]) => [label, sum / weight])),
+    }));
+}
+
 // Probabilities that change from point to point, as areas with sloping borders.
 export function drawArea(pen, points, toX, box) {
   const base = points.map(() => 0);

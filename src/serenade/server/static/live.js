@@ -2,7 +2,7 @@
 
 import { colour, drawArea, drawAxis, prepare, style } from "./charts.js";
 import { $, decimal, make, nameEmotion, percent, text } from "./dom.js";
-import { key, server } from "./server.js";
+import { getAdaptation, key, server } from "./server.js";
 
 const SPAN = 30; // seconds that the chart shows during the recording
 const HEIGHT = 120;
@@ -45,8 +45,7 @@ export function openStream(recording) {
   const socket = new WebSocket(url);
   let ready = false;
   socket.onopen = () => {
-    const hello = { sampling_rate: recording.rate, format: "s16le" };
-    if (server.voice) hello.voice = server.voice;
+    const hello = { sampling_rate: recording.rate, format: "s16le", ...getAdaptation() };
     if (key() !== undefined) hello.api_key = key();
     socket.send(JSON.stringify(hello));
   };

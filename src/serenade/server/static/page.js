@@ -1,13 +1,12 @@
 // The page: what a person does with it.
 
-import { $, chooseLanguage, duration, findLanguage, nameEmotion, percent, text } from "./dom.js";
+import { analyseAll, cards, clearResults } from "./analysis.js";
+import { $, chooseLanguage, findLanguage, nameEmotion, text } from "./dom.js";
 import { drawBars, drawChart, openStream, showPiece, startLive, stopLive } from "./live.js";
 import { closeMicrophone, openMicrophone } from "./recorder.js";
-import { addCard } from "./result.js";
-import { analyse, ask, explain, server, upload } from "./server.js";
+import { ask, explain, server, upload } from "./server.js";
 
 let recording = null; // with its purpose, "speech" or "enrol"
-let cards = [];
 let running = 0; // analyses
 let said = {}; // the texts of the status lines, to repeat them in another language
 
@@ -37,15 +36,6 @@ function update(waiting = false) {
   $("record").disabled = busy || enrolling;
   $("enrol").disabled = busy || Boolean(recording && !enrolling);
   for (const id of ["file", "example"]) $(id).disabled = busy || Boolean(recording);
-}
-
-function clearResults() {
-  for (const card of cards) {
-    card.release?.();
-    card.element.remove();
-  }
-  cards = [];
-  $("results").hidden = true;
 }
 
 // Recording
@@ -85,98 +75,33 @@ async function stop() {
   recording = null;
   stopLive();
   if (found.purpose === "enrol") await enrol(blob);
-  else await analyseAll([[blob, "recording.wav"]]);
+  else await analyseFiles([[blob, "recording.wav"]]);
 }
 
 // Results
 
-async function analyseAll(files) {
-  clearResults();
-  $("live").hidden ||= files[0][1] !== "recording.wav";
-  $("results").hidden = false;
-  $("cards").classList.toggle("several", files.length > 1);
-  const jobs = files.map(([blob, name]) => {
-    const stopping = new AbortController();
-    const card = addCard($("cards"), name, () => stopping.abort());
-    cards.push(card);
-    return { blob, name, card, stopping };
-  });
-  say("analysingAll");
-  $("results").scrollIntoView({ block: "nearest" });
+async function analyseFiles(files) {
   running += 1;
   update();
   try {
-    for (const job of jobs) await analyseOne(job);
+    await analyseAll(files, say);
   } finally {
     running -= 1;
   }
-  finish(jobs);
-}
-
-async function analyseOne({ blob, name, card, stopping }) {
-  try {
-    stopping.signal.throwIfAborted();
-    const length = await measure(blob);
-    card.progress("uploading", () => ({ share: percent(0) }), 0);
-    const found = await analyse(blob, name, {
-      signal: stopping.signal,
-      sent: (share) =>
-        share < 1
-          ? card.progress("uploading", () => ({ share: percent(share) }), share)
-          : card.progress("analysing", {}),
-      analysed: (seconds) =>
-        length
-          ? card.progress("analysingOf", () => ({ done: duration(seconds), all: duration(length) }), seconds / length)
-          : card.progress("analysingTo", () => ({ done: duration(seconds) })),
-    });
-    card.found = found;
-    card.release = card.show(found, blob);
-  } catch (error) {
-    card.fail(stopping.signal.aborted ? Object.assign(new Error(text("cancelled")), { kind: "Cancelled" }) : error);
-  }
-}
-
-function finish(jobs) {
-  const [{ card }] = jobs;
-  if (jobs.length > 1) say("analysedAll", { n: jobs.length });
-  else if (!card.found) say("");
-  else {
-    const { file, emotion, probability, uncertain } = card.found;
-    const values = () => ({ file, emotion: nameEmotion(emotion), share: percent(probability) });
-    say(uncertain ? "saidUncertain" : "said", values);
-  }
-  if (card.element.dataset.state === "failed") card.head.setAttribute("role", "alert");
-  card.head.focus({ preventScroll: true });
-  $("results").scrollIntoView({ block: "start" });
-}
-
-// The length in seconds where the browser can read the recording, else 0.
-function measure(blob) {
-  return new Promise((done) => {
-    const player = new Audio();
-    const source = URL.createObjectURL(blob);
-    const end = (seconds) => {
-      URL.revokeObjectURL(source);
-      done(Number.isFinite(seconds) ? seconds : 0);
-    };
-    player.preload = "metadata";
-    player.onloadedmetadata = () => end(player.duration);
-    player.onerror = () => end(0);
-    setTimeout(() => end(0), 2000);
-    player.src = source;
-  });
 }
 
 const chooseFiles = (files) => {
   const given = [...files].map((file) => [file, file.name]);
-  if (given.length) attempt(() => analyseAll(given));
+  $("live").hidden = true;
+  if (given.length) attempt(() => analyseFiles(given));
 };
 
 async function tryExample() {
   say("loading");
+  $("live").hidden = true;
   update(true);
   const blob = await (await ask("example.ogg")).blob();
-  await analyseAll([[blob, "example.ogg"]]);
+  await analyseFiles([[blob, "example.ogg"]]);
 }
 
 // Enrolment
@@ -215,7 +140,7 @@ function describeModel() {
 
 $("language").addEventListener("change", ({ target }) => {
   chooseLanguage(target.value, true);
-  for (const where of Object.keys(said)) if (said[where][0]) say(...said[where], where);
+  for (const [where, [key, values]] of Object.entries(said)) say(key, values, where);
   for (const card of cards) card.render();
   drawBars({});
   describeModel();
@@ -249,6 +174,7 @@ await attempt(async () => {
   server.model = await (await ask("v1/model")).json();
   $("key-row").hidden = !server.model.key_needed;
   $("voice").hidden = !server.model.enrolment;
+  $("adapting").hidden = !server.model.adaptation;
   describeModel();
 });
 document.body.dataset.ready = "yes";

@@ -44,7 +44,7 @@ export function addCard(place, name, cancel) {
       render = () => {
         element.dataset.state = error.kind === "NoSpeechError" ? "nospeech" : "failed";
         const heading = error.kind === "NoSpeechError" ? [make("p", { class: "answer" }, text("noSpeech"))] : [];
-        body.replaceChildren(...heading, make("p", { class: "fault" }, explain(error, name)));
+        body.replaceChildren(...heading, make("p", { class: "fault", role: "alert" }, explain(error, name)));
       };
       render();
     },
@@ -90,7 +90,8 @@ function showResult(element, body, found, source) {
   body.replaceChildren(
     makeAnswer(found),
     make("div", { class: "listen" }, view.element, player, fault),
-    makeSummary(found, play),
+    makeSummary(found),
+    makeMoments(found, play),
     makeMenu(found, fault),
     makeTable(found),
   );
@@ -99,25 +100,31 @@ function showResult(element, body, found, source) {
 
 const speech = ({ segments }) => segments.reduce((sum, { start, end }) => sum + end - start, 0);
 
+// "uncertain", "mixed" where that comes from clear but different segments, or "" for a clear answer.
+export function findDoubt({ uncertain, segments }) {
+  const clear = segments.filter(({ probability }) => probability >= 0.5).map(({ emotion }) => emotion);
+  return uncertain ? (new Set(clear).size > 1 ? "mixed" : "uncertain") : "";
+}
+
 // The likeliest emotions, or "uncertain", and what the answer is based on.
 function makeAnswer(found) {
   const ranks = Object.entries(found.probabilities).sort(([, a], [, b]) => b - a).slice(0, 3);
-  const head = found.uncertain ? text("uncertain") : nameEmotion(found.emotion);
+  const doubt = findDoubt(found);
   const basis = [text("basis", { speech: duration(speech(found)), all: duration(found.duration) })];
   if (found.adapted_to) basis.push(text("adaptedTo", { n: found.adapted_to }));
   else if (found.enrolment) basis.push(text("adaptedVoice"));
   return make(
     "div",
     { class: "top" },
-    make("p", { class: "answer" }, head),
-    ...(found.uncertain ? [make("p", {}, text("uncertainHint"))] : []),
+    make("p", { class: "answer" }, doubt ? text(doubt) : nameEmotion(found.emotion)),
+    ...(doubt ? [make("p", {}, text(`${doubt}Hint`))] : []),
     make("div", { class: "bars" }, ...ranks.map(([label, share], i) => makeBar(label, share, i === 0))),
     make("p", { class: "hint" }, basis.join("; ")),
   );
 }
 
-// Shares of time, which are the legend as well, the strongest moments, and the change over time.
-function makeSummary(found, play) {
+// Shares of time, which are the legend as well, and the change over time.
+function makeSummary(found) {
   const all = speech(found) || 1;
   const share = (label, parts = found.segments) => speech({ segments: parts.filter(({ emotion }) => emotion === label) });
   const labels = Object.keys(found.probabilities);
@@ -126,13 +133,6 @@ function makeSummary(found, play) {
     swatch.style.background = colour(label);
     return make("li", {}, swatch, `${nameEmotion(label)} ${percent(share(label) / all)}`);
   });
-  const moments = [...found.segments]
-    .filter(({ emotion }) => emotion !== "neutral")
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, 3)
-    .map((part) =>
-      make("button", { type: "button", class: "moment", title: describe(part), onclick: () => play(part.start, part.end) },
-        `${clock(part.start)} ${nameEmotion(part.emotion)} ${percent(part.probability)}`));
   const main = (parts) => labels.reduce((a, b) => (share(b, parts) > share(a, parts) ? b : a));
   const [first, last] = [0, 1].map((half) =>
     found.segments.filter(({ start, end }) => ((start + end) / 2 < found.duration / 2) === (half === 0)));
@@ -147,8 +147,22 @@ function makeSummary(found, play) {
     make("h4", {}, text("shares")),
     make("ul", { class: "legend" }, ...legend),
     ...change,
-    ...(moments.length ? [make("h4", {}, text("moments")), make("p", { class: "row" }, ...moments)] : []),
   );
+}
+
+// Buttons that play the strongest segment of each emotion.
+function makeMoments({ segments }, play) {
+  const best = new Map();
+  for (const part of segments) {
+    if (part.emotion !== "neutral" && part.probability > (best.get(part.emotion)?.probability ?? 0)) {
+      best.set(part.emotion, part);
+    }
+  }
+  const moments = [...best.values()].sort((a, b) => b.probability - a.probability).slice(0, 3).map((part) =>
+    make("button", { type: "button", title: describe(part), onclick: () => play(part.start, part.end) },
+      `${clock(part.start)} ${nameEmotion(part.emotion)} ${percent(part.probability)}`));
+  const shown = moments.length ? [make("h4", {}, text("moments")), make("p", { class: "row" }, ...moments)] : [];
+  return make("div", { class: "moments" }, ...shown);
 }
 
 function makeMenu(found, fault) {

@@ -17,6 +17,12 @@ export class Failure extends Error {
 const address = (path) => new URL(path, document.baseURI);
 const headers = () => (server.model.key_needed ? { "X-API-Key": $("key").value } : {});
 
+// The way of adapting that a person chose, for a recording or a stream.
+export function getAdaptation() {
+  if (server.voice) return { voice: server.voice };
+  return $("adapt").checked ? { adapt: "unknown" } : {};
+}
+
 export const key = () => (server.model.key_needed ? $("key").value : undefined);
 
 // What went wrong, in the person's language where the page knows the kind of fault.
@@ -93,7 +99,7 @@ export async function analyse(blob, name, { sent, analysed, signal }) {
   }, 500);
   const form = new FormData();
   form.append("file", blob, name);
-  const parameters = { voice: server.voice, envelope: 4000, progress };
+  const parameters = { ...getAdaptation(), envelope: 4000, progress };
   try {
     return await upload("v1/timeline", form, parameters, { sent, signal });
   } finally {

@@ -1,11 +1,12 @@
 // A recording over time: waveform, probabilities and segments, with zoom, keyboard and sound.
 
-import { colour, drawAxis, drawStack, drawWave, inkOn, prepare, style } from "./charts.js";
+import { average, colour, drawAxis, drawStack, drawWave, inkOn, prepare, style } from "./charts.js";
 import { clock, decimal, make, nameEmotion, percent, text } from "./dom.js";
 
 const WAVE = 64;
 const STACK = 88;
 const AXIS = 20;
+const NARROW = 6; // pixels; where segments are narrower on average, means are drawn
 const CLOSEST = 8; // seconds that fill the width at the closest zoom
 
 // The segments of each speaker; one lane where the result names no speakers.
@@ -45,7 +46,8 @@ export function makeTimeline(found, play) {
     makeTool("+", "zoomIn", () => setZoom(zoom * 2)),
     makeTool("↔", "zoomAll", () => setZoom(1)),
   );
-  const element = make("div", { class: "timeline" }, scroller, detail, tools);
+  const below = make("div", { class: "below" }, detail, tools);
+  const element = make("div", { class: "timeline" }, scroller, below);
   const most = Math.max(1, total / CLOSEST);
   const timeAt = (event) => ((event.clientX - inner.getBoundingClientRect().left) / inner.clientWidth) * total;
 
@@ -122,8 +124,10 @@ export function makeTimeline(found, play) {
     const area = { top: WAVE + 4, height: STACK, width };
     pen.fillStyle = style("--well");
     pen.fillRect(0, area.top, width, STACK);
-    drawStack(pen, found.segments, toX, area);
     const seconds = (x) => ((left + x) / inner.clientWidth) * total;
+    const narrow = (found.segments.length * NARROW) / inner.clientWidth > 0.7;
+    const count = Math.ceil(width / (2 * NARROW));
+    drawStack(pen, narrow ? average(found.segments, seconds(0), seconds(width), count) : found.segments, toX, area);
     drawAxis(pen, seconds(0), seconds(width), toX, { top: WAVE + STACK + 6, width }, style("--soft"));
     for (const { segments, parts } of lanes) writeLabels(pen, segments, parts);
     tools.hidden = most <= 2;
