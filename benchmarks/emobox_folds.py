@@ -37,6 +37,11 @@ ROWS = (
         "emodb-speaker-independent-whisper-base",
         "whisper-probe, encoder whisper-base, no augmented copies",
     ),
+    (
+        "speaker-independent",
+        "emodb-speaker-independent-whisper-base-mean",
+        "whisper-probe, settings of the bundled model's head on whisper-base",
+    ),
 )
 """Protocol, run and name of each row."""
 
@@ -119,7 +124,8 @@ def format_emodb(scores: Sequence[dict[str, Any]]) -> str:
         "compared with a random split. Intervals are over speakers. Adapted rows are transductive: "
         "the tested recordings of a speaker, without their labels, take part in the predictions, "
         "and the settings of the adaptation were chosen on corpora that include EMO-DB "
-        "([adaptation](adaptation.md)). The "
+        "([adaptation](adaptation.md)). So were the layers, the penalty and the number of copies "
+        "of the last rows, which are those of the bundled model. The "
         "[leaderboard](../leaderboard.md) has more systems.\n\n"
         + format_table(["system", "protocol", "test speakers", "UA"], rows, "lllr")
     )
