@@ -201,6 +201,17 @@ def test_an_endless_stream_adapts_to_the_latest_windows(model):
     assert own.remarks == {"adapted_to": MOST_OWN, "assumed": "unknown"}
 
 
+def test_the_first_12_seconds_of_an_utterance_are_not_adapted(model):
+    rng = np.random.default_rng(0)
+    own = OwnAdaptation(model, "mixed")
+    for second in range(2, 20):
+        start = 16_000 * (second - 2)
+        window = Window(start, np.zeros(32_000, np.float32), 0, full=True, last=False)
+        plain = rng.dirichlet(np.ones(len(model.labels)))
+        assert (own.adapt(window, plain) is plain) == (second <= 12)
+    assert own.remarks["adapted_to"] == 5
+
+
 def test_an_adapted_model_does_not_adapt_to_its_own_recording(model, place, talk):
     for adapted in (model.adapt(place), model.enrol(place)):
         with pytest.raises(ValueError, match="adapted already"):

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from serenade.inference._adaptation import prepare_adaptation
+from serenade.inference._windows import LONGEST_UTTERANCE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,9 @@ class OwnAdaptation:
     """Adapts the windows of a recording to its earlier utterances, in memory that does not grow.
 
     An utterance is predicted given the utterances before it, so the first one gets the
-    probabilities of the model. Windows that do not overlap count as recordings of the place; the
-    latest `MOST_OWN` are kept, because voices and rooms change in long recordings.
+    probabilities of the model. An utterance of over 12 s counts as several. Windows that do not
+    overlap count as recordings of the place; the latest `MOST_OWN` are kept, because voices and
+    rooms change in long recordings.
 
     Args:
         classifier: model that is not adapted.
@@ -43,6 +45,8 @@ class OwnAdaptation:
         self._adaptation = prepare_adaptation(classifier, expect, one_speaker=False)
         self._earlier: deque[NDArray[np.float64]] = deque(maxlen=MOST_OWN)
         self._current: deque[NDArray[np.float64]] = deque(maxlen=MOST_OWN)  # of this utterance
+        self._longest = round(LONGEST_UTTERANCE * classifier.sampling_rate)
+        self._begin = 0  # first sample of the current utterance, or of its current part
         self._free = 0  # first sample that no window counted so far contains
 
     @property
@@ -55,10 +59,18 @@ class OwnAdaptation:
         """Adapt the probabilities `(classes,)` of the next window of `Windower`."""
         adapted = self._adaptation.probabilities(plain) if self._adaptation.recordings else plain
         if window.full and window.start >= self._free:
+            self._begin = self._begin if self._current else window.start
             self._current.append(plain)
             self._free = window.end
         if window.last:
-            self._earlier += self._current
-            self._current.clear()
-            self._adaptation = self._adaptation.take(self._earlier)
+            self._remember(keep=0)
+        elif self._current and window.end - self._begin >= self._longest:
+            self._remember(keep=1)  # the next window overlaps with the last one
+            self._begin = window.start
         return adapted
+
+    def _remember(self, *, keep: int) -> None:
+        """Adapt to the current utterance from now on, apart from its last `keep` windows."""
+        while len(self._current) > keep:
+            self._earlier.append(self._current.popleft())
+        self._adaptation = self._adaptation.take(self._earlier)
