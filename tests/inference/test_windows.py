@@ -127,3 +127,16 @@ def test_contains_speech_takes_any_rate(talk, rate):
     assert contains_speech(talk, rate)
     assert contains_speech(talk[2 * rate : round(2.5 * rate)], rate)
     assert not contains_speech(talk[: 2 * rate], rate)
+
+
+def test_music_is_no_utterance():
+    """A melody of an organ has some frames that sound like speech."""
+    rng = np.random.default_rng(0)
+    time = np.arange(RATE // 2) / RATE
+    fade = np.minimum(1, np.minimum(time, 0.5 - time) / 0.02)
+    notes = 220 * 2 ** (rng.choice([0, 2, 4, 5, 7, 9, 11, 12], 24) / 12)
+    partials = (1, 2, 3, 4, 6, 8)
+    melody = [fade * sum(np.sin(2 * np.pi * f * k * time) / k for k in partials) for f in notes]
+    sound = (0.1 * np.concatenate(melody)).astype(np.float32)
+    assert not contains_speech(sound, RATE)
+    assert looks(sound, live=True) == []

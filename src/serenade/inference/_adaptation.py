@@ -143,7 +143,10 @@ def adapt_to_recordings(
         one_speaker: see `Model.adapt`.
     """
     empty = prepare_adaptation(classifier, expect, one_speaker=one_speaker)
-    return empty.take(_predict_utterances(classifier, recordings, sampling_rate))
+    rows = _predict_utterances(classifier, recordings, sampling_rate)
+    if not rows:
+        raise ValueError("nothing to adapt to: give at least one recording with speech")
+    return empty.take(rows)
 
 
 def enrol_by_places(
@@ -159,6 +162,8 @@ def enrol_by_places(
     assumed = "neutral speech" if speech == "neutral" else "mixed"
     empty = _prepare(classifier, assumed, one_speaker=True)
     rows = _predict_utterances(classifier, recordings, sampling_rate)
+    if not rows:
+        raise ValueError("nothing to enrol from: give at least one recording with speech")
     found = empty.take(rows, known=neutral)
     count = format_count(found.recordings)
     if speech == "mixed" and found.recordings < LEAST_MIXED:
@@ -193,10 +198,7 @@ def _predict_utterances(
         return [classifier.plain_probabilities(utterance) for utterance in utterances]
 
     found = map_in_threads(predict, recordings, os.cpu_count() or 1)
-    rows = [row for _, some in found for row in some]
-    if not rows:
-        raise ValueError("nothing to adapt to: give at least one recording with speech")
-    return rows
+    return [row for _, some in found for row in some]
 
 
 def _restore_logs(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
