@@ -81,6 +81,7 @@ def test_to_json_writes_the_documented_fields(report, tmp_path):
     # 12 speakers in 6 groups of two, two of the other ten for validation.
     assert [(fold["train"], fold["test"]) for fold in data["folds"]] == [(96, 24)] * 6
     assert "/" not in data["versions"]["platform"]
+    assert int(data["versions"]["threads"]) >= 1
 
 
 def test_from_json_computes_scores_from_predictions(report, tmp_path):

@@ -205,7 +205,9 @@ class Timeline:
 
 def make_no_speech_error(file: str) -> NoSpeechError:
     """Return the error of a recording in which no speech was found."""
-    return NoSpeechError(file, "contains no speech that was found", "give a recording of speech")
+    return NoSpeechError(
+        file, "contains no speech that was found", "give a recording of speech, or a louder one"
+    )
 
 
 def _list_remarks(found: Prediction | Timeline) -> dict[str, object]:
