@@ -195,24 +195,30 @@ def _tabulate_case(
     ]
 
 
+def order_labels(labels: tuple[str, ...]) -> list[str]:
+    """Return labels in the order of `LABELS`."""
+    return [label for label in LABELS if label in labels]
+
+
 def make_head(head: Head, labels: tuple[str, ...], temperature: float) -> bytes:
     """Write a head as a graph from features to probabilities in the order of `LABELS`."""
-    spread = make_contrasts(len(labels)).T[:, [labels.index(label) for label in LABELS]]
+    order = order_labels(labels)
+    spread = make_contrasts(len(labels)).T[:, [labels.index(label) for label in order]]
     weights = (head.rotation @ head.weight / head.scale[:, None]) @ spread
     bias = head.bias @ spread - head.mean @ weights
     graph = Graph()
     arrays = (graph.add_array(values / temperature) for values in (weights, bias))
     logits = graph.add_node("Gemm", "features", *arrays)
     graph.name_output(graph.add_node("Softmax", logits, axis=1), "probabilities")
-    inputs, outputs = {"features": ["rows", len(weights)]}, {"probabilities": ["rows", len(LABELS)]}
+    inputs, outputs = {"features": ["rows", len(weights)]}, {"probabilities": ["rows", len(order)]}
     content: bytes = graph.build_model("head", inputs, outputs).SerializeToString()
     return content
 
 
 def make_places(places: Places, labels: tuple[str, ...]) -> Places:
-    """Express a model of places in the contrasts of `LABELS`."""
-    order = [labels.index(label) for label in LABELS]
-    turn = make_contrasts(len(labels)).T[:, order] @ make_contrasts(len(LABELS))
+    """Express a model of places in the contrasts of labels in the order of `LABELS`."""
+    order = [labels.index(label) for label in order_labels(labels)]
+    turn = make_contrasts(len(labels)).T[:, order] @ make_contrasts(len(labels))
     return Places(
         places.centre @ turn,
         (places.means @ turn)[order],
@@ -245,6 +251,14 @@ def describe(temperatures: Mapping[str, float], threshold: float, rows: int) -> 
     }
 
 
+def list_measured(answers: Mapping[str, Answers]) -> dict[str, dict[str, float]]:
+    """Return the figures that `model.json` states, by what was tested."""
+    return {
+        name: {"classes": len(each.task.labels), "ua": round(each.ua, 3)}
+        for name, each in answers.items()
+    }
+
+
 def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task], out: Path) -> None:
     """Fit on all corpora, and write the model folder and its page of figures."""
     temperatures = {
@@ -267,7 +281,9 @@ def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task],
         threshold=threshold,
         target=TARGET,
     )
+    heard = {f"{name}, never heard": plain(task) for name, task in tasks.items()}
     description = describe(temperatures, threshold, len(rows))
+    description["measured"] = list_measured(heard)
     files = {
         "head.onnx": make_head(head, labels, description["temperature"]),
         "places.npz": arrays.getvalue(),

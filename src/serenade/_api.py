@@ -16,7 +16,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
 
     Args:
         path: the folder, or `USER/NAME` of a model on the Hugging Face hub, which is downloaded
-            once; None or `adaptive` for the bundled model.
+            once; None or `adaptive` for the bundled model; `commercial` for the model whose
+            licence allows commercial use.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version.

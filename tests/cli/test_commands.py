@@ -21,6 +21,18 @@ def test_help_reads_like_documentation(run, command):
     assert "Usage: " in done.stdout
 
 
+def test_models_lists_licences_data_sizes_and_figures(run):
+    models = json.loads(run("models", "--json").stdout)
+    named = {entry["name"]: entry for entry in models}
+    assert named["bundled"]["licence"] == "CC-BY-NC-SA-4.0"
+    assert named["commercial"]["licence"] == "Apache-2.0"
+    assert named["commercial"]["data"] == "emodb"
+    assert "(ravdess, never heard, 6 classes)" in named["commercial"]["UA"]
+    assert named["whisper-base"]["licence"] == "MIT"
+    assert all(entry["size"] for entry in models)
+    assert "licence: Apache-2.0" in run("models", "commercial").stdout
+
+
 def test_evaluate_writes_a_whole_report(run, tmp_path):
     out = tmp_path / "run"
     done = run(

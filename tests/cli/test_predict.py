@@ -208,6 +208,15 @@ def test_a_folder_that_is_no_model(run, example, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_licence_refuses_weights_that_exclude_commercial_use(run, example):
+    done = run("predict", example, "--licence", "commercial")
+    assert done.returncode == 1
+    assert "not known to allow commercial use; use the model 'commercial'" in done.stderr
+    done = run("predict", example, "--licence", "commercial", "--model", "commercial", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "surprise" not in json.loads(done.stdout)[0]["probabilities"]
+
+
 def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path):
     for number in range(2):
         shutil.copy(example, tmp_path / f"{number}.flac")

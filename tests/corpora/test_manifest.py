@@ -48,6 +48,28 @@ def test_load_manifest_reads_columns_and_times_in_order(folder):
     assert corpus.root == folder
 
 
+def test_load_manifest_takes_labels_from_any_column(folder):
+    text = "file,emotion,style\naudio/a.wav,sad,read\naudio/b.wav,sad,spoken\naudio/c.wav,,read\n"
+    corpus = load(folder, text, label_column="style")
+    assert corpus.info.name == "all-style"
+    assert corpus.info.labels == ("read", "spoken")
+    assert list(corpus.table["emotion"]) == ["read", "spoken", "read"]
+    (folder / "bare.csv").write_text("file,style\naudio/a.wav,read\naudio/b.wav,spoken\n")
+    bare = corpora.open(folder / "bare.csv", label_column="style", labels=["read"])
+    assert list(bare.table["emotion"]) == ["read"]
+    with pytest.raises(CorpusError, match="no column mood"):
+        corpora.open(folder / "bare.csv", label_column="mood")
+
+
+def test_label_by_takes_labels_from_a_column_of_any_corpus(folder):
+    text = "file,emotion,gender\naudio/a.wav,sad,male\naudio/b.wav,sad,female\naudio/c.wav,sad,\n"
+    corpus = load(folder, text).label_by("gender")
+    assert (corpus.info.name, corpus.labels) == ("all-gender", ("female", "male"))
+    assert list(corpus.table["emotion"]) == ["male", "female"]
+    with pytest.raises(CorpusError, match=r"no column session with labels; it has .*gender"):
+        load(folder, text).label_by("session")
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_load_manifest_finds_names_in_the_other_normal_form(folder, record, form):
     other = {"NFC": "NFD", "NFD": "NFC"}[form]

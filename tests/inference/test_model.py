@@ -1,6 +1,7 @@
 """`Model`: the bundled model, and damaged model folders."""
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,20 @@ def test_bundled_model_states_labels_and_licence(model):
     card = (BUNDLED / "MODEL_CARD.md").read_text("utf-8")
     for stated in ("CC BY-NC-SA 4.0", "RAVDESS", "EMO-DB", "nEMO", "must not be used"):
         assert stated in card
+
+
+def test_the_commercial_model_states_its_licence_and_adapts(model, example):
+    found = serenade.load("commercial")
+    assert set(found.labels) == set(model.labels) - {"surprise"}
+    assert found.description["trained_on"] == ["emodb"]
+    found.require_commercial_licence()
+    with pytest.raises(ModelError, match=r"licence \(CC-BY-NC-SA-4\.0\) is not known to allow"):
+        model.require_commercial_licence()
+    card = (found.folder.path / "MODEL_CARD.md").read_text("utf-8")
+    for stated in ("Apache-2.0", "EMO-DB", "MIT", "only tested on", "must not be used"):
+        assert stated in card
+    assert found.adapt([example], expect="mixed").predict(example).adapted_to == 4
+    assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
 
 
 def test_bundled_model_and_each_encoder_have_at_most_20_megabytes():

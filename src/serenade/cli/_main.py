@@ -40,6 +40,7 @@ _SECTIONS = {
         "train": "train a system on a corpus and write a model folder",
         "export": "write a model folder with smaller weights and compare the two",
         "push": "upload a model folder to the Hugging Face hub",
+        "models": "list the models and encoders of the package with licence and figures",
     },
     "Tools": {
         "systems": "list the systems and their recipes",

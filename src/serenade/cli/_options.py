@@ -98,16 +98,24 @@ channel = click.option(
     callback=_check_channel,
     help="Channel to predict: a number from 1, left (1), right (2), or the mean of all channels.",
 )
+label_column = click.option(
+    "--label-column",
+    metavar="NAME",
+    default="emotion",
+    show_default=True,
+    help="Column of the corpus' table that holds the labels to learn, such as gender.",
+)
 model = click.option(
     "--model",
     metavar="DIR|USER/NAME",
     type=click.Path(),
     help="Model folder written by `serenade train`, a model on the Hugging Face hub, or "
-    "`adaptive`, the bundled model. Default: the bundled model.",
+    "`commercial`, the model of the package for commercial use. Default: the bundled model.",
 )
 _MATERIAL = (
     root,
     labels,
+    label_column,
     renames,
     click.option(
         "--recipe",
@@ -248,24 +256,34 @@ def check_names(system: str, corpus: str) -> None:
 
 
 def open_corpus(
-    corpus_name: str, root: str | None, labels: str | None, renames: Sequence[str] = ()
+    corpus_name: str,
+    root: str | None,
+    labels: str | None,
+    renames: Sequence[str] = (),
+    label_column: str = "emotion",
 ) -> Corpus:
     """Open a corpus, rename its emotions, and print its problems on standard error."""
     from serenade import corpora
 
     kept = tuple(labels.split(",")) if labels else None
     if renames:
-        corpus = corpora.open(corpus_name, root).map_labels(_parse_renames(renames))
+        corpus = corpora.open(corpus_name, root, label_column=label_column)
+        corpus = corpus.map_labels(_parse_renames(renames))
         corpus = corpus.select(labels=kept)
     else:
-        corpus = corpora.open(corpus_name, root, **({"labels": kept} if kept else {}))
+        options = {"labels": kept} if kept else {}
+        corpus = corpora.open(corpus_name, root, label_column=label_column, **options)
     for problem in corpus.problems:
         _output.report_problem(f"{corpus.info.name}: {problem}")
     return corpus
 
 
 def open_corpora(
-    names: Sequence[str], root: str | None, labels: str | None, renames: Sequence[str]
+    names: Sequence[str],
+    root: str | None,
+    labels: str | None,
+    renames: Sequence[str],
+    label_column: str,
 ) -> list[Corpus]:
     """Open corpora, each with those of the emotions and renames that it has.
 
@@ -274,7 +292,7 @@ def open_corpora(
     """
     from serenade.corpora import require_labels
 
-    opened = [open_corpus(name, root, None) for name in names]
+    opened = [open_corpus(name, root, None, label_column=label_column) for name in names]
     parsed = _parse_renames(renames)
     together = " and ".join(names)
     require_labels(together, parsed, sorted({one for each in opened for one in each.labels}))

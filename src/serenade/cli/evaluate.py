@@ -28,6 +28,7 @@ class Choices:
 
     root: str | None
     labels: str | None
+    label_column: str
     renames: Sequence[str]
     recipe: str
     changes: Sequence[str]
@@ -57,7 +58,7 @@ class Choices:
     "--model",
     metavar="DIR|USER/NAME|bundled",
     help="Evaluate a trained model on CORPUS instead of training a system: a model folder, a model "
-    "on the Hugging Face hub, or a model of the package (bundled, adaptive).",
+    "on the Hugging Face hub, or a model of the package (bundled, commercial).",
 )
 @click.option(
     "--train-on",
@@ -173,7 +174,7 @@ def command(
     _options.check_names(system, corpus)
     estimator = _make_estimator(system, choices)
     plan = _get_protocol(choices)
-    opened = _options.open_corpus(corpus, choices.root, choices.labels, choices.renames)
+    opened = _open_corpus(corpus, choices)
     _evaluate(estimator, opened, _read_or_write_folds(plan, opened, choices), choices)
 
 
@@ -195,7 +196,7 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     loaded = Model.load(None if model == "bundled" else model)
     report = evaluate_model(
         loaded,
-        _options.open_corpus(corpus, choices.root, choices.labels, choices.renames),
+        _open_corpus(corpus, choices),
         name=Path(model).name,
         classes=choices.classes,
         adapt=_make_adaptation(choices),
@@ -204,6 +205,13 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
         command=_options.format_command(sys.argv[1:]),
     )
     _publish(report, choices.out)
+
+
+def _open_corpus(corpus: str, choices: Choices) -> Corpus:
+    """Open the corpus with the labels that the options choose."""
+    return _options.open_corpus(
+        corpus, choices.root, choices.labels, choices.renames, choices.label_column
+    )
 
 
 def _evaluate_across(
@@ -220,7 +228,9 @@ def _evaluate_across(
     from serenade.protocols import join_corpora
 
     estimator = _make_estimator(system, choices)
-    *train, test = _options.open_corpora(names, choices.root, choices.labels, choices.renames)
+    *train, test = _options.open_corpora(
+        names, choices.root, choices.labels, choices.renames, choices.label_column
+    )
     joined, plan = join_corpora(train, test, choices.classes)
     _evaluate(estimator, joined, _read_or_write_folds(plan, joined, choices), choices)
 

@@ -36,6 +36,7 @@ def command(
     corpus: str,
     root: str | None,
     labels: str | None,
+    label_column: str,
     renames: Sequence[str],
     recipe: str,
     changes: Sequence[str],
@@ -59,7 +60,7 @@ def command(
     from serenade.features import Feature
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
-    opened = _options.open_corpus(corpus, root, labels, renames)
+    opened = _options.open_corpus(corpus, root, labels, renames, label_column)
     segments = list_clips(opened.table.index)
     names = [item.file for item in list_items(opened.table, opened.root)]
     features = [found for found in chosen.features(fields) if isinstance(found, Feature)]

@@ -30,6 +30,13 @@ _SEVERAL = 8
 )
 @_options.model
 @click.option(
+    "--licence",
+    type=click.Choice(["any", "commercial"]),
+    default="any",
+    show_default=True,
+    help="commercial: refuse a model whose licence is not known to allow commercial use.",
+)
+@click.option(
     "--enrol",
     metavar="DIR|FILE|self",
     multiple=True,
@@ -132,6 +139,7 @@ _SEVERAL = 8
 def command(
     sources: Sequence[str],
     model: str | None,
+    licence: str,
     enrol: Sequence[str],
     enrol_speech: str,
     adapt: Expect | None,
@@ -161,6 +169,7 @@ def command(
     serenade predict recordings/ --csv emotions.csv
     serenade predict call.wav --enrol my-normal-voice/
     serenade predict recordings/ --adapt=neutral
+    serenade predict call.wav --model commercial --licence commercial
     serenade predict call.wav --timeline --adapt=neutral --adapt-by recording
     serenade predict recordings/ --json --strict > emotions.json
     """
@@ -177,7 +186,10 @@ def command(
         raise click.UsageError("--plot draws one recording; give one file")
     if target:
         target.check(len(files))
-    loaded = _enrol(serenade.load(model), enrol, enrol_speech)
+    loaded = serenade.load(model)
+    if licence == "commercial":
+        loaded.require_commercial_licence()
+    loaded = _enrol(loaded, enrol, enrol_speech)
     timeline = timeline or bool(target or plot)
     people = not (as_json or _is_dash(csv))
     results = predict_files(

@@ -43,6 +43,7 @@ def command(
     named: str | None,
     root: str | None,
     labels: str | None,
+    label_column: str,
     renames: Sequence[str],
     recipe: str,
     changes: Sequence[str],
@@ -76,7 +77,7 @@ def command(
     from serenade.training import Estimator, train_model
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
-    opened = _options.open_corpus(where, root, labels, renames)
+    opened = _options.open_corpus(where, root, labels, renames, label_column)
     info = opened.info
     train_model(
         Estimator(

@@ -209,6 +209,28 @@ class Corpus:
             problems=self._renew_doubts(label for label in known if label not in mapping),
         )
 
+    def label_by(self, column: str) -> Self:
+        """Take the labels of another column, such as gender, in place of the emotions.
+
+        Args:
+            column: of the table. Rows without a value are left out.
+
+        Returns:
+            A corpus whose name ends with the column, so that its results are not taken for those
+            of emotions.
+
+        Raises:
+            CorpusError: the table has no such column, or the column has no values.
+        """
+        if column not in self.table or self.table[column].isna().all():
+            columns = ", ".join(self.table.columns[self.table.notna().any()])
+            raise CorpusError(f"{self.info.name}: no column {column} with labels; it has {columns}")
+        table = self.table[self.table[column].notna()]
+        table = table.assign(emotion=table[column].astype(str).astype(object))
+        name, labels = f"{self.info.name}-{column}", tuple(sorted(table["emotion"].unique()))
+        info = dataclasses.replace(self.info, name=name, labels=labels, expected=None)
+        return dataclasses.replace(self, info=info, table=table, problems=self._renew_doubts([]))
+
     def _renew_doubts(self, labels: Iterable[str]) -> tuple[Problem, ...]:
         """Return the problems; of those about all labels, only what is true of some labels."""
         old = [Problem("label", doubt) for doubt in list_doubts(self.info.labels)]

@@ -38,6 +38,7 @@ def load_manifest(
     *,
     labels: Sequence[str] | None = None,
     drop_duplicates: bool = False,
+    label_column: str = "emotion",
 ) -> Corpus:
     """Open a manifest.
 
@@ -47,6 +48,7 @@ def load_manifest(
         root: the folder that relative paths start from; by default the folder of the manifest.
         labels: the emotions to keep.
         drop_duplicates: keep the first of byte-identical recordings.
+        label_column: column that holds the labels.
 
     Returns:
         The corpus with the valid rows in their order. Times are seconds ("1.5") or time
@@ -58,11 +60,12 @@ def load_manifest(
     """
     path = Path(path).expanduser()
     base = path.parent if root is None else Path(root)
-    entries, problems = _read_entries(path)
+    entries, problems = _read_entries(path, ("file", label_column))
+    name = path.stem if label_column == "emotion" else f"{path.stem}-{label_column}"
     return collect_rows(
-        path.stem,
+        name,
         str(path),
-        entries,
+        [(line, {**cells, "emotion": cells[label_column]}) for line, cells in entries],
         base,
         problems,
         labels=labels,

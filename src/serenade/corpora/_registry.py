@@ -102,7 +102,11 @@ def get(name: str | os.PathLike[str]) -> Loader:
 
 
 def open(  # noqa: A001 - reads as `corpora.open(...)`
-    name: str | os.PathLike[str], root: str | os.PathLike[str] | None = None, **options: Any
+    name: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    label_column: str = "emotion",
+    **options: Any,
 ) -> Corpus:
     """Open and check a corpus.
 
@@ -111,6 +115,7 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
             subfolder for each emotion.
         root: the corpus' folder or a folder that contains it; for a manifest, the folder its
             relative paths start from (by default its own).
+        label_column: column of the table that holds the labels to learn, such as gender.
         options: the loader's own; all take `labels` (the emotions to keep) and
             `drop_duplicates` (keep one of byte-identical recordings).
 
@@ -120,7 +125,10 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     if Path(name).suffix.lower() in _TABLES:
         from serenade.corpora._manifest import load_manifest
 
-        return load_manifest(name, root, **options)
+        return load_manifest(name, root, label_column=label_column, **options)
+    if label_column != "emotion":
+        labels = options.pop("labels", None)
+        return open(name, root, **options).label_by(label_column).select(labels=labels)
     if str(name) not in names() and Path(name).is_dir():
         from serenade.corpora._class_folders import load_class_folders
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from serenade.errors import ModelError, TooShortError
 from serenade.inference._head_checks import check_probabilities
-from serenade.inference._model_folder import BUNDLED, read_folder
+from serenade.inference._model_folder import BUNDLED, COMMERCIAL, PACKAGED, read_folder
 from serenade.inference._prediction import Segment
 from serenade.inference._windows import LONGEST_UTTERANCE
 from serenade.runtime import run_session
@@ -55,13 +55,15 @@ class Classifier:
         self._shift = None if shift is None else shift.astype(np.float32)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Sessions of onnxruntime cannot be pickled. The path of the bundled model is left out,
-        # because the package may be installed elsewhere on another machine.
-        path = None if self.folder.path == BUNDLED else self.folder.path.absolute()
+        # Sessions of onnxruntime cannot be pickled. Models of the package are named, because the
+        # package may be installed elsewhere on another machine.
+        here = self.folder.path
+        path = next((name for name, place in PACKAGED.items() if place == here), here.absolute())
         return _reopen, (type(self), path, self._shift, self.enrolment, self.adaptation)
 
     def __repr__(self) -> str:
-        place = "bundled" if self.folder.path == BUNDLED else str(self.folder.path)
+        here = self.folder.path
+        place = {BUNDLED: "bundled", COMMERCIAL: COMMERCIAL.name}.get(here, str(here))
         system = self.description.get("system")
         parts = [str(system)] if system else []
         parts += [f"{len(self.labels)} labels", place]
@@ -70,6 +72,14 @@ class Classifier:
             adapted = self.adaptation
             parts.append(f"adapted to {adapted.recordings} utterances, {adapted.assumed} expected")
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    def require_commercial_licence(self) -> None:
+        """Raise an error if the licence of the weights is not known to allow commercial use.
+
+        Raises:
+            ModelError: see above.
+        """
+        self.folder.require_commercial_licence()
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Model(Classifier):
 
         Args:
             path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None or
-                `adaptive` for the bundled model.
+                `adaptive` for the bundled model; `commercial` for that for commercial use.
 
         Raises:
             ModelError: the folder is missing, damaged or of a later version, or its encoder

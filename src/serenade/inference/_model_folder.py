@@ -46,6 +46,24 @@ FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", "places.npz", ENCODER, "M
 BUNDLED = Path(__file__).parent / "adaptive"
 """Folder of the bundled model."""
 
+COMMERCIAL = Path(__file__).parent / "commercial"
+"""Folder of the model for commercial use."""
+
+PACKAGED: Mapping[Any, Path] = {
+    None: BUNDLED,
+    BUNDLED.name: BUNDLED,
+    COMMERCIAL.name: COMMERCIAL,
+}
+"""Models of the package by the names that load them."""
+
+COMMERCIAL_LICENCES = frozenset(
+    [
+        *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-3.0"),
+        *("CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "ISC", "MIT", "MPL-2.0", "Unlicense"),
+    ]
+)
+"""Licences, by their SPDX names, that are known to allow commercial use."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
@@ -69,6 +87,19 @@ class Folder:
     def feature(self) -> Feature:
         """Feature of the first stream."""
         return self.features[0]
+
+    def require_commercial_licence(self) -> None:
+        """Refuse a model that may not be used commercially.
+
+        Raises:
+            ModelError: the model states no licence, or one that is not known to allow it.
+        """
+        licence = self.description.get("licence") or "none"
+        if licence not in COMMERCIAL_LICENCES:
+            raise ModelError(
+                f"{self.path}: its licence ({licence}) is not known to allow commercial use; use "
+                "the model 'commercial', or train a model on recordings that allow it"
+            )
 
     def head(self, name: str = "head.onnx") -> Any:
         """Open an onnxruntime session of a head, from features to `probabilities`.
@@ -144,13 +175,14 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     """Read and check `model.json` of a folder.
 
     Args:
-        path: the folder; None or `adaptive` for the bundled model.
+        path: the folder; None or `adaptive` for the bundled model, `commercial` for the model
+            for commercial use.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version, or its encoder differs
             from the one it was trained with.
     """
-    folder = BUNDLED if path in {None, BUNDLED.name} else Path(path)
+    folder = PACKAGED[path] if path in PACKAGED else Path(path)  # type: ignore[arg-type]
     description = _read_description(folder)
     version = description["format"]
     try:

@@ -1,0 +1,76 @@
+"""Run `serenade models`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from serenade._printable import to_printable
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(model: str | None, as_json: bool) -> None:
+    r"""List the models and encoders of the package, or describe a model folder.
+
+    Each has its licence, its data, its size and, where measured, its figures: UA on speakers or
+    corpora that were not heard in training.
+
+    \b
+    serenade models
+    serenade models my-model
+    serenade models --json
+    """
+    from serenade import encoders
+
+    found = [_describe_model(name) for name in ([model] if model else ["bundled", "commercial"])]
+    if model is None:
+        found += [_describe_encoder(name) for name in encoders.names()]
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for entry in found:
+        click.echo(to_printable(f"{entry.pop('name')}: {entry.pop('title')}"))
+        for key, value in entry.items():
+            click.echo(to_printable(f"  {key}: {value}"))
+
+
+def _describe_model(name: str) -> dict[str, Any]:
+    """Return the facts of a model, of the package or of a folder."""
+    from serenade.inference import Model, measure_size
+
+    place = None if name == "bundled" else name
+    loaded = Model.load(place)
+    stated = loaded.description
+    measured = [
+        f"{figures['ua']:.3f} ({where}, {figures['classes']} classes)"
+        for where, figures in stated.get("measured", {}).items()
+    ]
+    trained_on = stated.get("trained_on", "not stated")
+    return {
+        "name": name,
+        "title": f"{stated.get('system', 'a model')} for {', '.join(loaded.labels)}",
+        "licence": stated.get("licence") or "not stated",
+        "data": trained_on if isinstance(trained_on, str) else ", ".join(trained_on),
+        "recordings": stated.get("recordings", "not stated"),
+        "size": f"{measure_size(place) / 1e6:.1f} MB with its encoder",
+        "UA": "; ".join(measured) or "see its model card",
+        "card": str(loaded.folder.path / "MODEL_CARD.md"),
+    }
+
+
+def _describe_encoder(name: str) -> dict[str, Any]:
+    """Return the facts of an encoder."""
+    from serenade import encoders
+
+    encoder = encoders.describe(name)
+    return {
+        "name": name,
+        "title": encoder.title,
+        "licence": encoder.licence,
+        "source": encoder.source,
+        "size": encoder.size,
+    }
