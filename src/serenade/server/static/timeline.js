@@ -129,16 +129,16 @@ export function makeTimeline(found, play) {
     const count = Math.ceil(width / (2 * NARROW));
     drawStack(pen, narrow ? average(found.segments, seconds(0), seconds(width), count) : found.segments, toX, area);
     drawAxis(pen, seconds(0), seconds(width), toX, { top: WAVE + STACK + 6, width }, style("--soft"));
-    for (const { segments, parts } of lanes) writeLabels(pen, segments, parts);
+    for (const { segments, parts } of lanes) if (parts.length) writeLabels(pen, segments, parts);
     tools.hidden = most <= 2;
   }
 
   // Writes a label where it fits completely; colour and details tell the others.
   function writeLabels(pen, segments, parts) {
-    pen.font = "14px system-ui, sans-serif";
+    pen.font = getComputedStyle(parts[0]).font;
     segments.forEach(({ start, end, emotion }, i) => {
       const name = nameEmotion(emotion);
-      const room = ((end - start) / total) * inner.clientWidth - 10;
+      const room = ((end - start) / total) * inner.clientWidth - 4;
       parts[i].textContent = pen.measureText(name).width < room ? name : "";
     });
   }
