@@ -78,8 +78,8 @@ def test_evaluate_model_adapts_to_speakers_and_leaves_out_unusable_recordings(sp
     assert report.adapted.probabilities[place] == pytest.approx(expected / expected.sum(), abs=1e-4)
 
 
-def test_evaluate_model_lists_recordings_without_an_answer(model, speech, tmp_path):
-    silent = tmp_path / "silent.wav"
+def test_evaluate_model_lists_recordings_without_an_answer(model, speech):
+    silent = speech.root / "silent.wav"
     silent.write_bytes(b"no audio")
     table = speech.table.reset_index()
     table.loc[0, "file"] = str(silent)

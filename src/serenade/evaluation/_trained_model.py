@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from serenade.audio import read
-from serenade.corpora import order_labels
+from serenade.corpora import list_items, order_labels
 from serenade.errors import AudioError, EvaluationError
 from serenade.evaluation._adapted_report import AdaptedPosteriors
 from serenade.evaluation._evaluate import label_predictions, note_left_out
@@ -91,17 +91,9 @@ def evaluate_model(
     """
     started = time.perf_counter()
     corpus, notes = _match_labels(model, corpus, classes)
-    found = _predict_clips(model, list_clips(corpus.table.index), jobs)
-    lines = require_usable(
-        [clip.file for clip in list_clips(corpus.table.index)],
-        {row: one for row, one in enumerate(found) if isinstance(one, AudioError)},
-        max_unusable,
-    )
-    usable = [not isinstance(one, AudioError) for one in found]
-    corpus = corpus.select(usable)
+    corpus, found, lines = _predict_usable(model, corpus, max_unusable, jobs)
     labels = _list_answers(model, corpus, classes)
-    rows = _order([one for one in found if not isinstance(one, AudioError)], labels)
-    predictions = label_predictions(corpus, corpus.table, rows, labels)
+    predictions = label_predictions(corpus, corpus.table, _order(found, labels), labels)
     heard = audit_training(model.description, corpus)
     adapted = None
     if adapt is not None:
@@ -127,6 +119,19 @@ def evaluate_model(
         incomplete=corpus.incomplete,
         adapted=adapted,
     )
+
+
+def _predict_usable(
+    model: TrainedModel, corpus: Corpus, limit: float, jobs: int | None
+) -> tuple[Corpus, list[Mapping[str, float]], tuple[str, ...]]:
+    """Return the recordings that give a prediction, their probabilities, and a line for others."""
+    clips = list_clips(corpus.table.index)
+    found = _predict_clips(model, clips, jobs)
+    failed = {row: one for row, one in enumerate(found) if isinstance(one, AudioError)}
+    names = [item.file for item in list_items(corpus.table, corpus.root)]
+    lines = require_usable(names, failed, limit)
+    usable = corpus.select([row not in failed for row in range(len(clips))])
+    return usable, [one for one in found if not isinstance(one, AudioError)], lines
 
 
 def _describe_model(model: TrainedModel) -> dict[str, Any]:
