@@ -54,7 +54,7 @@ LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
 FEW = 20  # recordings: a class with fewer says nothing about a corpus
 DRAWS = 5
 INNER_DRAWS = 2
-AXES = 300
+AXES, AXES_WITHIN = 300, 400
 C_STATES, C_WITHIN = 2e-4, 2e-3
 SECOND = 0.2  # share of the second head without adaptation
 NEUTRAL_KIND = Kind("neutral")
@@ -97,9 +97,8 @@ def train(
     y: Labels,
     rows: NDArray[np.intp],
     labels: tuple[str, ...],
-    C: float = C_STATES,
     *,
-    statistics: int = 1,
+    within: bool = False,
 ) -> tuple[Head, Floats]:
     """Train the head on states of clips and of their copies.
 
@@ -108,8 +107,7 @@ def train(
         y: classes of all recordings.
         rows: numbers of the training recordings.
         labels: the classes.
-        C: see `heads.fit_head`.
-        statistics: 1 for means over time, 2 for standard deviations as well.
+        within: see `make_task`.
 
     Returns:
         The head, and contrasts of the rows by heads that did not hear their speakers.
@@ -121,18 +119,18 @@ def train(
     for number, (clips, states) in enumerate(data.copies):
         parts.append((clips[chosen[clips]], states[chosen[clips]], f"/{number}"))
     clips = np.concatenate([one for one, _, _ in parts])
-    X = np.concatenate([flatten(one, statistics) for _, one, _ in parts])
+    X = np.concatenate([flatten(one, within=within) for _, one, _ in parts])
     copy = np.concatenate([np.full(len(one), mark) for one, _, mark in parts])
     head, held_out = fit_head(
         X, y[clips], np.char.add(corpus[clips], copy), speaker[clips], corpus[clips], labels,
-        C=C, axes=AXES,
+        C=C_WITHIN if within else C_STATES, axes=AXES_WITHIN if within else AXES,
     )  # fmt: skip
     return head, held_out[: len(rows)]
 
 
-def flatten(states: NDArray[np.float32], statistics: int) -> NDArray[np.float32]:
-    """Return the first statistics of states as one row per recording."""
-    return states[:, :statistics].reshape(len(states), -1)
+def flatten(states: NDArray[np.float32], *, within: bool) -> NDArray[np.float32]:
+    """Return the means of states, and `within` the deviations, as one row per recording."""
+    return states.reshape(len(states), -1) if within else states[:, 0]
 
 
 def make_task(
@@ -157,15 +155,14 @@ def make_task(
     corpus, speaker = (data.table[name].to_numpy(str) for name in ("corpus", "speaker"))
     labels = tuple(label for label in np.unique(y[training]) if np.sum(y[training] == label) >= FEW)
     training = training[np.isin(y[training], labels)]
-    C, statistics = (C_WITHIN, 2) if within else (C_STATES, 1)
-    head, held_out = train(data, y, training, labels, C, statistics=statistics)
-    every = head(flatten(data.states, statistics))
+    head, held_out = train(data, y, training, labels, within=within)
+    every = head(flatten(data.states, within=within))
     logits = every @ make_contrasts(len(labels)).T
     if within:
         names = speaker[training]
         second, held = fit_head(
             data.acoustic[training], y[training], names, names, corpus[training], labels,
-            C=C, axes=AXES,
+            C=C_WITHIN, axes=AXES_WITHIN,
         )  # fmt: skip
         other = second(data.acoustic)
         logits += SECOND * other @ make_contrasts(len(labels)).T
@@ -219,18 +216,15 @@ def choose(inner: Sequence[Task]) -> dict[str, Expectation]:
     }
 
 
-def measure(
-    task: Task, inner: Sequence[Task]
-) -> tuple[dict[str, Any], dict[str, tuple[Answers, float]]]:
+def measure(task: Task, inner: Sequence[Task]) -> tuple[dict[str, Any], dict[str, Answers]]:
     """Measure a task without adaptation and under each expectation.
 
     Returns:
-        The figures; and the answers of the cases whose calibration is measured, with their
-        temperatures.
+        The figures, and the answers of the cases whose calibration is measured.
     """
     settings = choose(inner)
     alone = plain(task)
-    answers = {NOTHING: (alone, 1.0)}
+    answers = {NOTHING: alone}
     result: dict[str, Any] = {
         "classes": list(task.labels),
         "settings": {name: dataclasses.asdict(one) for name, one in settings.items()},
@@ -239,15 +233,11 @@ def measure(
         "oracle": {},
     }
     for name, setting in settings.items():
-        temperature = 1.0
-        if name == "neutral":
-            found = [pooled(one.adapted(NEUTRAL_KIND, setting, INNER_DRAWS)) for one in inner]
-            temperature = temperature_of(found)
         for kind in KINDS:
             draws = task.adapted(kind, setting, DRAWS)
             result["adapted"][f"{kind} / {name}"] = compare(draws)
             if kind in CALIBRATED[name]:
-                answers[f"{kind} / {name}"] = pooled(draws), temperature
+                answers[f"{kind} / {name}"] = pooled(draws)
     for (kind, name), drift in itertools.product(ORACLES, DRIFTS):
         setting = dataclasses.replace(
             settings[name], weight=1.0, shares=0.0, drift=drift, trust=1.0
@@ -290,19 +280,38 @@ def never_heard(data: Features, y: Labels) -> tuple[dict[str, Any], dict[str, An
         inner = [pairs[first, second], pairs[second, first]]
         result[name], answers[name] = measure(task, inner)
         print(name, {key: round(one["ua"], 3) for key, one in result[name]["adapted"].items()})
-    calibration = {}
-    for key in answers[next(iter(rows))]:
-        cases = {name: [found[key]] for name, found in answers.items()}
-        cases["all"] = [found[key] for found in answers.values()]
-        calibration[key] = {
-            name: {
-                **calibrate([one for one, _ in case], [each for _, each in case]),
-                "right": float(np.mean([one.right for one, _ in case])),
-                "temperature": float(np.mean([each for _, each in case])),
-            }
-            for name, case in cases.items()
-        }
+    calibration: dict[str, Any] = {NOTHING: calibrate_case(answers, NOTHING, NOTHING)}
+    for name, kinds in CALIBRATED.items():
+        for kind in kinds:
+            key, fitted = f"{kind} / {name}", f"{kinds[-1]} / {name}"
+            calibration[key] = calibrate_case(answers, key, fitted)
     return result, calibration
+
+
+def calibrate_case(
+    answers: Mapping[str, Mapping[str, Answers]], key: str, fitted: str
+) -> dict[str, dict[str, float]]:
+    """Calibrate each corpus by a temperature from the others, and all corpora together.
+
+    Args:
+        answers: by corpus and case.
+        key: the case.
+        fitted: the case that the temperature is chosen for.
+    """
+    temperatures = {
+        name: temperature_of([found[fitted] for other, found in answers.items() if other != name])
+        for name in answers
+    }
+    cases = {name: [name] for name in answers} | {"all": list(answers)}
+    result = {}
+    for case, names in cases.items():
+        some, chosen = [answers[one][key] for one in names], [temperatures[one] for one in names]
+        result[case] = {
+            **calibrate(some, chosen),
+            "right": float(np.mean([one.right for one in some])),
+            "temperature": float(np.mean(chosen)),
+        }
+    return result
 
 
 def within(data: Features, y: Labels, name: str, folds: int) -> Any:
@@ -310,7 +319,7 @@ def within(data: Features, y: Labels, name: str, folds: int) -> Any:
     corpus, speaker = (data.table[one].to_numpy(str) for one in ("corpus", "speaker"))
     rows = np.flatnonzero(corpus == name)
     names = np.unique(speaker[rows])
-    setting = Expectation(50, softness=0.6, weight=0.75, drift=0.6)
+    setting = Expectation(50, softness=0.6, weight=0.6, drift=0.5)
     tasks = []
     for fold in range(folds):
         tested = np.isin(speaker[rows], names[fold::folds])

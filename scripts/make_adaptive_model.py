@@ -7,8 +7,8 @@ needs CORPORA with `ravdess`, `emodb` and `nemo`, and the weights of openai/whis
 features and library versions give the same model.
 
 The card states what each corpus in turn gives to a model of the other two, with the settings of the
-model. These settings and the temperatures are those that suit corpora never heard, the three
-tested ones in turn. The threshold in the table comes from the two other corpora.
+model. The temperatures and the threshold are measured on corpora that had no part in the training:
+those of the tested corpus come from the other two.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from benchmarks.adaptation import (
     LABELS,
     NEUTRAL_KIND,
     SPEAKER_20,
+    calibrate_case,
     make_task,
     train,
 )
@@ -35,12 +36,12 @@ from benchmarks.adaptation_study import features as kept_features
 from benchmarks.adaptation_study.answers import (
     Answers,
     Task,
-    calibrate,
     plain,
     pooled,
     temperature_of,
 )
 from benchmarks.adaptation_study.heads import balance
+from benchmarks.adaptation_study.report import CALIBRATION, CALIBRATION_HEADER
 
 from serenade._markdown_table import format_table
 from serenade._model_files import write_model_files
@@ -154,45 +155,27 @@ def _tabulate_row(words: str, found: Sequence[Answers]) -> list[str]:
     return [words, *cells, *(f"{gain:+.3f}" for gain in gains)]
 
 
-def tabulate_calibration(tasks: Mapping[str, Task], temperatures: Mapping[str, float]) -> str:
-    """Lay out calibration and uncertain answers, with thresholds from the other corpora."""
+def tabulate_calibration(tasks: Mapping[str, Task]) -> str:
+    """Lay out calibration and uncertain answers, with settings from the other corpora."""
+    alone = {tested: plain(task) for tested, task in tasks.items()}
     lines = []
     for name, kind in CALIBRATED.items():
-        temperature, words = temperatures[name], name if kind is None else f"{kind} / {name}"
-        answers = [answer(task, name, kind) for task in tasks.values()]
-        sure = []
-        for tested, found in zip(tasks, answers, strict=True):
-            rest = [plain(other) for name, other in tasks.items() if name != tested]
-            threshold = find_threshold(rest, temperatures[ALONE])
-            sure.append(found.confidence(temperature) >= threshold)
-            lines.append(_tabulate_case(words, tested, [found], temperature, sure[-1:]))
-        lines.append(_tabulate_case(words, "all", answers, temperature, sure))
-    return format_table(
-        ["adapted to / expected", "tested on", "temperature", "right", "calibration error",
-         "surer half: more right by", "answered", "right of these"],
-        lines,
-    )  # fmt: skip
-
-
-def _tabulate_case(
-    words: str,
-    tested: str,
-    answers: Sequence[Answers],
-    temperature: float,
-    sure: Sequence[NDArray[np.bool_]],
-) -> list[str]:
-    measured = calibrate(answers, [temperature] * len(answers))
-    pairs = list(zip(answers, sure, strict=True))
-    return [
-        words,
-        tested,
-        f"{temperature:.2f}",
-        f"{np.mean([each.right for each in answers]):.3f}",
-        f"{measured['ece']:.3f}",
-        f"{measured['surest_half_gain']:+.3f}",
-        f"{np.mean([kept.mean() for kept in sure]):.2f}",
-        f"{np.mean([each.correct[kept].mean() for each, kept in pairs if kept.any()]):.3f}",
-    ]
+        answers = {tested: answer(task, name, kind) for tested, task in tasks.items()}
+        key = name if kind is None else f"{kind} / {name}"
+        found = calibrate_case({one: {"": each} for one, each in answers.items()}, "", "")
+        kept = []
+        for tested, each in answers.items():
+            rest = [other for name, other in alone.items() if name != tested]
+            threshold = find_threshold(rest, temperature_of(rest))
+            sure = each.confidence(found[tested]["temperature"]) >= threshold
+            kept.append((sure.mean(), each.correct[sure].mean()))
+        kept.append(tuple(np.mean(kept, axis=0)))
+        lines += [
+            [key, tested, *(f"{case[field]:.{digits}f}" for field, digits in CALIBRATION),
+             f"{share:.2f}", f"{right:.3f}"]
+            for (tested, case), (share, right) in zip(found.items(), kept, strict=True)
+        ]  # fmt: skip
+    return format_table([*CALIBRATION_HEADER, "answered", "right of these"], lines)
 
 
 def order_labels(labels: tuple[str, ...]) -> list[str]:
@@ -210,7 +193,8 @@ def make_head(head: Head, labels: tuple[str, ...], temperature: float) -> bytes:
     arrays = (graph.add_array(values / temperature) for values in (weights, bias))
     logits = graph.add_node("Gemm", "features", *arrays)
     graph.name_output(graph.add_node("Softmax", logits, axis=1), "probabilities")
-    inputs, outputs = {"features": ["rows", len(weights)]}, {"probabilities": ["rows", len(order)]}
+    inputs: dict[str, list[int | str]] = {"features": ["rows", len(weights)]}
+    outputs: dict[str, list[int | str]] = {"probabilities": ["rows", len(order)]}
     content: bytes = graph.build_model("head", inputs, outputs).SerializeToString()
     return content
 
@@ -275,7 +259,7 @@ def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task],
     make_places(places, labels).save(arrays)
     card = TEMPLATE.read_text("utf-8").format(
         recalls=tabulate_recalls(tasks),
-        calibration=tabulate_calibration(tasks, temperatures),
+        calibration=tabulate_calibration(tasks),
         recordings=len(rows),
         speakers=len(np.unique(speaker)),
         threshold=threshold,

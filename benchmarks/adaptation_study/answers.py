@@ -46,7 +46,8 @@ class Task:
     def number(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the class numbers of recordings."""
         order = {label: number for number, label in enumerate(self.labels)}
-        return np.vectorize(order.__getitem__, otypes=[np.intp])(self.y[rows])
+        found: NDArray[np.intp] = np.vectorize(order.__getitem__, otypes=[np.intp])(self.y[rows])
+        return found
 
     def adapted(
         self, kind: Kind, expectation: Expectation, draws: int, *, oracle: bool = False

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 BEFORE_AND_AFTER = ("ua_alone", "ua", "right_alone", "right")
 CALIBRATION = (("temperature", 2), ("right", 3), ("ece", 3), ("surest_half_gain", 3))
+CALIBRATION_HEADER = (
+    "adapted to / expected", "tested on", "temperature", "right", "calibration error",
+    "surer half: more right by",
+)  # fmt: skip
 TEXT = Path(__file__).with_name("page.md")
 
 
@@ -67,8 +71,7 @@ def format_result(result: Mapping[str, Any]) -> str:
     )
     oracle = _tabulate_gains(found, "oracle", list(found[corpora[0]]["oracle"]), "group / drift v")
     surest = format_table(
-        ["adapted to / expected", "corpus", "temperature", "right", "calibration error",
-         "surer half: more right by"],
+        CALIBRATION_HEADER,
         [
             [key, name, *(f"{each[field]:.{digits}f}" for field, digits in CALIBRATION)]
             for key, cases in result["calibration"].items()
