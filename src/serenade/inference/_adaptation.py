@@ -68,7 +68,6 @@ class Adaptation:
 
     @functools.cached_property
     def _own(self) -> NDArray[np.float64]:
-        """Adapted log posteriors of the recordings, each given the others."""
         return self._adapt(self.plain, self.known)
 
     def probabilities(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,15 +79,11 @@ class Adaptation:
         distance = np.abs((self.plain - row) @ self._basis).max(axis=1, initial=0.0)
         same = np.flatnonzero(distance < _SAME)
         if len(same):
-            adapted, others = self._own[same[0]], self.recordings - 1
+            adapted = self._own[same[0]]
         else:
             rows = np.concatenate([self.plain, row[None]])
-            adapted, others = self._adapt(rows, np.append(self.known, -1))[-1], self.recordings
-        share = others / (others + 2)  # that of `Places`, for the others and the recording
-        alone, full = self.temperatures
-        result: NDArray[np.float64] = np.exp(
-            log_normalise(adapted / (alone ** (1 - share) * full**share))
-        )
+            adapted = self._adapt(rows, np.append(self.known, -1))[-1]
+        result: NDArray[np.float64] = np.exp(adapted)
         return result
 
     def take(self, found: Iterable[NDArray[np.float64]], *, known: int = -1) -> Self:
@@ -104,6 +99,7 @@ class Adaptation:
         return dataclasses.replace(self, plain=distinct, known=numbers)
 
     def _adapt(self, plain: NDArray[np.float64], known: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Compute calibrated log posteriors of recordings, each given the others."""
         found = self.places.adapt(
             (plain @ self._basis)[None],
             plain[None],
@@ -112,8 +108,10 @@ class Adaptation:
             speaker=self.one_speaker,
             known=known[None],
         )
-        adapted: NDArray[np.float64] = found[0]
-        return adapted
+        (likely,) = self.expectation.find_trust(np.exp(plain)[None], self.labels)
+        share = likely * (len(plain) - 1) / (len(plain) + 1)  # of the adapted evidence, but for w
+        alone, full = self.temperatures
+        return log_normalise(found[0] / (alone ** (1 - share) * full**share)[:, None])
 
 
 def prepare_adaptation(classifier: Classifier, expect: str, *, one_speaker: bool) -> Adaptation:
