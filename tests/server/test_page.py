@@ -281,6 +281,43 @@ def test_a_running_analysis_shows_its_progress_and_can_be_cancelled(
     assert page.wait(_EMOTION)
 
 
+_HOUR = """
+(async () => {
+  const {makeTimeline} = await import('/timeline.js');
+  const probabilities = {happy: 0.7, sad: 0.3};
+  const segments = [...Array(1200).keys()].map(n => ({start: 3 * n, end: 3 * n + 2,
+    emotion: 'happy', probability: 0.7, probabilities, speaker: n % 2 ? 'B' : 'A'}));
+  window.view = makeTimeline({duration: 3600, segments}, (...span) => { window.asked = span; });
+  document.getElementById('main').prepend(view.element);
+  view.draw();
+  const lanes = [...view.element.querySelectorAll('.strip')];
+  const part = lanes[1].children[300];
+  const before = part.getBoundingClientRect().width;
+  part.focus();
+  for (let n = 0; n < 9; n++) {
+    part.dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true}));
+  }
+  part.click();
+  const box = part.getBoundingClientRect();
+  return {names: lanes.map(l => l.getAttribute('aria-label')), before, width: box.width, asked,
+    seen: box.left >= 0 && box.right <= innerWidth, label: part.textContent,
+    stops: lanes.map(l => l.querySelectorAll('[tabindex=\"0\"]').length)};
+})()"""
+
+
+def test_an_hour_of_two_speakers_has_lanes_and_can_be_zoomed(client, browser):
+    page = browser()
+    page.open(str(client.base_url))
+    found = page.run(_HOUR)
+    assert found["names"] == ["Speaker A", "Speaker B"]
+    assert found["before"] < 1
+    assert found["width"] > 100
+    assert found["seen"]
+    assert found["label"] == "happy"
+    assert found["asked"] == [1803, 1805]
+    assert found["stops"] == [1, 1]
+
+
 def test_a_missing_key_is_asked_for_in_its_field(serve, browser):
     with serve(api_keys=("secret",)) as client:
         page = browser()

@@ -64,7 +64,7 @@ def test_timeline_in_all_formats(client, sound, expected):
     assert ask("textgrid").text == to_textgrid(timeline)
     assert len(ask("csv").text.splitlines()) == 1 + len(timeline.segments)
     # What was given as JSON can be had in the other formats without the recording.
-    for form in ("csv", "webvtt", "textgrid"):
+    for form in ("csv", "webvtt", "textgrid", "srt", "audacity", "rttm"):
         again = client.post("/v1/convert", json=found, params={"format": form})
         assert again.text.split("\n")[0] == ask(form).text.split("\n")[0]
         assert again.text.count("\n") == ask(form).text.count("\n")
@@ -245,7 +245,7 @@ def test_convert_bounds_its_output_by_its_input(client):
     segments = [{"start": n, "end": n + 1, **part} for n in range(2000)]
     given = {"file": "a" * 255, "duration": 2000, "segments": segments, **part}
     sent = json.dumps(given)
-    for form in ("csv", "webvtt", "textgrid", "json"):
+    for form in ("csv", "webvtt", "textgrid", "srt", "audacity", "rttm", "json"):
         answer = client.post("/v1/convert", content=sent, params={"format": form})
         assert answer.status_code == 200
         assert len(answer.content) < 4 * len(sent)

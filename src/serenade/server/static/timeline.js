@@ -75,7 +75,7 @@ export function makeTimeline(found, play) {
       onclick: () => play(segment.start, segment.end),
       onfocus: () => show(segment),
       onpointerenter: () => show(segment),
-      onkeydown: (event) => move(event, number, strip),
+      onkeydown: (event) => move(event, number, strip, segment.start),
     });
     part.style.left = `${(100 * segment.start) / total}%`;
     part.style.width = `${(100 * (segment.end - segment.start)) / total}%`;
@@ -84,7 +84,7 @@ export function makeTimeline(found, play) {
     return part;
   }
 
-  function move(event, number, strip) {
+  function move(event, number, strip, time) {
     const parts = [...strip.children];
     const steps = { ArrowRight: number + 1, ArrowLeft: number - 1, Home: 0, End: parts.length - 1 };
     const next = parts[steps[event.key]];
@@ -93,7 +93,7 @@ export function makeTimeline(found, play) {
       next.tabIndex = 0;
       next.focus();
     } else if (event.key === "+" || event.key === "-") {
-      setZoom(event.key === "+" ? zoom * 2 : zoom / 2, (found.segments[number] ?? { start: 0 }).start);
+      setZoom(event.key === "+" ? zoom * 2 : zoom / 2, time);
     } else {
       return;
     }
