@@ -91,11 +91,12 @@ class Results:
         mine = [one for one in self.entrants if one.reports[0].system == system]
         if not mine:
             return _NONE.format(name=system)
-        where = {id(report): page for page, report in self.reports.items()}
+        # The adapted predictions of a run are a report of their own, with the same page.
+        where = {_identify(report): page for page, report in self.reports.items()}
         rows = []
         for one in sorted(mine, key=_order):
             corpus, labels, protocol, incomplete = one.where
-            first = where[id(one.reports[0])]
+            first = where[_identify(one.reports[0])]
             scores = (one.scores[name] for name in _compare.COMPARED_SCORES)
             place = f"{mark_incomplete(corpus, incomplete)}, {len(labels)} emotions"
             rows.append(
@@ -159,6 +160,11 @@ class Results:
             page.removesuffix(".md"): functools.partial(make_confusion_figure, report)
             for page, report in self.reports.items()
         }
+
+
+def _identify(report: Report) -> tuple[object, ...]:
+    """Return what a run's report shares with the report of its adapted predictions."""
+    return report.system, report.corpus, report.labels, report.seed, report.seconds
 
 
 def _below(folder: Path, name: str) -> list[Path]:
