@@ -35,7 +35,7 @@ ROWS = (
     (
         "speaker-independent",
         "emodb-speaker-independent-whisper-base",
-        "whisper-probe, encoder whisper-base, no augmented copies",
+        "whisper-probe, encoder whisper-base",
     ),
     (
         "speaker-independent",
