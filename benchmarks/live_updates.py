@@ -237,7 +237,7 @@ def format_result(result: dict[str, Any]) -> str:
         ),
         "The use of a core is the processor's time per second of a call without pauses, and\n"
         "includes the detector and the adaptation to the call. Both cores of the machine were\n"
-        "busy with other work, which slows every figure. Pauses cost only the detector, 0.4%.",
+        "busy with other work, which slows every figure. Pauses cost about 1%.",
         format_versions(result["versions"]),
     )
 
