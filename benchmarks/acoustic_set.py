@@ -1,6 +1,6 @@
 """Compare AcousticSet with openSMILE's ComParE 2016: accuracy of a linear classifier, and speed.
 
-    python -m benchmarks.acoustic_set --root CORPORA --output docs/benchmarks/acoustic_set.json
+    python -m benchmarks.acoustic_set --root CORPORA --output docs/benchmarks/acoustic_set.md
 
 Accuracy is unweighted average recall (UA) of a linear support vector machine, on
 

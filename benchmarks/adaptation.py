@@ -1,7 +1,7 @@
 """Adaptation of emotion recognition to places that a model never heard.
 
     python -m benchmarks.adaptation --root CORPORA --encoder WHISPER_BASE --features FOLDER \
-        --output docs/benchmarks/adaptation.json
+        --output docs/benchmarks/adaptation.md
 
 RAVDESS (calm counts as neutral), EMO-DB (without boredom) and nEMO are left out in turn. A linear
 head on frozen features is trained on the other two (`adaptation_study.heads`), and adapts to groups

@@ -1,6 +1,6 @@
 """EmoBox: speakers that the folds it publishes share between training and test.
 
-    python -m benchmarks.emobox_folds --folds FOLDS.csv --output docs/benchmarks/emobox_folds.json
+    python -m benchmarks.emobox_folds --folds FOLDS.csv --output docs/benchmarks/emobox_folds.md
 
 The table has a row for each file in each fold of EmoBox (Ma et al. 2024, arXiv:2406.07162), with
 the columns corpus, fold, split, file and emotion.

@@ -1,6 +1,6 @@
 """Enrolment curve: unseen speakers, known by 0 to 20 of their recordings.
 
-    python -m benchmarks.enrolment --root CORPORA --output docs/benchmarks/enrolment.json
+    python -m benchmarks.enrolment --root CORPORA --output docs/benchmarks/enrolment.md
 
 - RAVDESS, 8 classes, `whisper-probe` with its default recipe: six groups of four speakers, each
   group predicted by models that never heard it.

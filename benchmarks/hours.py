@@ -1,6 +1,6 @@
 """Extract a hundred hours into shards; measure the cost of an hour at the start and the end.
 
-    python -m benchmarks.hours --root CORPORA --output docs/benchmarks/hours.json
+    python -m benchmarks.hours --root CORPORA --output docs/benchmarks/hours.md
 
 A hundred hours of speech are not at hand: some clips of RAVDESS are repeated as rows of their own
 until their lengths add up. Nothing is cached by clip, so every row is read, decoded, resampled and

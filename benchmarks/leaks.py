@@ -1,6 +1,6 @@
 """Leaks: what each kind of leak between training and test adds to a score.
 
-    python -m benchmarks.leaks --root CORPORA --output docs/benchmarks/leaks.json
+    python -m benchmarks.leaks --root CORPORA --output docs/benchmarks/leaks.md
 
 A system is trained and tested on EMO-DB under protocols that each leak one thing. Every protocol
 has ten folds, and every clip is tested once, so that training sets are of equal size. Noisy copies

@@ -1,6 +1,6 @@
 """Precisions of model folders: accuracy of eight bits and half precision on unseen speakers.
 
-    python -m benchmarks.precision --root CORPORA --output docs/benchmarks/precision.json
+    python -m benchmarks.precision --root CORPORA --output docs/benchmarks/precision.md
 
 `whisper-probe` with its default recipe on RAVDESS (8 classes, six groups of four speakers) and
 EMO-DB (7 classes, leave one speaker out). In each fold the system is fitted on the other

@@ -2,7 +2,7 @@ r"""What pre-training is worth: linear probes of an encoder trained, untrained, 
 
     python -m benchmarks.pretraining --root CORPORA --corpus emodb --corpus ravdess \
         --encoder tera --encoder aalbert --encoder npc --labels angry,happy,neutral,sad \
-        --output docs/benchmarks/pretraining.json
+        --output docs/benchmarks/pretraining.md
 
 A recording is the mean and standard deviation over time of all hidden states of an encoder, or of
 the last one; of 80 log-mel energies for comparison, which, unlike the encoders' input, are not

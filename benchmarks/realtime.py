@@ -1,6 +1,6 @@
 """Compare the speed of the bundled model with that of wav2vec2-base, on the same cores in one run.
 
-    python -m benchmarks.realtime --cores 2 --output docs/benchmarks/realtime.json
+    python -m benchmarks.realtime --cores 2 --output docs/benchmarks/realtime.md
 
 wav2vec2-base (Baevski et al. 2020: 95 M parameters, the base of most published models of
 speech emotion) has its published size and random weights, on which speed does not depend, and no

@@ -1,4 +1,4 @@
-"""What all benchmarks share: the command line, the JSON file of the result, and its page."""
+"""Run a benchmark from the command line; keep its result as data and as a page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+
+DATA = "results.json"
+"""File with the data of all pages in its folder."""
 
 
 def run_benchmark(
@@ -38,16 +42,28 @@ def run_benchmark(
         parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
     for name, settings in (options or {}).items():
         parser.add_argument(name, **settings)
-    parser.add_argument("--output", type=Path, help="JSON file; the page is written as .md")
+    parser.add_argument("--output", type=Path, help=f"page to write; its data go to {DATA}")
     chosen = parser.parse_args(arguments)
     result = measure(chosen)
     page = format_result(result)
     if chosen.output is not None:
         chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        chosen.output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-        chosen.output.with_suffix(".md").write_text(page, "utf-8")
+        chosen.output.write_text(page, "utf-8")
+        results = read_results(chosen.output.parent) | {chosen.output.stem: result}
+        text = json.dumps(dict(sorted(results.items())), indent=1)
+        chosen.output.with_name(DATA).write_text(text + "\n", "utf-8")
     print(page, end="")
     return result
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Read the data of all benchmarks by the name of their page.
+
+    Args:
+        folder: folder of the pages.
+    """
+    path = folder / DATA
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def format_page(title: str, *parts: str) -> str:

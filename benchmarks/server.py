@@ -1,6 +1,6 @@
 """Measure the server under load: against the same work offline, its memory, and in overload.
 
-    python -m benchmarks.server --seconds 120 --output docs/benchmarks/server.json
+    python -m benchmarks.server --seconds 120 --output docs/benchmarks/server.md
 
 Server and clients are two processes on the same cores. Each client sends a clip of
 4 s (16-bit WAV at 16 kHz, synthetic speech from `examples/`, another cut each time), waits for the

@@ -1,6 +1,6 @@
 """The server under mixed requests, and under live streams at real time.
 
-    python -m benchmarks.server_load --output docs/benchmarks/server_load.json
+    python -m benchmarks.server_load --output docs/benchmarks/server_load.md
 
 A server with its usual limits in a process of its own, clients in another, on the same cores.
 First, clients send mixed requests, see `MIX`, each the next as soon as the last is answered. The

@@ -1,7 +1,7 @@
 r"""Speech2Vec on real speech: do spoken instances of a word lie together?
 
     python -m benchmarks.speech2vec --root CORPORA --work DIR \
-        --output docs/benchmarks/speech2vec.json
+        --output docs/benchmarks/speech2vec.md
 
 Speech: RAVDESS (24 actors, two sentences, eight words) and English telephone prompts (one voice).
 Whisper tiny.en recognises the texts of the prompts; times of words are PocketSphinx's, by forced

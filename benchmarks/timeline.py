@@ -1,6 +1,6 @@
 """Timelines: how windows are laid and smoothed, measured on joined clips of unseen speakers.
 
-    python -m benchmarks.timeline --root CORPORA --output docs/benchmarks/timeline.json
+    python -m benchmarks.timeline --root CORPORA --output docs/benchmarks/timeline.md
 
 Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
 every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The

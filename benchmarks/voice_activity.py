@@ -1,6 +1,6 @@
 """Speech detectors: silero-vad's network and our own detector by energy and spectrum.
 
-    python -m benchmarks.voice_activity --root CORPORA --output docs/benchmarks/voice_activity.json
+    python -m benchmarks.voice_activity --root CORPORA --output docs/benchmarks/voice_activity.md
 
 Clips are joined with silences of 0.4 to 3 s, at levels within 6 dB of each other, and five kinds of
 noise are added at five signal-to-noise ratios (over the speech). The measure is F1 over frames of

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
+from support.small_corpora import make_corpus  # noqa: F401
 
 import serenade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-# A busy machine is no failure.
-hypothesis.settings.register_profile("serenade", deadline=None)
-hypothesis.settings.load_profile("serenade")
 
 # Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
 _SLOW = (

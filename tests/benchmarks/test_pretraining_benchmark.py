@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("opensmile")
 
 from benchmarks import pretraining
+from benchmarks.runner import read_results
 from support.synthetic import SYNTHETIC
 
 from serenade.encoders import npc
@@ -30,11 +30,11 @@ def test_a_table_of_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     settings = npc.PRESETS["small"][0]
     network = dataclasses.replace(settings.network, width=16, blocks=1, groups=2)
     save_untrained(encoder, dataclasses.replace(settings, network=network), seed=7)
-    output = tmp_path / "docs" / "pretraining.json"
+    output = tmp_path / "docs" / "pretraining.md"
     stated = ["--root", root, "--corpus", SYNTHETIC, "--labels", "angry,sad", "--jobs", "1"]
     stated += ["--encoder", encoder, "--output", output]
     pretraining.main([str(word) for word in stated])
-    found = json.loads(output.read_text("utf-8"))["corpora"]["synthetic"]
+    found = read_results(output.parent)["pretraining"]["corpora"]["synthetic"]
     assert list(found["probes"]) == [
         *("log-mel", "IS10"),
         *("my-npc, all states", "my-npc untrained, all states"),
@@ -46,7 +46,7 @@ def test_a_table_of_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert found["probes"]["log-mel"]["value"] > 0.8  # anger is louder than sadness
     assert len(found["differences"]) == 5
     assert found["differences"][-1].items() >= {"of": "IS10 and my-npc", "to": "IS10"}.items()
-    written = output.with_suffix(".md").read_text("utf-8")
+    written = output.read_text("utf-8")
     assert written == capsys.readouterr().out
     assert "| my-npc, last state | 32 | " in written
 

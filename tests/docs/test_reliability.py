@@ -1,8 +1,9 @@
 """Figures and file names of hand-written pages are those of the repository."""
 
-import json
 import re
 from pathlib import Path
+
+from benchmarks.runner import read_results
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reliability.md").read_text("utf-8")
@@ -10,7 +11,7 @@ MACHINES = (ROOT / "docs" / "cluster.md").read_text("utf-8")
 
 
 def kept(name):
-    return json.loads((ROOT / "docs" / "benchmarks" / f"{name}.json").read_text("utf-8"))
+    return read_results(ROOT / "docs" / "benchmarks")[name]
 
 
 def test_files_that_pages_name_exist():

@@ -1,6 +1,6 @@
 """Ten thousand damaged inputs: each gives a result or a typed error, soon and in little memory.
 
-    PYTHONPATH=tests python -m fuzzing --count 10000 --output docs/benchmarks/fuzzing.json
+    PYTHONPATH=tests python -m fuzzing --count 10000 --output docs/benchmarks/fuzzing.md
 
 Inputs are made on the spot and decided by their number: recordings of 23 formats cut at every byte
 of their header, headers that cannot be, odd samples, tags, hours of silence in a small file, sparse
@@ -14,7 +14,6 @@ case; `--only TARGET --output FILE` tries one target again and leaves the others
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import time
 from collections import Counter
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-from benchmarks.runner import format_page, format_versions, run_benchmark
+from benchmarks.runner import format_page, format_versions, read_results, run_benchmark
 
 from fuzzing.targets import TARGETS
 from fuzzing.workers import MEGABYTES, PER_HOUR, SECONDS, Verdict, judge
@@ -134,9 +133,10 @@ def format_result(result: dict[str, Any]) -> str:
 def measure(options: Namespace) -> dict[str, Any]:
     """Try the inputs that the command line names."""
     result = run(options.count, options.first, options.only, options.number)
-    if options.only and options.output and options.output.exists():
-        return merge_results(json.loads(options.output.read_text("utf-8")), result)
-    return result
+    if not options.only or options.output is None:
+        return result
+    earlier = read_results(options.output.parent).get(options.output.stem)
+    return merge_results(earlier, result) if earlier else result
 
 
 if __name__ == "__main__":
