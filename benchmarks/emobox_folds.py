@@ -24,32 +24,30 @@ if TYPE_CHECKING:
     from serenade.evaluation import Report
 
 
-RUNS = Path(__file__).parents[1] / "results" / "whisper-probe"
+RUNS = Path(__file__).parents[1] / "results" / "whisper-probe" / f"emodb{RUN_FILE_SUFFIX}"
 PRINTED = 0.926
 """UA on EMO-DB of EmoBox's benchmark."""
 
 
 ROWS = (
-    ("random", "emodb-random-complete", "whisper-probe"),
-    ("speaker-independent", "emodb-speaker-independent-complete", "whisper-probe"),
+    ("emodb-random-complete", "whisper-probe"),
+    ("emodb-speaker-independent-complete", "whisper-probe"),
     (
-        "speaker-independent",
         "emodb-speaker-independent-whisper-base",
         "whisper-probe, encoder whisper-base",
     ),
     (
-        "speaker-independent",
         "emodb-speaker-independent-whisper-base-mean",
         "whisper-probe, settings of the bundled model's head on whisper-base",
     ),
 )
-"""Protocol, run and name of each row."""
+"""Run and name of each row."""
 
 
 def read_scores() -> Iterator[dict[str, Any]]:
     """Yield UA of whisper-probe on the complete EMO-DB, on known and on unseen speakers."""
-    for name, run, system in ROWS:
-        (report,) = read_runs(RUNS / f"emodb-{name}{RUN_FILE_SUFFIX}", run).values()
+    for run, system in ROWS:
+        (report,) = read_runs(RUNS, run).values()
         yield describe_score(report, system)
         if report.adapted is not None:
             adapted = f"{system}, {report.adapted.description} (transductive)"
