@@ -29,7 +29,7 @@ def found(results_root):
 @pytest.fixture(scope="module")
 def run_file(results_root, tmp_path_factory):
     """Write a file of one published run."""
-    name = "lld-svm-emodb-speaker-independent.json.gz"
+    name = "lld-svm.json.gz"
     runs = json.loads(gzip.decompress((results_root / "reproduce" / "runs" / name).read_bytes()))
     path = tmp_path_factory.mktemp("run") / "emodb.json.gz"
     runs[0].pop("run")  # the name of the file names the run

@@ -20,7 +20,7 @@ _FULL_PRECISION = "float32"
 
 
 class KeptRuns:
-    """Finished runs in a folder; a file holds a system's runs on a corpus by one protocol.
+    """Finished runs in a folder; a file holds the runs of a system.
 
     Args:
         folder: folder of the files.
@@ -42,8 +42,8 @@ class KeptRuns:
     def _locate(self, name: str) -> tuple[Path, str]:
         """Return the file that keeps a run, and the run's name without its seed."""
         run, _, _ = name.rpartition("-seed")
-        # The last part is a hash of the settings.
-        return self.folder / f"{run.rpartition('-')[0]}{RUN_FILE_SUFFIX}", run
+        system = max((one for one in systems.names() if run.startswith(f"{one}-")), key=len)
+        return self.folder / f"{system}{RUN_FILE_SUFFIX}", run
 
 
 def complete_recipe(
