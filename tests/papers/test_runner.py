@@ -18,7 +18,7 @@ from serenade.encoders import fingerprint_whisper
 from serenade.errors import EvaluationError
 from serenade.evaluation import draw_figure, read_reports
 from serenade.papers import Paper, Runner, _render, list_figures
-from serenade.papers._kept_runs import list_labels
+from serenade.papers._kept_runs import KeptRuns, list_labels
 from serenade.papers._paper_tables import (
     Gain,
     Place,
@@ -65,15 +65,15 @@ PAPER = Paper(
 )
 
 
-def run_file(out, name):
-    """Return the file that keeps a run, by the run's name."""
-    return out / "runs" / f"{name.rpartition('-seed')[0].rpartition('-')[0]}.json.gz"
+def run_file(out, run):
+    """Return the file that keeps a run."""
+    return out / "runs" / f"{run.system}.json.gz"
 
 
-def edit(path, change):
-    """Change the first report of a file, as JSON data."""
+def edit(path, name, change):
+    """Change the report of a run, as JSON data."""
     content = json.loads(gzip.decompress(path.read_bytes()))
-    change(content[0])
+    change(next(one for one in content if f"{one['run']}-seed{one['seed']}" == name))
     path.write_bytes(gzip.compress(json.dumps(content).encode()))
 
 
@@ -96,7 +96,7 @@ def test_entries_hold_the_papers_scores_and_ours(filled):
     assert (probe.stands_for, probe.reason, probe.fast) == ("X", "", True)
     assert probe.low <= probe.speaker_independent <= probe.high
     assert probe.paper_low <= probe.paper_protocol <= probe.paper_high
-    (report,) = read_reports(run_file(out, probe.runs[-1]))
+    report = KeptRuns(out / "runs").read(probe.runs[-1])
     assert report.speaker_independent
     assert report.metrics["wa"].value == probe.speaker_independent
     assert by["probe", "ua", "synthetic"].runs == probe.runs
@@ -116,7 +116,7 @@ def test_entries_leave_out_unusable_recordings(tmp_path):
     options = {"jobs": 1, "fast": True}
     found = Runner(tmp_path / "speech", tmp_path / "out", **options).entries(paper)
     assert [entry.reason for entry in found] == [""]
-    (report,) = read_reports(run_file(tmp_path / "out", found[0].runs[-1]))
+    report = KeptRuns(tmp_path / "out" / "runs").read(found[0].runs[-1])
     assert "silent" in next(note for note in report.notes if "left out" in note)
     strict = Runner(tmp_path / "speech", tmp_path / "strict", max_unusable=0.0, **options)
     assert "more than the limit of 0.0%" in strict.entries(paper)[0].reason
@@ -162,12 +162,12 @@ def test_report_replaces_a_run_with_other_settings(filled):
     network = next(e for e in entries if e.row == "network" and e.runs and not e.reason)
     name = network.runs[-1]
     run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == name)
-    path = run_file(out, name)
-    edit(path, lambda report: report["recipe"].pop("mixup"))  # as if it had come later
+    path = run_file(out, run)
+    edit(path, name, lambda report: report["recipe"].pop("mixup"))  # as if it had come later
     del lines[:]
     assert runner.report(run).recipe["epochs"] == 2
     assert lines == []
-    edit(path, lambda report: report["recipe"].update(learning_rate=0.5))
+    edit(path, name, lambda report: report["recipe"].update(learning_rate=0.5))
     assert runner.report(run).recipe["learning_rate"] != 0.5
     assert lines[0].startswith(name)
 
@@ -179,9 +179,9 @@ def test_report_replaces_a_run_on_an_incomplete_corpus(filled, tmp_path):
     probe = next(e for e in entries if e.row == "probe" and e.runs and not e.reason)
     name = probe.runs[-1]
     run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == name)
-    path = run_file(tmp_path, name)
+    path = run_file(tmp_path, run)
     label = "incomplete Synthetic, 1 of 2"
-    edit(path, lambda report: report.update(incomplete=label))
+    edit(path, name, lambda report: report.update(incomplete=label))
     dry = Runner(None, tmp_path, fast=True, dry=True).entries(PAPER)
     marked = [e for e in dry if e.incomplete]
     assert {(e.row, e.incomplete) for e in marked} == {("probe", label)}
@@ -189,7 +189,7 @@ def test_report_replaces_a_run_on_an_incomplete_corpus(filled, tmp_path):
     assert page.count(f"| probe | synthetic ({label}), for X |") == 2
     again = Runner(runner.root, tmp_path, jobs=1, fast=True).report(run)
     assert again.incomplete == ""
-    assert [report.incomplete for report in read_reports(path)] == [""]
+    assert {report.incomplete for report in read_reports(path)} == {""}
 
 
 def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
@@ -211,7 +211,7 @@ def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
     runner = Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": str(vectors)})
     report = runner.report(run)
     assert report.recipe["vectors"] == "@speech2vec/50.txt"
-    written = gzip.decompress(run_file(tmp_path / "out", run.name).read_bytes())
+    written = gzip.decompress(run_file(tmp_path / "out", run).read_bytes())
     assert str(tmp_path) not in written.decode()
     made = report.recipe["resources"]["vectors"]
     assert made["name"] == "vectors/50.txt"
@@ -376,7 +376,7 @@ def test_seeds_of_a_run_share_a_file(tmp_path):
     assert [run.seed for run in random] == [0, 1]
     reports = [runner.report(run) for run in random]
     (path,) = (tmp_path / "out" / "runs").iterdir()
-    assert path == run_file(tmp_path / "out", random[0].name)
+    assert path == run_file(tmp_path / "out", random[0])
     assert read_reports(path) == reports
     assert [runner.kept(run.name) for run in random] == reports
 
