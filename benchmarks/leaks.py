@@ -201,14 +201,21 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         for protocol, against, predict in list_protocols(data, chosen.seeds):
             rows.append({"protocol": protocol, "against": against, **score(data, predict())})
             print(name, rows[-1], flush=True)
-    if chosen.output is not None:
-        for name, rows in result["systems"].items():
-            draw(rows, chosen.output.with_name(f"{chosen.output.stem}-{name}.svg"))
     return result
 
 
-def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the score of each protocol with its interval."""
+def draw(result: dict[str, Any], folder: Path) -> None:
+    """Draw the scores of each system, with intervals, into `leaks-SYSTEM.svg`.
+
+    Args:
+        result: result of `measure`.
+        folder: folder of the page.
+    """
+    for name, rows in result["systems"].items():
+        _draw_rows(rows, folder / f"leaks-{name}.svg")
+
+
+def _draw_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
     values = np.array([[row[name] for row in rows] for name in ("value", "low", "high")])
     places = range(len(rows))
     with rc_context({"svg.hashsalt": "leaks"}):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def make(out: Path, root: Path = ROOT) -> Path:
         path.write_text(text, "utf-8")
     for name, draw in found.drawings().items():
         draw_figure(draw, pages / name, kinds=("svg",))
+    _draw_leaks(root / "docs" / "benchmarks", pages / "benchmarks")
     settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))
     python = settings["plugins"]["mkdocstrings"]["handlers"]["python"]
     python["paths"] = [str(root / path) for path in python["paths"]]
@@ -74,6 +76,13 @@ def with_example(page: Path, example: Path) -> None:
         raise SystemExit(f"{page}: write {mark.strip()} on exactly one separate line")
     code = example.read_text("utf-8")
     page.write_text(text.replace(mark, f"\n```python\n{code}```\n"), "utf-8")
+
+
+def _draw_leaks(benchmarks: Path, folder: Path) -> None:
+    """Draw the figures of the leak laboratory from its result."""
+    sys.path.insert(0, str(ROOT))  # of the package `benchmarks`
+    leaks, runner = map(importlib.import_module, ("benchmarks.leaks", "benchmarks.runner"))
+    leaks.draw(runner.read_results(benchmarks)["leaks"], folder)
 
 
 def _model_card() -> Path:
