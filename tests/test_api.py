@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 import serenade
 from serenade.errors import SerenadeError

@@ -14,7 +14,7 @@ pytest.importorskip("opensmile")
 
 from benchmarks import pretraining
 from benchmarks.runner import read_results
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade.encoders import npc
 from serenade.encoders.selfsupervised._encoder_folder import save_untrained

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 pytest.importorskip("sklearn")
 

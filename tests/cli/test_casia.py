@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
 

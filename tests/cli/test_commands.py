@@ -4,7 +4,7 @@ import json
 import shlex
 
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
 from serenade.cli._options import format_command

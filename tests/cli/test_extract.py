@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("sklearn")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-from support.synthetic import SYNTHETIC  # noqa: E402
+from support.small_corpora import SYNTHETIC  # noqa: E402
 
 from serenade.extraction import Cache, extract  # noqa: E402
 from serenade.extraction._shards import Clip, read_shards  # noqa: E402

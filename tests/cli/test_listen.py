@@ -10,6 +10,8 @@ import pytest
 
 from serenade import load
 from serenade.audio import read
+from serenade.cli import _output
+from serenade.inference import Update
 
 
 @pytest.fixture
@@ -69,3 +71,10 @@ def test_no_microphone_is_one_line(listen):
     assert status == 1
     (line,) = err.splitlines()
     assert "--input -" in line or "serenade[listen]" in line
+
+
+@pytest.mark.parametrize(("value", "bold"), [("", True), ("1", False)])
+def test_live_bars_follow_no_color(monkeypatch, value, bold):
+    monkeypatch.setenv("NO_COLOR", value)
+    update = Update(0.0, 2.0, speaking=True, probabilities={"angry": 0.9, "sad": 0.1})
+    assert ("\x1b[1m" in _output._draw_bars(update)) == bold

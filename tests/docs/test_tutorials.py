@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 from synthetic_corpus import speaker, synthesise
 
 import serenade

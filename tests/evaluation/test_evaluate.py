@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade.errors import EvaluationError, SerenadeError
 from serenade.evaluation import CHECKED_ROWS, Report, _metrics, evaluate

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
 from serenade.audio import WhiteNoise, read

@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
 from serenade.errors import CorpusError, EvaluationError, ModelError

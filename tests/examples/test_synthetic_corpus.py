@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import synthetic_corpus
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
 from serenade.corpora import parse_words

@@ -11,7 +11,7 @@ import soundfile
 
 pytest.importorskip("skorch")
 
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
 from serenade.encoders import fingerprint_whisper

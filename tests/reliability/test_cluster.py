@@ -17,7 +17,7 @@ pytest.importorskip("sklearn")
 import dask
 import soundfile
 from distributed import LocalCluster
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 from support.waiting import wait_until
 from threadpoolctl import threadpool_limits
 

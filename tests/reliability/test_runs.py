@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from support.synthetic import SYNTHETIC  # noqa: E402
+from support.small_corpora import SYNTHETIC  # noqa: E402
 
 from serenade.evaluation import Report  # noqa: E402
 

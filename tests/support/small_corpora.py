@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from serenade.corpora import Corpus, CorpusInfo, build_table
+
+SYNTHETIC = str(Path(__file__).parents[2] / "examples" / "synthetic_corpus.py")
+"""Path of the corpus of synthetic speech."""
 
 
 @pytest.fixture

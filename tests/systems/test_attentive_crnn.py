@@ -12,7 +12,7 @@ from serenade.features import HeLLD
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from support.synthetic import SYNTHETIC  # noqa: E402
+from support.small_corpora import SYNTHETIC  # noqa: E402
 
 from serenade.systems import TrainingSet  # noqa: E402
 from serenade.systems.networks._attentive_crnn import (  # noqa: E402

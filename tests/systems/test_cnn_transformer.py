@@ -11,7 +11,7 @@ from serenade.audio import WhiteNoise
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from support.synthetic import SYNTHETIC  # noqa: E402
+from support.small_corpora import SYNTHETIC  # noqa: E402
 
 from serenade.systems.networks._cnn_transformer import CNNTransformer  # noqa: E402
 from serenade.systems.networks._layers import Dropout, EncoderLayer  # noqa: E402

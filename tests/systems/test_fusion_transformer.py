@@ -9,7 +9,7 @@ from serenade.encoders import npc
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from support.synthetic import SYNTHETIC  # noqa: E402
+from support.small_corpora import SYNTHETIC  # noqa: E402
 
 from serenade.systems import TrainingSet  # noqa: E402
 from serenade.systems.networks._fusion_transformer import (  # noqa: E402

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora, systems
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from support.synthetic import SYNTHETIC
+from support.small_corpora import SYNTHETIC
 
 from serenade import corpora, load, systems
 from serenade.errors import SerenadeError

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Row:
+class TableRow:
     """Recording of a table.
 
     Args:
@@ -81,7 +81,7 @@ def predict_many(
     rows = _list_rows(sources, audio, speaker)
     threads = jobs or os.cpu_count() or 1
 
-    def work(row: Row) -> Reading | Result:
+    def work(row: TableRow) -> Reading | Result:
         try:
             if adapt is None:
                 return predict_file(model, row.source, windows, jobs=1)
@@ -99,7 +99,7 @@ def predict_many(
     return _tabulate(model, zip((row for row, _ in done), answers, strict=True))
 
 
-def _list_rows(sources: Any, audio: str, speaker: str) -> Iterator[Row]:
+def _list_rows(sources: Any, audio: str, speaker: str) -> Iterator[TableRow]:
     """Yield the recordings of paths or of a data set."""
     if hasattr(sources, "cast_column"):
         yield from _read_data_set(sources, audio, speaker)
@@ -111,10 +111,10 @@ def _list_rows(sources: Any, audio: str, speaker: str) -> Iterator[Row]:
         if is_manifest(path):
             speakers |= read_speakers(path)
     for file in find_recordings(paths):
-        yield Row(file, file, speakers.get(file, ""))
+        yield TableRow(file, file, speakers.get(file, ""))
 
 
-def _read_data_set(rows: Any, audio: str, speaker: str) -> Iterator[Row]:
+def _read_data_set(rows: Any, audio: str, speaker: str) -> Iterator[TableRow]:
     """Yield the recordings of a data set of Hugging Face, without decoding them there."""
     feature = (rows.features or {}).get(audio)
     if feature is None:
@@ -127,10 +127,10 @@ def _read_data_set(rows: Any, audio: str, speaker: str) -> Iterator[Row]:
         name = recording.get("path") or f"row {number}"
         content = recording.get("bytes")
         source = content or recording.get("path") or recording
-        yield Row(name, source, str(row.get(speaker) or ""))
+        yield TableRow(name, source, str(row.get(speaker) or ""))
 
 
-def _tabulate(model: Model, results: Iterable[tuple[Row, Result]]) -> dict[str, list[Any]]:
+def _tabulate(model: Model, results: Iterable[tuple[TableRow, Result]]) -> dict[str, list[Any]]:
     """Collect results as columns."""
     table: dict[str, list[Any]] = {
         name: []

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC, LinearSVC
 
-from serenade.systems._deviation import SMALLEST_DEVIATION
+from serenade.systems._system import SMALLEST_DEVIATION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

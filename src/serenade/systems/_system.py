@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Stream: TypeAlias = Feature | TextFeature
 
 
+SMALLEST_DEVIATION = 1e-5
+"""Divisor of columns that are nearly constant, which would otherwise be divided by zero."""
+
 Scaling = Literal["global", "column", "pixel", "clip", "none"]
 Initial = Literal["pytorch", "keras"] | float
 """Initial weights of LSTMs: a framework's, or uniform between minus and plus a number."""
