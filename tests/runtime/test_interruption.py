@@ -87,8 +87,10 @@ def test_map_in_threads_stops_sessions_of_other_items(endless):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_ends_a_running_session(tmp_path, threads):
     script = (
-        "import sys, numpy as np\n"
+        "import signal, sys, numpy as np\n"
         "from pathlib import Path\n"
+        # Background jobs of a shell ignore Ctrl-C, and their children as well.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from serenade.inference._threads import map_in_threads\n"
         "from serenade.runtime import open_session, run_session\n"
         "session = open_session(Path(sys.argv[1]))\n"
