@@ -60,8 +60,8 @@ def require_labels(name: str, wanted: Iterable[str], known: Sequence[str]) -> No
 def list_doubts(labels: Iterable[str]) -> list[str]:
     """Describe labels that look like missing values, or have another name in the toolkit.
 
-    >>> list_doubts(["sad", "Anger"])
-    ['labels that have another name in the toolkit; rename them: --map Anger=angry, or in Python ...']
+    >>> print(*list_doubts(["sad", "Anger"]))
+    labels that have another name in the toolkit; rename them: --map Anger=angry, or in Python ...
     """
     found, doubts = set(labels), []
     if doubtful := order_labels(label for label in found if label.lower() in _MISSING):
