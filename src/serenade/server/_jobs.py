@@ -61,7 +61,7 @@ class Worker:
         adapt: content of the recordings to adapt to, see `Model.adapt`; None for no adaptation.
         max_duration: longest recording in seconds.
         count: function called with the seconds of each processed recording.
-        note: function called with the seconds read until now of the current recording.
+        note: function called with the seconds of the current recording that were read.
     """
 
     model: Model
@@ -89,7 +89,7 @@ class Worker:
                     "send it in parts",
                 )
             yield block
-            self.note(samples / self.model.sampling_rate)
+            self.note(samples / rate)
 
     def predict(self, upload: Upload, windows: tuple[float, float] | None = None) -> Done:
         """Predict a file, with a timeline if windows are given.

@@ -165,7 +165,8 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
     async def tell_progress(request: Request, name: str) -> _schemas.Progress:
         """Return the seconds processed of the recording; 0 before it begins and after it ends."""
         service.check_key(request.headers)
-        return _schemas.Progress(seconds=service.progress.get(name, 0.0))
+        (seconds,) = service.progress.get(name, [0.0])
+        return _schemas.Progress(seconds=seconds)
 
 
 def _add_batch(routes: APIRouter, service: Service) -> None:

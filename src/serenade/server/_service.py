@@ -38,8 +38,8 @@ class Service:
         self.gate = Gate(settings)
         self.voices = Voices(settings.voices, settings.voice_lifetime)
         self.streams = 0
-        self.progress: dict[str, float] = {}
-        """Seconds processed of the recordings of running requests, by the clients' names."""
+        self.progress: dict[str, list[float]] = {}
+        """Seconds processed, one number in a list, by the names of running requests."""
 
         # Live speech has its own threads, so that it does not wait behind long recordings.
         self.live = Shares(settings.concurrency, "live")
@@ -69,13 +69,13 @@ class Service:
         Yields:
             Function to call with the seconds processed until now.
         """
+        # A cancelled request may still call `note`, in its thread: it must not add the name again.
+        reached = [0.0]
         if name:
-            self.progress[name] = 0.0
+            self.progress[name] = reached
 
         def note(seconds: float) -> None:
-            # A second reading starts at zero; a cancelled request may still call this.
-            if name in self.progress:
-                self.progress[name] = max(seconds, self.progress[name])
+            reached[0] = max(seconds, reached[0])  # a second reading starts at zero
 
         try:
             yield note

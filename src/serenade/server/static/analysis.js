@@ -34,8 +34,8 @@ export async function analyseAll(files, say) {
 
 async function analyseOne({ blob, name, card, stopping }) {
   try {
-    stopping.signal.throwIfAborted();
     const length = await measure(blob);
+    stopping.signal.throwIfAborted();
     card.progress("uploading", () => ({ share: percent(0) }), 0);
     const found = await analyse(blob, name, {
       signal: stopping.signal,

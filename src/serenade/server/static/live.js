@@ -17,7 +17,7 @@ export function startLive() {
   running = true;
   $("heard").textContent = "";
   $("live").hidden = $("level").parentElement.hidden = false;
-  drawBars({});
+  drawBars();
   drawChart();
 }
 
@@ -73,7 +73,7 @@ function showUpdate({ start, end, probabilities, segments }) {
   const last = points.at(-1);
   if (!last || start > last.time + 1) points.push({ time: start, probabilities, first: true });
   points.push({ time: end, probabilities });
-  drawBars(probabilities);
+  drawBars();
   drawChart();
   for (const { emotion, probability } of segments) {
     $("heard").textContent = `${nameEmotion(emotion)} ${percent(probability)}`;
@@ -103,8 +103,10 @@ export function drawChart() {
   drawAxis(pen, first, last, toX, { ...box, top: box.height }, style("--soft"));
 }
 
-export function drawBars(shares) {
+// Draws the latest probabilities as bars.
+export function drawBars() {
   const { labels } = server.model;
+  const shares = points.at(-1)?.probabilities ?? {};
   const best = labels.reduce((a, b) => ((shares[b] ?? 0) > (shares[a] ?? 0) ? b : a), labels[0]);
   $("bars").replaceChildren(
     ...labels.map((label) => makeBar(label, shares[label] ?? 0, (shares[label] ?? 0) > 0 && label === best)),

@@ -142,7 +142,7 @@ $("language").addEventListener("change", ({ target }) => {
   chooseLanguage(target.value, true);
   for (const [where, [key, values]] of Object.entries(said)) say(key, values, where);
   for (const card of cards) card.render();
-  drawBars({});
+  drawBars();
   describeModel();
   update();
 });

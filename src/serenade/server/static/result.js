@@ -1,7 +1,7 @@
 // A card for each recording: progress with a cancel button, then the result or what went wrong.
 
 import { colour } from "./charts.js";
-import { clock, duration, make, nameEmotion, percent, text } from "./dom.js";
+import { $, clock, duration, make, nameEmotion, percent, text } from "./dom.js";
 import { makeBar } from "./live.js";
 import { ask, explain } from "./server.js";
 import { describe, makeTimeline } from "./timeline.js";
@@ -183,7 +183,7 @@ async function save(found, format) {
   link.href = URL.createObjectURL(blob);
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  document.getElementById("status").textContent = text("saved", { name: link.download });
+  $("status").textContent = text("saved", { name: link.download });
 }
 
 function makeTable(found) {

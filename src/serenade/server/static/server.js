@@ -14,8 +14,13 @@ export class Failure extends Error {
   }
 }
 
-const address = (path) => new URL(path, document.baseURI);
-const headers = () => (server.model.key_needed ? { "X-API-Key": $("key").value } : {});
+function makeAddress(path, parameters) {
+  const url = new URL(path, document.baseURI);
+  for (const [name, value] of Object.entries(parameters)) if (value) url.searchParams.set(name, value);
+  return url;
+}
+
+const headers = () => (server.model.key_needed ? { "X-API-Key": key() } : {});
 
 // The way of adapting that a person chose, for a recording or a stream.
 export function getAdaptation() {
@@ -25,16 +30,15 @@ export function getAdaptation() {
 
 export const key = () => (server.model.key_needed ? $("key").value : undefined);
 
-// What went wrong, in the person's language where the page knows the kind of fault.
+// Describes a fault, in the person's language if the page has a text for its kind; the server's
+// messages are English.
 export function explain(error, file = "") {
   if (error.kind === "Unauthorized") {
     $("key").focus();
     return text("keyWrong");
   }
   const known = `error${error.kind}`;
-  const english = document.documentElement.lang === "en";
-  if (error.kind && hasText(known) && !(english && error.message)) return text(known, { file });
-  return error.message || String(error);
+  return hasText(known) ? text(known, { file }) : error.message || String(error);
 }
 
 function toFailure(status, body) {
@@ -48,11 +52,9 @@ function toFailure(status, body) {
 }
 
 export async function ask(path, { method = "GET", body, parameters = {}, signal } = {}) {
-  const url = address(path);
-  for (const [name, value] of Object.entries(parameters)) if (value) url.searchParams.set(name, value);
   let response;
   try {
-    response = await fetch(url, { method, body, headers: headers(), signal });
+    response = await fetch(makeAddress(path, parameters), { method, body, headers: headers(), signal });
   } catch (error) {
     if (error.name === "AbortError") throw new Failure("Cancelled", text("cancelled"));
     throw new Failure("Unreachable", text("unreachable"));
@@ -63,11 +65,9 @@ export async function ask(path, { method = "GET", body, parameters = {}, signal 
 
 // Sends a form; tells the share of it that was sent. fetch cannot tell that, hence the older way.
 export function upload(path, form, parameters, { sent, signal }) {
-  const url = address(path);
-  for (const [name, value] of Object.entries(parameters)) if (value) url.searchParams.set(name, value);
   return new Promise((done, fail) => {
     const request = new XMLHttpRequest();
-    request.open("POST", url);
+    request.open("POST", makeAddress(path, parameters));
     for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => {
       if (event.lengthComputable) sent(event.loaded / event.total);
