@@ -44,12 +44,14 @@ def test_predict_many_returns_a_row_for_each_recording(model, clips):
 
 def test_predict_many_reads_speakers_of_a_manifest_and_adapts_to_each(model, clips, tmp_path):
     files = sorted(clips.glob("[0-3].wav"))
-    rows = [f"{file},{'ab'[number % 2]}" for number, file in enumerate(files)]
     manifest = tmp_path / "m.csv"
-    manifest.write_text("\n".join(["file,speaker", *rows]), "utf-8")
-    table = model.predict_many(manifest, adapt="unknown", by_speaker=True)
-    assert table["speaker"] == ["a", "b", "a", "b"]
-    assert set(table["adapted_to"]) == {2}
+    # Recordings without a speaker are not taken for one speaker.
+    for speakers, adapted_to in (("abab", [2, 2, 2, 2]), (["a", "a", "", ""], [2, 2, 0, 0])):
+        rows = [f"{file},{speaker}" for file, speaker in zip(files, speakers, strict=True)]
+        manifest.write_text("\n".join(["file,speaker", *rows]), "utf-8")
+        table = model.predict_many(manifest, adapt="unknown", by_speaker=True)
+        assert table["speaker"] == list(speakers)
+        assert table["adapted_to"] == adapted_to
 
 
 def test_predict_many_returns_a_row_for_each_segment(model, example):

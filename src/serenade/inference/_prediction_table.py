@@ -63,7 +63,8 @@ def predict_many(
         windows: length and hop of windows in seconds, for a row for each segment of speech; None
             for a row for each recording.
         adapt: see `Model.adapt`; each recording is read once.
-        by_speaker: whether to adapt to each speaker instead of all recordings together.
+        by_speaker: whether to adapt to each speaker instead of all recordings together. A recording
+            whose speaker is not known is then predicted without adaptation.
         audio: column of audio of a data set.
         speaker: column of speakers of a data set, which may be missing.
         jobs: number of threads; None for one per core.
@@ -93,7 +94,11 @@ def predict_many(
     if adapt is None:
         return _tabulate(model, ((row, found) for row, found in pairs))  # type: ignore[misc]
     done = [(dataclasses.replace(row, source=""), found) for row, found in pairs]
-    places = [row.speaker if by_speaker else "" for row, _ in done]
+    # A recording without a speaker is alone in its place.
+    places = [
+        (row.speaker or f"row {number}") if by_speaker else ""
+        for number, (row, _) in enumerate(done)
+    ]
     readings: list[Any] = [found for _, found in done]
     answers = answer_readings(model, readings, adapt, places, one_speaker=by_speaker)
     return _tabulate(model, zip((row for row, _ in done), answers, strict=True))
