@@ -109,7 +109,8 @@ class Adaptation:
             known=known[None],
         )
         (likely,) = self.expectation.find_trust(np.exp(plain)[None], self.labels)
-        share = likely * (len(plain) - 1) / (len(plain) + 1)  # of the adapted evidence, but for w
+        # The temperature moves with the weight of the adapted evidence, w_i of `Places` over w.
+        share = likely * (len(plain) - 1) / (len(plain) + 1)
         alone, full = self.temperatures
         return log_normalise(found[0] / (alone ** (1 - share) * full**share)[:, None])
 

@@ -236,9 +236,10 @@ class Model(Classifier):
     ) -> Self:
         """Return a model that is adapted to the speaker of some recordings.
 
-        The mean of the speaker's features is estimated, shrunk towards the mean of the training
-        speakers if there is little speech, and subtracted before each prediction. The remaining
-        features depend less on the voice and the microphone, and more on the emotion.
+        A model that adapts, such as the bundled one, estimates the shift of the speaker as `adapt`
+        does. Another model estimates the mean of the speaker's features, shrunk towards the mean of
+        the training speakers if there is little speech, and subtracts it before each prediction.
+        The result depends less on the voice and the microphone, and more on the emotion.
 
         Args:
             sources: one recording or several of one speaker; see `predict`. Some sentences in a
