@@ -1,4 +1,3 @@
-from ._adapted_fold import ADAPT_BY as ADAPT_BY
 from ._adapted_fold import AdaptationPlan as AdaptationPlan
 from ._adapted_report import make_adapted_report as make_adapted_report
 from ._calibration import calibration_error as calibration_error

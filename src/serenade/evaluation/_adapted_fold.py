@@ -30,8 +30,6 @@ GROUPS = 5
 _LEAST_SPEAKERS = 3
 _FLOOR = 1e-6  # of a posterior whose logarithm is taken
 _PLACES = {"corpus": "of each fold", "speaker": "of each speaker"}
-ADAPT_BY = tuple(_PLACES)
-"""What the recordings of a place have in common."""
 
 
 @dataclasses.dataclass(frozen=True)

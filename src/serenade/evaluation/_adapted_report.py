@@ -1,4 +1,4 @@
-"""Keep adapted posteriors in a report, and report them as transductive beside the plain ones."""
+"""Keep adapted posteriors in a report, and report them as transductive next to the plain ones."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def evaluate(
             gets all rows.
         adapt: also adapt the posteriors to the unlabelled test recordings, by a model of places
             that is learnt on held-out training speakers of each fold; this fits up to six times
-            as often. The report has these transductive scores beside the plain ones.
+            as often. The report has these transductive scores next to the plain ones.
 
     Raises:
         CorpusError: more recordings cannot be used.

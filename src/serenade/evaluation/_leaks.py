@@ -120,7 +120,7 @@ class TrainingAudit:
         recordings: number of tested recordings.
         heard: recordings that were trained on.
         known_speakers: other recordings, of speakers that were trained on.
-        unknown: recordings of which it cannot be told.
+        unknown: recordings for which this is not known.
         by_content: whether the model has a record of its training recordings; otherwise only the
             names of corpora are compared.
     """
