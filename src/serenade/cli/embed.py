@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path())
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST...", type=click.Path()
+)
 @_options.model
 @click.option(
     "--out",

@@ -103,7 +103,6 @@ def _get_recordings(
     import numpy as np
 
     from serenade.audio import read
-    from serenade.cli import _options
     from serenade.errors import SerenadeError
     from serenade.evaluation import audit_training
     from serenade.extraction import drop_unusable, list_clips

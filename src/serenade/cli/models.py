@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from serenade._printable import to_printable
+from serenade._printable import dump_json, to_printable
 
 
 @click.command()
@@ -30,7 +29,7 @@ def command(model: str | None, as_json: bool) -> None:
     if model is None:
         found += [_describe_encoder(name) for name in encoders.names()]
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(dump_json(found, indent=2))
         return
     for entry in found:
         click.echo(to_printable(f"{entry.pop('name')}: {entry.pop('title')}"))
