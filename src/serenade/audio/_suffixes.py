@@ -11,4 +11,4 @@ RECORDING_SUFFIXES = (
 )
 """Suffixes of recordings inside a folder; a file that is named itself may have any suffix.
 
-Of copies of one recording, the first suffix wins: lossless formats, then others, then videos."""
+If a recording has copies, the first suffix is taken: lossless, then lossy, then video."""

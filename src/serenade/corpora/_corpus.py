@@ -232,7 +232,7 @@ class Corpus:
         return dataclasses.replace(self, info=info, table=table, problems=self._renew_doubts([]))
 
     def _renew_doubts(self, labels: Iterable[str]) -> tuple[Problem, ...]:
-        """Return the problems; of those about all labels, only what is true of some labels."""
+        """Return the problems; doubts about labels are stated again for the labels given."""
         old = [Problem("label", doubt) for doubt in list_doubts(self.info.labels)]
         others = tuple(problem for problem in self.problems if problem not in old)
         if len(others) == len(self.problems):

@@ -50,7 +50,7 @@ class Run:
         """
         stated = dataclasses.asdict(dataclasses.replace(self, seed=0))
         if not self.copies:
-            del stated["copies"]  # the name of runs that were made before this field
+            del stated["copies"]  # names of kept runs do not contain it
         text = json.dumps(stated, sort_keys=True, default=list)
         digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
         corpus = corpora.describe(self.corpus).name

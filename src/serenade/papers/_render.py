@@ -77,7 +77,7 @@ def format_paper(
         paper: paper to format.
         entries: entries of the paper, in the order of `Runner.entries`.
         kept: function that returns the report of a run by its name, for recalls and for tests
-            between the rows of a table; None for none of both. Quick looks are not tested.
+            between the rows of a table; None leaves both out. Quick looks are not tested.
     """
     lines = [f"# {paper.name}", "", f"{paper.title}. {paper.citation}.", ""]
     if any(entry.fast for entry in entries):
