@@ -38,6 +38,7 @@ from benchmarks.adaptation_study.heads import balance, fit_head
 from benchmarks.adaptation_study.report import format_result
 from benchmarks.adaptation_study.trials import Kind
 from benchmarks.runner import run_benchmark
+from benchmarks.three_corpora import FEW, LABELS
 from serenade.adaptation import Expectation, Places, log_normalise, make_contrasts
 from serenade.evaluation import list_versions
 
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from benchmarks.adaptation_study.features import Features
     from benchmarks.adaptation_study.heads import Floats, Head, Labels
 
-LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
-FEW = 20  # recordings: a class with fewer says nothing about a corpus
 DRAWS = 5
 INNER_DRAWS = 2
 AXES, AXES_WITHIN = 300, 400

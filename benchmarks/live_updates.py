@@ -1,6 +1,6 @@
 """Measure how soon, how often, how cheaply and how well a live call is predicted.
 
-    python -m benchmarks.live_updates --root CORPORA --output docs/benchmarks/live_updates.json
+    python -m benchmarks.live_updates --root CORPORA --output docs/benchmarks/live_updates.md
 
 Recordings of EMO-DB and RAVDESS arrive in chunks of 20 ms, as in a voice agent, at the settings of
 `serenade.integrations`. Delays are counted in signal, from the first sample of the active part of

@@ -1,4 +1,4 @@
-"""Make the model that adapts again: head, model of places, description, card and figures.
+"""Make the bundled model again: head, model of places, description, card and figures.
 
     python -m scripts.make_adaptive_model --features FOLDER [--root CORPORA --encoder WEIGHTS]
 
@@ -25,7 +25,6 @@ from benchmarks.adaptation import (
     C_STATES,
     DRAWS,
     KINDS,
-    LABELS,
     NEUTRAL_KIND,
     SPEAKER_20,
     calibrate_case,
@@ -42,6 +41,7 @@ from benchmarks.adaptation_study.answers import (
 )
 from benchmarks.adaptation_study.heads import balance
 from benchmarks.adaptation_study.report import CALIBRATION, CALIBRATION_HEADER
+from benchmarks.three_corpora import LABELS
 
 from serenade._markdown_table import format_table
 from serenade._model_files import write_model_files

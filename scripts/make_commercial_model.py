@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from benchmarks.adaptation import DRAWS, LABELS, NEUTRAL_KIND, SPEAKER_20, make_task, train
+from benchmarks.adaptation import DRAWS, NEUTRAL_KIND, SPEAKER_20, make_task, train
 from benchmarks.adaptation_study import features as kept_features
 from benchmarks.adaptation_study.answers import Answers, Task, plain, pooled
 from benchmarks.adaptation_study.heads import balance
+from benchmarks.three_corpora import LABELS
 
 from scripts.make_adaptive_model import (
     ALONE,
