@@ -89,8 +89,9 @@ def test_evaluate_trains_on_some_corpora_and_tests_another(run, tmp_path):
     assert "mixed by corpus (transductive)" in shown.stdout
     for wrong in (["--train-on", "one.csv"], ["two.csv", "--train-on", "a", "--test-on", "b"]):
         assert "give both, with a system" in run("evaluate", "whisper-probe", *wrong).stderr
-    trained = run("evaluate", "--model", "bundled", "two.csv", "--set", "copies=0")
-    assert "nothing is trained, so leave out --set" in trained.stderr
+    for extra in (("--set", "copies=0"), ("--repeats", "5")):
+        trained = run("evaluate", "--model", "bundled", "two.csv", *extra)
+        assert f"nothing is trained, so leave out {extra[0]}" in trained.stderr
     unknown = run("evaluate", "whisper-probe", "--train-on", "one.csv", "--test-on", "none.csv")
     assert "one.csv" in unknown.stderr.splitlines()[-1]
 

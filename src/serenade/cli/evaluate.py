@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from serenade.training import Estimator
 
 
+_TRAINING = (
+    *("changes", "checkpoints", "tracking", "speaker_standardisation"),
+    *("plan_changes", "folds", "write_folds", "repeats", "robustness"),
+)
+"""Names of the options that are about training or folds."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Choices:
     """Values of the options by name."""
@@ -164,6 +171,8 @@ def command(
     """
     choices = Choices(**options)
     if model is not None:
+        if train_on is not None or test_on is not None:
+            raise click.UsageError(f"--model {model}: leave out --train-on and --test-on")
         _evaluate_model(model, system, corpus, choices)
         return
     if train_on is not None or test_on is not None:
@@ -182,7 +191,7 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     """Evaluate a trained model on a corpus, and publish the report."""
     if excess is not None:
         raise click.UsageError(f"--model {model}: give the corpus only, without a system")
-    for name in ("changes", "plan_changes", "folds", "write_folds", "robustness"):
+    for name in _TRAINING:
         if getattr(choices, name):
             option = {"changes": "set", "plan_changes": "protocol-set"}.get(name, name)
             raise click.UsageError(
@@ -218,9 +227,11 @@ def _evaluate_across(
     system: str, excess: str | None, train_on: str | None, test_on: str | None, choices: Choices
 ) -> None:
     """Train a system on some corpora, test it on another, and publish the report."""
-    if excess is not None or not train_on or not test_on or choices.folds is not None:
+    divided = choices.folds or choices.repeats or choices.plan_changes
+    if excess is not None or not train_on or not test_on or divided:
         raise click.UsageError(
-            "--train-on and --test-on: give both, with a system, without CORPUS and --folds"
+            "--train-on and --test-on: give both, with a system, without CORPUS, --folds, "
+            "--repeats and --protocol-set"
         )
     names = [*train_on.split(","), test_on]
     for name in names:
