@@ -162,8 +162,10 @@ the name of the corpus; trained on ravdess
             f"{count} of {self.recordings} recordings {what}" for count, what in counts if count
         ]
         parts = parts or [f"none of the {self.recordings} recordings was heard in training"]
-        how = "the content of files and names of speakers" if self.by_content else ""
-        parts.append(f"compared by {how or 'the name of the corpus'}")
+        how = "the name of the corpus"
+        if self.by_content:
+            how = "the content of files and, within a corpus of one name, the names of speakers"
+        parts.append(f"compared by {how}")
         parts.append(f"trained on {', '.join(self.trained_on) or 'data that it does not state'}")
         leak = "leak: " * bool(self.heard or self.known_speakers)
         return f"{leak}audit of the training data: {'; '.join(parts)}"
