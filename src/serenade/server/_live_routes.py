@@ -17,7 +17,7 @@ from serenade.audio import MAX_CHANNELS, SAMPLING_RATES
 from serenade.errors import AudioError, SerenadeError
 from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW
 from serenade.runtime import StoppedError
-from serenade.server._refusals import Refused
+from serenade.server._refusals import Refused, to_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,8 @@ async def _serve(socket: WebSocket, service: Service) -> None:
                 hello.sampling_rate, window=hello.window, hop=hello.hop, adapt=hello.adapt
             )
         except (SerenadeError, ValueError) as error:
-            raise _Ended(_POLICY, type(error).__name__, str(error)) from None
+            refused = to_refused(error, "stream")
+            raise _Ended(_POLICY, refused.kind, refused.message) from None
         await socket.send_json(
             {
                 "type": "ready",

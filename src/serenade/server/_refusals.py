@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
 
-from serenade.errors import AudioError, NotAudioError, SerenadeError, TooLongError
+from serenade.errors import AudioError, ModelError, NotAudioError, SerenadeError, TooLongError
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -74,11 +74,15 @@ def to_refused(error: Exception, file: str) -> Refused:
     >>> refused = to_refused(error, "song.txt")
     >>> refused.status, refused.message
     (415, 'song.txt: not audio that libsndfile reads; export it as WAV')
+    >>> to_refused(ModelError("/srv/model: cannot adapt"), "song.wav").message
+    'cannot adapt'
     """
     kind = type(error).__name__
     if isinstance(error, AudioError):
         status = {NotAudioError: 415, TooLongError: 413}.get(type(error), 422)
         return Refused(status, kind, f"{file}: {error.problem}; {error.fix}", file=file)
+    if isinstance(error, ModelError):  # its message begins with the folder of the model
+        return Refused(422, kind, str(error).partition(": ")[2] or str(error))
     if isinstance(error, SerenadeError | ValueError):
         return Refused(422, kind, str(error))
     raise error
