@@ -104,8 +104,8 @@ async def _serve(socket: WebSocket, service: Service) -> None:
                 hello.sampling_rate, window=hello.window, hop=hello.hop, adapt=hello.adapt
             )
         except (SerenadeError, ValueError) as error:
-            refused = to_refused(error, "stream")
-            raise _Ended(_POLICY, refused.kind, refused.message) from None
+            known = to_refused(error, "stream")
+            raise _Ended(_POLICY, known.kind, known.message) from None
         await socket.send_json(
             {
                 "type": "ready",
