@@ -210,8 +210,9 @@ class Listener:
             updates = await loop.run_in_executor(self._thread, stream.push, chunk)
             if stream is not self._stream:  # the sampling rate has changed
                 continue
-            for update in updates:
+            for update in updates:  # all before any is reported: the turn may end meanwhile
                 self._turn.add(update)
+            for update in updates:
                 await self._report(self._predict("now", update))
 
     def _predict(self, name: str, update: Update) -> Prediction:
