@@ -220,9 +220,11 @@ def _adapt(
         adapted = model.adapt(
             _read_clips(mine, model), expect=plan.expect, one_speaker=plan.by == "speaker"
         )
-        found = [
-            one for one in _predict_clips(adapted, mine, jobs) if not isinstance(one, AudioError)
-        ]
+        found = []
+        for one in _predict_clips(adapted, mine, jobs):
+            if isinstance(one, AudioError):  # the file has changed since its first prediction
+                raise one
+            found.append(one)
         rows[group] = _order(found, labels)
     return rows
 
