@@ -13,6 +13,7 @@ import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from serenade.adaptation import Expect  # noqa: TC001 - pydantic reads it
 from serenade.audio import MAX_CHANNELS, SAMPLING_RATES
 from serenade.errors import AudioError, SerenadeError
 from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW
@@ -50,7 +51,7 @@ class Hello(BaseModel):
     window: float = Field(DEFAULT_WINDOW, ge=0.5, le=30)
     hop: float = Field(DEFAULT_HOP, ge=0.25, le=30)
     voice: str | None = None
-    adapt: Literal["mixed", "neutral", "unknown"] | None = None
+    adapt: Expect | None = None
     api_key: str = ""
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from serenade.adaptation import Expect
 from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW, check_windows
 from serenade.runtime import check_interruption
 from serenade.server import _schemas
@@ -21,7 +22,6 @@ from serenade.server._uploads import iterate_body, receive_files
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from serenade.adaptation import Expect
     from serenade.server._gate import Job
     from serenade.server._jobs import Worker
     from serenade.server._service import Service
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, Query(description="Name of the file if the body is the file itself.")]
 Adapt = Annotated[
-    Literal["mixed", "neutral", "unknown"] | None,
+    Expect | None,
     Query(
         description="Adapt to the recordings themselves: emotions in similar shares, mostly "
         "neutral speech, or unknown content, which is cautious. Not combined with a voice."

@@ -57,7 +57,7 @@ async function analyseOne({ blob, name, card, stopping }) {
 
 function finish(jobs, say) {
   const [{ card }] = jobs;
-  if (jobs.length > 1) say("analysedAll", { n: jobs.length });
+  if (jobs.length > 1) say("analysedAll", { n: jobs.filter((job) => job.card.found).length });
   else if (!card.found) say("");
   else {
     const { file, emotion, probability } = card.found;
