@@ -50,8 +50,7 @@ def read_scores() -> Iterator[dict[str, Any]]:
         (report,) = read_runs(RUNS, run).values()
         yield describe_score(report, system)
         if report.adapted is not None:
-            adapted = f"{system}, {report.adapted.description} (transductive)"
-            yield describe_score(make_adapted_report(report), adapted)
+            yield describe_score(make_adapted_report(report), f"{system}, adapted")
 
 
 def describe_score(report: Report, system: str) -> dict[str, Any]:
@@ -98,11 +97,11 @@ def format_result(result: dict[str, Any]) -> str:
     head = ["corpus", "folds", "test speakers", "of these trained on", "files unknown", "result"]
     return format_page(
         "Speakers in the folds of EmoBox",
-        "EmoBox (Ma et al. 2024, arXiv:2406.07162) has folds of 32 corpora. File names of the "
-        "corpora below identify the speaker, by each corpus' own naming rule. Test speakers are "
-        "summed over a corpus' folds. A result on folds that share speakers does not predict "
-        "results on new speakers. Corpora whose file names do not identify the speaker are not "
-        "listed. Made by `serenade audit folds.csv` and `benchmarks/emobox_folds.py`.",
+        "EmoBox (Ma et al. 2024, arXiv:2406.07162) has folds of 32 corpora. The table\n"
+        "lists the corpora whose file names identify the speaker. Test speakers are summed over\n"
+        "the folds of a corpus. A result on folds that share speakers does not predict results\n"
+        "on new speakers.\n"
+        "Made by `serenade audit folds.csv` and `benchmarks/emobox_folds.py`.",
         format_table(head, rows, "lrrrrl"),
         format_emodb(result["emodb"]),
     )
@@ -118,14 +117,16 @@ def format_emodb(scores: Sequence[dict[str, Any]]) -> str:
     ]
     return (
         "## EMO-DB\n\n"
-        "All test speakers of EmoBox's folds of EMO-DB are trained on, so that its UA is to be "
-        "compared with a random split. Intervals are over speakers. Adapted rows are transductive: "
-        "the tested recordings of a speaker, without their labels, take part in the predictions, "
-        "and the settings of the adaptation were chosen on corpora that include EMO-DB "
-        "([adaptation](adaptation.md)). So were the layers, the penalty and the number of copies "
-        "of the last rows, which are those of the bundled model. The "
-        "[leaderboard](../leaderboard.md) has more systems.\n\n"
+        "EmoBox's folds of EMO-DB train on all test speakers, so compare its UA with that of a\n"
+        "random split. Intervals are over speakers. The [leaderboard](../leaderboard.md) has more\n"
+        "systems.\n\n"
         + format_table(["system", "protocol", "test speakers", "UA"], rows, "lllr")
+        + "\n\nThe rows named `adapted` are adapted to the unlabelled test recordings of each\n"
+        "speaker, with mixed emotions expected. They are transductive: all tested recordings of a\n"
+        "speaker, without their labels, take part in the predictions. The settings of the\n"
+        "adaptation were chosen on corpora that include EMO-DB ([adaptation](adaptation.md)). So\n"
+        "were the layers, the penalty and the number of copies of the last two rows, which are\n"
+        "those of the bundled model."
     )
 
 

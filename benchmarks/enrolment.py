@@ -120,8 +120,9 @@ def format_result(result: dict[str, Any]) -> str:
         "Enrolment",
         "UA of `whisper-probe` on unseen speakers, enrolled with some of their recordings, and of\n"
         "the ordinary model on the same test recordings; 95% intervals bootstrapped over speakers;"
-        "\np by exchanging speakers' "
-        "predictions. Made by `benchmarks/enrolment.py`, which says how.",
+        "\np by exchanging speakers' predictions. Corpora that were never heard are predicted by\n"
+        "the recipe `bundled`, the form of the bundled model of version 0.1. The card of the\n"
+        "present model has its own figures. Made by `benchmarks/enrolment.py`, which says how.",
         *parts,
         format_versions(result["versions"]),
     )

@@ -250,16 +250,18 @@ def format_result(result: dict[str, Any]) -> str:
         figure = f"![UA of {name} by protocol](leaks-{name}.svg)"
         parts += [f"## {name}", format_table(head, lines, "lrllr"), figure]
     intro = (
-        "The same system and corpus (EMO-DB, 535 clips of 10 speakers, seven emotions) under "
-        "protocols that each leak one thing from test to training. Each has ten folds and "
-        "tests every clip once. Without a leak, each fold tests one speaker with a model that is "
-        "trained on the other nine. Noisy copies have white noise at 15 to 30 dB, two for each "
-        "clip; the recipes' own augmentation is off, and C is the last of each recipe. UA is "
-        "unweighted average recall, with a 95% interval over speakers. The difference "
-        "is to the protocol in the column before, which differs by one thing only. Noisy copies of "
-        "training clips are no leak; they are the reference of copies that are made before the "
-        "split. The scaler of lld-svm is fitted on neutral clips, so that fitting it on all clips "
-        "also reveals which test clips are neutral. Made by `benchmarks/leaks.py`."
+        "The same system and corpus (EMO-DB, 535 clips of 10 speakers, seven emotions) under\n"
+        "protocols that each leak one thing from test to training. UA is unweighted average\n"
+        "recall, with a 95% interval over speakers. The difference is to the protocol in the\n"
+        "column `against`, which differs by one thing only. Made by `benchmarks/leaks.py`.\n\n"
+        "- Each protocol has ten folds and tests every clip once. Without a leak, each fold tests\n"
+        "  one speaker with a model that is trained on the other nine.\n"
+        "- Each clip has two noisy copies, with white noise at 15 to 30 dB. The recipes' own\n"
+        "  augmentation is off, and C is the last of each recipe.\n"
+        "- Noisy copies of training clips are no leak. They are the reference for copies that are\n"
+        "  made before the split.\n"
+        "- The scaler of lld-svm is fitted on neutral clips. If it is fitted on all clips, it\n"
+        "  also reveals which test clips are neutral."
     )
     return format_page("What leaks are worth", intro, *parts, format_versions(result["versions"]))
 

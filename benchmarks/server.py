@@ -187,24 +187,27 @@ def format_result(result: dict[str, Any]) -> str:
     before, after = result["offline_clips_per_s"]
     return format_page(
         "The server under load",
-        f"Clients that send clips of {CLIP} s without a pause to `serenade serve` with its usual "
-        f"limits, on {result['cores']} cores that clients and server share, for "
-        f"{result['seconds']:g} s. Offline, `Model.predict` of the same files with a thread per "
-        f"core: {before} clips/s before, {after} after. Other programs "
-        f"had a load average of {result['load_average_before']} before: compare "
-        "the share of offline. Made by `benchmarks/server.py`.",
+        f"Clients send clips of {CLIP} s without a pause to `serenade serve` with its usual\n"
+        f"limits, for {result['seconds']:g} s. Clients and server share {result['cores']} cores.\n"
+        f"Made by `benchmarks/server.py`. {result['note']}".rstrip()
+        + "\n\n"
+        "The column `of offline` compares with `Model.predict` of the same files, with a thread\n"
+        f"per core: {before} clips/s before the trial, {after} after it. Other programs ran as\n"
+        f"well (load average {result['load_average_before']}), so only this share is comparable.",
         format_table([*head, "answers"], rows),
+        "Answers are counted by status: 200 is a prediction, 429 a full queue.",
     )
 
 
 if __name__ == "__main__":
     run_benchmark(
         __doc__,
-        lambda options: measure(options.seconds, options.clients),
+        lambda options: measure(options.seconds, options.clients) | {"note": options.note},
         format_result,
         {
             "--seconds": {"type": float, "default": 120.0, "help": "of load; overload: a quarter"},
             "--clients": {"type": int, "default": 32},
+            "--note": {"default": "", "help": "sentences about the trial, for the page"},
         },
         corpora=False,
     )

@@ -306,25 +306,29 @@ def format_result(result: dict[str, Any]) -> str:
 
     def describe_memory(found: dict[str, float]) -> str:
         slope = found["slope_per_minute"]
-        return f"{found['first']} → {found['last']} MB, slope {slope} MB per minute"
+        change = f"from {found['first']} to {found['last']} MB"
+        return f"The server's memory went {change}; the slope was {slope} MB per minute."
 
     busy = ", ".join(map(str, result["load_average"]))
     return format_page(
         "The server under mixed load",
-        f"`serenade serve` with its usual limits, on {result['cores']} cores that server and "
-        "clients share. Other programs ran as well: the load average was "
-        f"{busy} (before, after the requests, at the end). Made by `benchmarks/server_load.py`, "
-        f"which says how. {result['note']}".rstrip(),
+        f"`serenade serve` with its usual limits, on {result['cores']} cores that server and\n"
+        "clients share. Made by `benchmarks/server_load.py`, which says how.",
+        f"Other programs ran as well. The load average was {busy}\n"
+        f"(before, after the requests, at the end). {result['note']}".rstrip(),
         "## Requests",
-        f"{result['clients']} clients sent mixed requests for {requests['seconds']} s and got "
-        f"{count} answers, {count / requests['seconds']:.1f} a second. Unexpected answers: "
-        f"{name_counts(requests['errors'])}. Memory: {describe_memory(requests['memory_mb'])}. The "
-        f"same work offline, with a thread per core, took {result['offline']['seconds']} s.",
+        f"- {result['clients']} clients sent mixed requests for {requests['seconds']} s and got "
+        f"{count} answers,\n  {count / requests['seconds']:.1f} a second. Unexpected answers: "
+        f"{name_counts(requests['errors'])}.\n"
+        f"- {describe_memory(requests['memory_mb'])}\n"
+        f"- The same work offline, with a thread per core, took {result['offline']['seconds']} s.",
         format_table(["request", "answers", *heads], rows, "lr"),
         "## Live streams",
-        f"{live['streams']} streams at real time of {live['seconds']:g} s each. Ends: "
-        f"{name_counts(live['ends'])}. Memory: {describe_memory(live['memory_mb'])}. The "
-        "delay is the time from the end of the speech that an update is about to its arrival.",
+        f"- {live['streams']} streams of {live['seconds']:g} s each were sent at real time. Ends: "
+        f"{name_counts(live['ends'])}.\n"
+        f"- {describe_memory(live['memory_mb'])}\n"
+        "- The delay is the time from the end of the speech that an update describes to the\n"
+        "  arrival of the update.",
         format_table(
             ["", "updates", *heads],
             [["delay", str(live["updates"]), *map(str, live["delay_s"])]],

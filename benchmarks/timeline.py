@@ -208,9 +208,10 @@ def format_result(result: dict[str, Any]) -> str:
     return format_page(
         "Timelines",
         "Unweighted average recall over time on joined clips of unseen speakers, mean of three\n"
-        "corpora. Windows are laid over each utterance that was found, or on a fixed grid;\n"
-        "overlapping ones are averaged, then smoothed. Made by `benchmarks/timeline.py`, which\n"
-        "says how.",
+        "corpora, predicted by the recipe `bundled` of `whisper-probe`, which is the form of the\n"
+        "bundled model of version 0.1. Windows are laid over each utterance that was found, or on\n"
+        "a fixed grid; overlapping ones are averaged, then smoothed. Made by\n"
+        "`benchmarks/timeline.py`, which says how.",
         format_table(["windows", "smoothing", *MATERIALS, "mean"], rows),
         format_versions(result["versions"]),
     )

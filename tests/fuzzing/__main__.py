@@ -111,23 +111,28 @@ def _summary(verdicts: list[Verdict]) -> dict[str, Any]:
 def format_result(result: dict[str, Any]) -> str:
     """Format the page of a result."""
     seconds, more, megabytes = result["limits"].values()
-    limits = f"{megabytes} MB and {seconds:g} s of processor time, {more:g} s more for each hour"
+    limits = f"{megabytes} MB and {seconds:g} s of processor time, plus {more:g} s for each hour"
     rows = []
     for name, found in result["targets"].items():
         slowest, largest = found["slowest"], found["largest"]
         errors = found["inputs"] - found["results"] - found["bad"]
         counts = (found["inputs"], found["results"], errors, found["bad"])
         time_, memory = f"{slowest['seconds']} s", f"{largest['megabytes']} MB"
-        cells = [f"{time_} ({slowest['case']})", f"{memory} ({largest['case']})"]
+        cells = [f"{time_} ({_cut(slowest['case'])})", f"{memory} ({_cut(largest['case'])})"]
         rows.append([name, *map(str, counts), *cells])
     head = ["given to", "inputs", "results", "typed errors", "neither", "slowest", "most memory"]
     return format_page(
         "Damaged input",
-        f"{result['inputs']:,} inputs; each had {limits} of sound beyond the first.\n"
+        f"{result['inputs']:,} inputs. Each had {limits} of sound after the first.\n"
         "Made by `tests/fuzzing`, which says how.",
         format_table(head, rows),
-        f"{result['minutes']} minutes. {format_versions(result['versions'])}",
+        f"All trials took {result['minutes']} minutes. {format_versions(result['versions'])}",
     )
+
+
+def _cut(name: str) -> str:
+    """Return the name of a case, cut to the width of a cell."""
+    return name if len(name) <= 48 else f"{name[:47]}…"
 
 
 def measure(options: Namespace) -> dict[str, Any]:
