@@ -193,6 +193,8 @@ def test_load_refuses_other_folders(tmp_path):
         ({"features": []}, "damaged"),
         ({"sampling_rate": "fast"}, "damaged"),
         ({"sampling_rate": 7000}, "damaged"),
+        ({"trained_on": 3}, "damaged"),
+        ({"measured": {"emodb": {"ua": "0.9"}}}, "damaged"),
     ],
 )
 def test_load_names_a_damaged_description(copied, change, message):

@@ -45,7 +45,7 @@ def _describe_model(name: str) -> dict[str, Any]:
     loaded = Model.load(place)
     stated = loaded.description
     measured = [
-        f"{figures['ua']:.3f} ({where}, {figures['classes']} classes)"
+        f"{figures['ua']:.3f} ({where}, {figures.get('classes', '?')} classes)"
         for where, figures in stated.get("measured", {}).items()
     ]
     trained_on = stated.get("trained_on", "not stated")

@@ -70,7 +70,26 @@ def check_description(description: Mapping[str, Any]) -> tuple[str, ...]:
             raise ValueError(f"{name} is not an object")
     if not 0 <= float(description.get("uncertain_below", 0)) <= 1:
         raise ValueError("uncertain_below is not a probability")
+    _check_facts(description)
     return tuple(labels)
+
+
+def _check_facts(description: Mapping[str, Any]) -> None:
+    """Check the training data and the figures of a description, which commands print.
+
+    Raises:
+        ValueError: one has another type.
+    """
+    stated = description.get("trained_on", "")
+    names = [stated] if isinstance(stated, str) else stated
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError("trained_on is not a list of texts")
+    figures = description.get("measured", {})
+    if not isinstance(figures, dict):
+        raise ValueError("measured is not an object")
+    numbers = [description.get("recordings", 0), *(each["ua"] for each in figures.values())]
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError("recordings or a figure is not a number")
 
 
 def check_probabilities(found: Any, labels: int, place: str | os.PathLike[str]) -> NDArray[Any]:
