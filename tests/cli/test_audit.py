@@ -47,6 +47,6 @@ def test_folds_are_written_and_read(run, tmp_path):
         json.loads((tmp_path / name / "report.json").read_text("utf-8")) for name in ("one", "two")
     )
     assert one["predictions"] == two["predictions"]
-    assert (one["protocol"], two["protocol"]) == ("groups", "given")
+    assert (one["protocol"], two["protocol"]) == ("groups", "groups")
     assert two["speaker_independent"]
     assert run("audit", *speech, "--folds", folds).returncode == 0

@@ -74,9 +74,12 @@ def things(tmp_path_factory):
         shutil.copy(folder / "call.wav", folder / f"{name}.wav")
     small = corpora.open(SYNTHETIC, folder / "speech", sentences=2, labels=("angry", "sad"))
     rows = small.table.reset_index().itertuples()
-    table = "\n".join(f"{row.file},{row.emotion},{row.speaker}" for row in rows)
+    table = "\n".join(
+        f"{row.file},{row.emotion},{row.speaker},{('read', 'free')[number % 2]}"
+        for number, row in enumerate(rows)
+    )
     for name in ("my.csv", "other.csv"):
-        (folder / name).write_text(f"file,emotion,speaker\n{table}\n", "utf-8")
+        (folder / name).write_text(f"file,emotion,speaker,style\n{table}\n", "utf-8")
     emotions = {"wut": "angry", "freude": "happy", "ruhe": "neutral", "trauer": "sad"}
     write_class_folders(folder / "my-calls")
     for number in (1, 2, 3):

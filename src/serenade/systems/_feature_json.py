@@ -116,8 +116,8 @@ def feature_from_json(statement: Mapping[str, Any], folder: Path) -> Feature:
     feature = kind(**parameters)
     if statement.get("version", feature.version) != feature.version:
         raise ModelError(
-            f"{folder}: trained on version {statement['version']} of {statement['name']}, this "
-            f"package computes version {feature.version}; train it again"
+            f"{folder}: trained on another version of {statement['name']} than version "
+            f"{feature.version}, which this package computes; train it again"
         )
     if expected := statement.get("encoder"):
         from serenade.encoders import fingerprint_whisper
