@@ -114,6 +114,9 @@ def test_audit_training_compares_content_and_speakers(speech, tmp_path):
     others = audit_training(description, speech.select(~first))
     assert others.is_clean
     assert others.verdict == "not heard in training"
+    elsewhere = audit_training(description, _rename(speech.select(~first), "other"))
+    assert elsewhere.verdict.endswith("but perhaps other recordings of the speakers")
+    assert not elsewhere.is_clean
     known = audit_training(description, speech.select(first & ~half))
     assert known.verdict == "other recordings of the speakers heard in training"
     assert not known.is_clean

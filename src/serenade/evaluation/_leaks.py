@@ -120,7 +120,8 @@ class TrainingAudit:
         recordings: number of tested recordings.
         heard: recordings that were trained on.
         known_speakers: other recordings, of speakers that were trained on.
-        unknown: recordings for which this is not known.
+        unknown: recordings for which this is not known; with `by_content`, recordings that were
+            not heard, of speakers whose names cannot be compared.
         by_content: whether the model has a record of its training recordings; otherwise only the
             names of corpora are compared.
     """
@@ -139,7 +140,11 @@ class TrainingAudit:
             return "heard in training"
         if self.known_speakers:
             return "other recordings of the speakers heard in training"
-        return "cannot be told whether heard" if self.unknown else "not heard in training"
+        if not self.unknown:
+            return "not heard in training"
+        if self.by_content:
+            return "not heard in training, but perhaps other recordings of the speakers"
+        return "cannot be told whether heard"
 
     @property
     def is_clean(self) -> bool:
@@ -153,10 +158,13 @@ class TrainingAudit:
         leak: audit of the training data: 9 of 9 recordings were heard in training; compared by \
 the name of the corpus; trained on ravdess
         """
+        unknown = "cannot be told: the model keeps no record of its recordings"
+        if self.by_content:
+            unknown = "were not heard; names of speakers are not compared between these corpora"
         counts = (
             (self.heard, "were heard in training"),
             (self.known_speakers, "were not heard, but other recordings of their speakers were"),
-            (self.unknown, "cannot be told: the model keeps no record of its recordings"),
+            (self.unknown, unknown),
         )
         parts = [
             f"{count} of {self.recordings} recordings {what}" for count, what in counts if count
@@ -175,8 +183,9 @@ def audit_training(description: Mapping[str, Any], corpus: Corpus) -> TrainingAu
     """Find the recordings of a corpus that a trained model heard in training.
 
     Recordings are compared by their content, speakers by their names within a corpus of the same
-    name. A model without a record of its recordings is only compared by names of corpora: between
-    two corpora that `serenade.corpora.names` lists, other names are other recordings.
+    name. A model without a record of its recordings is only compared by names of corpora. Two
+    different corpora that `serenade.corpora.names` lists share no recording and no speaker; of
+    other corpora this is not known.
 
     Args:
         description: content of the model's `model.json`.
@@ -195,7 +204,10 @@ def audit_training(description: Mapping[str, Any], corpus: Corpus) -> TrainingAu
     found = record.find_recordings(table)
     pairs = zip(found, record.find_speakers(table, corpus.info.name), strict=True)
     known = sum(speaker and not heard for heard, speaker in pairs)
-    return TrainingAudit(trained_on, count, sum(found), known, 0, True)
+    name = corpus.info.name
+    comparable = name in trained_on or _compare_names(name, trained_on) == (False, False)
+    unknown = 0 if comparable else count - sum(found) - known
+    return TrainingAudit(trained_on, count, sum(found), known, unknown, True)
 
 
 def _compare_names(name: str, trained_on: Iterable[str]) -> tuple[bool, bool]:

@@ -121,6 +121,9 @@ def _list_rows(sources: Any, audio: str, speaker: str) -> Iterator[TableRow]:
 
 def _read_data_set(rows: Any, audio: str, speaker: str) -> Iterator[TableRow]:
     """Yield the recordings of a data set of Hugging Face, without decoding them there."""
+    if isinstance(rows, dict):  # a `DatasetDict`
+        splits = ", ".join(map(str, rows))
+        raise InputError(f"the data set has splits; give one of {splits}, such as data['test']")
     feature = (rows.features or {}).get(audio)
     if feature is None:
         names = ", ".join(rows.features or ())
