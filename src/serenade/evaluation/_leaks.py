@@ -206,8 +206,8 @@ def audit_training(description: Mapping[str, Any], corpus: Corpus) -> TrainingAu
     known = sum(speaker and not heard for heard, speaker in pairs)
     name = corpus.info.name
     comparable = name in trained_on or _compare_names(name, trained_on) == (False, False)
-    unknown = 0 if comparable else count - sum(found) - known
-    return TrainingAudit(trained_on, count, sum(found), known, unknown, True)
+    rest = 0 if comparable else count - sum(found) - known
+    return TrainingAudit(trained_on, count, sum(found), known, rest, True)
 
 
 def _compare_names(name: str, trained_on: Iterable[str]) -> tuple[bool, bool]:
