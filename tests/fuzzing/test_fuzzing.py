@@ -23,7 +23,7 @@ SAMPLES = {
     "folds": range(1000, 1020),
     "words": range(1000, 1015),
     "shard": range(1105, 1120),
-    "model": range(3000, 3012),
+    "model": range(3015, 3027),
     "checkpoint": range(1000, 1007),
     "request": range(1000, 1016),
     "messages": range(1000, 1016),

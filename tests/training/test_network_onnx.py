@@ -166,7 +166,7 @@ def test_feature_to_json_refuses_a_user_feature_of_the_same_name():
 
 def test_feature_from_json_refuses_another_version(tmp_path):
     (feature,) = systems.get("dcnn").features(systems.get("dcnn").recipe())
-    with pytest.raises(ModelError, match="version 99 of spectral-means"):
+    with pytest.raises(ModelError, match="another version of spectral-means"):
         feature_from_json(feature_to_json(feature) | {"version": 99}, tmp_path)
 
 
