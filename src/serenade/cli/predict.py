@@ -251,16 +251,13 @@ def _choose_adaptation(
 
 def _find_places(files: Sequence[str], sources: Sequence[str], by: str) -> list[str] | None:
     """Return the place of each recording; None if they share one."""
-    from serenade.corpora import read_speakers
-    from serenade.inference import is_manifest
+    from serenade.inference import find_speakers
 
     if by == "folder":
         return [str(Path(file).parent) for file in files]
     if by != "speaker":
         return None
-    speakers: dict[str, str] = {}
-    for source in filter(is_manifest, sources):
-        speakers |= read_speakers(source)
+    speakers = find_speakers(sources)
     if not any(speakers.get(file) for file in files):
         raise click.UsageError(
             "--adapt-by speaker: no speaker of these recordings is known; give a manifest: "

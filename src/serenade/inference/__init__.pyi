@@ -1,6 +1,6 @@
 from ._batch import answer_readings as answer_readings
 from ._batch import find_recordings as find_recordings
-from ._batch import is_manifest as is_manifest
+from ._batch import find_speakers as find_speakers
 from ._batch import predict_file as predict_file
 from ._batch import predict_files as predict_files
 from ._comparison import compare_models as compare_models
@@ -29,6 +29,7 @@ from ._windows import DEFAULT_WINDOW as DEFAULT_WINDOW
 from ._windows import check_windows as check_windows
 from .formats._elan import to_elan as to_elan
 from .formats._label_studio import to_label_studio as to_label_studio
+from .formats._target import TIMELINE_FORMATTERS as TIMELINE_FORMATTERS
 from .formats._target import Target as Target
 from .formats._text_formats import to_audacity as to_audacity
 from .formats._text_formats import to_csv as to_csv

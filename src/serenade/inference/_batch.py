@@ -38,6 +38,14 @@ def is_manifest(source: str | os.PathLike[str]) -> bool:
     return Path(source).suffix.lower() in {".csv", ".tsv"} and not Path(source).is_dir()
 
 
+def find_speakers(sources: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
+    """Return the speakers of files that the manifests among the sources name."""
+    found: dict[str, str] = {}
+    for source in filter(is_manifest, sources):
+        found |= read_speakers(source)
+    return found
+
+
 def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
     """List the files that are named, and the recordings of folders and manifests that are named.
 

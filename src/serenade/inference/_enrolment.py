@@ -122,17 +122,12 @@ def split_utterances(
     """
     rate = classifier.sampling_rate
     opening = open_source(source, sampling_rate, rate)
-    blocks, held = opening.read(), []
-    for block in blocks:
-        held.append(block)
-        if opening.samples > LONGEST_UTTERANCE * rate:
-            break
-    else:
-        signal = np.concatenate(held)
+    signal, blocks = opening.read_short(LONGEST_UTTERANCE * rate)
+    if signal is not None:
         if contains_speech(signal, rate):
             yield signal
         return
     windower = make_utterance_windower(rate)
-    for block in itertools.chain(held, blocks):
+    for block in blocks:
         yield from (window.signal for window in windower.push(block))
     yield from (window.signal for window in windower.finish())

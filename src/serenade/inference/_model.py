@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -109,15 +108,10 @@ class Model(Classifier):
         """
         own = None if adapt is None else OwnAdaptation(self, adapt)
         opening = open_source(source, sampling_rate, self.sampling_rate, channel)
-        blocks = opening.read()
-        held: list[NDArray[np.float32]] = []
-        for block in blocks:
-            held.append(block)
-            if opening.samples > LONGEST_UTTERANCE * self.sampling_rate:
-                self.require_windows()
-                rest = itertools.chain(held, blocks)
-                return predict_timeline(self, opening.name, rest, Spans(), jobs, own).overall()
-        signal = np.concatenate(held)
+        signal, blocks = opening.read_short(LONGEST_UTTERANCE * self.sampling_rate)
+        if signal is None:
+            self.require_windows()
+            return predict_timeline(self, opening.name, blocks, Spans(), jobs, own).overall()
         if not contains_speech(signal, self.sampling_rate):
             raise make_no_speech_error(opening.name)
         return self._predict_utterance(opening, signal)

@@ -7,12 +7,11 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from serenade.corpora import read_speakers
 from serenade.errors import AudioError, InputError
 from serenade.inference._batch import (
     answer_readings,
     find_recordings,
-    is_manifest,
+    find_speakers,
     predict_file,
 )
 from serenade.inference._reading import Reading, read_recording
@@ -111,10 +110,7 @@ def _list_rows(sources: Any, audio: str, speaker: str) -> Iterator[TableRow]:
         return
     single = isinstance(sources, str | os.PathLike)
     paths = [os.fspath(source) for source in ([sources] if single else sources)]
-    speakers: dict[str, str] = {}
-    for path in paths:
-        if is_manifest(path):
-            speakers |= read_speakers(path)
+    speakers = find_speakers(paths)
     for file in find_recordings(paths):
         yield TableRow(file, file, speakers.get(file, ""))
 

@@ -6,8 +6,6 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from serenade.inference._adaptation import prepare_adaptation
 from serenade.inference._enrolment import make_utterance_windower
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
@@ -18,6 +16,7 @@ from serenade.inference._windows import LONGEST_UTTERANCE, check_windows, contai
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from serenade.adaptation import Expect
@@ -91,23 +90,17 @@ def read_recording(
     spans = Spans(*(windows or ()))
     check_windows(*spans)
     opening = open_source(source, None, model.sampling_rate)
-    blocks = opening.read()
-    held: list[NDArray[np.float32]] = []
-    for block in blocks:
-        held.append(block)
-        if opening.samples > LONGEST_UTTERANCE * model.sampling_rate:
-            break
-    if opening.samples > LONGEST_UTTERANCE * model.sampling_rate:
+    complete, blocks = opening.read_short(LONGEST_UTTERANCE * model.sampling_rate)
+    if complete is None:
         whole = None
         utterances: list[NDArray[np.float64]] = []
-        signal = _collect_utterances(model, itertools.chain(held, blocks), utterances)
+        signal = _collect_utterances(model, blocks, utterances)
     else:
-        complete = np.concatenate(held)
         if not contains_speech(complete, model.sampling_rate):
             raise make_no_speech_error(opening.name)
         whole = model.plain_probabilities(complete)
         utterances = [whole]
-        signal = iter(held if windows else [])
+        signal = blocks
     kept: list[Predicted] = []
     if whole is None or windows:
         model.require_windows()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import os
 import re
 import shutil
@@ -12,13 +13,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from serenade.audio import Audio, from_array, parse_channel, read_blocks
 from serenade.errors import AudioError, InputError, MissingFileError, SignalFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -43,6 +45,21 @@ class Source:
         for block in self.blocks:
             self.samples += block.size
             yield block
+
+    def read_short(
+        self, longest: float
+    ) -> tuple[NDArray[np.float32] | None, Iterator[NDArray[np.float32]]]:
+        """Return the signal of a short recording, or None for a longer one, and all blocks.
+
+        Args:
+            longest: most samples of a short recording; little more than these are read here.
+        """
+        blocks, held = self.read(), []
+        for block in blocks:
+            held.append(block)
+            if self.samples > longest:
+                return None, itertools.chain(held, blocks)
+        return np.concatenate(held), iter(held)
 
 
 if TYPE_CHECKING:

@@ -12,17 +12,13 @@ from serenade._printable import dump_json
 from serenade.audio import compute_envelope, read_blocks
 from serenade.errors import AudioError, TooLongError
 from serenade.inference import (
+    TIMELINE_FORMATTERS,
     Source,
     answer_readings,
     predict_file,
     read_recording,
-    to_audacity,
     to_csv,
     to_json,
-    to_rttm,
-    to_srt,
-    to_textgrid,
-    to_webvtt,
 )
 from serenade.runtime import StoppedError, check_interruption
 from serenade.server._refusals import Refused, to_refused
@@ -203,13 +199,4 @@ def format_timeline(done: Done, labels: Sequence[str], format_: str) -> str:
         table = io.StringIO(newline="")
         to_csv([done], labels, table, timeline=True)
         return table.getvalue()
-    return _FORMATTERS[format_](timeline)
-
-
-_FORMATTERS: dict[str, Callable[[Timeline], str]] = {
-    "webvtt": to_webvtt,
-    "textgrid": to_textgrid,
-    "srt": to_srt,
-    "audacity": to_audacity,
-    "rttm": to_rttm,
-}
+    return TIMELINE_FORMATTERS[format_](timeline)

@@ -44,7 +44,7 @@ SUFFIXES = {
 FORMATS = (*SUFFIXES, "label-studio", "audformat")
 """Formats of timelines; Label Studio shares the suffix of JSON, and audformat writes a folder."""
 
-_EACH: dict[str, Callable[[Timeline], str]] = {
+TIMELINE_FORMATTERS: dict[str, Callable[[Timeline], str]] = {
     "textgrid": to_textgrid,
     "webvtt": to_webvtt,
     "srt": to_srt,
@@ -52,6 +52,7 @@ _EACH: dict[str, Callable[[Timeline], str]] = {
     "audacity": to_audacity,
     "elan": to_elan,
 }
+"""Functions that format the timeline of one recording as text."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Target:
         Raises:
             SerenadeError: the file or folder cannot be written.
         """
-        several = self.format in _EACH and (recordings > 1 or self.path.is_dir())
+        several = self.format in TIMELINE_FORMATTERS and (recordings > 1 or self.path.is_dir())
         check_output(self.path, folder=several or self.format == "audformat")
 
     def write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
@@ -131,7 +132,7 @@ class Target:
             licence = str(model.description.get("licence", ""))
             write_audformat(timelines, model.labels, self.path, licence=licence)
             return [self.path / "db.yaml", self.path / "db.segments.csv"]
-        folder = self.format in _EACH and (len(timelines) > 1 or self.path.is_dir())
+        folder = self.format in TIMELINE_FORMATTERS and (len(timelines) > 1 or self.path.is_dir())
         (self.path if folder else self.path.parent).mkdir(parents=True, exist_ok=True)
         if self.format == "json":
             return [write_output(self.path, to_json(results) + "\n")]
@@ -145,7 +146,7 @@ class Target:
         written = []
         for name, timeline in zip(names, timelines, strict=False):
             path = self.path / name if folder else self.path
-            written.append(write_output(path, _EACH[self.format](timeline)))
+            written.append(write_output(path, TIMELINE_FORMATTERS[self.format](timeline)))
         return written
 
 
