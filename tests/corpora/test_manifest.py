@@ -214,6 +214,18 @@ def test_load_manifest_lists_missing_speakers_and_other_labels(folder):
     assert corpus.map_labels({"Anger": "angry"}).labels == ("sad", "angry", "tired")
 
 
+def test_read_speakers_finds_files_that_are_spelt_in_another_way(folder):
+    (folder / "caf\u00e9.wav").write_bytes((folder / "audio" / "a.wav").read_bytes())
+    manifest = folder / "list.csv"
+    rows = "cafe\u0301.wav,1\naudio\\a.wav,2\ngone.wav,3\n"
+    manifest.write_text(f"file,speaker\n{rows}", encoding="utf-8")
+    assert _manifest.read_speakers(manifest) == {
+        str(folder / "caf\u00e9.wav"): "1",
+        str(folder / "audio/a.wav"): "2",
+        str(folder / "gone.wav"): "3",
+    }
+
+
 def test_load_manifest_checks_the_recordings(folder, record):
     record(folder / "two.wav", channels=2)
     (folder / "copy.wav").write_bytes((folder / "audio" / "a.wav").read_bytes())

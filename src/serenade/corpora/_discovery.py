@@ -43,17 +43,28 @@ def to_relative(path: Path | str, root: Path) -> str:
 def join_path(base: Path, name: str) -> str:
     """Return the absolute path of a name in a table, which may be spelt in another way on the disk.
 
-    Bytes that are not UTF-8 may be escaped, and "é" may be one character or two: macOS and archives
-    change that.
+    Args:
+        base: folder that relative names start from.
+        name: as written in the table.
+    """
+    return os.path.abspath(base / find_spelling(base, name))  # noqa: PTH100 - keeps links
+
+
+def find_spelling(base: Path, name: str) -> str:
+    r"""Return how a name in a table is spelt on the disk; the name itself if no such file exists.
+
+    Bytes that are not UTF-8 may be escaped, "é" may be one character or two, since macOS and
+    archives change that, and `\` may separate folders.
 
     Args:
         base: folder that relative names start from.
         name: as written in the table.
     """
     forms = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
-    spellings = (restore_name(name), name, *forms)
-    paths = [os.path.abspath(base / spelling) for spelling in spellings]  # noqa: PTH100 - keeps links
-    return next(filter(os.path.exists, paths), paths[1])
+    written = (restore_name(name), name, *forms)
+    spellings = (*written, *(one.replace("\\", "/") for one in written))
+    found = (one for one in spellings if os.path.exists(base / one))  # noqa: PTH110 - any name
+    return next(found, name)
 
 
 def locate_corpus(

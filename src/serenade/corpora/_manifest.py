@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from serenade._printable import from_csv_cell
 from serenade.corpora._corpus import Problem
+from serenade.corpora._discovery import find_spelling
 from serenade.corpora._rows import collect_rows
 from serenade.corpora._tables import clean_cell, write_table
 from serenade.errors import CorpusError
@@ -96,12 +97,12 @@ def read_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         CorpusError: no file, no header, no column `file`, or an unreadable row.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     entries, problems = _read_entries(path, ("file",))
     if problems:
         raise CorpusError(problems[0].message)
     return {
-        str(path.parent / row["file"]): row.get("speaker") or ""
+        str(path.parent / find_spelling(path.parent, row["file"])): row.get("speaker") or ""
         for _, row in entries
         if row["file"]
     }

@@ -132,8 +132,6 @@ def _parse_row(
 def _find_file(name: str, base: Path) -> str:
     """Return the absolute path of an existing audio file."""
     path = join_path(base, name)
-    if "\\" in name and not os.path.exists(path):  # noqa: PTH110 - written on Windows
-        path = join_path(base, name.replace("\\", "/"))
     if not os.path.isfile(path):  # noqa: PTH113 - False for impossible names, too
         raise _BadRowError(
             "missing",

@@ -42,7 +42,9 @@ class KeptRuns:
     def _locate(self, name: str) -> tuple[Path, str]:
         """Return the file that keeps a run, and the run's name without its seed."""
         run, _, _ = name.rpartition("-seed")
-        system = max((one for one in systems.names() if run.startswith(f"{one}-")), key=len)
+        # A system that was removed keeps no runs.
+        known = [one for one in systems.names() if run.startswith(f"{one}-")]
+        system = max(known, key=len, default=run)
         return self.folder / f"{system}{RUN_FILE_SUFFIX}", run
 
 
