@@ -62,8 +62,10 @@ def remove_unfinished(folder: Path) -> int:
         # Network drives lock only files that are open for writing.
         with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-            removed += 1
+            # If another process removed this file, its owner may have created it again.
+            if os.fstat(file.fileno()).st_nlink:
+                path.unlink()
+                removed += 1
     return removed
 
 

@@ -1,11 +1,18 @@
-"""The command `serenade` itself: help, wrong names, interruption."""
+"""The command `serenade` itself, and its commands `doctor` and `compare`."""
 
+from __future__ import annotations
+
+import collections
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import serenade
 from serenade.cli import doctor
 from serenade.cli._main import cli, main
 
@@ -66,3 +73,84 @@ def test_ctrl_c_exits_with_130(monkeypatch, capsys):
         main()
     assert end.value.code == 130
     assert capsys.readouterr().err.strip() == "serenade: interrupted"
+
+
+def test_a_whole_installation_has_nothing_broken(run):
+    done = run("doctor", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["broken"] == []
+    assert found["serenade"] == serenade.__version__
+    assert found["models"]["bundled model"].startswith("predicts, 7 emotions")
+    assert found["models"]["speech detector"] == "runs"
+    assert {"numpy", "onnxruntime", "soundfile"} <= set(found["packages"])
+    assert {"train", "opensmile"} <= set(found["extras"])
+    assert {"WAV", "FLAC", "OGG"} <= set(found["sound"]["formats"])
+    assert found["cache"]["state"] == "writable"
+    assert found["machine"]["all_cores"] == os.cpu_count()
+
+
+def test_the_text_says_the_same(run):
+    done = run("doctor")
+    assert done.returncode == 0
+    for start in ("serenade ", "packages: ", "bundled model: predicts", "cache: ", "gpu: "):
+        assert any(line.startswith(start) for line in done.stdout.splitlines()), start
+    assert done.stdout.endswith("nothing is broken\n")
+
+
+def test_what_is_broken_is_told_and_is_status_1(run, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for environment, words in (
+        ({"SERENADE_CACHE_GB": "much"}, "SERENADE_CACHE_GB=much"),
+        ({"SERENADE_CACHE": str(tmp_path / "file" / "cache")}, "the cache not writable"),
+    ):
+        done = run("doctor", **environment)
+        assert done.returncode == 1
+        assert f"BROKEN {words}" in done.stdout
+        assert "Traceback" not in done.stderr
+
+
+def test_no_home_and_no_secret_is_told(run):
+    home = Path.home()
+    done = run(
+        "doctor", SERENADE_CACHE=str(home / "somewhere" / "cache"), HF_TOKEN="hf_very_secret"
+    )
+    assert "~/somewhere/cache" in done.stdout
+    assert str(home) not in done.stdout or str(home) == "/"
+    assert "hf_very_secret" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def runs(results_root):
+    folder = results_root / "reproduce" / "runs"
+    return [folder / f"{name}.json.gz" for name in ("lld-svm", "lld-blstm", "crnn")]
+
+
+@pytest.mark.parametrize(("further", "pairs"), [([], 3), (["--against", "lld-svm"], 2)])
+def test_compare_tests_pairs_of_the_same_corpus_emotions_and_protocol(run, runs, further, pairs):
+    done = run("compare", *runs, "--json", *further)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {one["name"] for one in found["entrants"]} == {"lld-svm", "lld-blstm", "crnn"}
+    counts = collections.Counter(json.dumps(one["where"]) for one in found["comparisons"])
+    # Each system ran on four and on seven emotions by two protocols.
+    assert list(counts.values()) == [pairs] * 4
+    if further:
+        assert {test["second"] for test in found["comparisons"]} == {"lld-svm"}
+
+
+def test_compare_writes_latex(run, runs, tmp_path):
+    done = run("compare", *runs, "--out", "tables.tex")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "tables.tex").read_text("utf-8").splitlines()
+    assert lines[0].startswith("% `serenade compare` made this page")
+    assert lines.count("\\begin{table}") == lines.count("\\end{table}") >= 2
+    assert "system & UA & 95\\% interval & WA & 95\\% interval & seeds \\\\" in lines
+    assert any(line.startswith("lld-svm & 0.") and line.endswith(" \\\\") for line in lines)
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(run, runs):
+    done = run("compare", *runs, "--against", "svm")
+    assert done.returncode != 0
+    assert "no run is called 'svm'; choose from " in done.stderr
+    assert "Traceback" not in done.stderr

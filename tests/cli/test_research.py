@@ -1,0 +1,136 @@
+"""`serenade audit`, `serenade reproduce`, and a tree in CASIA's layout in every command."""
+
+import json
+import shutil
+
+import pytest
+from support.small_corpora import SYNTHETIC
+
+from serenade import corpora
+
+pytest.importorskip("sklearn")
+pytest.importorskip("skorch")
+
+
+def test_a_clean_protocol_and_a_leaking_one(run, tmp_path):
+    speech = ("--root", tmp_path / "speech", "--labels", "angry,sad")
+    clean = run("audit", SYNTHETIC, *speech)
+    assert clean.returncode == 0, clean.stderr
+    assert "looked for shared speakers, byte-identical files" in clean.stdout
+    assert clean.stdout.endswith("no leak found\n")
+    leaking = run("audit", SYNTHETIC, *speech, "--protocol", "random", "--json")
+    assert leaking.returncode == 1
+    (speakers,) = (one for one in json.loads(leaking.stdout)["findings"] if one["leak"])
+    assert speakers["kind"] == "speakers"
+
+
+def test_a_table_of_folds_needs_no_audio(run, tmp_path):
+    table = tmp_path / "folds.csv"
+    table.write_text("fold,split,file\n1,train,a/1.wav\n1,test,a/2.wav\n2,test,b/1.wav\n")
+    found = run("audit", table, "--speaker", "^(.)/", "--json")
+    assert found.returncode == 1, found.stderr
+    assert [one["shared"] for one in json.loads(found.stdout)] == [["a"], []]
+    assert "leak: fold 1: 1 of 1 test" in run("audit", table, "--speaker", "^(.)/").stdout
+
+
+def test_folds_are_written_and_read(run, tmp_path):
+    speech = (SYNTHETIC, "--root", tmp_path / "speech", "--labels", "angry,sad")
+    settings = ("--set", "copies=0", "--set", "layers=(1,)", "--jobs", "1")
+    folds = tmp_path / "folds.json"
+    first = run(
+        *("evaluate", "whisper-probe", *speech, *settings, "--out", tmp_path / "one"),
+        *("--protocol", "groups", "--protocol-set", "groups=2", "--write-folds", folds),
+    )
+    assert first.returncode == 0, first.stderr
+    again = run(
+        *("evaluate", "whisper-probe", *speech, *settings, "--out", tmp_path / "two"),
+        *("--folds", folds),
+    )
+    assert again.returncode == 0, again.stderr
+    one, two = (
+        json.loads((tmp_path / name / "report.json").read_text("utf-8")) for name in ("one", "two")
+    )
+    assert one["predictions"] == two["predictions"]
+    assert (one["protocol"], two["protocol"]) == ("groups", "groups")
+    assert two["speaker_independent"]
+    assert run("audit", *speech, "--folds", folds).returncode == 0
+
+
+def test_rows_without_a_corpus_say_so(run, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    done = run("reproduce", "cnn-transformer", "--root", "nothing", "--fast", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out" / "fast" / "tables.json").read_text("utf-8"))
+    printed = [entry["paper_value"] for entry in data]
+    assert [value for value in printed if value is not None] == [0.8075, 0.7161, *[0.8046] * 3]
+    assert all("ravdess" in entry["reason"].lower() for entry in data)
+    assert all(entry["fast"] for entry in data)
+    assert f"0 of {len(data)} rows filled" in done.stdout
+    assert str(tmp_path) not in done.stdout
+    overview = (tmp_path / "out" / "fast" / "README.md").read_text("utf-8")
+    assert "(cnn-transformer.md): the proposed algorithm | ravdess | WA | 0.805 |" in overview
+
+
+def test_rows_of_another_paper_stay(run, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    written = []
+    for paper in ("stser", "cnn-transformer"):
+        done = run("reproduce", paper, "--root", "nothing", "--dry-run", "--out", "out")
+        assert done.returncode == 0, done.stderr
+        written.append(json.loads((tmp_path / "out" / "tables.json").read_text("utf-8")))
+    before, rows = written
+    assert before == [row for row in rows if row["paper"] == "stser"]
+    assert [row["paper"] for row in rows] == sorted((r["paper"] for r in rows), reverse=True)
+    assert {row["paper"] for row in rows} == {"stser", "cnn-transformer"}
+    ours = sum(row["paper"] == "cnn-transformer" for row in rows)
+    assert f"0 of {ours} rows filled" in done.stdout
+    assert "[stser](stser.md): STSER" in (tmp_path / "out" / "README.md").read_text("utf-8")
+
+
+def test_an_unknown_paper_is_one_line(run):
+    done = run("reproduce", "tera")
+    assert done.returncode == 1
+    assert "choose from attentive-crnn" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+SPEAKERS = ("liuchanhg", "wangzhe", "zhaoquanyin", "ZhaoZuoxiang")
+SMALL = {
+    "attentive-crnn": ("epochs=3", "coder_steps=20", "patches=500", "cells=8"),
+    "lld-svm": ("C=(0.1,1.0)",),
+    "cnn-transformer": ("epochs=2", "copies=1", "layers=1"),
+    "fusion-transformer": ("acoustic=own", "encoder=whisper", "epochs=2", "width=16", "layers=1"),
+}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Write six emotions of four speakers, two sentences each."""
+    folder = tmp_path_factory.mktemp("casia")
+    labels = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+    made = corpora.open(SYNTHETIC, folder / "made", speakers=4, sentences=2, labels=labels)
+    for (speaker, emotion), rows in made.table.groupby(["speaker", "emotion"]):
+        place = folder / "CASIA" / SPEAKERS[made.speakers.index(speaker)] / emotion
+        place.mkdir(parents=True)
+        for number, (file, _, _) in enumerate(rows.index, 201):
+            shutil.copy(file, place / f"{number}.wav")
+    return folder / "CASIA"
+
+
+@pytest.mark.parametrize("system", SMALL)
+def test_evaluate(run, tree, tmp_path, system):
+    changes = [word for change in SMALL[system] for word in ("--set", change)]
+    done = run(
+        *("evaluate", system, "casia", "--root", tree, *changes),
+        *("--out", tmp_path / "run", "--jobs", "1"),
+        SERENADE_CACHE=str(tree.parent / "cache"),
+        OMP_NUM_THREADS="1",
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "run" / "report.json").read_text("utf-8"))
+    assert sorted(fold["name"] for fold in report["folds"]) == sorted(
+        f"speaker {name}" for name in SPEAKERS
+    )
+    assert report["speaker_independent"]
+    assert sum(map(sum, report["confusion"])) == 48
+    assert 0 <= report["metrics"]["ua"]["low"] <= report["metrics"]["ua"]["high"] <= 1
