@@ -56,6 +56,16 @@ def test_feature_graph_computes_the_feature(name, talk):
         np.testing.assert_allclose(found, wanted, atol=tolerance * max(1, np.abs(wanted).max()))
 
 
+@pytest.mark.parametrize("name", ["whisper, pooled", "whisper, a state"])
+def test_feature_graph_encodes_a_long_signal_in_parts(name, talk):
+    feature, tolerance = FEATURES[name]
+    signal = np.resize(talk, 16000 * 61 + 160)  # three parts, of which one has a frame more
+    wanted = feature(signal, 16000)
+    found = graph_of(feature)(signal)
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, atol=tolerance * max(1, np.abs(wanted).max()))
+
+
 def test_feature_graph_refuses_other_features():
     with pytest.raises(SerenadeError, match="AcousticSet: cannot be part of an ONNX graph"):
         _FeatureGraph(16000, {}).frames(AcousticSet())

@@ -29,7 +29,7 @@ from serenade.features import (
     mel_bank,
     window_function,
 )
-from serenade.runtime import Graph
+from serenade.runtime import ROUND, Graph
 from serenade.systems import feature_to_json
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -
     else:
         inputs = {}
         for place, frames in enumerate(streams):
-            inputs[f"values_{place}"] = graph.axis(frames)
-            inputs[f"mask_{place}"] = graph.ones(frames)
+            inputs[f"values_{place}"] = graph.add_axis(frames)
+            inputs[f"mask_{place}"] = graph.add_ones(frames)
     (result,) = graph.include(head, "head_", {name: inputs[name] for name in taken})
     graph.name_output(result, "probabilities")
     facts = {
@@ -114,28 +114,6 @@ class _FeatureGraph(Graph):
             )
         return kinds[name](feature)
 
-    def axis(self, values: str, place: int = 0) -> str:
-        return self.add_node("Unsqueeze", values, self.add_array([place], np.int64))
-
-    def ones(self, frames: str) -> str:
-        """Add a mask `(1, frames)` of ones."""
-        column = self.axis(self.add_node("Shape", frames, start=0, end=1))
-        one = self.onnx.numpy_helper.from_array(np.ones(1, dtype=bool))
-        row = self.add_node("Concat", self.add_array([[1]], np.int64), column, axis=1)
-        return self.add_node("ConstantOfShape", self._flat(row), value=one)
-
-    def _flat(self, values: str) -> str:
-        return self.add_node("Reshape", values, self.add_array([-1], np.int64))
-
-    def _slice(self, values: str, start: Any, end: Any, axis: int = 0, step: int = 1) -> str:
-        """Slice an axis between numbers or named results `(1,)`."""
-        ends = [
-            each if isinstance(each, str) else self.add_array([each], np.int64)
-            for each in (start, end)
-        ]
-        last = [self.add_array([each], np.int64) for each in (axis, step)]
-        return self.add_node("Slice", values, *ends, *last)
-
     def _pad(self, values: str, left: int, right: int, mode: str = "constant") -> str:
         """Pad the last of three axes on both sides."""
         if not left and not right:
@@ -162,7 +140,9 @@ class _FeatureGraph(Graph):
         kernels = np.concatenate([np.cos(angles) @ shaping, np.sin(angles) @ shaping])
         parts = self.add_node("Conv", signal, self.add_array(kernels[:, None]), strides=[hop])
         squares = self.add_node("Mul", parts, parts)
-        real, imaginary = (self._slice(squares, start, start + bins, axis=1) for start in (0, bins))
+        real, imaginary = (
+            self.add_slice(squares, start, start + bins, axis=1) for start in (0, bins)
+        )
         return self.add_node("Add", real, imaginary)
 
     def _filter(self, power: str, weights: NDArray[Any]) -> str:
@@ -209,11 +189,11 @@ class _FeatureGraph(Graph):
         if feature.duration is not None:
             size = round(feature.duration * self.rate)
             longer = self.add_node("Pad", SIGNAL, self.add_array([0, start + size], np.int64))
-            return self._slice(longer, start, start + size)
+            return self.add_slice(longer, start, start + size)
         if not start:
             return SIGNAL
         self.shortest = max(self.shortest, start + 1)
-        return self._slice(SIGNAL, start, np.iinfo(np.int64).max)
+        return self.add_slice(SIGNAL, start, np.iinfo(np.int64).max)
 
     def _mfcc(self, feature: MFCC40) -> str:
         framing = Framing(
@@ -251,7 +231,7 @@ class _FeatureGraph(Graph):
         layers = self.add_array(count_layers(feature.encoder, feature.layers), np.int64)
         chosen = self.add_node("Gather", pooled, layers, axis=1)
         if not feature.deviation:
-            chosen = self._slice(chosen, 0, 1, axis=2)
+            chosen = self.add_slice(chosen, 0, 1, axis=2)
         return self.add_node("Reshape", chosen, self.add_array([1, -1], np.int64))
 
     def _states(self, feature: WhisperStates) -> str:
@@ -264,7 +244,7 @@ class _FeatureGraph(Graph):
         return self.add_node("Reshape", steps, self.add_array([-1, width], np.int64))
 
     def _encode(self, feature: WhisperPooled | WhisperStates, output: str) -> str:
-        """Compute an output of the encoder for signals of up to 30 s, its input length."""
+        """Compute an output of the encoder for the part of the signal that a feature takes."""
         self.shortest = max(self.shortest, WHISPER_SHORTEST)
         signal = self._cut_active_part() if feature.trim else SIGNAL
         loudest = self.add_node("ReduceMax", self.add_node("Abs", signal), keepdims=0)
@@ -272,7 +252,7 @@ class _FeatureGraph(Graph):
             "Div", self.add_array(WHISPER_PEAK), self.add_node("Max", loudest, self.add_array(1e-9))
         )
         power = self._power(self.add_node("Mul", signal, gain), WHISPER_FRAMING)
-        power = self._slice(power, 0, -1, axis=2)  # Whisper drops the last frame
+        power = self.add_slice(power, 0, -1, axis=2)  # Whisper drops the last frame
         bank = mel_bank(
             WHISPER_RATE,
             WHISPER_FRAMING.n_fft,
@@ -285,10 +265,57 @@ class _FeatureGraph(Graph):
             "Mul", self.add_node("Add", level, self.add_array(4.0)), self.add_array(0.25)
         )
         mel = self._raise_floor(scaled, feature.dynamic_range / 4)
-        model = self.encoders[feature.encoder]
-        prefix = f"encoder_{len(self.nodes)}_"
-        self.include(model, prefix, {"mel": mel})
-        return prefix + output
+        return self._run_encoder(feature.encoder, mel, output)
+
+    def _run_encoder(self, encoder: str, mel: str, output: str) -> str:
+        """Run the encoder on an image of any length, in parts of equal length of up to 30 s."""
+        facts = get_encoder_properties(encoder)
+        longest = 2 * facts["steps"]
+        frames = self.add_node("Shape", mel, start=2, end=3)
+        more = self.add_node("Add", frames, self.add_array([longest - 1], np.int64))
+        count = self.add_node("Div", more, self.add_array([longest], np.int64))
+        size, rest = (self.add_node(kind, frames, count) for kind in ("Div", "Mod"))
+        body = Graph(f"part_{len(self.nodes)}_")
+        ends = []
+        for later in (0, 1):
+            number = body.add_node("Add", ROUND, body.add_array([later], np.int64))
+            longer = body.add_node("Min", number, rest)  # the first parts have one frame more
+            ends.append(body.add_node("Add", body.add_node("Mul", number, size), longer))
+        part = body.add_slice(mel, *ends, axis=2)
+        body.include(self.encoders[encoder], body.prefix, {"mel": part})
+        name = body.prefix + output
+        if output == "pooled":
+            return self._pool_parts(self.add_loop(body, count, stacked=name), count, size, rest)
+        empty = self.add_array(np.zeros((facts["states"], 1, 0, facts["width"])))
+        before, after = f"{body.prefix}before", f"{body.prefix}after"
+        joined = body.add_node("Concat", before, name, axis=2)
+        body.name_output(joined, after)
+        return self.add_loop(body, count, (before, empty, after))
+
+    def _pool_parts(self, parts: str, count: str, size: str, rest: str) -> str:
+        """Join means and deviations `(parts, 1, states, 2, width)` as `pool_parts` does."""
+        whole = self.add_array([0], np.int64), self.add_array([1], np.int64)
+        first, last = (self.add_node("Squeeze", each) for each in (whole[0], count))
+        numbers = self.add_node("Range", first, last, self.add_node("Squeeze", whole[1]))
+        longer = self.add_node("Cast", self.add_node("Less", numbers, rest), to=7)
+        frames = self.add_node("Add", size, longer)
+        # The encoder takes a step for each two frames.
+        even = self.add_node("Add", frames, whole[1])
+        steps = self.add_node("Div", even, self.add_array([2], np.int64))
+        weights = self.add_node("Cast", steps, to=1)
+        shares = self.add_node("Div", weights, self.add_node("ReduceSum", weights))
+        column = self.add_node("Reshape", shares, self.add_array([-1, 1, 1, 1, 1], np.int64))
+        mean, deviation = (self.add_slice(parts, each, each + 1, axis=3) for each in (0, 1))
+
+        def average(values: str) -> str:
+            return self.add_node("ReduceSum", self.add_node("Mul", values, column), whole[0])
+
+        overall = average(mean)
+        offset = self.add_node("Sub", mean, overall)
+        squares = [self.add_node("Mul", part, part) for part in (deviation, offset)]
+        spread = self.add_node("Sqrt", average(self.add_node("Add", *squares)))
+        pooled = self.add_node("Concat", overall, spread, axis=3)
+        return self.add_node("Squeeze", pooled, whole[0])
 
     def _cut_active_part(self) -> str:
         """Cut the part of the signal that `serenade.audio.find_active_part` finds."""
@@ -297,11 +324,11 @@ class _FeatureGraph(Graph):
         zero = self.add_array(0, np.int64)
         total = self.add_node("CumSum", squares, zero)
         total = self.add_node("Concat", self.add_array([0.0], np.float64), total, axis=0)
-        before = self._slice(total, 0, -_LENGTH, step=_HOP)
-        until = self._slice(total, _LENGTH, np.iinfo(np.int64).max, step=_HOP)
+        before = self.add_slice(total, 0, -_LENGTH, step=_HOP)
+        until = self.add_slice(total, _LENGTH, np.iinfo(np.int64).max, step=_HOP)
         energy = self.add_node("Sub", until, before)
         size = self.add_node("Shape", energy)
-        ordered = self._sort(energy, size)
+        ordered = self.add_sorting(energy, size)
         # The 95th percentile, interpolated between two of the sorted values.
         last = self.add_node("Sub", size, self.add_array([1], np.int64))
         last = self.add_node("Cast", last, to=11)
@@ -324,13 +351,9 @@ class _FeatureGraph(Graph):
         start = self.add_node("Max", start, self.add_array([0], np.int64))
         # Without active frames all frames are equal, and the result is the whole signal.
         end = self._frame_to_sample(final, _LENGTH + _MARGIN)
-        return self._slice(SIGNAL, start, self.add_node("Min", end, self.add_node("Shape", SIGNAL)))
-
-    def _sort(self, values: str, size: str) -> str:
-        name = f"ordered_{len(self.nodes)}"
-        outputs = [name, f"{name}_places"]
-        self.nodes.append(self.onnx.helper.make_node("TopK", [values, size], outputs, largest=0))
-        return name
+        return self.add_slice(
+            SIGNAL, start, self.add_node("Min", end, self.add_node("Shape", SIGNAL))
+        )
 
     def _frame_to_sample(self, frame: str, offset: int) -> str:
         """Compute the first sample of a frame plus an offset."""

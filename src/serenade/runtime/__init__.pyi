@@ -1,4 +1,5 @@
 from ._graph_builder import OPSET as OPSET
+from ._graph_builder import ROUND as ROUND
 from ._graph_builder import Graph as Graph
 from ._interruption import Interruption as Interruption
 from ._interruption import StoppedError as StoppedError

@@ -16,25 +16,32 @@ OPSET = 20
 
 _IR = 9
 
+ROUND = "round"
+"""Name of the number of the round, `()`, in the body of a loop."""
+
 
 class Graph:
     """ONNX graph under construction; methods that add a node return the name of its result.
+
+    Args:
+        prefix: put before all names, which must differ between a loop's body and its graph.
 
     Raises:
         ImportError: onnx is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
         import onnx
 
         self.onnx = onnx
+        self.prefix = prefix
         self.nodes: list[Any] = []
         self.arrays: dict[str, Any] = {}
         self.domains = {"": OPSET}
 
     def add_node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one result, and return the name of the result."""
-        name = f"{kind}_{len(self.nodes)}"
+        name = f"{self.prefix}{kind}_{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
@@ -44,10 +51,67 @@ class Graph:
 
     def add_array(self, values: Any, kind: Any = np.float32, name: str = "") -> str:
         """Add a constant array, and return its name."""
-        name = name or f"array_{len(self.arrays)}"
+        name = name or f"{self.prefix}array_{len(self.arrays)}"
         content: NDArray[Any] = np.asarray(values, dtype=kind, order="C")
         self.arrays[name] = self.onnx.numpy_helper.from_array(content, name)
         return name
+
+    def add_axis(self, values: str, place: int = 0) -> str:
+        """Add an axis of length 1."""
+        return self.add_node("Unsqueeze", values, self.add_array([place], np.int64))
+
+    def add_ones(self, rows: str) -> str:
+        """Add a mask `(1, rows)` of ones for values `(rows, dims)`."""
+        column = self.add_axis(self.add_node("Shape", rows, start=0, end=1))
+        one = self.onnx.numpy_helper.from_array(np.ones(1, dtype=bool))
+        shape = self.add_node("Concat", self.add_array([[1]], np.int64), column, axis=1)
+        flat = self.add_node("Reshape", shape, self.add_array([-1], np.int64))
+        return self.add_node("ConstantOfShape", flat, value=one)
+
+    def add_slice(self, values: str, start: Any, end: Any, axis: int = 0, step: int = 1) -> str:
+        """Slice an axis between numbers or named results `(1,)`."""
+        ends = [
+            each if isinstance(each, str) else self.add_array([each], np.int64)
+            for each in (start, end)
+        ]
+        last = [self.add_array([each], np.int64) for each in (axis, step)]
+        return self.add_node("Slice", values, *ends, *last)
+
+    def add_sorting(self, values: str, size: str) -> str:
+        """Sort values `(size,)` in ascending order."""
+        name = f"{self.prefix}sorted_{len(self.nodes)}"
+        outputs = [name, f"{name}_places"]
+        self.nodes.append(self.onnx.helper.make_node("TopK", [values, size], outputs, largest=0))
+        return name
+
+    def add_loop(
+        self,
+        body: Graph,
+        count: str,
+        carried: tuple[str, str, str] | None = None,
+        stacked: str = "",
+    ) -> str:
+        """Add a loop with one result.
+
+        Args:
+            body: graph of a round. It may use results of this graph, and `ROUND`.
+            count: number of rounds, `(1,)`.
+            carried: an input of the body, its value before the first round, and the result of the
+                body that replaces it after each round; the last one is the loop's result.
+            stacked: instead, result of the body whose values of all rounds are stacked.
+        """
+        make, kinds = self.onnx.helper.make_tensor_value_info, self.onnx.TensorProto
+        taken, before, given = carried or ("", "", stacked)
+        going = f"{body.prefix}going"
+        inputs = [make(ROUND, kinds.INT64, []), make(going, kinds.BOOL, [])]
+        inputs += [make(taken, kinds.FLOAT, None)] if carried else []
+        outputs = [make(f"{going}_on", kinds.BOOL, []), make(given, kinds.FLOAT, None)]
+        body.name_output(going, f"{going}_on")
+        graph = self.onnx.helper.make_graph(
+            body.nodes, f"{body.prefix}body", inputs, outputs, list(body.arrays.values())
+        )
+        self.domains |= body.domains
+        return self.add_node("Loop", count, "", *([before] if carried else []), body=graph)
 
     def include(self, model: Any, prefix: str, inputs: Mapping[str, str]) -> list[str]:
         """Add all nodes of another graph.
