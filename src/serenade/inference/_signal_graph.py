@@ -281,7 +281,8 @@ class _FeatureGraph(Graph):
             number = body.add_node("Add", ROUND, body.add_array([later], np.int64))
             longer = body.add_node("Min", number, rest)  # the first parts have one frame more
             ends.append(body.add_node("Add", body.add_node("Mul", number, size), longer))
-        part = body.add_slice(mel, *ends, axis=2)
+        first, last = ends
+        part = body.add_slice(mel, first, last, axis=2)
         body.include(self.encoders[encoder], body.prefix, {"mel": part})
         name = body.prefix + output
         if output == "pooled":
