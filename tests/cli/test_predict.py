@@ -231,6 +231,26 @@ def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path)
     assert "--adapt cannot be combined with --enrol" in both.stderr
 
 
+def test_adapt_by_channel_predicts_and_adapts_each_channel_alone(run, example, tmp_path):
+    samples, rate = soundfile.read(example)
+    short = samples[: 6 * rate]
+    for number in range(2):
+        stereo = np.stack([short, 0.5 * np.roll(short, (1 + number) * rate)], axis=1)
+        soundfile.write(tmp_path / f"{number}.flac", stereo, rate)
+    soundfile.write(tmp_path / "mono.flac", short, rate)
+    chosen = ("--adapt", "--adapt-by", "channel")
+    done = run("predict", ".", *chosen, "--csv", "-", "--out", "out", "--format", "rttm")
+    table = list(csv.DictReader(io.StringIO(done.stdout)))
+    found = dict.fromkeys((row["file"], row["channel"], row["assumed"]) for row in table)
+    channels = [(f"{number}.flac", channel, "unknown") for number in "01" for channel in "12"]
+    assert list(found) == [*channels, ("mono.flac", "0", "")], done.stderr
+    assert "SPEAKER 1 2 " in (tmp_path / "out" / "1-channel2.rttm").read_text("utf-8")
+    assert not (tmp_path / "out" / "mono-channel0.rttm").exists()
+    for excess in (("--channel", "left"), ("--format", "audformat", "--out", "a")):
+        assert f"leave out {' '.join(excess[:2])}" in run("predict", ".", *chosen, *excess).stderr
+    assert "add --adapt" in run("predict", ".", "--adapt-by", "folder").stderr
+
+
 def test_adapt_by_speaker_takes_the_speakers_of_a_manifest(run, example, tmp_path):
     for number in range(4):
         shutil.copy(example, tmp_path / f"{number}.flac")

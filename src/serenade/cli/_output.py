@@ -38,8 +38,9 @@ def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
     if not prediction.enrolment and (adaptation := describe_adaptation(prediction)):
         known = f"; {adaptation}"
     emotion = f"{'uncertain, perhaps ' * prediction.uncertain}{prediction.emotion}"
+    channel = f", channel {prediction.channel}" * bool(prediction.channel)
     echo(
-        f"{to_printable(prediction.file)}: {emotion} {prediction.probability:.0%} "
+        f"{to_printable(prediction.file)}{channel}: {emotion} {prediction.probability:.0%} "
         f"({prediction.duration:.1f} s{known})"
     )
     for segment in () if timeline is None else timeline.segments:

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 _SEVERAL = 8
 """Recordings from which adaptation is recommended."""
 
+_PLACES = {
+    "all": "all recordings",
+    "folder": "those of each folder",
+    "speaker": "those of each speaker in a manifest",
+    "channel": "the same channel of all recordings; each channel is then predicted alone",
+    "recording": "each recording alone; each of its utterances is adapted to those before it",
+}
+"""Recordings that share a place, by the value of --adapt-by."""
+
 
 @click.command()
 @click.argument(
@@ -60,10 +69,9 @@ _SEVERAL = 8
     "--adapt-by",
     default="all",
     show_default=True,
-    type=click.Choice(["all", "folder", "speaker", "recording"]),
-    help="Recordings that share a place: all of them, those of each folder, or those of each "
-    "speaker in a manifest. `recording`: each recording is a place, and each of its utterances is "
-    "adapted to those before it.",
+    type=click.Choice(list(_PLACES)),
+    help="Recordings that share a place. "
+    + " ".join(f"`{name}`: {text}." for name, text in _PLACES.items()),
 )
 @_options.channel
 @click.option(
@@ -171,17 +179,24 @@ def command(
     serenade predict recordings/ --adapt=neutral
     serenade predict call.wav --model commercial --licence commercial
     serenade predict call.wav --timeline --adapt=neutral --adapt-by recording
+    serenade predict calls/ --adapt=neutral --adapt-by channel --csv emotions.csv
     serenade predict recordings/ --json --strict > emotions.json
     """
     import serenade
-    from serenade.inference import Target, find_recordings, predict_files
+    from serenade.inference import Target, find_recordings, list_channels, predict_files
 
     _check_options(as_json, csv, hop, window, format_, out)
     target = Target.of(out, format_) if out else None
     files = find_recordings(sources)
     if not files:
         _output.report_problem(f"no recordings in {', '.join(sources)}")
+    channels: Any = channel
+    if adapt_by == "channel":
+        _check_channels(channel, format_, plot)
+        files, channels = list_channels(files)
     adaptation = _choose_adaptation(files, sources, enrol, adapt, adapt_by)
+    if adapt_by == "channel":
+        adaptation["places"] = list(map(str, channels))
     if plot and len(files) != 1:
         raise click.UsageError("--plot draws one recording; give one file")
     if target:
@@ -195,7 +210,7 @@ def command(
     results = predict_files(
         loaded,
         files,
-        channel=channel,
+        channel=channels,
         windows=(window, hop) if timeline else None,
         **adaptation,
         jobs=jobs,
@@ -231,6 +246,19 @@ def _check_options(
         raise click.UsageError("--format needs --out; name the file or folder to write")
 
 
+def _check_channels(channel: str, format_: str | None, plot: Path | None) -> None:
+    """Refuse what predicting each channel alone cannot be combined with."""
+    for option, given in (
+        (f"--channel {channel}", channel != "mix"),
+        ("--format audformat", format_ == "audformat"),
+        ("--plot", plot is not None),
+    ):
+        if given:
+            raise click.UsageError(
+                f"--adapt-by channel predicts each channel alone; leave out {option}"
+            )
+
+
 def _choose_adaptation(
     files: Sequence[str],
     sources: Sequence[str],
@@ -239,6 +267,8 @@ def _choose_adaptation(
     adapt_by: str,
 ) -> dict[str, Any]:
     """Return the arguments of `predict_files` that say what the model adapts to."""
+    if adapt_by != "all" and not adapt:
+        raise click.UsageError(f"--adapt-by {adapt_by} adapts nothing without --adapt; add --adapt")
     if adapt and enrol:
         raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
     return {

@@ -1,6 +1,7 @@
 from ._batch import answer_readings as answer_readings
 from ._batch import find_recordings as find_recordings
 from ._batch import find_speakers as find_speakers
+from ._batch import list_channels as list_channels
 from ._batch import predict_file as predict_file
 from ._batch import predict_files as predict_files
 from ._comparison import compare_models as compare_models

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from serenade._progress import show_progress
-from serenade.audio import RECORDING_SUFFIXES
+from serenade.audio import RECORDING_SUFFIXES, inspect_file
 from serenade.corpora import read_speakers
 from serenade.errors import AudioError
 from serenade.inference._reading import Reading, adapt_to_readings, read_recording
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from serenade.inference._prediction import Prediction, Timeline
     from serenade.inference._source import RecordingLike, Source
 
+    Item = tuple[str, int | str]  # file and channel
     Result = tuple[Prediction, Timeline | None] | AudioError
 
 T = TypeVar("T")
@@ -70,6 +72,21 @@ def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
+    """List each file once for each of its channels, and their numbers from 1.
+
+    A file of one channel has the number 0, and so has a file that cannot be read.
+    """
+    pairs: list[tuple[str, int]] = []
+    for file in files:
+        try:
+            count = inspect_file(file).channels
+        except AudioError:
+            count = 1
+        pairs += ((file, number) for number in (range(1, count + 1) if count > 1 else (0,)))
+    return [file for file, _ in pairs], [number for _, number in pairs]
+
+
 def predict_file(
     model: Model,
     source: RecordingLike,
@@ -101,7 +118,7 @@ def predict_files(
     model: Model,
     files: Sequence[str],
     *,
-    channel: int | str = "mix",
+    channel: int | str | Sequence[int] = "mix",
     windows: tuple[float, float] | None = None,
     by_itself: bool = False,
     expect: Expect | None = None,
@@ -115,7 +132,8 @@ def predict_files(
     Args:
         model: model to predict with.
         files: paths of the recordings.
-        channel: see `Model.predict`.
+        channel: see `Model.predict`; or the number of a channel for each file (0 for the average),
+            which the results state. A file can be given once for each of its channels.
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
         by_itself: whether each recording is a place of its own: without `expect`, it enrols its
             speaker, see `Model.enrol_itself`, and is read twice; with `expect`, each of its
@@ -135,32 +153,49 @@ def predict_files(
     """
     threads = jobs or os.cpu_count() or 1
     per_file = max(1, threads // max(1, len(files)))
+    channels = [channel] * len(files) if isinstance(channel, str | int) else list(channel)
 
-    def open_channel(file: str) -> Source:
-        return open_source(file, None, model.sampling_rate, channel)
+    def open_channel(item: Item) -> Source:
+        file, chosen = item
+        return open_source(file, None, model.sampling_rate, chosen or "mix")
 
-    def read_or_fail(file: str) -> Reading | AudioError:
-        return _catch(lambda: read_recording(model, open_channel(file), windows, jobs=per_file))
+    def read_or_fail(item: Item) -> Reading | AudioError:
+        return _catch(lambda: read_recording(model, open_channel(item), windows, jobs=per_file))
 
-    def predict_or_fail(file: str) -> Result:
+    def predict_or_fail(item: Item) -> Result:
         def predict() -> tuple[Prediction, Timeline | None]:
             enrols = by_itself and expect is None
-            enrolled = model.enrol_itself(open_channel(file)) if enrols else model
-            opening = open_channel(file)
+            enrolled = model.enrol_itself(open_channel(item)) if enrols else model
+            opening = open_channel(item)
             return predict_file(enrolled, opening, windows, adapt=expect, jobs=per_file)
 
         return _catch(predict)
 
     together = expect is not None and not by_itself
-    work: Callable[[str], Any] = read_or_fail if together else predict_or_fail
-    pairs = map_in_threads(work, files, min(threads, len(files)))
+    work: Callable[[Item], Any] = read_or_fail if together else predict_or_fail
+    items = list(zip(files, channels, strict=True))
+    pairs = map_in_threads(work, items, min(threads, len(files)))
     results = (result for _, result in pairs)
     done = show_progress(results, len(files), "predicting") if bar else results
     if expect is not None and not by_itself:
         places = [""] * len(files) if places is None else places
-        yield from answer_readings(model, list(done), expect, places, one_speaker=one_speaker)
-    else:
+        done = answer_readings(model, list(done), expect, places, one_speaker=one_speaker)
+    if isinstance(channel, str | int):
         yield from done
+    else:
+        yield from map(_state_channel, done, channel)
+
+
+def _state_channel(result: Result, channel: int) -> Result:
+    """Return a result, or an error, that states the channel."""
+    if isinstance(result, AudioError):
+        source = result.source + f", channel {channel}" * bool(channel)
+        return type(result)(source, result.problem, result.fix)
+    prediction, timeline = result
+    return (
+        dataclasses.replace(prediction, channel=channel),
+        None if timeline is None else dataclasses.replace(timeline, channel=channel),
+    )
 
 
 def _catch(work: Callable[[], T]) -> T | AudioError:

@@ -48,6 +48,8 @@ class Prediction(_MostProbable):
         assumed: assumed content of those recordings; empty without adaptation.
         uncertain_below: probability below which the answer is uncertain; 0 for a model without
             such a threshold.
+        channel: number of the channel that was predicted, if each channel is predicted alone; 0
+            for the whole recording.
 
     >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3})
     Prediction('a.wav', 2.00 s: angry 0.70)
@@ -60,6 +62,7 @@ class Prediction(_MostProbable):
     adapted_to: int = 0
     assumed: str = ""
     uncertain_below: float = 0.0
+    channel: int = 0
 
     def __repr__(self) -> str:
         return (
@@ -79,8 +82,8 @@ class Prediction(_MostProbable):
     def to_dict(self) -> dict[str, object]:
         """Return JSON data: file, duration, emotion, probability, probabilities, remarks.
 
-        Remarks are `uncertain` for a model with a threshold, and `enrolment`, `adapted_to` and
-        `assumed` for an enrolled or adapted model.
+        Remarks are `uncertain` for a model with a threshold, `channel` if channels were predicted
+        alone, and `enrolment`, `adapted_to` and `assumed` for an enrolled or adapted model.
         """
         return {
             "file": self.file,
@@ -133,6 +136,7 @@ class Timeline:
         adapted_to: see `Prediction`.
         assumed: see `Prediction`.
         uncertain_below: see `Prediction`.
+        channel: see `Prediction`.
 
     >>> parts = Segment(0, 1, {"sad": 1.0}), Segment(2, 5, {"sad": 0.0})
     >>> Timeline("a.wav", 6.0, ("sad",), parts)
@@ -147,6 +151,7 @@ class Timeline:
     adapted_to: int = 0
     assumed: str = ""
     uncertain_below: float = 0.0
+    channel: int = 0
 
     def __repr__(self) -> str:
         count = len(self.segments)
@@ -191,6 +196,7 @@ class Timeline:
             self.adapted_to,
             self.assumed,
             self.uncertain_below,
+            self.channel,
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -212,8 +218,9 @@ def make_no_speech_error(file: str) -> NoSpeechError:
 
 def _list_remarks(found: Prediction | Timeline) -> dict[str, object]:
     """Return what a result says about enrolment and adaptation."""
+    channel = {"channel": found.channel} if found.channel else {}
     enrolment = {"enrolment": found.enrolment} if found.enrolment else {}
-    return enrolment | _list_adaptation(found)
+    return channel | enrolment | _list_adaptation(found)
 
 
 def describe_adaptation(found: Prediction | Timeline) -> str:

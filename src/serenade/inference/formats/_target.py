@@ -161,7 +161,9 @@ def _name_files(timelines: Sequence[Timeline], suffix: str) -> list[Path]:
     taken: set[str] = set()
     names = []
     for timeline in timelines:
-        stem = name = Path(timeline.file).stem
+        stem = name = Path(timeline.file).stem + f"-channel{timeline.channel}" * bool(
+            timeline.channel
+        )
         number = 1
         while name.casefold() in taken:
             number += 1

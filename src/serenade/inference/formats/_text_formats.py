@@ -44,7 +44,8 @@ def to_csv(
 ) -> None:
     """Write a table with a row for each recording or segment and a column for each emotion.
 
-    If a model was adapted, the last columns are `adapted_to` and `assumed`.
+    If channels were predicted alone, a column `channel` numbers them. If a model was adapted, the
+    last columns are `adapted_to` and `assumed`.
 
     Args:
         results: see `to_json`.
@@ -55,7 +56,8 @@ def to_csv(
     results = list(results)
     span = ["start", "end"] if timeline else []
     adapted = any(prediction.adapted_to for prediction, _ in results)
-    remarks = ["adapted_to", "assumed"] if adapted else []
+    channels = ["channel"] if any(prediction.channel for prediction, _ in results) else []
+    remarks = [*channels, *(["adapted_to", "assumed"] if adapted else [])]
     columns = ["file", "duration", *span, "emotion", "probability", *map(to_csv_cell, labels)]
     writer = csv.writer(file)
     writer.writerow(columns + remarks)
@@ -196,10 +198,11 @@ def to_rttm(timeline: Timeline) -> str:
     SPEAKER a 1 0.500 1.500 <NA> <NA> angry 0.7500 <NA>
     """
     recording = _join_words(PurePath(timeline.file).stem)
+    channel = timeline.channel or 1
     adaptation = describe_adaptation(timeline)
     return f";; {adaptation}\n" * bool(adaptation) + "".join(
-        f"SPEAKER {recording} 1 {segment.start:.3f} {segment.end - segment.start:.3f} <NA> <NA> "
-        f"{_join_words(segment.emotion)} {segment.probability:.4f} <NA>\n"
+        f"SPEAKER {recording} {channel} {segment.start:.3f} {segment.end - segment.start:.3f} "
+        f"<NA> <NA> {_join_words(segment.emotion)} {segment.probability:.4f} <NA>\n"
         for segment in timeline.segments
     )
 
