@@ -1,8 +1,8 @@
 // The analysis of recordings, one after the other; each has its card.
 
-import { $, duration, nameEmotion, percent, text } from "./dom.js";
+import { analyse } from "./backend.js";
+import { $, Failure, duration, nameEmotion, percent, text } from "./dom.js";
 import { addCard, findDoubt } from "./result.js";
-import { Failure, analyse } from "./server.js";
 
 export let cards = [];
 

@@ -1,6 +1,6 @@
 // Colours of emotions, and the drawings that the live display and the timeline share.
 
-import { server } from "./server.js";
+import { backend } from "./backend.js";
 import { clock } from "./dom.js";
 
 // The colours of Okabe & Ito in the order of the labels, as in all figures of Serenade, and the
@@ -10,7 +10,7 @@ const COLOURS = [
   ["#cc79a7", "#000"], ["#009e73", "#000"], ["#f0e442", "#000"], ["#56b4e9", "#000"],
 ];
 
-const number = (label) => Math.max(0, server.model.labels.indexOf(label)) % COLOURS.length;
+const number = (label) => Math.max(0, backend.model.labels.indexOf(label)) % COLOURS.length;
 export const colour = (label) => COLOURS[number(label)][0];
 export const inkOn = (label) => COLOURS[number(label)][1];
 
@@ -32,7 +32,7 @@ export function drawStack(pen, spans, toX, box) {
     const right = toX(span.end);
     if (right < 0 || left > box.width) continue;
     let bottom = box.top + box.height;
-    for (const label of server.model.labels) {
+    for (const label of backend.model.labels) {
       const height = (span.probabilities[label] ?? 0) * box.height;
       pen.fillStyle = colour(label);
       pen.fillRect(left, bottom - height, Math.max(1, right - left), height);
@@ -70,7 +70,7 @@ export function average(spans, first, last, count) {
 // Probabilities that change from point to point, as areas with sloping borders.
 export function drawArea(pen, points, toX, box) {
   const base = points.map(() => 0);
-  for (const label of server.model.labels) {
+  for (const label of backend.model.labels) {
     const next = points.map((point, i) => base[i] + (point.probabilities[label] ?? 0));
     pen.beginPath();
     next.forEach((share, i) => pen.lineTo(toX(points[i].time), box.top + box.height * (1 - share)));

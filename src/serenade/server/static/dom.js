@@ -1,4 +1,4 @@
-// Elements, and texts in the person's language.
+// Elements, and texts and faults in the person's language.
 
 import { TEXTS } from "./texts.js";
 
@@ -50,6 +50,24 @@ export const nameEmotion = (label) => TEXTS[language].emotions[label.toLowerCase
 export const percent = (share) => new Intl.NumberFormat(language, { style: "percent" }).format(share);
 export const decimal = (value) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: 1, minimumFractionDigits: 1 }).format(value);
+
+export class Failure extends Error {
+  constructor(kind, message) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+// Describes a fault, in the person's language if the page has a text for its kind; other messages
+// are English.
+export function explain(error, file = "") {
+  if (error.kind === "Unauthorized") {
+    $("key").focus();
+    return text("keyWrong");
+  }
+  const known = `error${error.kind}`;
+  return hasText(known) ? text(known, { file }) : error.message || String(error);
+}
 
 // Seconds below a minute, else minutes or hours.
 export function duration(seconds) {

@@ -1,8 +1,8 @@
 // Emotions while a person speaks: level, moving chart and bars. They stay after Stop.
 
+import { backend, openStream as openBackendStream } from "./backend.js";
 import { colour, drawArea, drawAxis, prepare, style } from "./charts.js";
 import { $, decimal, make, nameEmotion, percent, text } from "./dom.js";
-import { getAdaptation, key, server } from "./server.js";
 
 const SPAN = 30; // seconds that the chart shows during the recording
 const HEIGHT = 120;
@@ -40,33 +40,9 @@ export function stopLive() {
 
 // Opens the stream. Without it a recording still works: only the live display is lost.
 export function openStream(recording) {
-  const url = new URL("v1/stream", document.baseURI);
-  url.protocol = url.protocol.replace("http", "ws");
-  const socket = new WebSocket(url);
-  let ready = false;
-  socket.onopen = () => {
-    const hello = { sampling_rate: recording.rate, format: "s16le", ...getAdaptation() };
-    if (key() !== undefined) hello.api_key = key();
-    socket.send(JSON.stringify(hello));
-  };
-  socket.onmessage = ({ data }) => {
-    const message = JSON.parse(data);
-    if (message.type === "ready") {
-      for (const piece of recording.pieces) socket.send(piece); // spoken before it was ready
-      ready = true;
-    } else if (message.type === "update") {
-      showUpdate(message);
-    } else if (message.type === "error") {
-      $("status").textContent = text("noLive", { message: message.error.message });
-    }
-  };
-  return {
-    send: (piece) => ready && socket.readyState === WebSocket.OPEN && socket.send(piece),
-    end: () => {
-      if (ready && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "end" }));
-      else socket.close();
-    },
-  };
+  return openBackendStream(recording, showUpdate, (message) => {
+    $("status").textContent = text("noLive", { message });
+  });
 }
 
 function showUpdate({ start, end, probabilities, segments }) {
@@ -105,7 +81,7 @@ export function drawChart() {
 
 // Draws the latest probabilities as bars.
 export function drawBars() {
-  const { labels } = server.model;
+  const { labels } = backend.model;
   const shares = points.at(-1)?.probabilities ?? {};
   const best = labels.reduce((a, b) => ((shares[b] ?? 0) > (shares[a] ?? 0) ? b : a), labels[0]);
   $("bars").replaceChildren(

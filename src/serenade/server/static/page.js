@@ -1,10 +1,10 @@
 // The page: what a person does with it.
 
 import { analyseAll, cards, clearResults } from "./analysis.js";
-import { $, chooseLanguage, findLanguage, nameEmotion, text } from "./dom.js";
+import { backend, enrol, forget, loadExample, loadModel } from "./backend.js";
+import { $, chooseLanguage, explain, findLanguage, nameEmotion, text } from "./dom.js";
 import { drawBars, drawChart, openStream, showPiece, startLive, stopLive } from "./live.js";
 import { closeMicrophone, openMicrophone } from "./recorder.js";
-import { ask, explain, server, upload } from "./server.js";
 
 let recording = null; // with its purpose, "speech" or "enrol"
 let running = 0; // analyses
@@ -61,8 +61,8 @@ function take(piece) {
   found.stream?.send(piece);
   const seconds = found.samples / found.rate;
   showPiece(piece, seconds);
-  const full = 2 * found.samples > server.model.max_size - 2 ** 20;
-  if ((full || seconds > server.model.max_duration - 1) && !found.stopping) attempt(stop);
+  const full = 2 * found.samples > backend.model.max_size - 2 ** 20;
+  if ((full || seconds > backend.model.max_duration - 1) && !found.stopping) attempt(stop);
 }
 
 async function stop() {
@@ -74,7 +74,7 @@ async function stop() {
   found.stream?.end();
   recording = null;
   stopLive();
-  if (found.purpose === "enrol") await enrol(blob);
+  if (found.purpose === "enrol") await adaptToVoice(blob);
   else await analyseFiles([[blob, "recording.wav"]]);
 }
 
@@ -100,27 +100,21 @@ async function tryExample() {
   say("loading");
   $("live").hidden = true;
   update(true);
-  const blob = await (await ask("example.ogg")).blob();
-  await analyseFiles([[blob, "example.ogg"]]);
+  await analyseFiles([[await loadExample(), "example.ogg"]]);
 }
 
 // Enrolment
 
-async function enrol(blob) {
+async function adaptToVoice(blob) {
   say("adapting", {}, "voice-status");
-  const form = new FormData();
-  form.append("file", blob, "voice.wav");
-  const options = { sent: () => {}, signal: new AbortController().signal };
-  const found = await upload("v1/voices", form, {}, options);
-  server.voice = found.voice;
+  await enrol(blob);
   $("live").hidden = true;
   $("forget").hidden = false;
   say("adapted", {}, "voice-status");
 }
 
-async function forget() {
-  await ask(`v1/voices/${encodeURIComponent(server.voice)}`, { method: "DELETE" });
-  server.voice = null;
+async function forgetVoice() {
+  await forget();
   $("forget").hidden = true;
   $("enrol").focus();
   say("forgotten", {}, "voice-status");
@@ -134,7 +128,7 @@ function redraw() {
 }
 
 function describeModel() {
-  const { labels, licence, version } = server.model;
+  const { labels, licence, version } = backend.model;
   $("model").textContent = text("model", { labels: labels.map(nameEmotion).join(", "), licence, version });
 }
 
@@ -148,7 +142,7 @@ $("language").addEventListener("change", ({ target }) => {
 });
 $("record").addEventListener("click", () => attempt(() => (recording ? stop() : start("speech"))));
 $("enrol").addEventListener("click", () => attempt(() => (recording ? stop() : start("enrol"))));
-$("forget").addEventListener("click", () => attempt(forget));
+$("forget").addEventListener("click", () => attempt(forgetVoice));
 $("example").addEventListener("click", () => attempt(tryExample));
 $("file").addEventListener("change", ({ target }) => {
   chooseFiles(target.files);
@@ -171,10 +165,10 @@ chooseLanguage(findLanguage());
 $("language").value = document.documentElement.lang;
 update(true);
 await attempt(async () => {
-  server.model = await (await ask("v1/model")).json();
-  $("key-row").hidden = !server.model.key_needed;
-  $("voice").hidden = !server.model.enrolment;
-  $("adapting").hidden = !server.model.adaptation;
+  await loadModel();
+  for (const element of document.querySelectorAll("[data-needs]")) {
+    element.hidden = !element.dataset.needs.split(" ").some((need) => backend.model[need]);
+  }
   describeModel();
 });
 document.body.dataset.ready = "yes";

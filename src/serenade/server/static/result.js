@@ -1,9 +1,9 @@
 // A card for each recording: progress with a cancel button, then the result or what went wrong.
 
+import { convert } from "./backend.js";
 import { colour } from "./charts.js";
-import { $, clock, duration, make, nameEmotion, percent, text } from "./dom.js";
+import { $, clock, duration, explain, make, nameEmotion, percent, text } from "./dom.js";
 import { makeBar } from "./live.js";
-import { ask, explain } from "./server.js";
 import { describe, makeTimeline } from "./timeline.js";
 
 const SUFFIXES = {
@@ -175,10 +175,9 @@ function makeMenu(found, fault) {
 
 async function save(found, format) {
   const { envelope, ...timeline } = found;
-  const content = JSON.stringify(timeline, null, 2);
   const blob = format === "json"
-    ? new Blob([content], { type: "application/json" })
-    : await (await ask("v1/convert", { method: "POST", body: content, parameters: { format } })).blob();
+    ? new Blob([JSON.stringify(timeline, null, 2)], { type: "application/json" })
+    : await convert(timeline, format);
   const link = make("a", { download: `${found.file.replace(/\.[^.]*$/, "")}.${SUFFIXES[format]}` });
   link.href = URL.createObjectURL(blob);
   link.click();

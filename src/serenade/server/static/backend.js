@@ -1,18 +1,12 @@
-// Requests to the server of this page.
+// Analyses by the server of this page. A page without a server has another file of this name, which
+// exports the same names: ../browser/backend.js.
 
-import { $, hasText, text } from "./dom.js";
+import { $, Failure, text } from "./dom.js";
 
-export const server = {
-  model: { labels: [], key_needed: false, enrolment: false },
+export const backend = {
+  model: { labels: [] },
   voice: null, // the name of the enrolled voice
 };
-
-export class Failure extends Error {
-  constructor(kind, message) {
-    super(message);
-    this.kind = kind;
-  }
-}
 
 function makeAddress(path, parameters) {
   const url = new URL(path, document.baseURI);
@@ -20,26 +14,15 @@ function makeAddress(path, parameters) {
   return url;
 }
 
-const headers = () => (server.model.key_needed ? { "X-API-Key": key() } : {});
+const headers = () => (backend.model.key_needed ? { "X-API-Key": key() } : {});
 
 // The way of adapting that a person chose, for a recording or a stream.
-export function getAdaptation() {
-  if (server.voice) return { voice: server.voice };
+function getAdaptation() {
+  if (backend.voice) return { voice: backend.voice };
   return $("adapt").checked ? { adapt: "unknown" } : {};
 }
 
-export const key = () => (server.model.key_needed ? $("key").value : undefined);
-
-// Describes a fault, in the person's language if the page has a text for its kind; the server's
-// messages are English.
-export function explain(error, file = "") {
-  if (error.kind === "Unauthorized") {
-    $("key").focus();
-    return text("keyWrong");
-  }
-  const known = `error${error.kind}`;
-  return hasText(known) ? text(known, { file }) : error.message || String(error);
-}
+const key = () => (backend.model.key_needed ? $("key").value : undefined);
 
 function toFailure(status, body) {
   let given = null;
@@ -51,7 +34,7 @@ function toFailure(status, body) {
   return new Failure(given?.type ?? "", given?.message ?? text("failed", { status }));
 }
 
-export async function ask(path, { method = "GET", body, parameters = {}, signal } = {}) {
+async function ask(path, { method = "GET", body, parameters = {}, signal } = {}) {
   let response;
   try {
     response = await fetch(makeAddress(path, parameters), { method, body, headers: headers(), signal });
@@ -64,7 +47,7 @@ export async function ask(path, { method = "GET", body, parameters = {}, signal 
 }
 
 // Sends a form; tells the share of it that was sent. fetch cannot tell that, hence the older way.
-export function upload(path, form, parameters, { sent, signal }) {
+function upload(path, form, parameters, { sent, signal }) {
   return new Promise((done, fail) => {
     const request = new XMLHttpRequest();
     request.open("POST", makeAddress(path, parameters));
@@ -86,7 +69,7 @@ export function upload(path, form, parameters, { sent, signal }) {
 
 // Asks for the timeline of a recording; tells the share sent, then the seconds analysed.
 export async function analyse(blob, name, { sent, analysed, signal }) {
-  const { max_size: most } = server.model;
+  const { max_size: most } = backend.model;
   if (blob.size > most - 4096) {
     throw new Failure("", text("tooLarge", { file: name, size: Math.floor(most / 2 ** 20) }));
   }
@@ -106,4 +89,61 @@ export async function analyse(blob, name, { sent, analysed, signal }) {
     over = true;
     clearInterval(timer);
   }
+}
+
+// Tells what the model and the server can do; elements with data-needs are shown by it.
+export async function loadModel() {
+  backend.model = { ...(await (await ask("v1/model")).json()), server: true };
+}
+
+export const loadExample = async () => (await ask("example.ogg")).blob();
+
+// Converts a timeline to a format; gives a blob.
+export async function convert(timeline, format) {
+  const body = JSON.stringify(timeline);
+  return (await ask("v1/convert", { method: "POST", body, parameters: { format } })).blob();
+}
+
+export async function enrol(blob) {
+  const form = new FormData();
+  form.append("file", blob, "voice.wav");
+  const options = { sent: () => {}, signal: new AbortController().signal };
+  backend.voice = (await upload("v1/voices", form, {}, options)).voice;
+}
+
+export async function forget() {
+  await ask(`v1/voices/${encodeURIComponent(backend.voice)}`, { method: "DELETE" });
+  backend.voice = null;
+}
+
+// Opens a stream of a recording, whose pieces it takes; `update` gets each update, and `fault` the
+// message of what went wrong.
+export function openStream(recording, update, fault) {
+  const url = new URL("v1/stream", document.baseURI);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket = new WebSocket(url);
+  let ready = false;
+  socket.onopen = () => {
+    const hello = { sampling_rate: recording.rate, format: "s16le", ...getAdaptation() };
+    if (key() !== undefined) hello.api_key = key();
+    socket.send(JSON.stringify(hello));
+  };
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (message.type === "ready") {
+      for (const piece of recording.pieces) socket.send(piece); // spoken before it was ready
+      ready = true;
+    } else if (message.type === "update") {
+      update(message);
+    } else if (message.type === "error") {
+      fault(message.error.message);
+    }
+  };
+  return {
+    send: (piece) => ready && socket.readyState === WebSocket.OPEN && socket.send(piece),
+    end: () => {
+      if (ready && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "end" }));
+      else socket.close();
+    },
+  };
 }
