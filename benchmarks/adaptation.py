@@ -28,6 +28,7 @@ import numpy as np
 from benchmarks.adaptation_study import features as kept_features
 from benchmarks.adaptation_study.answers import (
     Answers,
+    Kind,
     Task,
     calibrate,
     plain,
@@ -36,9 +37,8 @@ from benchmarks.adaptation_study.answers import (
 )
 from benchmarks.adaptation_study.heads import balance, fit_head
 from benchmarks.adaptation_study.report import format_result
-from benchmarks.adaptation_study.trials import Kind
+from benchmarks.recordings import FEW, LABELS
 from benchmarks.runner import run_benchmark
-from benchmarks.three_corpora import FEW, LABELS
 from serenade.adaptation import Expectation, Places, log_normalise, make_contrasts
 from serenade.evaluation import list_versions
 

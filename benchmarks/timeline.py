@@ -20,9 +20,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
-from benchmarks.joined import LEVEL, RATE, join
+from benchmarks.recordings import FEW, LEVEL, RATE, SOURCES, join, load_rows
 from benchmarks.runner import format_page, format_versions, run_benchmark
-from benchmarks.three_corpora import FEW, SOURCES, load_rows
 from serenade import systems
 from serenade._markdown_table import format_table
 from serenade.evaluation import list_versions

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.joined import LEVEL, NOISES, RATE, join
+from benchmarks.recordings import LEVEL, NOISES, RATE, join
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
 from serenade._markdown_table import format_table

@@ -41,7 +41,7 @@ from benchmarks.adaptation_study.answers import (
 )
 from benchmarks.adaptation_study.heads import balance
 from benchmarks.adaptation_study.report import CALIBRATION, CALIBRATION_HEADER
-from benchmarks.three_corpora import LABELS
+from benchmarks.recordings import LABELS
 
 from serenade._markdown_table import format_table
 from serenade._model_files import write_model_files
@@ -59,9 +59,9 @@ from serenade.systems import feature_to_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.adaptation_study.answers import Kind
     from benchmarks.adaptation_study.features import Features
     from benchmarks.adaptation_study.heads import Head
-    from benchmarks.adaptation_study.trials import Kind
     from numpy.typing import NDArray
 
 OUT = Path(__file__).parents[1] / "src" / "serenade" / "inference" / "adaptive"

@@ -19,8 +19,7 @@ from benchmarks.adaptation import DRAWS, NEUTRAL_KIND, SPEAKER_20, make_task, tr
 from benchmarks.adaptation_study import features as kept_features
 from benchmarks.adaptation_study.answers import Answers, Task, plain, pooled
 from benchmarks.adaptation_study.heads import balance
-from benchmarks.three_corpora import LABELS
-
+from benchmarks.recordings import LABELS
 from scripts.make_adaptive_model import (
     ALONE,
     describe,
@@ -29,6 +28,7 @@ from scripts.make_adaptive_model import (
     make_places,
     order_labels,
 )
+
 from serenade._markdown_table import format_table
 from serenade._model_files import write_model_files
 from serenade.adaptation import EXPECTATIONS, Places, log_normalise, make_contrasts

@@ -4,10 +4,10 @@
 
 Needs `s3prl==0.4.18` and the torchaudio of the installed PyTorch, in an environment of its own;
 torchaudio's native part need not load. Each network is s3prl's class with random weights, small
-enough to be kept; its checkpoint is written as s3prl writes it, then opened and run by s3prl. An
-`.npz` holds the hidden states of a fixed signal. The checkpoints differ in their generation: an
-older one with its settings under `Config` and a pickled learning-rate schedule, newer ones with
-`Upstream_Config` and an `argparse.Namespace`.
+enough to be kept; its checkpoint is written as s3prl writes it, then opened and run by s3prl.
+`states.npz` holds the hidden states of a fixed signal by the name of the checkpoint. The
+checkpoints differ in their generation: an older one with its settings under `Config` and a pickled
+learning-rate schedule, newer ones with `Upstream_Config` and an `argparse.Namespace`.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def hidden_states(expert: Any, wave: np.ndarray) -> np.ndarray:
 
 
 def make(out: Path, *, paper: bool = False) -> list[Path]:
-    """Write every checkpoint with its hidden states; return the checkpoints."""
+    """Write every checkpoint, and the hidden states of all; return the checkpoints."""
     torch.manual_seed(0)
     parts = import_s3prl()
     sizes, npc_sizes = (PAPER, NPC_PAPER) if paper else (TINY, NPC_TINY)
@@ -216,15 +216,16 @@ def make(out: Path, *, paper: bool = False) -> list[Path]:
         "npc": npc_checkpoint(parts, npc_sizes),
     }
     out.mkdir(parents=True, exist_ok=True)
-    wave, written = signal(), []
+    wave, written, found = signal(), [], {}
     for name, stated in states.items():
         file = out / f"{name}.ckpt"
         torch.save(stated, file)
         kind = parts["NpcExpert"] if name == "npc" else parts["Transformer"]
         with trusting():
             expert = kind(str(file))
-        np.savez_compressed(out / f"{name}.npz", states=hidden_states(expert, wave))
+        found[name] = hidden_states(expert, wave)
         written.append(file)
+    np.savez_compressed(out / "states.npz", **found)
     return written
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
+import soundfile
 from support.small_corpora import make_corpus  # noqa: F401
 
 import serenade
@@ -194,3 +195,11 @@ def _iemocap_texts(session, dialogue, names):
     said.append("M: [breathing]")  # the corpus has such lines, of no recording
     for folder, lines in zip(parts.values(), (labelled, said), strict=True):
         (folder / f"{dialogue}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def wav(tmp_path: Path, tone: np.ndarray) -> Path:
+    """Write the tone as 16-bit WAV at 16 kHz."""
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone, 16000)
+    return path

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.feature_speed.model import Comparison, Peer, Side, equal, library, transposed
-from benchmarks.feature_speed.setting import Setting, torch_log_mel
+from benchmarks.feature_speed.model import (
+    Comparison,
+    Peer,
+    Setting,
+    Side,
+    equal,
+    library,
+    torch_log_mel,
+    transposed,
+)
 from serenade.features import dct_matrix, kaldi_fbank, mel_bank, mfcc
 
 if TYPE_CHECKING:

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.feature_speed.model import Comparison, Peer, Side, equal, library, transposed
-from benchmarks.feature_speed.setting import Setting, torch_log_mel, torch_power
+from benchmarks.feature_speed.model import (
+    Comparison,
+    Peer,
+    Setting,
+    Side,
+    equal,
+    library,
+    torch_log_mel,
+    torch_power,
+    transposed,
+)
 from serenade.features import (
     log_mel_whisper,
     mel_bank,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from synthetic_speech.seeds import generator
+from synthetic_speech.speakers import generator
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthetic_speech.lexicon import UNSTRESSED, WORDS
-from synthetic_speech.phonemes import PHONEMES
+from synthetic_speech.lexicon import PHONEMES, UNSTRESSED, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

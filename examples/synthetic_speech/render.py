@@ -11,7 +11,7 @@ import numpy as np
 from serenade.errors import CorpusError
 from synthetic_speech import emotions, glottis, prosody, vocal_tract
 from synthetic_speech.lexicon import words_of
-from synthetic_speech.seeds import generator
+from synthetic_speech.speakers import generator
 from synthetic_speech.tracks import STEP, tracks
 
 if TYPE_CHECKING:

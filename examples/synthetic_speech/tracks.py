@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthetic_speech.phonemes import PHONEMES
+from synthetic_speech.lexicon import PHONEMES
 from synthetic_speech.vocal_tract import NASAL_POLE
 
 if TYPE_CHECKING:

@@ -73,3 +73,24 @@ def test_speakers_of_two_corpora_count_apart_when_taken_together() -> None:
     # All speakers agree: only exchanging none or every one of them goes as far.
     assert alone["differences"][0]["p"] == 2 / 2**5
     assert found["differences"][0]["p"] == 2 / 2**10
+
+
+pytest.importorskip("torch")
+metrics = pytest.importorskip("sklearn.metrics")
+
+from benchmarks.speech2vec import same_different  # noqa: E402
+
+
+def test_the_area_is_scikit_learns_over_pairs_of_different_groups():
+    rng = np.random.default_rng(0)
+    words, groups = rng.choice(list("abc"), 40), rng.choice(list("xyz"), 40)
+    vectors = rng.standard_normal((40, 5)) + (words == "a")[:, None]
+    found = same_different(vectors, words, groups)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    pairs = [(i, j) for i in range(40) for j in range(i) if groups[i] != groups[j]]
+    expected = metrics.roc_auc_score(
+        [words[i] == words[j] for i, j in pairs], [unit[i] @ unit[j] for i, j in pairs]
+    )
+    assert found["auc"] == pytest.approx(expected, abs=1e-9)
+    assert found["pairs"] == len(pairs)
+    assert found["low"] < found["auc"] < found["high"]

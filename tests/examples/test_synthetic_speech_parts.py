@@ -10,9 +10,8 @@ from scipy.signal import lfilter
 from synthetic_corpus import LABELS as OURS
 from synthetic_speech import glottis, vocal_tract
 from synthetic_speech.emotions import STYLES
-from synthetic_speech.lexicon import SENTENCES, UNSTRESSED, WORDS, words_of
-from synthetic_speech.phonemes import PHONEMES
-from synthetic_speech.seeds import generator
+from synthetic_speech.lexicon import PHONEMES, SENTENCES, UNSTRESSED, WORDS, words_of
+from synthetic_speech.speakers import generator
 from synthetic_speech.tracks import smooth
 
 from serenade.corpora._labels import LABELS

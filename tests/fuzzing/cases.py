@@ -1,14 +1,19 @@
-"""What a case is; values and JSON data changed at random."""
+"""Define cases and the traps of the test of the judge; change values and JSON data at random."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
+
+from serenade.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import numpy as np
 
@@ -61,3 +66,42 @@ def places(content: Any) -> Iterator[tuple[Any, Any]]:
         for key in list(content) if isinstance(content, dict) else range(len(content)):
             yield content, key
             yield from places(content[key])
+
+
+def _spin() -> object:
+    while time.monotonic() > 0:
+        pass
+    return None
+
+
+def _fill() -> object:
+    return len(bytes(range(256)) * (3 << 20))  # 768 MB that are written to
+
+
+def _fail() -> object:
+    raise KeyError("an error that is not ours")
+
+
+def _lines() -> object:
+    raise AudioError("a", "message of\ntwo lines")
+
+
+def _end() -> object:
+    os.abort()
+
+
+def _trap(spring: Callable[[], object]) -> Callable[[int, Path], Case]:
+    def make(number: int, folder: Path) -> Case:
+        return Case(f"case {number}", folder.exists if number % 2 else spring)
+
+    return make
+
+
+TRAPS = {
+    "hang": _trap(_spin),
+    "memory": _trap(_fill),
+    "traceback": _trap(_fail),
+    "two lines": _trap(_lines),
+    "crash": _trap(_end),
+}
+"""By the outcome that is due, but for a message of two lines, which is a traceback's."""

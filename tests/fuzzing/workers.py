@@ -58,7 +58,7 @@ def judge(target: str, numbers: Iterable[int], seconds: float = SECONDS) -> Iter
     """Run cases of a target one by one in a worker; a worker that is lost is replaced.
 
     Args:
-        target: a name of `targets.TARGETS`, or of `traps.TRAPS`.
+        target: a name of `targets.TARGETS`, or of `cases.TRAPS`.
         numbers: of the cases.
         seconds: of processor time that a case may take.
     """
@@ -132,8 +132,8 @@ class _Worker:
 
 def _work(target: str, pipe: Connection) -> None:
     """Make a case, use it and report, in the worker's process."""
+    from fuzzing.cases import TRAPS
     from fuzzing.targets import TARGETS
-    from fuzzing.traps import TRAPS
 
     warnings.simplefilter("error")
     make = TRAPS[target] if target in TRAPS else TARGETS[target][0]

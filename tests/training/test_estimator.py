@@ -17,6 +17,7 @@ from serenade.errors import EmptyFileError, InputError, MissingExtraError, Seren
 from serenade.evaluation import evaluate
 from serenade.protocols import _protocols
 from serenade.training import Estimator
+from serenade.training._clips import compute_weights
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +239,14 @@ def test_fit_names_a_missing_extra(network, data, monkeypatch):
 def test_fit_refuses_one_class_before_the_recordings_are_read(name):
     with pytest.raises(InputError, match=r"all 2 training recordings are sad.*two classes"):
         Estimator(name).fit(["missing-a.wav", "missing-b.wav"], ["sad", "sad"])
+
+
+def test_compute_weights_balances_emotions_of_each_corpus():
+    rows = pd.DataFrame({"corpus": ["a", "a", "a", "b"]})
+    labels = np.array(["sad", "sad", "angry", "sad"])
+    weights = compute_weights(rows, labels, power=1.0)
+    np.testing.assert_allclose(weights, np.array([0.5, 0.5, 1, 1]) / 0.75)
+    np.testing.assert_allclose(compute_weights(rows, labels, power=0.0), 1)
+    np.testing.assert_allclose(
+        compute_weights(rows[[]], labels, power=1.0), np.array([1 / 3, 1 / 3, 1, 1 / 3]) * 2
+    )

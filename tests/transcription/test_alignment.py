@@ -5,7 +5,7 @@ import synthetic_corpus
 from serenade.audio import read
 from serenade.errors import AudioError, SignalFormatError
 from serenade.transcription import align
-from serenade.transcription._spelling import guess_sounds
+from serenade.transcription._alignment import guess_sounds
 
 pytest.importorskip("pocketsphinx")
 

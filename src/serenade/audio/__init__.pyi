@@ -9,6 +9,7 @@ from ._augment import WhiteNoise as WhiteNoise
 from ._augment import add_noise as add_noise
 from ._conditions import CONDITIONS as CONDITIONS
 from ._conditions import Condition as Condition
+from ._container import RECORDING_SUFFIXES as RECORDING_SUFFIXES
 from ._decode import MAX_CHANNELS as MAX_CHANNELS
 from ._decode import SAMPLING_RATES as SAMPLING_RATES
 from ._decode import inspect_file as inspect_file
@@ -23,4 +24,3 @@ from ._read import Audio as Audio
 from ._read import from_array as from_array
 from ._read import read as read
 from ._read import read_blocks as read_blocks
-from ._suffixes import RECORDING_SUFFIXES as RECORDING_SUFFIXES

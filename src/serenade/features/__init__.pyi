@@ -1,10 +1,10 @@
 from ._augmented import Augmented as Augmented
 from ._feature import Feature as Feature
+from ._feature import TextFeature as TextFeature
 from ._feature import find_unidentified as find_unidentified
-from ._pooled import Pooled as Pooled
+from ._feature import to_text as to_text
+from ._segments import Pooled as Pooled
 from ._segments import Segments as Segments
-from ._text_feature import TextFeature as TextFeature
-from ._text_feature import to_text as to_text
 from .sets._acoustic import AcousticSet as AcousticSet
 from .sets._functionals import Functionals as Functionals
 from .sets._lld import HeLLD as HeLLD
@@ -24,7 +24,7 @@ from .spectral._fbank import WHISPER_FRAMING as WHISPER_FRAMING
 from .spectral._fbank import kaldi_bank as kaldi_bank
 from .spectral._fbank import kaldi_fbank as kaldi_fbank
 from .spectral._fbank import log_mel_whisper as log_mel_whisper
-from .spectral._filterbank import FilterBank as FilterBank
+from .spectral._mel import FilterBank as FilterBank
 from .spectral._mel import filtered_power as filtered_power
 from .spectral._mel import hz_to_mel as hz_to_mel
 from .spectral._mel import mel_bank as mel_bank

@@ -1,4 +1,4 @@
-"""Define the base class of features: frozen dataclasses that turn a signal into a matrix."""
+"""The base classes of features of a signal and of a text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from serenade._source_code import hash_source_code, is_own
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -87,3 +87,38 @@ class Feature(Identified, ABC):
         Returns:
             Array of shape `(frames, dims)`, float32; one frame for utterance-level features.
         """
+
+
+@dataclasses.dataclass(frozen=True)
+class TextFeature(Identified, ABC):
+    """A named, parameterised feature of a text: `text -> (tokens, dims)` float32."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Name of each column, in order."""
+
+    @abstractmethod
+    def batch(self, texts: Sequence[object]) -> list[NDArray[np.float32]]:
+        """Extract the feature of several texts.
+
+        Args:
+            texts: cells of a table; missing cells count as empty texts.
+
+        Returns:
+            Arrays `(tokens, dims)`, one row for features of the whole text. The values
+            of a text do not depend on the other texts of the batch.
+        """
+
+    def __call__(self, text: object) -> NDArray[np.float32]:
+        """Extract the feature of one text; see `batch`."""
+        return self.batch([text])[0]
+
+
+def to_text(text: object) -> str:
+    """Convert a cell of a table to text; a missing cell (None, NaN, NA) gives "".
+
+    >>> to_text("Oh."), to_text(None), to_text(float("nan"))
+    ('Oh.', '', '')
+    """
+    return text if isinstance(text, str) else ""

@@ -16,8 +16,7 @@ from serenade.errors import ModelError, SerenadeError
 from serenade.pretraining._model_card import CardDetails, write_card
 from serenade.pretraining._recordings import Crops
 from serenade.pretraining._run import TrainingRun
-from serenade.pretraining._run_history import HISTORY, write_history
-from serenade.pretraining._watch import Watch
+from serenade.pretraining._run_history import HISTORY, Watch, write_history
 from serenade.training import StateFile, choose_device
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Files that show how a pre-training run went: the loss curve as data and as a figure."""
+"""Observe a pre-training run, and keep how it went: the loss curve as data and as a figure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from serenade.pretraining._model_card import TITLES
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+class Watch:
+    """Observer of a training run; its methods do nothing, subclasses override them."""
+
+    def step(self, share: float, loss: float) -> None:
+        """Receive the share of the run before each step, and the loss of the step."""
+
+    def point(self, point: Mapping[str, float]) -> None:
+        """Receive each point of the loss curve."""
+
+    def problem(self, line: str) -> None:
+        """Receive a line about a file that cannot be used, once for each file."""
+
 
 HISTORY = "history.json"
 """File name of the history of a run."""

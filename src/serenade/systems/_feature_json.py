@@ -26,7 +26,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "mfcc40": ("serenade.features.sets._standard", "MFCC40"),
     "opensmile": ("serenade.features.sets._opensmile", "OpenSmile"),
     "pitch": ("serenade.features.voice._pitch", "Pitch"),
-    "pooled": ("serenade.features._pooled", "Pooled"),
+    "pooled": ("serenade.features._segments", "Pooled"),
     "segments": ("serenade.features._segments", "Segments"),
     "short-term-34": ("serenade.features.sets._short_term", "ShortTerm34"),
     "spectral-means": ("serenade.features.sets._standard", "SpectralMeans"),

@@ -12,7 +12,7 @@ from serenade.errors import NoSamplesError, SignalFormatError
 from serenade.features import Pitch
 from serenade.features.voice._autocorrelation import parabola
 from serenade.features.voice._decimate import decimate
-from serenade.features.voice._viterbi import find_best_path
+from serenade.features.voice._pitch import find_best_path
 
 RATE = 16000
 

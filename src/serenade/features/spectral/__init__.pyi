@@ -4,7 +4,7 @@ from ._deltas import deltas as deltas
 from ._deltas import regression_deltas as regression_deltas
 from ._fbank import kaldi_fbank as kaldi_fbank
 from ._fbank import log_mel_whisper as log_mel_whisper
-from ._filterbank import FilterBank as FilterBank
+from ._mel import FilterBank as FilterBank
 from ._mel import Scale as Scale
 from ._mel import hz_to_mel as hz_to_mel
 from ._mel import mel_bank as mel_bank

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.features.spectral._filterbank import FilterBank
-from serenade.features.spectral._mel import filtered_power, mel_bank, mel_spectrogram, triangles
+from serenade.features.spectral._mel import (
+    FilterBank,
+    filtered_power,
+    mel_bank,
+    mel_spectrogram,
+    triangles,
+)
 from serenade.features.spectral._stft import (
     Framing,
     as_signal,

@@ -12,7 +12,7 @@ from serenade.features.spectral._mel import mel_spectrogram, power_to_db
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from serenade.features.spectral._filterbank import FilterBank
+    from serenade.features.spectral._mel import FilterBank
     from serenade.features.spectral._stft import Framing
 
 

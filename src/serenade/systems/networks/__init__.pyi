@@ -7,7 +7,7 @@ from ._dual_bilstm import DualBiLSTM as DualBiLSTM
 from ._dual_bilstm import Embedding as Embedding
 from ._fusion_transformer import FusionTransformer as FusionTransformer
 from ._fusion_transformer import Linear as Linear
-from ._layer_probe import LayerProbe as LayerProbe
+from ._layers import LayerProbe as LayerProbe
 from ._recurrence import Recurrence as Recurrence
 from ._sparse_coder import SparseConvolution as SparseConvolution
 from ._stser import SpeechModel as SpeechModel

@@ -140,3 +140,26 @@ def mean_pool(x: Tensor, mask: Tensor, window: int) -> tuple[Tensor, Tensor]:
     counts = real.sum(dim=2)
     means = sums.view(clips, -1, window, dims).sum(dim=2) / counts.clamp(min=1)[..., None]
     return means, counts > 0
+
+
+class LayerProbe(nn.Module):
+    """Weighted sum of rows, one for each layer, with learnt weights, and a linear classifier.
+
+    Args:
+        layers: number of rows.
+        dims: length of a row.
+        classes: number of classes.
+        dropout: probability of dropout before the classifier.
+    """
+
+    def __init__(self, layers: int, dims: int, classes: int, *, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.layers = nn.Parameter(torch.zeros(layers))
+        self.dropout = Dropout(dropout)
+        self.output = nn.Linear(dims, classes)
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Compute logits `(clips, classes)` of `(clips, layers, dims)`; each layer is real."""
+        weights = self.layers.softmax(dim=0)[:, None] * mask[..., None].to(values.dtype)
+        logits: Tensor = self.output(self.dropout((weights * values).sum(dim=1)))
+        return logits

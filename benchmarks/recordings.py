@@ -1,4 +1,4 @@
-"""Clips joined into long recordings whose truth is known, and noises; for the benchmarks here."""
+"""Recordings that several benchmarks use: three corpora, clips joined into long ones, noises."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from serenade import corpora
 from serenade.audio import compute_frame_power, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -108,3 +111,28 @@ def music(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 NOISES = {"white": white, "pink": pink, "hum": hum, "clicks": clicks, "music": music}
+
+
+SOURCES = ("ravdess", "emodb", "nemo")
+LABELS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
+FEW = 20
+"""Recordings of a class that a corpus needs for a result of this class."""
+
+
+def load_rows(root: Path) -> pd.DataFrame:
+    """Return the rows of all corpora, with a column `corpus`; calm is taken as neutral."""
+    tables = []
+    for name in SOURCES:
+        corpus = corpora.open(name, root, drop_duplicates=True)
+        table = corpus.table.assign(
+            emotion=corpus.table["emotion"].replace("calm", "neutral"),
+            speaker=name + "/" + corpus.table["speaker"].astype(str),
+            corpus=name,
+        )
+        tables.append(table[table["emotion"].isin(LABELS)])
+    return pd.concat(tables, join="inner")
+
+
+def list_incomplete(root: Path) -> dict[str, str]:
+    """Return the label of each corpus of which recordings are missing, by its name."""
+    return {name: corpora.open(name, root).incomplete for name in SOURCES}
