@@ -1,16 +1,31 @@
-# On a fresh machine with Python 3.11 or later: `make demo`, `make test`, `make test-all` and `make docs`.
+# On a fresh machine with Python 3.11 or later: `make demo`, `make page`, `make test`, `make test-all` and
+# `make docs`.
 # Each makes the environment that it needs.
 PYTHON ?= python3
-FILE ?= examples/example.flac
+# Six emotions of an actor of EMO-DB (Burkhardt et al. 2005, "A database of German emotional speech").
+EXAMPLE := src/serenade/server/static/example.ogg
+FILE ?= $(EXAMPLE)
 CORPORA ?= $(or $(SERENADE_CORPORA),../shared/corpora)
 LIGHT := .venv-demo
 FULL := .venv
 
-.PHONY: demo test test-all lint check audit docs pages tables clean
+.PHONY: demo page test test-all lint check audit docs pages tables clean
 JOBS ?= auto
 
 demo: $(LIGHT)/done
-	$(LIGHT)/bin/serenade predict --timeline $(FILE)
+ifeq ($(FILE),$(EXAMPLE))
+	@echo "Real speech, one actor of EMO-DB (Burkhardt et al. 2005), who plays in this order: neutral,"
+	@echo "happy, angry, sad, fear, disgust. The bundled model was trained on her voice, among others, and"
+	@echo "is better here than with a voice that it does not know."
+endif
+	@mkdir -p build
+	$(LIGHT)/bin/serenade predict --timeline --plot build/demo.png $(FILE)
+	@echo "The picture is build/demo.png. For a web page with this example and your own recordings: make page"
+
+# Serve the web page, at http://127.0.0.1:8000.
+page: $(LIGHT)/done
+	$(LIGHT)/bin/pip install --quiet --editable ".[serve]" --constraint constraints/constraints.txt
+	$(LIGHT)/bin/serenade serve
 
 # Linters, types and the fast tests.
 test: $(FULL)/done lint
@@ -53,7 +68,7 @@ pages:
 
 $(LIGHT)/done: pyproject.toml
 	$(PYTHON) -m venv $(LIGHT)
-	$(LIGHT)/bin/pip install --quiet --editable . --constraint constraints/constraints.txt
+	$(LIGHT)/bin/pip install --quiet --editable ".[plot]" --constraint constraints/constraints.txt
 	touch $@
 
 $(FULL)/done: pyproject.toml constraints/constraints.txt

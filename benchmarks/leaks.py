@@ -11,10 +11,10 @@ speakers; random divisions are drawn with several seeds, whose predictions are p
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold
 
@@ -22,7 +22,12 @@ from benchmarks.runner import format_interval, format_page, format_versions, run
 from serenade import corpora, systems
 from serenade._markdown_table import format_table
 from serenade.audio import WhiteNoise
-from serenade.evaluation import compute_intervals, list_versions, unweighted_accuracy
+from serenade.evaluation import (
+    compute_intervals,
+    draw_figure,
+    list_versions,
+    unweighted_accuracy,
+)
 from serenade.extraction import extract, list_clips
 from serenade.features import Augmented
 
@@ -212,23 +217,28 @@ def draw(result: dict[str, Any], folder: Path) -> None:
         folder: folder of the page.
     """
     for name, rows in result["systems"].items():
-        _draw_rows(rows, folder / f"leaks-{name}.svg")
+        make = functools.partial(_draw_rows, name, rows)
+        draw_figure(make, folder / f"leaks-{name}", kinds=("svg",))
 
 
-def _draw_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    values = np.array([[row[name] for row in rows] for name in ("value", "low", "high")])
+def _draw_rows(name: str, rows: Sequence[dict[str, Any]]) -> Figure:
+    values = np.array([[row[end] for row in rows] for end in ("value", "low", "high")])
     places = range(len(rows))
-    with rc_context({"svg.hashsalt": "leaks"}):
-        figure = Figure(figsize=(6.5, 3.0), layout="constrained")
-        axes = figure.add_subplot()
-        axes.errorbar(
-            values[0], places, xerr=np.abs(values[1:] - values[0]), fmt="o", color="black"
-        )
-        axes.axvline(values[0, 0], color="0.7", linewidth=0.8)
-        axes.set_yticks(places, [row["protocol"] for row in rows])
-        axes.invert_yaxis()
-        axes.set_xlabel("UA with 95% interval over speakers")
-        figure.savefig(path, metadata={"Date": None})
+    figure = Figure(figsize=(6.5, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    axes.errorbar(values[0], places, xerr=np.abs(values[1:] - values[0]), fmt="o", color="black")
+    axes.axvline(values[0, 0], color="0.7", linewidth=0.8)
+    axes.set_yticks(places, [row["protocol"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("UA with 95% interval over speakers")
+    known = {row["protocol"]: row["value"] for row in rows}
+    leaky = [row for row in rows if row["against"]]
+    gains = {row["protocol"]: row["value"] - known[row["against"]] for row in leaky}
+    worst = max(gains, key=gains.__getitem__)
+    axes.set_title(
+        f"{name} on EMO-DB. The leak that adds most to UA (+{gains[worst]:.3f}):\n{worst}"
+    )
+    return figure
 
 
 def format_result(result: dict[str, Any]) -> str:

@@ -1,40 +1,35 @@
-"""Draw the timeline of `examples/example.flac` for the README.
+"""Draw the timeline of the demo's example for the README.
 
-Run `python scripts/make_timeline_image.py`; it writes `docs/images/timeline.svg` from the figure
-that notebooks show for a timeline.
+Run `python scripts/make_timeline_image.py`; it writes `docs/images/timeline.webp`, the figure of
+`serenade predict --plot`.
 """
 
 from __future__ import annotations
 
-import re
+import io
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 import serenade
+from serenade._figure_style import use_style
+from serenade.inference._source import open_source
+from serenade.inference._timeline_figure import draw_timeline
 
 ROOT = Path(__file__).parents[1]
-RECORDING = ROOT / "examples" / "example.flac"
-PATH = ROOT / "docs" / "images" / "timeline.svg"
-
-
-def draw(recording: Path) -> str:
-    """Return the timeline of a recording as an SVG file with a white background.
-
-    Args:
-        recording: file to predict with the bundled model.
-    """
-    shown = serenade.load().timeline(recording)._repr_html_()
-    figure = re.search(r"<svg.*</svg>", shown, re.DOTALL)
-    if figure is None:
-        raise SystemExit(f"{recording}: the notebook figure of its timeline holds no SVG")
-    # Pages show images on dark backgrounds too, where the black labels would be invisible.
-    return figure[0].replace("<svg ", '<svg style="background:#fff;color:#222" ', 1) + "\n"
+RECORDING = ROOT / "src" / "serenade" / "server" / "static" / "example.ogg"
+PATH = ROOT / "docs" / "images" / "timeline.webp"
 
 
 def main(path: Path = PATH) -> None:
     """Write the image."""
+    timeline = serenade.load().timeline(RECORDING)
+    drawn = io.BytesIO()
+    with use_style():
+        draw_timeline(timeline, open_source(RECORDING, None, 16000, "mix")).savefig(drawn, dpi=200)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(draw(RECORDING), "utf-8")
+    Image.open(drawn).convert("RGB").save(path, quality=80, method=6)
     print(f"{path}: {path.stat().st_size} bytes")
 
 

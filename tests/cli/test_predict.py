@@ -103,6 +103,9 @@ def test_plot(run, example, tmp_path):
     done = run("predict", example, "--plot", tmp_path / "a.png")
     assert done.returncode == 0
     assert (tmp_path / "a.png").stat().st_size > 5000
+    refused = run("predict", example, "--plot", tmp_path / "a.gif")
+    assert "end the name with .png, .svg or .pdf" in refused.stderr
+    assert refused.stdout == ""  # before the analysis
 
 
 def test_predict_takes_a_channel(run, example, tmp_path):

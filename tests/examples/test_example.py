@@ -40,3 +40,12 @@ def test_the_example_is_small_and_its_emotion_changes(script, tmp_path, capsys):
     again, _ = soundfile.read(tmp_path / "there" / "again.flac", dtype="int16")
     np.testing.assert_array_equal(again, signal)
     assert "10.86 sad" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_real_example_is_what_its_script_joins(script, corpora_root):
+    joined = script.join_utterances(corpora_root / "emodb" / "wav")
+    committed, rate = soundfile.read(script.REAL)
+    assert rate == script.RATE
+    assert script.REAL.stat().st_size < 100_000
+    assert len(committed) == len(joined)
+    assert np.corrcoef(committed, joined)[0, 1] > 0.95

@@ -1,17 +1,20 @@
 """`draw_timeline` and `plot_timeline`."""
 
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from serenade._figure_fonts import _list_fonts
+import serenade.server
+from serenade._figure_style import COLOURS, _list_fonts
 from serenade.errors import SerenadeError
 from serenade.inference import Segment, Timeline, plot_timeline
 from serenade.inference._source import open_source
-from serenade.inference._timeline_figure import draw_timeline
+from serenade.inference._timeline_figure import average_segments, draw_timeline
 
 
 @pytest.fixture
@@ -26,16 +29,46 @@ def drawn(talk, model):
 
 
 def test_draw_timeline_places_and_names_segments(drawn, talk):
-    (axes,) = draw_timeline(drawn, open_source(talk, 16000, 16000)).axes
+    figure = draw_timeline(drawn, open_source(talk, 16000, 16000))
+    axes, shares = figure.axes
     within = axes.transData.inverted()
     spans = [patch for patch in axes.patches if patch.get_extents().width > 1]
     edges = [within.transform(patch.get_extents())[:, 0] for patch in spans]
     np.testing.assert_allclose(edges, [(2, 5), (6, 7)], atol=1e-6)
     assert spans[0].get_facecolor() != spans[1].get_facecolor()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["angry", "sad"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["angry", "sad"]
+    assert {bar.get_height() for bar in shares.patches} == {0, 1}
+    assert axes.get_title() == "talk: angry 75%, sad 25% of 4 s of speech"
     assert axes.get_xlim() == (0, pytest.approx(talk.size / 16000))
     wave = axes.collections[0].get_paths()[0].vertices
     assert np.abs(wave[:, 1]).max() == pytest.approx(np.abs(talk).max(), rel=1e-5)
+
+
+def test_draw_timeline_draws_improbable_segments_fainter_and_means_of_many(talk, model):
+    pytest.importorskip("matplotlib")
+    shares = dict.fromkeys(model.labels, 0.0)
+    parts = [
+        Segment(second, second + 1, shares | {"angry": share, "sad": 1 - share})
+        for second in range(600)
+        for share in [0.6 + 0.3 * (second % 2)]
+    ]
+    short = Timeline("talk", 600.0, model.labels, tuple(parts[:2]))
+    few = draw_timeline(short, open_source(talk, 16000, 16000)).axes[0]
+    assert few.patches[0].get_alpha() < few.patches[1].get_alpha()
+    timeline = Timeline("talk", 600.0, model.labels, tuple(parts))
+    many, below = draw_timeline(timeline, open_source(talk, 16000, 16000)).axes
+    assert len(many.patches) == 120
+    assert below.xaxis.get_major_formatter()(90.0) == "1:30"
+    halves = average_segments(Timeline("talk", 602.0, model.labels, tuple(parts[:301])), 2)
+    assert [part.end for part in halves] == [301.0]
+    assert halves[0].probabilities["angry"] == pytest.approx(0.75, abs=1e-3)
+
+
+def test_the_web_page_has_the_colours_of_figures():
+    script = Path(serenade.server.__file__).parent / "static" / "charts.js"
+    listed = script.read_text("utf-8").split("const COLOURS = [")[1].split("];")[0]
+    assert tuple(re.findall(r"\[\"(#\w{6})\"", listed)) == COLOURS
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
@@ -100,4 +133,4 @@ def test_plot_timeline_names_the_missing_extra(example):
         [sys.executable, "-c", code, str(example)], capture_output=True, text=True, check=False
     )
     assert "MissingExtraError" in done.stderr
-    assert "serenade[train]" in done.stderr
+    assert "serenade[plot]" in done.stderr

@@ -183,6 +183,7 @@ def command(
     serenade predict recordings/ --json --strict > emotions.json
     """
     import serenade
+    from serenade._figure_style import check_figure
     from serenade.inference import Target, find_recordings, list_channels, predict_files
 
     _check_options(as_json, csv, hop, window, format_, out)
@@ -199,6 +200,8 @@ def command(
         adaptation["places"] = list(map(str, channels))
     if plot and len(files) != 1:
         raise click.UsageError("--plot draws one recording; give one file")
+    if plot:
+        check_figure(plot)
     if target:
         target.check(len(files))
     loaded = serenade.load(model)

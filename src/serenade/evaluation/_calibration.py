@@ -96,18 +96,22 @@ def draw_reliability(report: Report) -> Figure:
         color="black",
         marker="o",
         markersize=3,
-        linewidth=0.8,
+        clip_on=False,
     )
     above.set_ylabel("accuracy")
     above.set_ylim(0, 1)
-    error = calibration_error(*measured)
-    above.set_title(f"{report.system} on {report.corpus}, ECE {error:.3f}", fontsize="medium")
+    above.set_title(_describe_reliability(*measured) + f"\n{report.system} on {report.corpus}")
     places = [one.confidence for one in found]
     below.bar(places, [one.count for one in found], width=0.8 / BINS, color="0.6")
     below.set_ylabel("predictions")
     below.set_xlabel("confidence")
     below.set_xlim(0, 1)
-    for axes in (above, below):
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
     return figure
+
+
+def _describe_reliability(confidence: Sequence[float], correct: Sequence[bool]) -> str:
+    """Describe the calibration in words."""
+    gap = sum(confidence) / len(confidence) - sum(correct) / len(correct)
+    side = "above" if gap >= 0 else "below"
+    error = calibration_error(confidence, correct)
+    return f"Confidence is {abs(gap):.2f} {side} accuracy (ECE {error:.3f})"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from serenade._atomic import write_atomically
-from serenade._figure_fonts import use_fonts
-from serenade.errors import MissingExtraError
+from serenade._figure_style import use_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ def draw_figure(
     """Write a figure for print; the same figure gives the same bytes.
 
     Args:
-        make: function that makes the figure; it is called with the fonts for print.
+        make: function that makes the figure; it is called in the style of all figures.
         stem: path of the files without the suffix.
         kinds: kinds of files: `png` (300 dpi), `pdf` or `svg`.
 
@@ -46,16 +46,8 @@ def draw_figure(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib import rc_context
-    except ImportError as error:
-        raise MissingExtraError("drawing figures", "train") from error
     written = []
-    # Type 42 embeds fonts as text, which journals ask for; the salt makes ids of SVG repeatable.
-    with (
-        use_fonts(),
-        rc_context({"font.size": 8, "pdf.fonttype": 42, "svg.hashsalt": "serenade"}),
-    ):
+    with use_style():
         figure = make()
         for kind in kinds:
             content = io.BytesIO()
@@ -93,9 +85,8 @@ def make_curves_figure(reports: Mapping[str, Report], measure: str = "train_loss
     axes.set_xlabel("epoch")
     axes.set_ylabel(_MEASURES[measure])
     if axes.lines:
-        figure.legend(frameon=False, loc="outside lower center")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+        figure.legend(loc="outside lower center")
+        axes.set_title(f"Mean {_MEASURES[measure]} of the folds")
     return figure
 
 
@@ -113,9 +104,22 @@ def make_confusion_figure(report: Report) -> Figure:
     counts = np.array(report.confusion)
     size = 1.6 + 0.62 * len(report.labels)
     figure = Figure(figsize=(size, size), layout="constrained")
+    shares = compute_shares(counts)
     title = f"{report.system} on {report.corpus}\n{report.label}"
-    draw_matrix(figure.add_subplot(), compute_shares(counts), report.labels, title, counts)
+    if seen := _describe_confusion(shares, report.labels):
+        title = f"{textwrap.fill(seen, int(13 * size))}\n{title}"
+    draw_matrix(figure.add_subplot(), shares, report.labels, title, counts)
     return figure
+
+
+def _describe_confusion(shares: NDArray[np.float64], labels: Sequence[str]) -> str:
+    """Describe the largest share of errors in words; empty without errors."""
+    wrong = shares * (1 - np.eye(len(labels)))
+    row, column = divmod(int(wrong.argmax()), len(labels))
+    if not wrong[row, column]:
+        return ""
+    most = f"{labels[row]} as {labels[column]} ({wrong[row, column]:.0%})"
+    return f"Most frequent confusion: {most}"
 
 
 def compute_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -155,4 +159,5 @@ def draw_matrix(
     axes.tick_params(length=0)
     axes.set_xlabel("predicted")
     axes.set_ylabel("reference")
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(title)
+    axes.spines[:].set_visible(False)

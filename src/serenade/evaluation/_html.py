@@ -6,7 +6,7 @@ import html
 import io
 from typing import TYPE_CHECKING
 
-from serenade._figure_fonts import use_fonts
+from serenade._figure_style import use_style
 from serenade.evaluation._calibration import get_confidence
 from serenade.evaluation._figures import make_confusion_figure
 from serenade.evaluation._markdown import TITLES, format_ends
@@ -61,7 +61,7 @@ def _draw_risk(report: Report) -> str:
 
 def _to_svg(draw: Callable[[Report], Figure], report: Report) -> str:
     content = io.StringIO()
-    with use_fonts():
+    with use_style():
         draw(report).savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue()[content.getvalue().index("<svg") :]
 

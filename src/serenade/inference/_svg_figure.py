@@ -5,20 +5,14 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from serenade._figure_style import get_colour
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-COLOURS = ("#D55E00", "#E69F00", "#999999", "#0072B2", "#CC79A7", "#009E73", "#F0E442", "#56B4E9")
-"""Colours of Okabe & Ito, which differ with any colour vision."""
 
 _WIDTH = 600
 _ROW = 20
 _NAMES = 110  # width of the labels' column
-
-
-def get_colour(number: int) -> str:
-    """Return the colour of the emotion with a number; the colours repeat after eight."""
-    return COLOURS[number % len(COLOURS)]
 
 
 def draw_bars(title: str, probabilities: Mapping[str, float]) -> str:
@@ -49,7 +43,7 @@ def draw_timeline_bands(
     labels: Sequence[str],
     bands: Iterable[tuple[float, float, str, float]],
 ) -> str:
-    """Draw a band for each segment over time, in a row for each emotion.
+    """Draw a band for each segment over time, in a row for each emotion; the probable are darker.
 
     Args:
         title: line above the figure.
@@ -70,7 +64,8 @@ def draw_timeline_bands(
         note = f"{label} {share:.2f}, {start:.2f} to {end:.2f} s"
         x, y = _NAMES + start * scale, rows[label] * _ROW + 3
         colour = get_colour(rows[label])
-        parts.append(_draw_rectangle(x, y, (end - start) * scale, _ROW - 6, colour, note))
+        width = (end - start) * scale
+        parts.append(_draw_rectangle(x, y, width, _ROW - 6, colour, note, 0.25 + 0.75 * share))
     parts += [
         f'<line x1="{_NAMES}" x2="{_WIDTH - 10}" y1="{height}" y2="{height}" stroke="#888"/>',
         _draw_text(_NAMES, height + 15, "0 s"),
@@ -79,10 +74,13 @@ def draw_timeline_bands(
     return _wrap(title, height + _ROW, parts)
 
 
-def _draw_rectangle(x: float, y: float, width: float, height: float, colour: str, note: str) -> str:
+def _draw_rectangle(
+    x: float, y: float, width: float, height: float, colour: str, note: str, opacity: float = 1
+) -> str:
+    faint = f' fill-opacity="{opacity:.2f}"' if opacity < 1 else ""
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{height}" '
-        f'fill="{colour}"><title>{html.escape(note)}</title></rect>'
+        f'fill="{colour}"{faint}><title>{html.escape(note)}</title></rect>'
     )
 
 

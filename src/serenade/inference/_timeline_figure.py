@@ -1,20 +1,24 @@
-"""Draw a timeline over its waveform."""
+"""Draw a timeline: the waveform with its segments, and the probabilities over time."""
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade._figure_fonts import use_fonts
+from serenade._figure_style import COLOURS, check_figure, get_colour, use_style
+from serenade._printable import to_printable
 from serenade.audio import compute_envelope
-from serenade.errors import MissingExtraError, SerenadeError
+from serenade.errors import SerenadeError
+from serenade.inference._prediction import Segment
 from serenade.inference._source import open_source
-from serenade.inference._svg_figure import COLOURS, get_colour
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from serenade.inference._classifier import Classifier
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
     from serenade.inference._source import RecordingLike, Source
 
 _POINTS = 2000
+_PARTS = 120  # parts that can be told from each other; with more segments, their means are drawn
 _HATCHES = ("", "//", "..", "xx")
+_FAINTEST, _STRONGEST = 0.1, 0.75  # opacity of bands, from a probability of 0 to 1
+_SEEN = 0.05  # probability from which an emotion can be seen and is in the legend
+_NAMED = 0.055  # share of the width from which the name of an emotion fits its band
 
 
 def plot_timeline(
@@ -34,7 +42,7 @@ def plot_timeline(
     *,
     channel: int | str = "mix",
 ) -> None:
-    """Write a figure of a timeline: the waveform, the segments in colour, and a legend.
+    """Write a figure of a timeline: waveform, segments in colour, and probabilities over time.
 
     Args:
         timeline: result of `Model.timeline`.
@@ -48,7 +56,8 @@ def plot_timeline(
         MissingExtraError: matplotlib is not installed.
         SerenadeError: the figure cannot be written, or its suffix is unknown.
     """
-    with use_fonts():
+    check_figure(path)
+    with use_style():
         opening = open_source(source, sampling_rate, model.sampling_rate, channel)
         figure = draw_timeline(timeline, opening)
         try:
@@ -59,28 +68,132 @@ def plot_timeline(
 
 def draw_timeline(timeline: Timeline, source: Source) -> Figure:
     """Draw the figure of `plot_timeline` without writing it."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("drawing a timeline", "train") from None
-    low, high = compute_envelope(source.read(), _POINTS)
-    figure = Figure(figsize=(10, 3), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
-    times = np.linspace(0.0, timeline.duration, low.size)
-    axes.fill_between(times, low, high, color="0.25", linewidth=0, zorder=2)
-    for number, label in enumerate(timeline.labels):
-        colour, hatch = get_colour(number), _HATCHES[number // len(COLOURS) % 4]
-        mine = [part for part in timeline.segments if part.emotion == label]
-        for part in mine:
-            axes.axvspan(
-                part.start, part.end, facecolor=colour, alpha=0.5, linewidth=0, hatch=hatch
-            )
-        if mine:
-            axes.fill_between(
-                [], [], facecolor=colour, alpha=0.5, linewidth=0, hatch=hatch, label=label
-            )
-    peak = max(float(np.abs([low, high]).max()), 1e-3) * 1.05
-    axes.set(xlim=(0, timeline.duration), ylim=(-peak, peak), xlabel="seconds", ylabel="amplitude")
-    if timeline.segments:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncol=8, frameon=False)
+    from matplotlib.figure import Figure
+
+    segments: Sequence[Segment] = timeline.segments
+    averaged = len(segments) > _PARTS
+    if averaged:
+        segments = average_segments(timeline, _PARTS)
+    figure = Figure(figsize=(8, 3.6), dpi=150, layout="constrained")
+    above, below = figure.subplots(2, sharex=True, height_ratios=(1, 1))
+    _draw_wave(above, compute_envelope(source.read(), _POINTS), timeline.duration)
+    _draw_bands(above, timeline, segments)
+    _draw_stack(below, timeline, segments)
+    above.set_title(_describe(timeline))
+    length = timeline.duration / _PARTS
+    below.set_ylabel(f"mean probability of {length:.0f} s" if averaged else "probability")
+    _label_time(below, timeline.duration)
+    if segments:
+        figure.legend(loc="outside lower center", ncols=8)
     return figure
+
+
+def average_segments(timeline: Timeline, count: int) -> list[Segment]:
+    """Average the probabilities in equal parts of a recording; parts without speech are left out.
+
+    Args:
+        timeline: timeline whose segments are averaged, weighted by their length.
+        count: number of parts.
+    """
+    segments = timeline.segments
+    # Integrals over time are straight between the ends of segments.
+    times = np.array([0.0, *(time for part in segments for time in (part.start, part.end))])
+    lengths = np.array([[part.end - part.start] for part in segments])
+    shares = np.array([[part.probabilities[name] for name in timeline.labels] for part in segments])
+    steps = np.concatenate([shares * lengths, lengths], axis=1)
+    integrals = np.repeat(np.cumsum(np.pad(steps, ((1, 0), (0, 0))), axis=0), 2, axis=0)[:-1]
+    edges = np.linspace(0.0, timeline.duration, count + 1)
+    sums = np.diff([np.interp(edges, times, column) for column in integrals.T], axis=1).T
+    return [
+        Segment(
+            float(edges[place]),
+            float(edges[place + 1]),
+            dict(zip(timeline.labels, (row[:-1] / row[-1]).tolist(), strict=True)),
+        )
+        for place, row in enumerate(sums)
+        if row[-1] > 0
+    ]
+
+
+def _draw_wave(axes: Axes, envelope: np.ndarray, duration: float) -> None:
+    low, high = envelope
+    times = np.linspace(0.0, duration, low.size)
+    axes.fill_between(times, low, high, color="0.25", linewidth=0, zorder=2)
+    peak = max(float(np.abs(envelope).max()), 1e-3) * 1.05
+    axes.set(xlim=(0, duration), ylim=(-peak, 1.35 * peak), ylabel="amplitude")
+
+
+def _draw_bands(axes: Axes, timeline: Timeline, segments: Sequence[Segment]) -> None:
+    """Draw a band for the emotion of each segment, fainter if it is less probable."""
+    for part in segments:
+        number = timeline.labels.index(part.emotion)
+        axes.axvspan(
+            part.start,
+            part.end,
+            facecolor=get_colour(number),
+            alpha=_FAINTEST + (_STRONGEST - _FAINTEST) * part.probability,
+            linewidth=0,
+            hatch=_choose_hatch(number),
+        )
+        if part.end - part.start > _NAMED * timeline.duration:
+            top = 0.97 * axes.get_ylim()[1]
+            middle = (part.start + part.end) / 2
+            axes.text(middle, top, part.emotion, ha="center", va="top", clip_on=True)
+
+
+def _draw_stack(axes: Axes, timeline: Timeline, segments: Sequence[Segment]) -> None:
+    """Draw the probabilities of all emotions on top of each other, in the order of the labels."""
+    starts = [part.start for part in segments]
+    widths = [part.end - part.start for part in segments]
+    bottom = np.zeros(len(segments))
+    for number, label in enumerate(timeline.labels):
+        shares = np.array([part.probabilities[label] for part in segments])
+        axes.bar(
+            starts,
+            shares,
+            widths,
+            bottom,
+            align="edge",
+            color=get_colour(number),
+            hatch=_choose_hatch(number),
+            label=label if shares.max(initial=0) >= _SEEN else None,
+        )
+        bottom += shares
+    axes.set_ylim(0, 1)
+
+
+def _choose_hatch(number: int) -> str:
+    """Return the pattern that differs where colours repeat."""
+    return _HATCHES[number // len(COLOURS) % len(_HATCHES)]
+
+
+def _label_time(axes: Axes, duration: float) -> None:
+    """Label the axis in seconds, or in minutes for a recording that is longer than two."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    axes.set_xlabel("seconds")
+    if duration > 120:
+        steps = (15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+        axes.xaxis.set_major_locator(
+            MultipleLocator(next((s for s in steps if duration / s <= 12), duration / 12))
+        )
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t // 60:.0f}:{t % 60:02.0f}"))
+        axes.set_xlabel("minutes:seconds")
+
+
+def _describe(timeline: Timeline) -> str:
+    """Return the title: the most frequent emotions, and their shares of the time with speech."""
+    name = to_printable(PurePath(timeline.file).name)
+    shares = {
+        label: sum(part.end - part.start for part in timeline.segments if part.emotion == label)
+        for label in timeline.labels
+    }
+    best = sorted(filter(shares.get, shares), key=shares.__getitem__, reverse=True)[:3]
+    if not best:
+        return f"{name}: no speech was found"
+    parts = ", ".join(f"{label} {shares[label] / timeline.speech:.0%}" for label in best)
+    return f"{name}: {parts} of {_format_time(timeline.speech)} of speech"
+
+
+def _format_time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds <= 120 else f"{seconds / 60:.0f} min"

@@ -131,9 +131,7 @@ def draw_bars(entries: Sequence[Entry]) -> Figure:
     gaps = "; ".join(dict.fromkeys(f"* {e.incomplete}" for e in entries if e.incomplete))
     corpus = mark_incomplete(entries[0].corpus, gaps)
     axes.set_xlabel(f"{METRIC_TITLES[entries[0].metric]} on {corpus}")
-    figure.legend(frameon=False, loc="outside lower center", ncols=len(kinds))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=len(kinds))
     return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from serenade._figure_style import use_style
 from serenade.pretraining._model_card import TITLES
 
 if TYPE_CHECKING:
@@ -39,12 +40,10 @@ def write_history(out: Path, history: Mapping[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / HISTORY).write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     try:
-        from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
         return
-    # Type 42 embeds fonts as text, as journals require.
-    with rc_context({"font.size": 8, "pdf.fonttype": 42}):
+    with use_style():
         figure = Figure(figsize=(3.5, 2.4), layout="constrained")
         axes = figure.add_subplot()
         curves = (("train_loss", "training", "-"), ("valid_loss", "held out", "--"))
@@ -54,8 +53,8 @@ def write_history(out: Path, history: Mapping[str, Any]) -> None:
                 axes.plot(*zip(*points, strict=True), style, color="black", label=label)
         axes.set_xlabel(f"epochs of {history['hours']:.1f} h")
         axes.set_ylabel("mean absolute error")
-        axes.set_title(TITLES[history["encoder"]], fontsize="medium")
-        axes.legend(frameon=False)
+        axes.set_title(TITLES[history["encoder"]])
+        axes.legend()
         # Without date and version, the same curve gives the same bytes.
         for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
             figure.savefig(out / f"curve.{kind}", dpi=300, metadata=metadata)
