@@ -24,7 +24,7 @@ _SLOW = (
     *("benchmarks", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
     *("reliability", "security/test_children.py", "security/test_telemetry.py"),
     *("systems", "training", "transcription", "encoders/test_layer_means.py"),
-    *("cli/test_commands.py", "cli/test_extract.py", "cli/test_research.py"),
+    *("cli/test_commands.py", "cli/test_research.py"),
     *("cli/test_odd_names.py", "cli/test_unusable.py", "evaluation/test_trained_model.py"),
     *("cli/test_pretrain.py", "cli/test_speech2vec.py"),
     *("cli/test_transcribe.py", "examples/test_synthetic"),

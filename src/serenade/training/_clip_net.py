@@ -10,7 +10,7 @@ from skorch import NeuralNetClassifier
 from torch.nn import functional
 
 from serenade.errors import SerenadeError
-from serenade.training._recall import compute_mean_recall
+from serenade.training._clips import compute_mean_recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,9 +1,9 @@
-"""Input of learners: clips as feature matrices, with labels, weights and speakers."""
+"""Input of learners: clips as feature matrices with labels and weights; recall over classes."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Matrices = list[NDArray[np.float32]]
     Streams = tuple[Matrices, ...]
+    from numpy.typing import NDArray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,3 +140,17 @@ def compute_weights(
     _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
     weights = counts[cell].astype(np.float64) ** -power
     return np.asarray(weights / weights.mean())
+
+
+def compute_mean_recall(reference: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Compute the mean of the recalls of all classes that occur in the reference.
+
+    Args:
+        reference: true class of each clip.
+        predicted: predicted class of each clip.
+
+    >>> compute_mean_recall(np.array(["a", "a", "b"]), np.array(["a", "b", "b"]))
+    0.75
+    """
+    recalls = [np.mean(predicted[reference == label] == label) for label in np.unique(reference)]
+    return float(np.mean(recalls))

@@ -15,9 +15,9 @@ from serenade.extraction import (
     TrainingRecord,
     drop_unusable,
 )
+from serenade.training._clips import compute_mean_recall
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
 from serenade.training._learners import is_network
-from serenade.training._recall import compute_mean_recall
 from serenade.training._write_model import fit_temperature, require_writable, write_model
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import numpy as np
 
 from serenade._parallel import run_parallel
 from serenade.errors import SerenadeError
-from serenade.training._clips import require_classes
-from serenade.training._recall import compute_mean_recall
+from serenade.training._clips import compute_mean_recall, require_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
