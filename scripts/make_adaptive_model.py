@@ -1,10 +1,12 @@
 """Make the bundled model again: head, model of places, description, card and figures.
 
-    python -m scripts.make_adaptive_model --features FOLDER [--root CORPORA --encoder WEIGHTS]
+    python -m scripts.make_adaptive_model --root CORPORA --features FOLDER [--encoder WEIGHTS]
+    python -m scripts.make_adaptive_model --root CORPORA --record-only
 
-FOLDER holds the features of `benchmarks/adaptation.py`. They are extracted on the first call, which
-needs CORPORA with `ravdess`, `emodb` and `nemo`, and the weights of openai/whisper-base. The same
-features and library versions give the same model.
+CORPORA contains `ravdess`, `emodb` and `nemo`. FOLDER holds the features of
+`benchmarks/adaptation.py`. They are extracted on the first call, which needs the weights of
+openai/whisper-base. The same features and library versions give the same model. The second command
+writes only the record of the training recordings into the folder of the model.
 
 The card states what each corpus in turn gives to a model of the other two, with the settings of the
 model. The temperatures and the threshold are measured on corpora that had no part in the training:
@@ -44,7 +46,7 @@ from benchmarks.adaptation_study.report import CALIBRATION, CALIBRATION_HEADER
 from benchmarks.recordings import LABELS
 
 from serenade._markdown_table import format_table
-from serenade._model_files import write_model_files
+from serenade._model_files import read_description, read_model_file, write_model_files
 from serenade.adaptation import (
     EXPECTATIONS,
     NEUTRAL_SPEECH,
@@ -243,7 +245,21 @@ def list_measured(answers: Mapping[str, Answers]) -> dict[str, dict[str, float]]
     }
 
 
-def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task], out: Path) -> None:
+def write_record(folder: Path, heard: Mapping[str, str]) -> None:
+    """Write the record of the training recordings into a model folder."""
+    description = read_description(folder)
+    names = (*description["files"], "MODEL_CARD.md")
+    files = {name: read_model_file(folder, name, description) for name in names}
+    write_model_files(folder, description | {"heard": dict(heard)}, files)
+
+
+def write_folder(
+    data: Features,
+    y: NDArray[np.str_],
+    tasks: Mapping[str, Task],
+    heard: Mapping[str, str],
+    out: Path,
+) -> None:
     """Fit on all corpora, and write the model folder and its page of figures."""
     temperatures = {
         name: temperature_of([answer(task, name, kind) for task in tasks.values()])
@@ -265,9 +281,9 @@ def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task],
         threshold=threshold,
         target=TARGET,
     )
-    heard = {f"{name}, never heard": plain(task) for name, task in tasks.items()}
+    unheard = {f"{name}, never heard": plain(task) for name, task in tasks.items()}
     description = describe(temperatures, threshold, len(rows))
-    description["measured"] = list_measured(heard)
+    description |= {"measured": list_measured(unheard), "heard": dict(heard)}
     files = {
         "head.onnx": make_head(head, labels, description["temperature"]),
         "places.npz": arrays.getvalue(),
@@ -279,11 +295,18 @@ def write_folder(data: Features, y: NDArray[np.str_], tasks: Mapping[str, Task],
 def main() -> None:
     """Extract features where they are missing, measure, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--features", type=Path, required=True, help="folder of kept features")
-    parser.add_argument("--root", type=Path, help="folder of the three corpora")
+    parser.add_argument("--features", type=Path, help="folder of kept features")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the three corpora")
+    parser.add_argument("--record-only", action="store_true", help="do not train")
     parser.add_argument("--encoder", help="weights of openai/whisper-base")
     parser.add_argument("--out", type=Path, default=OUT, help="model folder to write")
     options = parser.parse_args()
+    heard = kept_features.record_training(options.root, kept_features.CORPORA, LABELS)
+    if options.record_only:
+        write_record(options.out, heard)
+        return
+    if options.features is None:
+        parser.error("give --features, or --record-only")
     if not (options.features / "clips.csv").is_file():
         kept_features.extract(options.root, options.encoder, options.features)
     data = kept_features.load(options.features)
@@ -299,7 +322,7 @@ def main() -> None:
         )
         for name in kept_features.CORPORA
     }
-    write_folder(data, y, tasks, options.out)
+    write_folder(data, y, tasks, heard, options.out)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Make the model for commercial use again: head, model of places, description, card and figures.
 
-    python -m scripts.make_commercial_model --features FOLDER
+    python -m scripts.make_commercial_model --root CORPORA --features FOLDER
+    python -m scripts.make_commercial_model --root CORPORA --record-only
 
-FOLDER is that of `make_adaptive_model.py`; the model is made in the same way, from EMO-DB alone.
+CORPORA and FOLDER are those of `make_adaptive_model.py`; the model is made in the same way, from
+EMO-DB alone.
 The other corpora, whose licences exclude commercial use, are only tested on: no number of the model
 folder is fitted on them.
 """
@@ -27,6 +29,7 @@ from scripts.make_adaptive_model import (
     make_head,
     make_places,
     order_labels,
+    write_record,
 )
 
 from serenade._markdown_table import format_table
@@ -34,6 +37,8 @@ from serenade._model_files import write_model_files
 from serenade.adaptation import EXPECTATIONS, Places, log_normalise, make_contrasts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchmarks.adaptation_study.features import Features
     from benchmarks.adaptation_study.heads import Floats, Labels
     from numpy.typing import NDArray
@@ -133,7 +138,13 @@ def tabulate_calibration(tasks: dict[str, tuple[Task, Task]]) -> str:
     return format_table([*header, "right of these"], lines)
 
 
-def write_folder(data: Features, y: Labels, tasks: dict[str, tuple[Task, Task]], out: Path) -> None:
+def write_folder(
+    data: Features,
+    y: Labels,
+    tasks: dict[str, tuple[Task, Task]],
+    heard: Mapping[str, str],
+    out: Path,
+) -> None:
     """Fit on EMO-DB, and write the model folder and its card."""
     corpus, speaker = (data.table[name].to_numpy(str) for name in ("corpus", "speaker"))
     rows = np.flatnonzero(np.isin(y, LABELS) & (corpus == CORPUS))
@@ -153,6 +164,7 @@ def write_folder(data: Features, y: Labels, tasks: dict[str, tuple[Task, Task]],
         "trained_on": [CORPUS],
         "licence": LICENCE,
         "measured": list_measured(measured),
+        "heard": dict(heard),
     }
     card = TEMPLATE.read_text("utf-8").format(
         recalls=tabulate_recalls(tasks),
@@ -172,13 +184,21 @@ def write_folder(data: Features, y: Labels, tasks: dict[str, tuple[Task, Task]],
 def main() -> None:
     """Measure, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--features", type=Path, required=True, help="folder of kept features")
+    parser.add_argument("--features", type=Path, help="folder of kept features")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the corpora")
+    parser.add_argument("--record-only", action="store_true", help="do not train")
     parser.add_argument("--out", type=Path, default=OUT, help="model folder to write")
     options = parser.parse_args()
+    heard = kept_features.record_training(options.root, [CORPUS], LABELS)
+    if options.record_only:
+        write_record(options.out, heard)
+        return
+    if options.features is None:
+        parser.error("give --features, or --record-only")
     data = kept_features.load(options.features)
     emotion = data.table["emotion"].to_numpy(str)
     y = np.where(emotion == "calm", "neutral", emotion)
-    write_folder(data, y, make_tasks(data, y), options.out)
+    write_folder(data, y, make_tasks(data, y), heard, options.out)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,12 @@ from serenade import corpora
 from serenade.audio import add_noise, find_active_part, read
 from serenade.audio._augment import change_speed, filter_band, reverberate
 from serenade.encoders.whisper import WhisperPooled
+from serenade.extraction import TrainingRecord
 from serenade.features.sets import AcousticSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from serenade.features import Feature
@@ -65,6 +68,16 @@ def list_clips(root: Path) -> pd.DataFrame:
         speaker = f"{name}/" + table["speaker"].astype(str)
         tables.append(table[["file", "emotion"]].assign(corpus=name, speaker=speaker))
     return pd.concat(tables, ignore_index=True)
+
+
+def record_training(root: Path, names: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
+    """Return the record of the recordings of corpora that have one of the labels, as JSON data."""
+    tables = []
+    for name in names:
+        corpus = corpora.open(name, root, drop_duplicates=True)
+        table = corpus.map_labels({"calm": "neutral"} if name == "ravdess" else {}).table
+        tables.append(table[table["emotion"].isin(labels)].assign(corpus=name))
+    return TrainingRecord.of(pd.concat(tables), "").to_json()
 
 
 def read_clip(file: str) -> NDArray[np.float32]:

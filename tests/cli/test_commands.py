@@ -89,9 +89,14 @@ def test_evaluate_trains_on_some_corpora_and_tests_another(run, tmp_path):
     assert "mixed by corpus (transductive)" in shown.stdout
     for wrong in (["--train-on", "one.csv"], ["two.csv", "--train-on", "a", "--test-on", "b"]):
         assert "give both, with a system" in run("evaluate", "whisper-probe", *wrong).stderr
-    for extra in (("--set", "copies=0"), ("--repeats", "5")):
-        trained = run("evaluate", "--model", "bundled", "two.csv", *extra)
-        assert f"nothing is trained, so leave out {extra[0]}" in trained.stderr
+    extra = {"--set": "copies=0", "--repeats": 5, "--recipe": "nested", "--seed": 0}
+    extra |= {"--device": "cpu", "--protocol": "random"}
+    given = [word for pair in extra.items() for word in pair]
+    trained = run("evaluate", "--model", "bundled", "two.csv", *given)
+    assert "nothing is trained, so leave out --" in trained.stderr
+    assert all(name in trained.stderr for name in extra)
+    unadapted = run("evaluate", "--model", "bundled", "two.csv", "--adapt-by", "corpus")
+    assert "--adapt-by adapts nothing without --adapt" in unadapted.stderr
     unknown = run("evaluate", "whisper-probe", "--train-on", "one.csv", "--test-on", "none.csv")
     assert "one.csv" in unknown.stderr.splitlines()[-1]
 

@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
@@ -31,7 +32,8 @@ def _rename(corpus, name, **labels):
 
 def test_evaluate_model_reports_what_a_model_predicts(model, speech, tmp_path):
     report = evaluate_model(model, speech, name="bundled", command="serenade evaluate")
-    assert report.label == "trained model, cannot be told whether heard, speaker-dependent"
+    heard = "not heard in training, but perhaps other recordings of the speakers"
+    assert report.label == f"trained model, {heard}, speaker-dependent"
     assert report.labels == ("angry", "sad")
     assert report.metrics["ua"].clusters == 3
     assert report.recipe["trained_on"] == ["ravdess", "emodb", "nemo"]
@@ -98,6 +100,8 @@ def test_audit_training_compares_content_and_speakers(speech, tmp_path):
     trained = speech.table[first & half]
     heard = json.loads(json.dumps(TrainingRecord.of(trained, "synthetic").to_json()))
     description = {"trained_on": "synthetic", "heard": heard}
+    again = TrainingRecord.of(speech.table[first], "synthetic").to_json()
+    assert again["speakers"] != heard["speakers"]  # the same speaker with another salt
     found = audit_training(description, speech)
     assert found.by_content
     assert (found.heard, found.known_speakers) == (len(trained), int(first.sum()) - len(trained))
@@ -122,6 +126,23 @@ def test_audit_training_compares_content_and_speakers(speech, tmp_path):
     assert not known.is_clean
     with pytest.raises(ModelError, match="record of the training data: damaged"):
         audit_training({"heard": {"recordings": "?", "speakers": ""}}, speech)
+
+
+def test_evaluate_model_finds_training_recordings_under_other_names(model, corpora_root, tmp_path):
+    """The bundled model knows its training recordings by their samples, without their names."""
+    heard = corpora.open("ravdess", corpora_root).table.index.get_level_values("file")[:2]
+    new = corpora.open(SYNTHETIC, tmp_path / "synthetic").table.index.get_level_values("file")[0]
+    for name, file in zip(("a.wav", "b.wav", "c.wav"), (*heard, new), strict=True):
+        samples, rate = soundfile.read(file, dtype="int16")
+        soundfile.write(tmp_path / name, samples, rate)
+    manifest = tmp_path / "calls.csv"
+    manifest.write_text("file,emotion\na.wav,neutral\nb.wav,neutral\nc.wav,sad\n", "utf-8")
+    report = evaluate_model(model, corpora.open(manifest))
+    assert report.protocol == "trained model, heard in training"
+    assert not report.speaker_independent
+    leak = "leak: audit of the training data: 2 of 3 recordings were heard in training"
+    assert leak in report.to_markdown()
+    assert audit_training(Model.load("commercial").description, corpora.open(manifest)).heard == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from serenade._atomic import write_output
 from serenade.cli import _options
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from serenade.training import Estimator
 
 
-_TRAINING = (
-    *("changes", "checkpoints", "tracking", "speaker_standardisation"),
-    *("plan_changes", "folds", "write_folds", "repeats", "robustness"),
-)
-"""Names of the options that are about training or folds."""
+_FOR_MODELS = {
+    *("system", "corpus", "model", "root", "labels", "label_column", "renames"),
+    *("classes", "jobs", "max_unusable", "adapt", "adapt_by", "out"),
+}
+"""Names of the parameters that have an effect on the evaluation of a trained model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +171,8 @@ def command(
     serenade evaluate whisper-probe --train-on ravdess,emodb --test-on nemo --root CORPORA
     """
     choices = Choices(**options)
+    if choices.adapt is None and "adapt_by" in dict(_list_given()):
+        raise click.UsageError("--adapt-by adapts nothing without --adapt; add --adapt")
     if model is not None:
         if train_on is not None or test_on is not None:
             raise click.UsageError(f"--model {model}: leave out --train-on and --test-on")
@@ -191,12 +194,10 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     """Evaluate a trained model on a corpus, and publish the report."""
     if excess is not None:
         raise click.UsageError(f"--model {model}: give the corpus only, without a system")
-    for name in _TRAINING:
-        if getattr(choices, name):
-            option = {"changes": "set", "plan_changes": "protocol-set"}.get(name, name)
-            raise click.UsageError(
-                f"--model {model}: nothing is trained, so leave out --{option.replace('_', '-')}"
-            )
+    if excess_options := [option for name, option in _list_given() if name not in _FOR_MODELS]:
+        raise click.UsageError(
+            f"--model {model}: nothing is trained, so leave out {', '.join(excess_options)}"
+        )
     from serenade import corpora
     from serenade.evaluation import evaluate_model
     from serenade.inference import Model
@@ -216,6 +217,16 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     _publish(report, choices.out)
 
 
+def _list_given() -> list[tuple[str, str]]:
+    """List the names and the options of the parameters that the command line states."""
+    context = click.get_current_context()
+    return [
+        (str(each.name), each.opts[0])
+        for each in context.command.params
+        if context.get_parameter_source(str(each.name)) is ParameterSource.COMMANDLINE
+    ]
+
+
 def _open_corpus(corpus: str, choices: Choices) -> Corpus:
     """Open the corpus with the labels that the options choose."""
     return _options.open_corpus(
@@ -227,11 +238,11 @@ def _evaluate_across(
     system: str, excess: str | None, train_on: str | None, test_on: str | None, choices: Choices
 ) -> None:
     """Train a system on some corpora, test it on another, and publish the report."""
-    divided = choices.folds or choices.repeats or choices.plan_changes
+    divided = {"folds", "repeats", "plan_changes", "protocol"} & {name for name, _ in _list_given()}
     if excess is not None or not train_on or not test_on or divided:
         raise click.UsageError(
             "--train-on and --test-on: give both, with a system, without CORPUS, --folds, "
-            "--repeats and --protocol-set"
+            "--repeats, --protocol and --protocol-set"
         )
     names = [*train_on.split(","), test_on]
     for name in names:
