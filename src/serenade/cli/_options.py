@@ -160,6 +160,12 @@ _TRAINING = (
 )
 
 
+DATA = ("root", "labels", "label_column", "renames", "max_unusable")
+TRAINING = (
+    *("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),
+)
+"""Names of shared options by the group in which the help of a command shows them."""
+
 _PLACES = {
     "--root": "ROOT",
     "--out": "DIR",
@@ -247,12 +253,13 @@ def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
     return read(path, corpus.table, corpus.root)
 
 
-def check_names(system: str, corpus: str) -> None:
+def check_names(system: str, corpus: str | None) -> None:
     """Raise an error for an unknown system or corpus before heavy modules are imported."""
     from serenade import corpora, systems
 
     systems.check_name(system)
-    corpora.check_name(corpus)
+    if corpus is not None:
+        corpora.check_name(corpus)
 
 
 def open_corpus(

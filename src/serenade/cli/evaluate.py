@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from serenade._atomic import write_output
-from serenade.cli import _options
+from serenade.cli import _help, _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,16 @@ class Choices:
     out: Path | None
 
 
-@click.command()
+@click.command(
+    cls=_help.GroupedCommand,
+    groups={
+        "Data": _options.DATA,
+        "Training": (*_options.TRAINING, "speaker_standardisation"),
+        "Folds": ("protocol", "plan_changes", "folds", "write_folds", "repeats"),
+        "Trained models and other corpora": ("model", "train_on", "test_on", "classes"),
+        "Report": ("out", "robustness", "adapt", "adapt_by"),
+    },
+)
 @click.argument("system", metavar="[SYSTEM]")
 @click.argument("corpus", required=False)
 @click.option(
@@ -181,9 +190,11 @@ def command(
     if train_on is not None or test_on is not None:
         _evaluate_across(system, corpus, train_on, test_on, choices)
         return
-    if corpus is None:
-        raise click.UsageError("missing argument CORPUS: a corpus to evaluate the system on")
     _options.check_names(system, corpus)
+    if corpus is None:
+        raise click.UsageError(
+            "a corpus is missing: name one of `serenade corpora` or a manifest after the system"
+        )
     estimator = _make_estimator(system, choices)
     plan = _get_protocol(choices)
     opened = _open_corpus(corpus, choices)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serenade._atomic import write_output
-from serenade.cli import _options, _output
+from serenade.cli import _help, _options, _output
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
@@ -33,7 +33,15 @@ _PLACES = {
 """Recordings that share a place, by the value of --adapt-by."""
 
 
-@click.command()
+@click.command(
+    cls=_help.GroupedCommand,
+    groups={
+        "Results": ("timeline", "as_json", "csv", "out", "format_", "plot"),
+        "Model": ("model", "licence"),
+        "Adaptation": ("enrol", "enrol_speech", "adapt", "adapt_by"),
+        "Analysis": ("channel", "window", "hop", "jobs", "strict"),
+    },
+)
 @click.argument(
     "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST...", type=click.Path()
 )

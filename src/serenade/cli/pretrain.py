@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from serenade.cli import _options, _output
+from serenade.cli import _help, _options, _output
 from serenade.pretraining import CardDetails, Watch
 
 if TYPE_CHECKING:
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 ENCODERS = ("tera", "aalbert", "npc")
 
 
-@click.command()
+@click.command(
+    cls=_help.GroupedCommand,
+    groups={
+        "Data": ("folders", "licences", "jobs"),
+        "Training": ("preset", "steps", "minutes", "batch", "changes", "seed", "device"),
+        "Progress and results": ("out", "checkpoints", "every", "tracking"),
+    },
+)
 @click.argument("encoder", type=click.Choice(ENCODERS))
 @click.option(
     "--audio",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import _options
+from serenade.cli import _help, _options
 from serenade.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 _KEY_VARIABLE = "SERENADE_API_KEY"
 
 
-@click.command()
+@click.command(
+    cls=_help.GroupedCommand,
+    groups={
+        "Address and model": ("host", "port", "model"),
+        "Access": ("api_keys", "hosts", "origins", "access_log"),
+        "Limits": (
+            *("max_size", "max_duration", "max_concurrency", "queue", "max_streams", "timeout"),
+        ),
+    },
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",

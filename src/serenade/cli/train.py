@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import _options, _output
+from serenade.cli import _help, _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-@click.command()
+@click.command(
+    cls=_help.GroupedCommand,
+    groups={
+        "Data": (*_options.DATA, "named", "licence"),
+        "Training": _options.TRAINING,
+        "Model": ("out", "overwrite"),
+    },
+)
 @click.argument("system")
 @click.argument("corpus", required=False)
 @click.option(
