@@ -56,10 +56,23 @@ def load_attribute(
     return found
 
 
+def check_file(path: str | os.PathLike[str], error: type[SerenadeError]) -> None:
+    """Raise an error if a Python file does not exist.
+
+    Args:
+        path: of the file.
+        error: type of the error.
+
+    Raises:
+        SerenadeError: as `error`: it does not exist.
+    """
+    if not Path(path).expanduser().is_file():
+        raise error(f"{path}: no such file; give the path of a Python file, or a built-in name")
+
+
 def _import_file(path: Path, shown: str, error: type[SerenadeError]) -> ModuleType:
     """Import a file under its own name, which is the same in every process."""
-    if not path.is_file():
-        raise error(f"{shown}: no such file; give the path of a Python file, or a built-in name")
+    check_file(shown, error)
     if not path.stem.isidentifier():
         raise error(
             f"{shown}: {path.stem} is not the name of a module; rename the file to letters, digits "

@@ -67,12 +67,13 @@ class Registry:
         return getattr(module, attribute) if attribute else module
 
     def check_name(self, name: str | os.PathLike[str]) -> None:
-        """Raise an error if no entry has this name; nothing is imported, user's files pass.
+        """Raise an error if no entry has this name; nothing is imported, user's files exist.
 
         Raises:
-            SerenadeError: as `error`: no entry has this name.
+            SerenadeError: as `error`: no entry has this name, or no file this path.
         """
         if self.files and _extensions.is_python_file(name):
+            _extensions.check_file(name, self.error)
             return
         locations = self._locations()
         if name not in locations:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import collections
+import importlib
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +50,11 @@ def test_wrong_commands_and_options_get_the_nearest_names(arguments, message):
         ("evaluate whisper-probe ravdes", "no corpus 'ravdes'; did you mean ravdess?"),
         ("train whisper-prob ravdess --out m", "did you mean whisper-probe?"),
         ("extract whisper-probe ravdes --out m", "did you mean ravdess?"),
+        ("evaluate whisper-prob", "no system 'whisper-prob'; did you mean whisper-probe?"),
+        ("evaluate whisper-probe ravdess", "name the folder of the corpus with --root"),
+        ("evaluate whisper-probe ravdess --root nowhere", "nowhere: no such folder"),
+        ("evaluate whisper-probe nowhere.csv", "nowhere.csv: no such file"),
+        ("evaluate nowhere.py ravdess", "nowhere.py: no such file"),
     ],
 )
 def test_wrong_names_are_found_before_heavy_imports(arguments, message):
@@ -55,12 +63,24 @@ def test_wrong_names_are_found_before_heavy_imports(arguments, message):
         "try: main()\n"
         "except SystemExit as end: print(end.code, *sys.modules)"
     )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments.split()], capture_output=True, text=True, check=True
     )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
     status, *modules = done.stdout.split()
     assert (status, message in done.stderr) == ("1", True)
     assert not HEAVY & set(modules)
+
+
+def test_long_helps_show_every_option_in_one_group():
+    for command in ("predict", "evaluate", "train", "serve", "pretrain"):
+        shown = CliRunner().invoke(cli, [command, "--help"]).output
+        found = importlib.import_module(f"serenade.cli.{command}").command
+        names = [one.opts[-1] for one in found.params if one.param_type_name == "option"]
+        starts = re.findall(r"\n  (--?[a-z-]+)", shown[shown.index(":\n  -") :])
+        assert sorted(starts) == sorted([*names, "-h"]), command
 
 
 def test_ctrl_c_exits_with_130(monkeypatch, capsys):

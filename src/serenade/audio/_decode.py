@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
+import itertools
 import math
 import os
 import stat
@@ -29,6 +31,7 @@ MAX_CHANNELS = 64
 
 _BLOCK = 1 << 18  # samples decoded at once: a header can state more than fits in memory
 _POINTER = b"version https://git-lfs.github.com/spec/"
+_SUGGESTED = 1000  # files of a folder among which a similar name is searched
 _UNKNOWN = 1 << 62  # libsndfile gives a larger length if a stream does not state one
 
 
@@ -148,7 +151,7 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
         raise errors.MissingFileError(
             name,
             "does not exist" if absent else "cannot be opened",
-            "check the path and its permissions",
+            _suggest_file(Path(name)) if absent else "check the path and its permissions",
         ) from None
     if kind:
         with open_media(name, kind) as media:
@@ -157,6 +160,16 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
         return
     with contextlib.closing(others), _open_part(name, part, cut) as file:
         yield file, part, others
+
+
+def _suggest_file(path: Path) -> str:
+    """Name the file that a missing one is most similar to, if its folder has such a file."""
+    try:
+        known = [one.name for one in itertools.islice(os.scandir(path.parent), _SUGGESTED)]
+    except OSError:
+        known = []
+    near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.8)
+    return f"did you mean {path.with_name(near[0])}?" if near else "check the path"
 
 
 def _check_file(name: str) -> None:

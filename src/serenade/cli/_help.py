@@ -96,7 +96,9 @@ class GroupedCommand(click.Command):
         }
         # The columns of all groups begin at the same place, and click breaks longer rows.
         width = min(_FIRST_COLUMN, max(len(words) for words, _ in rows.values()))
-        groups = [(title, [rows.pop(name) for name in names]) for title, names in self.groups.items()]
+        groups = [
+            (title, [rows.pop(name) for name in names]) for title, names in self.groups.items()
+        ]
         for title, group in [*groups, ("Other options", list(rows.values()))]:
             with formatter.section(title):
                 formatter.write_dl([(words.ljust(width), text) for words, text in group])
@@ -116,5 +118,7 @@ def explain_usage(error: click.ClickException) -> str:
         message = f"no option {error.option_name}{hint}"
     elif type(error) is not click.UsageError or message.startswith("Got "):  # words of click
         message = message[:1].lower() + message[1:]
+    if isinstance(error, click.MissingParameter):
+        message = re.sub(r"'\[?(.+?)\]?'", r"\1", message)
     context = error.ctx if isinstance(error, click.UsageError) else None
     return message + ("" if context is None else f"\nSee {context.command_path} --help.")

@@ -20,11 +20,13 @@ _INTERRUPTED = 130  # 128 and the number of SIGINT
 
 @click.command(
     cls=_help.CommandGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`serenade COMMAND --help` explains a command.",
 )
 @click.version_option(serenade.__version__, prog_name="serenade")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     r"""Recognise emotions in speech, and evaluate systems that do.
 
     \b
@@ -33,6 +35,8 @@ def cli() -> None:
     serenade predict recordings/ --csv emotions.csv
     serenade evaluate whisper-probe ravdess --root CORPORA --out runs/probe
     """
+    if context.invoked_subcommand is None:
+        _output.echo(context.get_help())
 
 
 cli.help = _help.mark_examples(cli.help)

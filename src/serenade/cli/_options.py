@@ -14,7 +14,7 @@ import click
 from serenade import _parallel
 from serenade._atomic import check_output
 from serenade.cli import _output
-from serenade.errors import InputError
+from serenade.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,9 +161,7 @@ _TRAINING = (
 
 
 DATA = ("root", "labels", "label_column", "renames", "max_unusable")
-TRAINING = (
-    *("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),
-)
+TRAINING = (*("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),)
 """Names of shared options by the group in which the help of a command shows them."""
 
 _PLACES = {
@@ -253,13 +251,19 @@ def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
     return read(path, corpus.table, corpus.root)
 
 
-def check_names(system: str, corpus: str | None) -> None:
-    """Raise an error for an unknown system or corpus before heavy modules are imported."""
+def check_names(system: str, corpus: str | None, root: str | None) -> None:
+    """Raise an error for a wrong system, corpus or folder before heavy modules are imported."""
     from serenade import corpora, systems
 
     systems.check_name(system)
-    if corpus is not None:
-        corpora.check_name(corpus)
+    if corpus is None:
+        return
+    corpora.check_name(corpus)
+    if corpus in corpora.names() and not (root and Path(root).is_dir()):
+        problem = f"{root}: no such folder" if root else f"{corpus}: no folder given"
+        raise CorpusError(
+            f"{problem}; name the folder of the corpus with --root (see serenade corpora {corpus})"
+        )
 
 
 def open_corpus(

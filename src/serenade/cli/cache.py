@@ -30,5 +30,6 @@ def command(*, clear: bool, trim: float | None) -> None:
         click.echo(f"removed {cache.trim(round(trim * 1e9))} entries")
     entries, size = cache.usage()
     click.echo(
-        f"{cache.folder}: {entries} entries, {size / 1e6:.1f} MB of {get_size_limit() / 1e6:.0f}"
+        f"{cache.folder}: {entries} entries, {size / 1e6:.1f} MB of at most "
+        f"{get_size_limit() / 1e6:.0f} MB"
     )

@@ -190,7 +190,7 @@ def command(
     if train_on is not None or test_on is not None:
         _evaluate_across(system, corpus, train_on, test_on, choices)
         return
-    _options.check_names(system, corpus)
+    _options.check_names(system, corpus, choices.root)
     if corpus is None:
         raise click.UsageError(
             "a corpus is missing: name one of `serenade corpora` or a manifest after the system"
@@ -257,7 +257,7 @@ def _evaluate_across(
         )
     names = [*train_on.split(","), test_on]
     for name in names:
-        _options.check_names(system, name)
+        _options.check_names(system, name, choices.root)
     from serenade.protocols import join_corpora
 
     estimator = _make_estimator(system, choices)

@@ -54,7 +54,7 @@ def command(
     serenade extract cnn-transformer my.csv --out features
     serenade extract whisper-probe my.csv --out /shared/features --dask tcp://head:8786
     """
-    _options.check_names(system, corpus)
+    _options.check_names(system, corpus, root)
     from serenade.corpora import list_items
     from serenade.extraction import list_clips, write_shards
     from serenade.features import Feature

@@ -43,7 +43,7 @@ _PLACES = {
     },
 )
 @click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST...", type=click.Path()
+    "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST|-...", type=click.Path()
 )
 @_options.model
 @click.option(
@@ -174,8 +174,9 @@ def command(
 ) -> None:
     r"""Predict the emotion of recordings.
 
-    Give files of any length, folders, which are searched with their subfolders, or manifests: CSV
-    files with the columns file and, if known, speaker. WAV, FLAC, Ogg, Opus, MP3 and AIFF are read,
+    Give files of any length, - for standard input, patterns such as 'calls/*.wav', folders, which
+    are searched with their subfolders, or manifests: CSV files with the columns file and, if known,
+    speaker. WAV, FLAC, Ogg, Opus, MP3 and AIFF are read,
     and with the extra "media" MP4, M4A, WebM, 3GP, AMR, AAC and WMA. For a file that cannot be
     used, one line is printed on standard error, and the other files are predicted.
 
@@ -183,6 +184,7 @@ def command(
     serenade predict call.wav
     serenade predict call.wav --timeline --out call.TextGrid --plot call.png
     serenade predict recordings/ --csv emotions.csv
+    ffmpeg -i talk.mkv -f wav - | serenade predict -
     serenade predict call.wav --enrol my-normal-voice/
     serenade predict recordings/ --adapt=neutral
     serenade predict call.wav --model commercial --licence commercial
@@ -198,7 +200,9 @@ def command(
     target = Target.of(out, format_) if out else None
     files = find_recordings(sources)
     if not files:
-        _output.report_problem(f"no recordings in {', '.join(sources)}")
+        _output.report_problem(
+            f"no recordings in {', '.join(sources)}; give audio files, or folders with such files"
+        )
     channels: Any = channel
     if adapt_by == "channel":
         _check_channels(channel, format_, plot)

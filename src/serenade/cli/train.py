@@ -78,9 +78,13 @@ def command(
     if (corpus is None) == (named is None):
         raise click.UsageError("give one corpus to train on: a name or the path of a manifest")
     where = str(corpus or named)
-    _options.check_names(system, where)
+    _options.check_names(system, where, root)
     if not overwrite and out.is_dir() and any(out.iterdir()):
-        raise click.UsageError(f"{out}: is not empty; give --overwrite, or another folder")
+        raise click.UsageError(
+            f"{out}: holds a model; replace it with --overwrite, or name another folder"
+            if (out / "model.json").exists()
+            else f"{out}: holds other files; name another folder, or add --overwrite"
+        )
     from serenade.training import Estimator, train_model
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)

@@ -50,7 +50,7 @@ def check_name(name: str | os.PathLike[str]) -> None:
         name: as in `open`.
 
     Raises:
-        CorpusError: no corpus has this name.
+        CorpusError: no corpus has this name, or the manifest does not exist.
 
     >>> check_name("ravdess")
     """
@@ -59,7 +59,10 @@ def check_name(name: str | os.PathLike[str]) -> None:
             "no corpus 'synthetic'; it is now examples/synthetic_corpus.py in the repository: "
             "give the path of this file"
         )
-    if Path(name).suffix.lower() not in _TABLES and not Path(name).is_dir():
+    if Path(name).suffix.lower() in _TABLES:
+        if not Path(name).expanduser().exists():
+            raise CorpusError(f"{name}: no such file; give the path of a .csv or .tsv manifest")
+    elif not Path(name).is_dir():
         _REGISTRY.check_name(name)
 
 

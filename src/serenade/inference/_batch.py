@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import glob
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,7 +44,7 @@ def is_manifest(source: str | os.PathLike[str]) -> bool:
 def find_speakers(sources: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
     """Return the speakers of files that the manifests among the sources name."""
     found: dict[str, str] = {}
-    for source in filter(is_manifest, sources):
+    for source in filter(is_manifest, _expand_patterns(sources)):
         found |= read_speakers(source)
     return found
 
@@ -53,9 +54,10 @@ def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
 
     Recordings of a folder are sorted. Hidden files are left out, among them the `._` companions
     that macOS writes. A manifest is a `.csv` or `.tsv` file, see `serenade.corpora.read_speakers`.
+    Patterns such as `calls/*.wav`, which not every shell expands, stand for the files they match.
     """
     found: list[str] = []
-    for source in sources:
+    for source in _expand_patterns(sources):
         if is_manifest(source):
             found += read_speakers(source)
             continue
@@ -85,6 +87,13 @@ def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
             count = 1
         pairs += ((file, number) for number in (range(1, count + 1) if count > 1 else (0,)))
     return [file for file, _ in pairs], [number for _, number in pairs]
+
+
+def _expand_patterns(sources: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
+    """Yield sources, and instead of a pattern the files that match it."""
+    for name in map(os.fspath, sources):
+        literal = not set(name) & set("*?[") or Path(name).exists()
+        yield from [name] if literal else sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
 
 
 def predict_file(

@@ -89,10 +89,10 @@ class Model(Classifier):
         its length.
 
         Args:
-            source: a path, an open binary file, the bytes of a file, `Audio` at the model's rate,
-                a dictionary of `array` and `sampling_rate`, or samples as an array or tensor:
-                `(samples,)`, `(samples, channels)`, `(1, samples)` or `(2, samples)`. Integers
-                are scaled by the range of their type.
+            source: a path (`-` for standard input), an open binary file, the bytes of a file,
+                `Audio` at the model's rate, a dictionary of `array` and `sampling_rate`, or samples
+                as an array or tensor: `(samples,)`, `(samples, channels)`, `(1, samples)` or
+                `(2, samples)`. Integers are scaled by the range of their type.
             sampling_rate: sampling rate in Hz of samples; None for the other kinds.
             channel: channel to predict: `left`, `right`, or a number from 1; `mix` averages all.
             adapt: see `timeline`; a recording of up to 12 s is predicted without adaptation.

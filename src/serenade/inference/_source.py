@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import itertools
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -181,6 +183,8 @@ def _open_file(source: Any, wanted: int, channel: int | str) -> Source:
         name = os.fsdecode(source)
         if _URL.match(name) and not Path(name).exists():
             raise MissingFileError(name, "is a URL", "download the file and give its path")
+        if name == "-":
+            return Source(name, _read_file(_keep_standard_input(), name, wanted, channel))
         return Source(name, read_blocks(name, sampling_rate=wanted, channel=channel))
     if isinstance(source, bytes | bytearray | memoryview):
         return Source("bytes", _read_content(io.BytesIO(source), "bytes", wanted, channel))
@@ -202,10 +206,37 @@ def _read_content(
         path = Path(folder, "recording")
         with path.open("wb") as file:
             shutil.copyfileobj(content, file)
-        try:
-            yield from read_blocks(path, sampling_rate=wanted, channel=channel)
-        except AudioError as error:
-            raise type(error)(name, error.problem, error.fix) from None
+        yield from _read_file(path, name, wanted, channel)
+
+
+def _read_file(
+    path: Path, name: str, wanted: int, channel: int | str
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the signal of a file whose errors state another name."""
+    try:
+        yield from read_blocks(path, sampling_rate=wanted, channel=channel)
+    except AudioError as error:
+        raise type(error)(name, error.problem, error.fix) from None
+
+
+def _keep_standard_input() -> Path:
+    """Copy standard input to a temporary file, which can be read several times.
+
+    Raises:
+        InputError: standard input is a terminal.
+    """
+    if sys.stdin.isatty():
+        raise InputError("-: standard input is a terminal; pipe a recording to it")
+    return Path(_copy_stream(sys.stdin.buffer).name, "recording")
+
+
+@functools.lru_cache(maxsize=1)
+def _copy_stream(stream: IO[bytes]) -> tempfile.TemporaryDirectory[str]:
+    """Copy a stream to a file in a folder that is removed when the program ends."""
+    folder = tempfile.TemporaryDirectory(prefix="serenade-")
+    with Path(folder.name, "recording").open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return folder
 
 
 def _open_samples(
