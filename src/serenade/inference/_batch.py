@@ -91,7 +91,7 @@ def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
 
 def _expand_patterns(sources: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
     """Yield sources, and instead of a pattern the files that match it."""
-    for name in map(os.fspath, sources):
+    for name in (os.fspath(source) for source in sources):
         literal = not set(name) & set("*?[") or Path(name).exists()
         yield from [name] if literal else sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
 
