@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serenade.audio import CONDITIONS
-from serenade.audio._conditions import Level, PinkNoise, Reverberation, Telephone
+from serenade.audio import CONDITIONS, STRESS_CONDITIONS, Babble
+from serenade.audio._codecs import Coded
+from serenade.audio._conditions import (
+    Excerpt,
+    LateStart,
+    Level,
+    PinkNoise,
+    Reverberation,
+    Telephone,
+    Tilt,
+)
 
 RATE = 16000
 
@@ -15,14 +24,20 @@ def spectrum(signal):
     return np.abs(np.fft.rfft(signal)) ** 2, np.fft.rfftfreq(len(signal), 1 / RATE)
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize("name", CONDITIONS | STRESS_CONDITIONS)
 def test_conditions_keep_shape_and_type_and_repeat(name, tone):
-    one, two = (CONDITIONS[name](tone, RATE, np.random.default_rng(1)) for _ in range(2))
+    condition = (CONDITIONS | STRESS_CONDITIONS)[name]
+    if isinstance(condition, Coded):
+        pytest.importorskip("av")
+    if isinstance(condition, Babble):
+        condition = condition.among([tone[::-1], tone[:4000]])
+    signal = np.concatenate([tone, tone, tone])
+    one, two = (condition(signal, RATE, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
-    assert one.shape == tone.shape
+    assert one.shape == signal.shape or isinstance(condition, LateStart | Excerpt)
     assert one.dtype == np.float32
     assert np.isfinite(one).all()
-    assert not np.array_equal(one, tone)
+    assert not np.array_equal(one, signal)
 
 
 @given(snr=st.floats(-5, 40), seed=st.integers(0, 99))
@@ -59,4 +74,46 @@ def test_level_clips_beyond_full_scale():
     signal = np.array([0.05, -0.5], np.float32)
     rng = np.random.default_rng(0)
     np.testing.assert_allclose(Level(20.0)(signal, RATE, rng), [0.5, -1.0])
+    np.testing.assert_allclose(Level(20.0, clip=False)(signal, RATE, rng), [0.5, -5.0], rtol=1e-6)
     np.testing.assert_allclose(Level(-20.0)(signal, RATE, rng), [0.005, -0.05], rtol=1e-6)
+
+
+def test_babble_has_its_ratio_and_tilt_its_slope(tone):
+    rng = np.random.default_rng(0)
+    voices = [rng.standard_normal(size).astype(np.float32) for size in (5000, 40000)]
+    noise = Babble(10.0).among(voices)(tone, RATE, rng).astype(np.float64) - tone
+    assert 10 * np.log10(np.mean(tone**2.0) / np.mean(noise**2)) == pytest.approx(10, abs=0.05)
+    white = rng.standard_normal(2 * RATE).astype(np.float32)
+    tilted = Tilt(-3.0)(white, RATE, rng)
+    assert np.mean(tilted**2.0) == pytest.approx(np.mean(white**2.0), rel=1e-3)
+    (before, frequency), (after, _) = spectrum(white), spectrum(tilted)
+    low, high = ((frequency > edge) & (frequency < 1.2 * edge) for edge in (500, 4000))
+    gained = 10 * np.log10([after[band].mean() / before[band].mean() for band in (low, high)])
+    assert gained[1] - gained[0] == pytest.approx(-9, abs=0.2)  # three octaves
+
+
+def test_late_start_and_excerpt_cut_speech_not_silence(tone):
+    silence, rng = np.zeros(RATE, np.float32), np.random.default_rng(0)
+    recording = np.concatenate([silence, tone, silence])
+    late = LateStart(0.3)(recording, RATE, rng)
+    assert late.size == pytest.approx(recording.size - 1.3 * RATE, abs=0.03 * RATE)
+    assert LateStart(9.0)(recording, RATE, rng).size > RATE
+    piece = Excerpt(0.5)(recording, RATE, rng)
+    views = np.lib.stride_tricks.sliding_window_view(recording, piece.size)[RATE : 2 * RATE]
+    (start,) = np.flatnonzero((views == piece).all(axis=1)) + RATE
+    assert start == pytest.approx((recording.size - piece.size) / 2, abs=0.03 * RATE)
+    assert piece.size == RATE // 2
+    assert Excerpt(3.0)(recording, RATE, rng).size == pytest.approx(1.1 * RATE, abs=0.03 * RATE)
+
+
+def test_coded_keeps_time_and_loses_more_at_lower_rates(tone):
+    pytest.importorskip("av")
+    swell = tone * np.hanning(tone.size).astype(np.float32)
+    for codec, rates in (("opus", (8, 24)), ("mp3", (16, 64))):
+        low, high = (
+            np.corrcoef(Coded(codec, rate)(swell, RATE, np.random.default_rng(0)), swell)[0, 1]
+            for rate in rates
+        )
+        assert 0.7 < low < high
+    other = Coded("opus", 24)(swell[::2].copy(), RATE // 2, np.random.default_rng(0))
+    assert np.corrcoef(other, swell[::2])[0, 1] > 0.9

@@ -8,6 +8,8 @@ from ._augment import Augmentation as Augmentation
 from ._augment import WhiteNoise as WhiteNoise
 from ._augment import add_noise as add_noise
 from ._conditions import CONDITIONS as CONDITIONS
+from ._conditions import STRESS_CONDITIONS as STRESS_CONDITIONS
+from ._conditions import Babble as Babble
 from ._conditions import Condition as Condition
 from ._container import RECORDING_SUFFIXES as RECORDING_SUFFIXES
 from ._decode import MAX_CHANNELS as MAX_CHANNELS

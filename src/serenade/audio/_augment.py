@@ -125,6 +125,11 @@ def add_noise(
         # The lowest bins would have all the power of brown noise, so the slope starts above them.
         bins = np.maximum(np.arange(spectrum.size), spectrum.size / 200)
         noise = np.fft.irfft(spectrum * bins ** (-slope / 2), signal.size)
+    return mix(signal, noise, snr)
+
+
+def mix(signal: NDArray[np.float32], noise: NDArray[np.float64], snr: float) -> NDArray[np.float32]:
+    """Add other sound of the same shape at a signal-to-noise ratio in dB."""
     power = float(np.mean(np.square(signal, dtype=np.float64)))
     gain = math.sqrt(power / max(float(np.mean(noise**2)), 1e-20)) * 10 ** (-snr / 20)
     return (signal + gain * noise).astype(np.float32)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.audio._augment import WhiteNoise, add_noise, filter_band, reverberate
+from serenade.audio._activity import find_active_part
+from serenade.audio._augment import WhiteNoise, add_noise, filter_band, mix, reverberate
+from serenade.audio._codecs import Coded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,13 +79,15 @@ class Telephone:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """Other recording level; samples beyond full scale are clipped.
+    """Other recording level.
 
     Args:
         gain: in dB.
+        clip: whether samples beyond full scale are clipped; files of floats can hold them.
     """
 
     gain: float
+    clip: bool = True
 
     def __call__(
         self,
@@ -92,12 +96,112 @@ class Level:
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float32]:
         """Return a copy at the other level, of the same shape."""
-        gain = np.float32(10 ** (self.gain / 20))
-        clipped: NDArray[np.float32] = np.clip(signal * gain, -1.0, 1.0)
-        return clipped
+        louder: NDArray[np.float32] = signal * np.float32(10 ** (self.gain / 20))
+        return np.clip(louder, -1.0, 1.0) if self.clip else louder
 
 
-Condition = WhiteNoise | PinkNoise | Reverberation | Telephone | Level
+@dataclasses.dataclass(frozen=True, eq=False)
+class Babble:
+    """Other voices that speak at the same time.
+
+    Args:
+        snr: signal-to-noise ratio in dB.
+        voices: recordings of the voices at the sampling rate of the signal; see `among`.
+    """
+
+    snr: float
+    voices: tuple[NDArray[np.float32], ...] = ()
+
+    def among(self, voices: Sequence[NDArray[np.float32]]) -> Babble:
+        """Return the condition with recordings of the voices."""
+        return dataclasses.replace(self, voices=tuple(voices))
+
+    def __call__(
+        self, signal: NDArray[np.float32], sampling_rate: int, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return a copy with the voices, of the same shape; each is as loud as the others."""
+        babble = np.zeros(signal.size)
+        for voice in self.voices:
+            speech = voice[find_active_part(voice, sampling_rate)].astype(np.float64)
+            rolled = np.resize(np.roll(speech, int(rng.integers(speech.size))), signal.size)
+            babble += rolled / max(float(np.sqrt(np.mean(rolled**2))), 1e-9)
+        return mix(signal, babble, self.snr)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tilt:
+    """Brighter or duller sound, as other microphones and distances give.
+
+    Args:
+        slope: in dB per octave; the overall level stays as it is.
+    """
+
+    slope: float
+
+    def __call__(
+        self,
+        signal: NDArray[np.float32],
+        sampling_rate: int,
+        rng: np.random.Generator,  # noqa: ARG002 - every change's
+    ) -> NDArray[np.float32]:
+        """Return a tilted copy of the same shape."""
+        tilted = filter_band(signal, sampling_rate, 1.0, 1e6, self.slope)
+        before, after = (
+            float(np.mean(np.square(one, dtype=np.float64))) for one in (signal, tilted)
+        )
+        return tilted * np.float32(np.sqrt(before / max(after, 1e-20)))
+
+
+@dataclasses.dataclass(frozen=True)
+class LateStart:
+    """Recording that starts after the speaker has begun.
+
+    Args:
+        time: seconds of speech that are missing; a recording with less speech keeps the last
+            quarter of it.
+    """
+
+    time: float
+
+    def __call__(
+        self,
+        signal: NDArray[np.float32],
+        sampling_rate: int,
+        rng: np.random.Generator,  # noqa: ARG002 - every change's
+    ) -> NDArray[np.float32]:
+        """Return the rest of the signal."""
+        part = find_active_part(signal, sampling_rate, margin=0.0)
+        missing = min(round(self.time * sampling_rate), 3 * (part.stop - part.start) // 4)
+        return signal[part.start + missing :]
+
+
+@dataclasses.dataclass(frozen=True)
+class Excerpt:
+    """Short piece from the middle of the speech.
+
+    Args:
+        time: seconds; speech that is shorter is kept whole.
+    """
+
+    time: float
+
+    def __call__(
+        self,
+        signal: NDArray[np.float32],
+        sampling_rate: int,
+        rng: np.random.Generator,  # noqa: ARG002 - every change's
+    ) -> NDArray[np.float32]:
+        """Return the piece."""
+        part = find_active_part(signal, sampling_rate)
+        length = min(round(self.time * sampling_rate), part.stop - part.start)
+        start = (part.start + part.stop - length) // 2
+        return signal[start : start + length]
+
+
+Condition = (
+    WhiteNoise | PinkNoise | Reverberation | Telephone | Level
+    | Babble | Tilt | LateStart | Excerpt | Coded
+)  # fmt: skip
 
 CONDITIONS: Mapping[str, Condition] = {
     **{f"white noise, {snr} dB": WhiteNoise((snr, snr)) for snr in (20, 10, 0)},
@@ -107,4 +211,16 @@ CONDITIONS: Mapping[str, Condition] = {
     "20 dB quieter": Level(-20.0),
     "20 dB louder, clipped": Level(20.0),
 }
-"""Conditions of a robustness report, by name."""
+"""Conditions of the report of an evaluation, by name."""
+
+STRESS_CONDITIONS: Mapping[str, Condition] = {
+    **{name: one for name, one in CONDITIONS.items() if "pink" not in name},
+    "20 dB louder, not clipped": Level(20.0, clip=False),
+    **{f"babble of 6 voices, {snr} dB": Babble(snr) for snr in (20, 10, 0)},
+    **{f"Opus, {rate} kbit/s": Coded("opus", rate) for rate in (8, 12, 24)},
+    **{f"MP3, {rate} kbit/s": Coded("mp3", rate) for rate in (16, 64)},
+    **{f"spectral tilt, {slope:+} dB per octave": Tilt(slope) for slope in (-3, 3)},
+    **{f"first {time} s of speech missing": LateStart(time) for time in (0.1, 0.3)},
+    **{f"{time} s of speech": Excerpt(time) for time in (0.5, 1.0, 1.5, 2.0)},
+}
+"""Conditions of a stress test, by name; a condition of babble is given its voices for each clip."""
