@@ -101,9 +101,9 @@ def test_late_start_and_excerpt_cut_speech_not_silence(tone):
     piece = Excerpt(0.5)(recording, RATE, rng)
     views = np.lib.stride_tricks.sliding_window_view(recording, piece.size)[RATE : 2 * RATE]
     (start,) = np.flatnonzero((views == piece).all(axis=1)) + RATE
-    assert start == pytest.approx((recording.size - piece.size) / 2, abs=0.03 * RATE)
+    assert start == pytest.approx((recording.size - piece.size) / 2, abs=0.05 * RATE)
     assert piece.size == RATE // 2
-    assert Excerpt(3.0)(recording, RATE, rng).size == pytest.approx(1.1 * RATE, abs=0.03 * RATE)
+    assert Excerpt(3.0)(recording, RATE, rng).size == pytest.approx(1.1 * RATE, abs=0.05 * RATE)
 
 
 def test_coded_keeps_time_and_loses_more_at_lower_rates(tone):
