@@ -24,6 +24,7 @@ _SECTIONS = {
     "Research": {
         "evaluate": "evaluate a system on a corpus and report scores with intervals",
         "reproduce": "fill the tables of five papers and compare with their numbers",
+        "stress": "test the fairness and robustness of a trained model",
         "compare": "compare finished runs with tables and significance tests",
         "audit": "find what training and test clips of a corpus share",
         "extract": "write features of a corpus to Parquet files",

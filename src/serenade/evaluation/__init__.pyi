@@ -38,5 +38,8 @@ from ._statistics import adjust_p_values as adjust_p_values
 from ._statistics import compute_intervals as compute_intervals
 from ._statistics import mcnemar as mcnemar
 from ._statistics import paired_permutation as paired_permutation
+from ._stress import CorpusStress as CorpusStress
+from ._stress import StressReport as StressReport
+from ._stress import stress_model as stress_model
 from ._trained_model import evaluate_model as evaluate_model
 from ._versions import list_versions as list_versions

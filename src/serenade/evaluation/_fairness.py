@@ -1,16 +1,21 @@
-"""Fairness: scores by speaker and by gender."""
+"""Fairness: scores by speaker, by gender and by any other group of speakers."""
 
 from __future__ import annotations
 
+import dataclasses
 import statistics as spread
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from serenade.evaluation._metrics import unweighted_accuracy
-from serenade.evaluation._statistics import compute_intervals
+import numpy as np
+
+from serenade.evaluation._metrics import confusion, unweighted_accuracy
+from serenade.evaluation._statistics import Answers, compute_difference, compute_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from serenade.evaluation._report import LabelledPrediction
     from serenade.evaluation._statistics import Interval
@@ -36,11 +41,8 @@ def score_by_gender(
     """
     found = {}
     for name, part in sorted(_group(predictions, lambda one: one.gender).items()):
-        speakers = [one.speaker for one in part]
-        known = None if None in speakers else speakers
-        found[name] = compute_intervals(*_get_labels(part), known, labels=labels, scores=("ua",))[
-            "ua"
-        ]
+        answers = (*_get_labels(part), _get_speakers(part))
+        found[name] = compute_intervals(*answers, labels=labels, scores=("ua",))["ua"]
     return found
 
 
@@ -63,6 +65,98 @@ def list_notes(predictions: Sequence[LabelledPrediction], labels: Sequence[str])
         )
         lines.append(f"UA by gender: {listed}; gap {max(values) - min(values):.3f}")
     return lines
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupScore:
+    """Scores of a group of speakers next to those of all other speakers.
+
+    Args:
+        attribute: property that divides the speakers, such as `gender`.
+        group: value of the group, such as `female`.
+        clips: number of recordings of the group.
+        speakers: number of its known speakers.
+        labels: emotions that occur in the group and among the others; scores are over these.
+        ua: UA of the group.
+        difference: UA of the group less that of the others.
+        share: largest difference from the others in how often an emotion is predicted, if all
+            emotions were spoken equally often.
+        emotion: the emotion with this difference.
+    """
+
+    attribute: str
+    group: str
+    clips: int
+    speakers: int
+    labels: tuple[str, ...]
+    ua: Interval
+    difference: Interval
+    share: float
+    emotion: str
+
+
+def compare_groups(
+    attribute: str,
+    predictions: Sequence[LabelledPrediction],
+    groups: Sequence[str | None],
+    labels: Sequence[str],
+) -> list[GroupScore]:
+    """Compare each group of speakers with all others; empty if there is only one group.
+
+    Args:
+        attribute: property that divides the speakers.
+        predictions: predictions of a report.
+        groups: group of each prediction; None where it is unknown.
+        labels: labels of the report.
+    """
+    known = [(one, group) for one, group in zip(predictions, groups, strict=True) if group]
+    found = []
+    for name in sorted({group for _, group in known}):
+        sides = [
+            [one for one, group in known if (group == name) == inside] for inside in (True, False)
+        ]
+        spoken = [{one.reference for one in side} for side in sides]
+        shared = tuple(label for label in labels if label in spoken[0] & spoken[1])
+        if shared:
+            sides = [[one for one in side if one.reference in shared] for side in sides]
+            found.append(_compare_sides(attribute, name, sides, shared, labels))
+    return found
+
+
+def _compare_sides(
+    attribute: str,
+    name: str,
+    sides: Sequence[Sequence[LabelledPrediction]],
+    shared: tuple[str, ...],
+    labels: Sequence[str],
+) -> GroupScore:
+    """Compare the predictions of a group with those of the others."""
+    mine, others = (Answers(*_get_labels(side), _get_speakers(side)) for side in sides)
+    ua = compute_intervals(*mine, labels=labels, scores=("ua",))["ua"]
+    difference = compute_difference(mine, others, labels, paired=False)
+    gaps = np.subtract(*(_predict_shares(side, labels) for side in sides))
+    most = int(np.argmax(np.abs(gaps)))
+    speakers = {one.speaker for one in sides[0] if one.speaker is not None}
+    counts = (len(sides[0]), len(speakers))
+    return GroupScore(
+        attribute, name, *counts, shared, ua, difference, float(gaps[most]), labels[most]
+    )
+
+
+def _predict_shares(
+    predictions: Sequence[LabelledPrediction], labels: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return how often each label is predicted if all spoken emotions were equally frequent."""
+    counts = confusion(*_get_labels(predictions), labels)
+    spoken = counts[counts.sum(axis=1) > 0].astype(np.float64)
+    shares: NDArray[np.float64] = (spoken / spoken.sum(axis=1, keepdims=True)).mean(axis=0)
+    return shares
+
+
+def _get_speakers(predictions: Sequence[LabelledPrediction]) -> list[str | None] | None:
+    """Return the speakers, or None if one is unknown."""
+    speakers = [one.speaker for one in predictions]
+    return None if None in speakers else speakers
 
 
 def _group(

@@ -111,6 +111,61 @@ def compute_intervals(
     return found
 
 
+class Answers(NamedTuple):
+    """Labels of items: reference, predicted, and speakers or None, each of shape `(items,)`."""
+
+    reference: Labels
+    predicted: Labels
+    speakers: Labels | None
+
+
+def compute_difference(
+    first: Answers,
+    second: Answers,
+    labels: Sequence[Hashable],
+    *,
+    paired: bool,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """Compute UA of the first answers less UA of the second, with an interval over speakers.
+
+    Args:
+        first: answers.
+        second: other answers.
+        labels: the labels allowed.
+        paired: whether both have the same items in the same order; the same speakers are then
+            drawn for both. Otherwise speakers of each are drawn on their own.
+        level: nominal coverage.
+        resamples: number of draws.
+        seed: random seed of the draws.
+
+    Returns:
+        The difference; `clusters` is the smaller number of speakers, for which percentiles are
+        widened as `"expanded"` of `compute_intervals` does.
+    """
+    counts = [_count_clusters(*one, labels) for one in (first, second)]
+    rng = np.random.default_rng(seed)
+    draws = [
+        rng.multinomial(len(one), np.full(len(one), 1 / len(one)), size=resamples) for one in counts
+    ]
+    if paired:
+        draws[1] = draws[0]
+    ua = SCORES["ua"]
+    value = float(ua(counts[0].sum(axis=0)) - ua(counts[1].sum(axis=0)))
+    few = min(map(len, counts))
+    low = high = math.nan
+    if few > 1:
+        one, other = (
+            ua(np.tensordot(drawn, each, axes=1)) for drawn, each in zip(draws, counts, strict=True)
+        )
+        sample = np.asarray(one - other)
+        shares = _choose_quantiles("expanded", level, sample, value, np.zeros(few))
+        low, high = (float(end) for end in np.quantile(sample, shares))
+    return Interval(value, low, high, level, "expanded", few)
+
+
 def describe_limits(interval: Interval) -> str:
     """Return a warning if an interval rests on few speakers, else an empty text.
 

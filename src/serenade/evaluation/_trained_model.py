@@ -90,10 +90,12 @@ def evaluate_model(
         ModelError: the model cannot adapt.
     """
     started = time.perf_counter()
-    corpus, notes = _match_labels(model, corpus, classes)
+    corpus, notes = match_labels(model, corpus, classes)
     corpus, found, lines = _predict_usable(model, corpus, max_unusable, jobs)
     labels = _list_answers(model, corpus, classes)
-    predictions = label_predictions(corpus, corpus.table, _order(found, labels), labels)
+    predictions = label_predictions(
+        corpus, corpus.table, order_probabilities(found, labels), labels
+    )
     heard = audit_training(model.description, corpus)
     adapted = None
     if adapt is not None:
@@ -140,10 +142,17 @@ def _describe_model(model: TrainedModel) -> dict[str, Any]:
     return {name: model.description[name] for name in stated if name in model.description}
 
 
-def _match_labels(
-    model: TrainedModel, corpus: Corpus, classes: Classes
-) -> tuple[Corpus, list[str]]:
-    """Return the corpus with the emotions that are tested, and notes on what was changed."""
+def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple[Corpus, list[str]]:
+    """Return the corpus with the emotions that are tested, and notes on what was changed.
+
+    Args:
+        model: the model.
+        corpus: labelled recordings.
+        classes: see `evaluate_model`.
+
+    Raises:
+        EvaluationError: model and corpus share no emotion.
+    """
     notes = []
     if "calm" in corpus.labels and "neutral" in model.labels and "calm" not in model.labels:
         corpus = corpus.map_labels({"calm": "neutral"})
@@ -198,7 +207,7 @@ def _read_clip(clip: Clip, model: TrainedModel) -> Audio:
     return read(clip.file, sampling_rate=model.sampling_rate, start=clip.start, end=clip.end)
 
 
-def _order(found: Sequence[Mapping[str, float]], labels: Sequence[str]) -> Posteriors:
+def order_probabilities(found: Sequence[Mapping[str, float]], labels: Sequence[str]) -> Posteriors:
     """Return probabilities in the order of labels; those of other labels are left out."""
     rows = np.array([[one.get(label, 0.0) for label in labels] for one in found], dtype=np.float64)
     scaled: Posteriors = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-30)
@@ -225,7 +234,7 @@ def _adapt(
             if isinstance(one, AudioError):  # the file has changed since its first prediction
                 raise one
             found.append(one)
-        rows[group] = _order(found, labels)
+        rows[group] = order_probabilities(found, labels)
     return rows
 
 

@@ -1,0 +1,394 @@
+"""Test whether a trained model serves groups of speakers alike, and bears bad recordings.
+
+The idea of a page of tests with thresholds for correctness, fairness and robustness is that of
+Derington et al. 2023, "Testing Speech Emotion Recognition Machine Learning Models"
+(arXiv:2312.06270). Tests, thresholds and statistics are our own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serenade._progress import show_progress
+from serenade.audio import STRESS_CONDITIONS, Babble, read
+from serenade.corpora import Item, list_items
+from serenade.errors import AudioError
+from serenade.evaluation._fairness import GroupScore, compare_groups
+from serenade.evaluation._leaks import audit_training
+from serenade.evaluation._statistics import Answers, Interval, compute_difference, compute_intervals
+from serenade.evaluation._trained_model import evaluate_model, match_labels, order_probabilities
+from serenade.evaluation._versions import list_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from serenade.audio import Condition
+    from serenade.corpora import Corpus
+    from serenade.evaluation._report import LabelledPrediction, Report
+    from serenade.evaluation._trained_model import TrainedModel
+
+    Signal = NDArray[np.float32]
+
+UA_GAP = 0.10
+"""Largest difference in UA between a group and the others that meets the test."""
+
+SHARE_GAP = 0.10
+"""Largest difference in how often an emotion is predicted that meets the test."""
+
+UA_FALL = 0.05
+"""Largest fall of UA under a condition that meets the test."""
+
+UNCHANGED = 0.80
+"""Least share of predictions that stay the same under a condition that meets the test."""
+
+ATTRIBUTES = ("gender", "age")
+"""Columns of a corpus' table whose groups are compared; others are added by name."""
+
+_VOICES = 6
+_NO_ANSWER = "no answer"
+_AGES = ((30, "under 30"), (50, "30 to 49"), (np.inf, "50 and over"))
+
+
+@dataclasses.dataclass(frozen=True)
+class ConditionScore:
+    """Scores of a model on changed recordings.
+
+    Args:
+        condition: name of the condition.
+        ua: UA on the changed recordings; those without an answer count as wrong.
+        change: UA less that on the recordings as they are.
+        unchanged: share of predictions that stay the same.
+        probability: mean change of the probability of the first prediction.
+        unanswered: number of changed recordings without an answer.
+    """
+
+    condition: str
+    ua: Interval
+    change: Interval
+    unchanged: float
+    probability: float
+    unanswered: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusStress:
+    """Results on one corpus.
+
+    Args:
+        corpus: name of the corpus.
+        incomplete: label of a corpus with missing recordings; empty if it is complete.
+        licence: licence of the corpus.
+        clips: number of recordings.
+        speakers: number of known speakers.
+        labels: emotions that the model chooses among.
+        heard: whether the model heard recordings or speakers in training, as a phrase.
+        notes: facts that a reader needs to interpret the scores, with the audit of the training
+            data.
+        ua: UA on the recordings as they are.
+        groups: scores of groups of speakers.
+        conditions: scores on changed recordings.
+    """
+
+    corpus: str
+    incomplete: str
+    licence: str
+    clips: int
+    speakers: int
+    labels: tuple[str, ...]
+    heard: str
+    notes: tuple[str, ...]
+    ua: Interval
+    groups: tuple[GroupScore, ...]
+    conditions: tuple[ConditionScore, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class StressReport:
+    """Results of a stress test; `to_markdown` makes its page and `to_dict` its data.
+
+    Args:
+        model: name of the model.
+        recipe: facts that identify the model.
+        speakers: largest number of speakers of a corpus.
+        per_speaker: largest number of recordings of a speaker.
+        seed: random seed of the choice of recordings and of the conditions.
+        corpora: results on each corpus.
+        languages: scores of each corpus next to the others, over emotions that all share.
+        versions: versions of the libraries, by name.
+        command: shell command that repeats the test; empty if there is none.
+    """
+
+    model: str
+    recipe: Mapping[str, Any]
+    speakers: int
+    per_speaker: int
+    seed: int
+    corpora: tuple[CorpusStress, ...]
+    languages: tuple[GroupScore, ...]
+    versions: Mapping[str, str]
+    command: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the results as JSON data; NaN becomes None."""
+        found: dict[str, Any] = _drop_nan(dataclasses.asdict(self))
+        return found
+
+    def to_markdown(self) -> str:
+        """Return the page in Markdown, with thresholds and verdicts."""
+        from serenade.evaluation._stress_page import format_stress
+
+        return format_stress(self)
+
+
+def stress_model(
+    model: TrainedModel,
+    corpora: Sequence[Corpus],
+    *,
+    name: str = "",
+    by: Sequence[str] = (),
+    conditions: Mapping[str, Condition] | None = None,
+    speakers: int = 10,
+    per_speaker: int = 12,
+    seed: int = 0,
+    jobs: int | None = None,
+    command: str = "",
+) -> StressReport:
+    """Compare groups of speakers, and predict recordings as they are and changed.
+
+    Args:
+        model: the model.
+        corpora: labelled recordings; a subset of each is tested.
+        name: name of the model for the page.
+        by: further columns of the corpora whose groups are compared, such as `accent`.
+        conditions: changes of the recordings; by default `serenade.audio.STRESS_CONDITIONS`.
+        speakers: largest number of speakers of a corpus; genders take turns.
+        per_speaker: largest number of recordings of a speaker; emotions take turns.
+        seed: random seed of the choice of recordings and of the conditions.
+        jobs: number of threads; None for one per core.
+        command: shell command that repeats the test, for the page.
+
+    Raises:
+        CorpusError: a tenth of the recordings cannot be used.
+        EvaluationError: model and corpus share no emotion.
+        MissingExtraError: conditions with codecs need the extra "media".
+    """
+    conditions = STRESS_CONDITIONS if conditions is None else conditions
+    found, reports = [], []
+    for corpus in corpora:
+        matched, notes = match_labels(model, corpus, "shared")
+        chosen = choose_clips(matched, speakers, per_speaker, seed)
+        report = evaluate_model(model, chosen, name=name, jobs=jobs)
+        changed = _predict_conditions(model, chosen.root, report, conditions, seed, jobs)
+        scores = [_score_condition(report, *one) for one in changed.items()]
+        groups = _compare_columns(report, chosen, (*ATTRIBUTES, *by))
+        found.append(
+            CorpusStress(
+                corpus=report.corpus,
+                incomplete=report.incomplete,
+                licence=report.licence,
+                clips=len(report.predictions),
+                speakers=len(report.folds[0].speakers),
+                labels=report.labels,
+                heard=audit_training(model.description, chosen).verdict,
+                notes=tuple(dict.fromkeys((*notes, *report.notes))),
+                ua=report.metrics["ua"],
+                groups=tuple(groups),
+                conditions=tuple(scores),
+            )
+        )
+        reports.append((_name_language(chosen), report))
+    return StressReport(
+        model=name or reports[0][1].system,
+        recipe=reports[0][1].recipe,
+        speakers=speakers,
+        per_speaker=per_speaker,
+        seed=seed,
+        corpora=tuple(found),
+        languages=tuple(_compare_languages(reports)),
+        versions=list_versions(),
+        command=command,
+    )
+
+
+def choose_clips(corpus: Corpus, speakers: int, per_speaker: int, seed: int) -> Corpus:
+    """Return some recordings of some speakers, chosen at random; genders and emotions take turns.
+
+    Recordings of unknown speakers count as those of one speaker. Names are drawn, so a recording
+    that is drawn for one model is mostly drawn for another with fewer emotions.
+
+    Args:
+        corpus: labelled recordings.
+        speakers: largest number of speakers.
+        per_speaker: largest number of recordings of a speaker.
+        seed: random seed.
+    """
+    table = corpus.table.reset_index(drop=True)
+    table = table.assign(speaker=table["speaker"].fillna(""))
+    table = table.iloc[_shuffle(map(str, list_items(corpus.table, corpus.root)), seed)]
+    people = table.drop_duplicates("speaker")
+    people = people.iloc[_shuffle(people["speaker"], seed)]
+    if "gender" in people:
+        turn = people.groupby(people["gender"].fillna("").astype(str)).cumcount()
+        people = people.iloc[np.argsort(turn.to_numpy(), kind="stable")]
+    table = table[table["speaker"].isin(people["speaker"].iloc[:speakers])]
+    turn = table.groupby(["speaker", "emotion"]).cumcount()
+    table = table.iloc[np.argsort(turn.to_numpy(), kind="stable")]
+    rows = table.index[table.groupby("speaker").cumcount() < per_speaker]
+    return corpus.select(np.isin(np.arange(len(corpus)), rows))
+
+
+def _shuffle(names: Iterable[str], seed: int) -> NDArray[np.intp]:
+    """Return a random order of names, in which the place of a name does not depend on others."""
+    return np.argsort([zlib.crc32(f"{seed} {name}".encode()) for name in names], kind="stable")
+
+
+def _predict_conditions(
+    model: TrainedModel,
+    root: Path,
+    report: Report,
+    conditions: Mapping[str, Condition],
+    seed: int,
+    jobs: int | None,
+) -> dict[str, NDArray[np.float64]]:
+    """Predict changed recordings: rows of probabilities by condition, NaN without an answer."""
+    rate, predictions = model.sampling_rate, report.predictions
+    signals = [
+        read(root / one.file, sampling_rate=rate, start=one.start, end=one.end).signal
+        for one in predictions
+    ]
+
+    def predict(row: int) -> list[NDArray[np.float64]]:
+        found = []
+        for name, condition in conditions.items():
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode()), row])
+            if isinstance(condition, Babble):
+                condition = condition.among(_choose_voices(predictions, signals, row, rng))  # noqa: PLW2901
+            found.append(_predict_signal(model, condition(signals[row], rate, rng), report.labels))
+        return found
+
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        done = pool.map(predict, range(len(signals)))
+        rows = list(show_progress(done, len(signals), report.corpus))
+    return {
+        name: np.stack(each) for name, each in zip(conditions, zip(*rows, strict=True), strict=True)
+    }
+
+
+def _choose_voices(
+    predictions: Sequence[LabelledPrediction],
+    signals: Sequence[Signal],
+    row: int,
+    rng: np.random.Generator,
+) -> list[Signal]:
+    """Return recordings of other speakers, or others of the speaker if there is only one."""
+    mine = predictions[row].speaker
+    others = [place for place, one in enumerate(predictions) if one.speaker != mine]
+    others = others or [place for place in range(len(signals)) if place != row] or [row]
+    return [signals[place] for place in rng.choice(others, _VOICES)]
+
+
+def _predict_signal(
+    model: TrainedModel, signal: Signal, labels: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return the probabilities `(labels,)` of a signal, NaN if the model gives no answer."""
+    try:
+        found = model.predict(signal, model.sampling_rate).probabilities
+    except AudioError:  # no speech is found, or too little
+        return np.full(len(labels), np.nan)
+    row: NDArray[np.float64] = order_probabilities([found], labels)[0]
+    return row
+
+
+def _score_condition(report: Report, name: str, rows: NDArray[np.float64]) -> ConditionScore:
+    """Compare predictions of changed recordings with those of the recordings as they are."""
+    labels = (*report.labels, _NO_ANSWER)
+    reference = [one.reference for one in report.predictions]
+    before = [one.predicted for one in report.predictions]
+    silent = np.isnan(rows).any(axis=1)
+    best = np.where(silent, len(report.labels), np.argmax(np.nan_to_num(rows), axis=1))
+    after = [labels[place] for place in best]
+    speakers = [one.speaker for one in report.predictions]
+    known = None if None in speakers else speakers
+    answers = Answers(reference, after, known)
+    places = [report.labels.index(label) for label in before]
+    old = np.array(
+        [one.probabilities[place] for one, place in zip(report.predictions, places, strict=True)]
+    )
+    moved = (rows[np.arange(len(rows)), places] - old)[~silent]
+    return ConditionScore(
+        condition=name,
+        ua=compute_intervals(*answers, labels=labels, scores=("ua",))["ua"],
+        change=compute_difference(answers, Answers(reference, before, known), labels, paired=True),
+        unchanged=float(np.mean([one == other for one, other in zip(before, after, strict=True)])),
+        probability=float(moved.mean()) if moved.size else float("nan"),
+        unanswered=int(silent.sum()),
+    )
+
+
+def _compare_columns(
+    report: Report, corpus: Corpus, columns: Sequence[str]
+) -> Iterator[GroupScore]:
+    """Compare the groups of each column that the corpus has."""
+    items = list_items(corpus.table, corpus.root)
+    for column in columns:
+        if column in corpus.table:
+            names = dict(zip(items, _name_groups(corpus.table[column]), strict=True))
+            groups = [names[Item(one.file, one.start, one.end)] for one in report.predictions]
+            yield from compare_groups(column, report.predictions, groups, report.labels)
+
+
+def _name_groups(column: pd.Series[Any]) -> list[str | None]:
+    """Return the group of each value: a range for numbers, None where it is unknown."""
+    import pandas as pd
+
+    def name(value: Any) -> str | None:
+        if pd.isna(value):
+            return None
+        if isinstance(value, int | float | np.number):
+            return next(words for limit, words in _AGES if float(value) < limit)
+        return str(value)
+
+    return [name(value) for value in column]
+
+
+def _name_language(corpus: Corpus) -> str:
+    """Return the language and the name of a corpus."""
+    known = "language" in corpus.table
+    spoken = sorted(map(str, corpus.table["language"].dropna().unique())) if known else []
+    return f"{', '.join(spoken) or 'unknown'} ({corpus.info.name})"
+
+
+def _compare_languages(reports: Sequence[tuple[str, Report]]) -> list[GroupScore]:
+    """Compare corpora over the emotions that all share, which the model then chooses among."""
+    first = reports[0][1].labels
+    shared = [label for label in first if all(label in report.labels for _, report in reports)]
+    predictions, groups = [], []
+    for name, report in reports:
+        places = [report.labels.index(label) for label in shared]
+        for one in report.predictions:
+            if one.reference in shared:
+                row = [one.probabilities[place] for place in places]
+                speaker = None if one.speaker is None else f"{report.corpus}/{one.speaker}"
+                best = shared[int(np.argmax(row))]
+                predictions.append(dataclasses.replace(one, speaker=speaker, predicted=best))
+                groups.append(name)
+    return compare_groups("language", predictions, groups, shared) if len(reports) > 1 else []
+
+
+def _drop_nan(value: Any) -> Any:
+    """Return JSON data in which NaN is None."""
+    if isinstance(value, dict):
+        return {name: _drop_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_drop_nan(one) for one in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
