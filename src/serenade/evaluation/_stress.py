@@ -8,6 +8,7 @@ Derington et al. 2023, "Testing Speech Emotion Recognition Machine Learning Mode
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -249,7 +250,8 @@ def choose_clips(corpus: Corpus, speakers: int, per_speaker: int, seed: int) -> 
 
 def _shuffle(names: Iterable[str], seed: int) -> NDArray[np.intp]:
     """Return a random order of names, in which the place of a name does not depend on others."""
-    return np.argsort([zlib.crc32(f"{seed} {name}".encode()) for name in names], kind="stable")
+    marks = [hashlib.blake2b(f"{seed} {name}".encode()).hexdigest() for name in names]
+    return np.argsort(marks, kind="stable")
 
 
 def _predict_conditions(
