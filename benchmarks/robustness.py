@@ -57,6 +57,9 @@ class Remembered:
         self.feature = feature
         self.known: dict[bytes, Any] = {}
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.feature, name)
+
     def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> Any:
         """Return the feature of the signal."""
         key = signal.tobytes()

@@ -101,6 +101,24 @@ def test_evaluate_trains_on_some_corpora_and_tests_another(run, tmp_path):
     assert "one.csv" in unknown.stderr.splitlines()[-1]
 
 
+def test_stress_writes_a_page_and_its_data(run, tmp_path):
+    pytest.importorskip("av")
+    done = run(
+        *("stress", "bundled", SYNTHETIC, "--root", tmp_path / "speech", "--labels", "angry,sad"),
+        *("--speakers", "2", "--per-speaker", "1", "--out", tmp_path / "x.md"),
+        *("--out", tmp_path / "x.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "x.json").read_text("utf-8"))
+    conditions = [one["condition"] for one in data["corpora"][0]["conditions"]]
+    page = (tmp_path / "x.md").read_text("utf-8")
+    assert page.startswith("# Fairness and robustness of bundled\n")
+    assert all(f"| {name} |" in page for name in conditions)
+    assert "Opus, 8 kbit/s" in conditions
+    refused = run("stress", "bundled", SYNTHETIC, "--out", tmp_path / "x.txt")
+    assert "a stress test is written as .md or .json" in refused.stderr
+
+
 def test_train_then_predict(run, tmp_path, example):
     done = run(
         *("train", "whisper-probe", SYNTHETIC, "--root", tmp_path / "speech"),

@@ -1,5 +1,7 @@
 """Scores by speaker and gender."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.metrics import recall_score
@@ -49,6 +51,36 @@ def test_score_by_gender_equals_each_group_alone(predictions):
     assert speakers.startswith("UA by speaker: 0.")
     gap = found["female"].value - found["male"].value
     assert genders.endswith(f"gap {gap:.3f}")
+
+
+def test_compare_groups_compares_each_group_with_the_others(predictions):
+    groups = [one.gender for one in predictions]
+    female, male = _fairness.compare_groups("gender", predictions, groups, LABELS)
+    known = [one for one in predictions if one.gender]
+    ua = _fairness.score_by_gender(predictions, LABELS)
+    assert (female.group, female.clips, female.speakers) == ("female", len(known) // 2, 4)
+    assert female.ua == ua["female"]
+    gap = ua["female"].value - ua["male"].value
+    assert female.difference.value == pytest.approx(gap)
+    assert male.difference.value == pytest.approx(-gap)
+    assert female.difference.low > 0.05
+    assert male.difference.clusters == 4
+    # All women are recognised as angry instead: their shares differ by half.
+    angry = [
+        dataclasses.replace(one, predicted="angry" if one.gender == "female" else one.reference)
+        for one in known
+    ]
+    found, _ = _fairness.compare_groups("gender", angry, [one.gender for one in angry], LABELS)
+    assert (found.emotion, found.share) == ("angry", pytest.approx(0.5))
+    assert _fairness.compare_groups("gender", known, ["all"] * len(known), LABELS) == []
+
+
+def test_compare_groups_scores_emotions_that_both_sides_have(predictions):
+    part = [one for one in predictions if one.gender != "female" or one.reference == "sad"]
+    groups = [one.gender for one in part]
+    female, male = _fairness.compare_groups("gender", part, groups, LABELS)
+    assert female.labels == male.labels == ("sad",)
+    assert male.clips == 60
 
 
 def test_list_notes_leaves_unknown_groups_out():

@@ -16,7 +16,7 @@ from serenade.evaluation import (
     mcnemar,
     paired_permutation,
 )
-from serenade.evaluation._statistics import describe_limits
+from serenade.evaluation._statistics import Answers, compute_difference, describe_limits
 
 CLASSES = 4
 BASE = np.linspace(-0.5, 1.5, CLASSES)
@@ -237,3 +237,20 @@ def test_adjust_p_values_equals_the_steps_of_holm():
                 rejected[place] = True
             np.testing.assert_array_equal(adjust_p_values(p) <= alpha, rejected)
     assert adjust_p_values([]).shape == (0,)
+
+
+def test_compute_difference_draws_the_same_speakers_for_the_same_items():
+    rng = np.random.default_rng(5)
+    reference, predicted, who = _corpus(rng, 12)
+    worse = np.where(rng.random(len(predicted)) < 0.2, (reference + 1) % CLASSES, predicted)
+    one, other = Answers(reference, worse, who), Answers(reference, predicted, who)
+    labels = range(CLASSES)
+    paired, free = (compute_difference(one, other, labels, paired=same) for same in (True, False))
+    ua = [compute_intervals(*each, labels=labels)["ua"] for each in (one, other)]
+    assert paired.value == free.value == pytest.approx(ua[0].value - ua[1].value)
+    assert paired.low < paired.value < paired.high < 0
+    assert paired.high - paired.low < 0.7 * (free.high - free.low)
+    spread = math.hypot(*(each.high - each.low for each in ua))
+    assert free.high - free.low == pytest.approx(spread, rel=0.1)
+    alone = Answers(reference[who == 0], predicted[who == 0], who[who == 0])
+    assert math.isnan(compute_difference(one, alone, labels, paired=False).low)

@@ -12,8 +12,17 @@ import soundfile
 from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
+from serenade.audio import Babble
+from serenade.audio._conditions import Level
 from serenade.errors import CorpusError, EvaluationError, ModelError
-from serenade.evaluation import AdaptationPlan, Report, audit_training, evaluate_model
+from serenade.evaluation import (
+    AdaptationPlan,
+    Report,
+    audit_training,
+    evaluate_model,
+    stress_model,
+)
+from serenade.evaluation._stress import choose_clips
 from serenade.extraction import TrainingRecord
 from serenade.inference import Model
 
@@ -162,3 +171,57 @@ def test_audit_training_compares_names_of_corpora_without_a_record(
     found = audit_training({"trained_on": trained_on}, _rename(speech, name))
     assert (found.verdict, found.by_content) == (verdict, False)
     assert "compared by the name of the corpus" in str(found)
+
+
+def test_stress_model_states_groups_conditions_and_what_was_heard(model, speech):
+    table = speech.table.assign(
+        gender=[
+            "female" if name == speech.speakers[0] else "male" for name in speech.table.speaker
+        ],
+        age=[25 if name == speech.speakers[1] else 60 for name in speech.table.speaker],
+        accent="none",
+        language="xx",
+    )
+    corpus = dataclasses.replace(speech, table=table)
+    conditions = {"as it is": Level(0.0), "silent": Level(-200.0), "babble": Babble(0.0)}
+    report = stress_model(
+        model,
+        [corpus, _rename(corpus, "other")],
+        by=["accent"],
+        conditions=conditions,
+        speakers=3,
+        per_speaker=2,
+        command="serenade stress",
+    )
+    first, second = report.corpora
+    assert (first.clips, first.speakers, first.labels) == (6, 3, ("angry", "sad"))
+    assert second.conditions[::2] == first.conditions[::2]  # the same seed
+    same, silent, babble = first.conditions
+    assert (same.change.value, same.unchanged, same.unanswered) == (0.0, 1.0, 0)
+    assert same.probability == pytest.approx(0.0, abs=1e-5)
+    assert (silent.ua.value, silent.unchanged, silent.unanswered) == (0.0, 0.0, 6)
+    assert babble.probability != 0.0
+    groups = [(one.attribute, one.group) for one in first.groups]
+    assert groups == [
+        *(("gender", "female"), ("gender", "male"), ("age", "50 and over"), ("age", "under 30"))
+    ]
+    assert [one.group for one in report.languages] == ["xx (other)", f"xx ({first.corpus})"]
+    page = report.to_markdown()
+    assert "cannot be told whether heard" in first.heard
+    assert "audit of the training data: 6 of 6 recordings cannot be told" in page
+    assert "UA falls by at most 0.05" in page
+    (row,) = {line for line in page.splitlines() if line.startswith("| silent |")}
+    assert row.split(" | ")[3:] == ["0%", "none", "6", "missed |"]
+    data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert data["corpora"][0]["conditions"][1]["probability"] is None
+
+
+def test_choose_clips_takes_turns_and_keeps_its_choice(make_corpus):
+    corpus = make_corpus(6, 5, gender=lambda speaker: "female" if speaker > 4 else "male")
+    chosen = choose_clips(corpus, 4, 5, 0)
+    assert len(chosen) == 20
+    assert chosen.table.groupby("gender")["speaker"].nunique().to_dict() == {"female": 2, "male": 2}
+    assert set(chosen.table.groupby(["speaker", "emotion"]).size()) == {1, 2}
+    some = choose_clips(corpus.select(labels=("angry", "sad")), 4, 5, 0)
+    assert set(chosen.select(labels=("angry", "sad")).table.index) <= set(some.table.index)
+    assert len(choose_clips(corpus, 9, 99, 0)) == len(corpus)

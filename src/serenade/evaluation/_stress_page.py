@@ -152,7 +152,7 @@ def _tabulate_conditions(corpus: CorpusStress) -> str:
     rows = [
         [
             *(one.condition, f"{one.ua.value:.3f}", _format_interval(one.change, sign="+")),
-            *(f"{one.unchanged:.0%}", f"{one.probability:+.2f}", str(one.unanswered)),
+            *(f"{one.unchanged:.0%}", _format_change(one.probability), str(one.unanswered)),
             judge_condition(one),
         ]
         for one in corpus.conditions
@@ -172,6 +172,10 @@ def _contains(interval: Interval, edge: float) -> bool:
 
 def _word(met: bool, *, certain: bool) -> str:
     return ("met" if met else "missed") + "?" * (not certain)
+
+
+def _format_change(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:+.2f}"
 
 
 def _format_interval(one: Interval, sign: str = "") -> str:
