@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CORPORA = ("ravdess", "emodb", "nemo")
-PER_SPEAKER = 12
+PER_SPEAKER = 6
 _TITLES = {
     "unheard": "The bundled model without the tested corpus",
     "bundled": "The bundled model as it is",

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serenade.evaluation._fairness import GroupScore
+    from serenade.evaluation._robustness import ConditionScore
     from serenade.evaluation._statistics import Interval
-    from serenade.evaluation._stress import ConditionScore, CorpusStress, StressReport
+    from serenade.evaluation._stress import CorpusStress, StressReport
 
 INTRODUCTION = f"""\
 UA is the mean recall of the emotions. Intervals (95%) are bootstrapped over speakers and widened
