@@ -64,8 +64,41 @@ def test_timeline_overall_names_a_file_without_speech():
         Timeline("a.wav", 7.0, ("angry",), ()).overall()
 
 
+def test_summary_states_shares_moments_and_thirds_of_a_long_recording():
+    parts = (
+        Segment(2.0, 12.0, {"neutral": 0.7, "angry": 0.2, "sad": 0.1}),
+        Segment(15.0, 25.0, {"neutral": 0.1, "angry": 0.6, "sad": 0.3}),
+        Segment(25.0, 30.0, {"neutral": 0.1, "angry": 0.8, "sad": 0.1}),
+        Segment(70.0, 72.0, {"neutral": 0.3, "angry": 0.3, "sad": 0.4}),
+    )
+    timeline = Timeline("a.wav", 90.0, ("neutral", "angry", "sad"), parts, uncertain_below=0.45)
+    found = timeline.overall()
+    assert found.speech == 27.0
+    data = found.to_dict()
+    assert data["speech"] == 27.0
+    assert data["summary"]["shares"] == {"angry": 0.5556, "neutral": 0.3704, "sad": 0.0741}
+    assert [part["start"] for part in data["summary"]["moments"]] == [25.0]  # "sad" is uncertain
+    first, second, third = data["summary"]["thirds"]
+    assert (first["start"], first["end"], first["emotion"]) == (0.0, 30.0, "angry")
+    assert first["probabilities"]["neutral"] == pytest.approx((10 * 0.7 + 15 * 0.1) / 25)
+    assert (second, third["emotion"]) == (None, "sad")
+    assert found.summary.describe() == {
+        "share of time": "angry 56%, neutral 37%, sad 7%",
+        "strongest": "angry 80% at 0:25",
+        "in thirds": "angry 48% → no speech → sad 40%",
+    }
+    for shown in (found, timeline):
+        assert "strongest: angry 80% at 0:25" in repr(shown)
+        assert "strongest: angry 80% at 0:25" in shown._repr_html_()
+    assert Timeline("a.wav", 29.0, ("sad",), parts[:1]).overall().summary is None
+
+
 def test_prediction_reprs_are_short():
     assert repr(Prediction("a.wav", 1.5, {"sad": 1.0})) == "Prediction('a.wav', 1.50 s: sad 1.00)"
+    unsure = Prediction("a.wav", 1.5, {"sad": 0.4, "fear": 0.3}, uncertain_below=0.5, speech=1.0)
+    shown = "Prediction('a.wav', 1.50 s, 1.00 s of speech: uncertain, sad 0.40, fear 0.30)"
+    assert repr(unsure) == shown
+    assert unsure.likeliest == {"sad": 0.4, "fear": 0.3}
     assert repr(SEGMENTS[1]) == "Segment(3.00-6.00 s: sad 0.80)"
     timeline = Timeline("a.wav", 7.0, ("angry", "sad"), SEGMENTS)
     assert repr(timeline) == "Timeline('a.wav', 7.00 s: 2 segments, 4.00 s of speech)"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from serenade.audio import from_array
 from serenade.inference import check_windows
-from serenade.inference._windows import Windower, contains_speech
+from serenade.inference._windows import Windower, measure_speech
 
 RATE = 16000
 
@@ -121,12 +121,12 @@ def test_check_windows_refuses_wrong_lengths(window, hop):
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
-def test_contains_speech_takes_any_rate(talk, rate):
+def test_measure_speech_takes_any_rate(talk, rate):
     if rate != RATE:
         talk = from_array(talk, RATE, sampling_rate=rate).signal
-    assert contains_speech(talk, rate)
-    assert contains_speech(talk[2 * rate : round(2.5 * rate)], rate)
-    assert not contains_speech(talk[: 2 * rate], rate)
+    assert measure_speech(talk, rate)
+    assert measure_speech(talk[2 * rate : round(2.5 * rate)], rate)
+    assert not measure_speech(talk[: 2 * rate], rate)
 
 
 def test_music_is_no_utterance():
@@ -138,5 +138,5 @@ def test_music_is_no_utterance():
     partials = (1, 2, 3, 4, 6, 8)
     melody = [fade * sum(np.sin(2 * np.pi * f * k * time) / k for k in partials) for f in notes]
     sound = (0.1 * np.concatenate(melody)).astype(np.float32)
-    assert not contains_speech(sound, RATE)
+    assert not measure_speech(sound, RATE)
     assert looks(sound, live=True) == []

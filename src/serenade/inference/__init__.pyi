@@ -19,11 +19,13 @@ from ._prediction import Segment as Segment
 from ._prediction import Timeline as Timeline
 from ._prediction import Update as Update
 from ._prediction import describe_adaptation as describe_adaptation
+from ._prediction import describe_basis as describe_basis
 from ._prediction_table import predict_many as predict_many
 from ._reading import Reading as Reading
 from ._reading import read_recording as read_recording
 from ._source import Source as Source
 from ._stream import Stream as Stream
+from ._summary import Summary as Summary
 from ._timeline_figure import plot_timeline as plot_timeline
 from ._windows import DEFAULT_HOP as DEFAULT_HOP
 from ._windows import DEFAULT_WINDOW as DEFAULT_WINDOW

@@ -11,7 +11,7 @@ import numpy as np
 from serenade.errors import ModelError, SerenadeError
 from serenade.inference._source import open_source
 from serenade.inference._threads import map_in_threads
-from serenade.inference._windows import LONGEST_UTTERANCE, Windower, contains_speech
+from serenade.inference._windows import LONGEST_UTTERANCE, Windower, measure_speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -124,7 +124,7 @@ def split_utterances(
     opening = open_source(source, sampling_rate, rate)
     signal, blocks = opening.read_short(LONGEST_UTTERANCE * rate)
     if signal is not None:
-        if contains_speech(signal, rate):
+        if measure_speech(signal, rate):
             yield signal
         return
     windower = make_utterance_windower(rate)

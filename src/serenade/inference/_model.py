@@ -25,7 +25,7 @@ from serenade.inference._windows import (
     DEFAULT_WINDOW,
     LONGEST_UTTERANCE,
     check_windows,
-    contains_speech,
+    measure_speech,
 )
 
 if TYPE_CHECKING:
@@ -112,9 +112,10 @@ class Model(Classifier):
         if signal is None:
             self.require_windows()
             return predict_timeline(self, opening.name, blocks, Spans(), jobs, own).overall()
-        if not contains_speech(signal, self.sampling_rate):
+        speech = measure_speech(signal, self.sampling_rate)
+        if not speech:
             raise make_no_speech_error(opening.name)
-        return self._predict_utterance(opening, signal)
+        return self._predict_utterance(opening, signal, speech)
 
     def timeline(
         self,
@@ -201,7 +202,8 @@ class Model(Classifier):
         timeline = predict_timeline(self, opening.name, hold_short(), Spans(window, hop), jobs, own)
         if opening.samples > longest or not timeline.segments:
             return timeline.overall(), timeline
-        return self._predict_utterance(opening, np.concatenate(held)), timeline
+        signal = np.concatenate(held)
+        return self._predict_utterance(opening, signal, timeline.speech), timeline
 
     def stream(
         self,
@@ -345,8 +347,10 @@ class Model(Classifier):
         own = None if adapt is None else OwnAdaptation(self, adapt)
         return open_source(source, sampling_rate, self.sampling_rate, channel), own
 
-    def _predict_utterance(self, opening: Source, signal: NDArray[np.float32]) -> Prediction:
+    def _predict_utterance(
+        self, opening: Source, signal: NDArray[np.float32], speech: float
+    ) -> Prediction:
         """Predict a short recording in one piece."""
         probabilities = self.name_probabilities(self.probabilities(signal))
         duration = opening.samples / self.sampling_rate
-        return Prediction(opening.name, duration, probabilities, **self.remarks)
+        return Prediction(opening.name, duration, probabilities, **self.remarks, speech=speech)

@@ -6,10 +6,16 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from serenade.errors import NoSpeechError
+from serenade.inference._summary import average_segments, summarise
 from serenade.inference._svg_figure import draw_bars, draw_timeline_bands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from serenade.inference._summary import Summary
+
+_LONG = 30.0  # seconds from which a recording has a summary
+_THIRD_SHOWN = 0.1  # probability from which a third emotion is shown
 
 
 class _MostProbable:
@@ -26,6 +32,12 @@ class _MostProbable:
     def probability(self) -> float:
         """Probability of the most probable emotion."""
         return self.probabilities[self.emotion]
+
+    @property
+    def likeliest(self) -> dict[str, float]:
+        """Probabilities of the two or three most probable emotions, the highest first."""
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        return dict(ranked[:2] + [item for item in ranked[2:3] if item[1] >= _THIRD_SHOWN])
 
     def _round_probabilities(self) -> dict[str, object]:
         return {
@@ -50,9 +62,11 @@ class Prediction(_MostProbable):
             such a threshold.
         channel: number of the channel that was predicted, if each channel is predicted alone; 0
             for the whole recording.
+        speech: seconds of speech that the answer is based on; None if they were not measured.
+        summary: see `Summary`; None for a recording of less than 30 s.
 
-    >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3})
-    Prediction('a.wav', 2.00 s: angry 0.70)
+    >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3}, speech=1.5)
+    Prediction('a.wav', 2.00 s, 1.50 s of speech: angry 0.70, sad 0.30)
     """
 
     file: str
@@ -63,12 +77,16 @@ class Prediction(_MostProbable):
     assumed: str = ""
     uncertain_below: float = 0.0
     channel: int = 0
+    speech: float | None = None
+    summary: Summary | None = None
 
     def __repr__(self) -> str:
-        return (
-            f"Prediction({self.file!r}, {self.duration:.2f} s: "
-            f"{self.emotion} {self.probability:.2f})"
-        )
+        shares = ", ".join(f"{label} {share:.2f}" for label, share in self.likeliest.items())
+        speech = "" if self.speech is None else f", {self.speech:.2f} s of speech"
+        parts = {} if self.summary is None else self.summary.describe()
+        summary = "".join(f"; {name}: {text}" for name, text in parts.items())
+        answer = f"{'uncertain, ' * self.uncertain}{shares}{summary}"
+        return f"Prediction({self.file!r}, {self.duration:.2f} s{speech}: {answer})"
 
     @property
     def uncertain(self) -> bool:
@@ -76,21 +94,28 @@ class Prediction(_MostProbable):
         return self.probability < self.uncertain_below
 
     def _repr_html_(self) -> str:
-        """Draw the probabilities as bars, for notebooks."""
-        return draw_bars(f"{self.file}, {self.duration:.2f} s", self.probabilities)
+        """Draw the probabilities as bars above the summary, for notebooks."""
+        answer = "uncertain" if self.uncertain else self.emotion
+        notes = {"based on": describe_basis(self)}
+        notes |= {} if self.summary is None else self.summary.describe()
+        return draw_bars(f"{self.file}: {answer}", self.probabilities, notes)
 
     def to_dict(self) -> dict[str, object]:
         """Return JSON data: file, duration, emotion, probability, probabilities, remarks.
 
-        Remarks are `uncertain` for a model with a threshold, `channel` if channels were predicted
-        alone, and `enrolment`, `adapted_to` and `assumed` for an enrolled or adapted model.
+        Further fields are `speech` in seconds and `summary` with `shares`, `moments` and `thirds`
+        if they are known. Remarks are `uncertain` for a model with a threshold, `channel` if
+        channels were predicted alone, and `enrolment`, `adapted_to` and `assumed` for an enrolled
+        or adapted model.
         """
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
             **self._round_probabilities(),
             **({"uncertain": self.uncertain} if self.uncertain_below else {}),
+            **({} if self.speech is None else {"speech": round(self.speech, 3)}),
             **_list_remarks(self),
+            **({} if self.summary is None else {"summary": self.summary.to_dict()}),
         }
 
 
@@ -155,21 +180,31 @@ class Timeline:
 
     def __repr__(self) -> str:
         count = len(self.segments)
+        parts = {} if self.summary is None else self.summary.describe()
+        summary = "".join(f"; {name}: {text}" for name, text in parts.items())
         return (
             f"Timeline({self.file!r}, {self.duration:.2f} s: {count} segment{'s' * (count != 1)}, "
-            f"{self.speech:.2f} s of speech)"
+            f"{self.speech:.2f} s of speech{summary})"
         )
 
     def _repr_html_(self) -> str:
-        """Draw the segments over time, for notebooks."""
+        """Draw the segments over time above the summary, for notebooks."""
         bands = [(part.start, part.end, part.emotion, part.probability) for part in self.segments]
         title = f"{self.file}, {self.duration:.2f} s"
-        return draw_timeline_bands(title, self.duration, self.labels, bands)
+        notes = {} if self.summary is None else self.summary.describe()
+        return draw_timeline_bands(title, self.duration, self.labels, bands, notes)
 
     @property
     def speech(self) -> float:
         """Length of all segments in seconds."""
         return sum(segment.end - segment.start for segment in self.segments)
+
+    @property
+    def summary(self) -> Summary | None:
+        """Summary of a recording of at least 30 s with speech; None for others."""
+        if not self.segments or self.duration < _LONG:
+            return None
+        return summarise(self.segments, self.duration, self.uncertain_below)
 
     def overall(self) -> Prediction:
         """Average the segments, weighted by their length.
@@ -183,20 +218,17 @@ class Timeline:
         """
         if not self.segments:
             raise make_no_speech_error(self.file)
-        found = {
-            label: sum(s.probabilities[label] * (s.end - s.start) for s in self.segments)
-            / self.speech
-            for label in self.labels
-        }
         return Prediction(
             self.file,
             self.duration,
-            found,
+            average_segments(self.segments),
             self.enrolment,
             self.adapted_to,
             self.assumed,
             self.uncertain_below,
             self.channel,
+            self.speech,
+            self.summary,
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -233,6 +265,21 @@ def describe_adaptation(found: Prediction | Timeline) -> str:
         return ""
     count = found.adapted_to
     return f"adapted to {count} utterance{'s' * (count != 1)}, {found.assumed} expected"
+
+
+def describe_basis(found: Prediction) -> str:
+    """Describe what an answer is based on: the speech, and recordings that were adapted to.
+
+    >>> describe_basis(Prediction("a.wav", 2.0, {"sad": 1.0}, speech=1.5))
+    '1.5 s of speech in 2.0 s'
+    """
+    duration = f"{found.duration:.1f} s"
+    parts = [duration if found.speech is None else f"{found.speech:.1f} s of speech in {duration}"]
+    if found.enrolment:
+        parts.append(f"enrolled: {found.enrolment}")
+    elif adaptation := describe_adaptation(found):
+        parts.append(adaptation)
+    return "; ".join(parts)
 
 
 def _list_adaptation(found: Prediction | Timeline | Update) -> dict[str, object]:

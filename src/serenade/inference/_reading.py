@@ -11,7 +11,7 @@ from serenade.inference._enrolment import make_utterance_windower
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
 from serenade.inference._segmentation import Spans, join_windows, predict_windows
 from serenade.inference._source import open_source
-from serenade.inference._windows import LONGEST_UTTERANCE, check_windows, contains_speech
+from serenade.inference._windows import LONGEST_UTTERANCE, check_windows, measure_speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,6 +35,7 @@ class Reading:
         name: file name of the recording.
         duration: length in seconds.
         whole: probabilities `(classes,)` of a recording of up to 12 s; None for a longer one.
+        speech: seconds of speech of a recording of up to 12 s.
         windows: windows of the timeline, if there is one, with their probabilities.
         spans: length and distance of these windows.
         utterances: probabilities of each utterance, to which models adapt.
@@ -44,6 +45,7 @@ class Reading:
     name: str
     duration: float
     whole: NDArray[np.float64] | None
+    speech: float
     windows: tuple[Predicted, ...]
     spans: Spans
     utterances: tuple[NDArray[np.float64], ...]
@@ -64,7 +66,9 @@ class Reading:
             prediction = timeline.overall()
         else:
             shares = model.name_probabilities(model.adapt_probabilities(self.whole))
-            prediction = Prediction(self.name, self.duration, shares, **model.remarks)
+            prediction = Prediction(
+                self.name, self.duration, shares, **model.remarks, speech=self.speech
+            )
         return prediction, timeline if self.timeline else None
 
 
@@ -92,11 +96,12 @@ def read_recording(
     opening = open_source(source, None, model.sampling_rate)
     complete, blocks = opening.read_short(LONGEST_UTTERANCE * model.sampling_rate)
     if complete is None:
-        whole = None
+        whole, speech = None, 0.0
         utterances: list[NDArray[np.float64]] = []
         signal = _collect_utterances(model, blocks, utterances)
     else:
-        if not contains_speech(complete, model.sampling_rate):
+        speech = measure_speech(complete, model.sampling_rate)
+        if not speech:
             raise make_no_speech_error(opening.name)
         whole = model.plain_probabilities(complete)
         utterances = [whole]
@@ -108,7 +113,14 @@ def read_recording(
         kept += ((window.drop_samples(), shares) for window, shares in predicted)
     duration = opening.samples / model.sampling_rate
     return Reading(
-        opening.name, duration, whole, tuple(kept), spans, tuple(utterances), windows is not None
+        opening.name,
+        duration,
+        whole,
+        speech,
+        tuple(kept),
+        spans,
+        tuple(utterances),
+        windows is not None,
     )
 
 

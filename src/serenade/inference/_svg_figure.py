@@ -15,12 +15,13 @@ _ROW = 20
 _NAMES = 110  # width of the labels' column
 
 
-def draw_bars(title: str, probabilities: Mapping[str, float]) -> str:
+def draw_bars(title: str, probabilities: Mapping[str, float], notes: Mapping[str, str]) -> str:
     """Draw a bar for the probability of each emotion.
 
     Args:
         title: line above the figure.
         probabilities: probability of each emotion.
+        notes: lines below the figure, by their names.
 
     Returns:
         HTML with an inline SVG.
@@ -34,7 +35,7 @@ def draw_bars(title: str, probabilities: Mapping[str, float]) -> str:
             _draw_rectangle(_NAMES, y + 3, length, _ROW - 6, get_colour(number), label),
             _draw_text(_NAMES + length + 6, y + 14, f"{share:.2f}"),
         ]
-    return _wrap(title, _ROW * len(probabilities), parts)
+    return _wrap(title, _ROW * len(probabilities), parts, notes)
 
 
 def draw_timeline_bands(
@@ -42,6 +43,7 @@ def draw_timeline_bands(
     duration: float,
     labels: Sequence[str],
     bands: Iterable[tuple[float, float, str, float]],
+    notes: Mapping[str, str],
 ) -> str:
     """Draw a band for each segment over time, in a row for each emotion; the probable are darker.
 
@@ -50,6 +52,7 @@ def draw_timeline_bands(
         duration: length of the recording in seconds.
         labels: emotions, a row each.
         bands: start and end of the segments in seconds, their emotion and its probability.
+        notes: see `draw_bars`.
 
     Returns:
         HTML with an inline SVG.
@@ -71,7 +74,7 @@ def draw_timeline_bands(
         _draw_text(_NAMES, height + 15, "0 s"),
         _draw_text(_WIDTH - 10, height + 15, f"{duration:.1f} s", "end"),
     ]
-    return _wrap(title, height + _ROW, parts)
+    return _wrap(title, height + _ROW, parts, notes)
 
 
 def _draw_rectangle(
@@ -91,10 +94,11 @@ def _draw_text(x: float, y: float, text: str, anchor: str = "start") -> str:
     )
 
 
-def _wrap(title: str, height: int, parts: Iterable[str]) -> str:
-    """Put the parts of a figure and its title into one element."""
+def _wrap(title: str, height: int, parts: Iterable[str], notes: Mapping[str, str]) -> str:
+    """Put the parts of a figure, its title and its notes into one element."""
+    lines = [f"<div>{html.escape(f'{name}: {text}')}</div>" for name, text in notes.items()]
     return (
         f'<div><div>{html.escape(title)}</div><svg xmlns="http://www.w3.org/2000/svg" '
         f'role="img" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" '
-        f'font-family="sans-serif">{"".join(parts)}</svg></div>'
+        f'font-family="sans-serif">{"".join(parts)}</svg>{"".join(lines)}</div>'
     )

@@ -7,6 +7,7 @@ one window and one pause, however long the signal is.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,8 +60,8 @@ def check_windows(window: float, hop: float) -> None:
         )
 
 
-def contains_speech(signal: NDArray[np.float32], sampling_rate: int) -> bool:
-    """Tell whether a recording contains an utterance; the search ends at the first one.
+def measure_speech(signal: NDArray[np.float32], sampling_rate: int) -> float:
+    """Return the seconds of a recording's utterances; 0 if it contains none.
 
     Args:
         signal: samples `(samples,)`.
@@ -69,10 +70,8 @@ def contains_speech(signal: NDArray[np.float32], sampling_rate: int) -> bool:
     if sampling_rate != DETECTOR_RATE:
         signal = from_array(signal, sampling_rate, sampling_rate=DETECTOR_RATE).signal
     windower = Windower(_SHORTEST, _SHORTEST)
-    for start in range(0, signal.size, DETECTOR_RATE):
-        if any(windower.push(signal[start : start + DETECTOR_RATE])):
-            return True
-    return any(windower.finish())
+    windows = itertools.chain(windower.push(signal), windower.finish())
+    return sum(part.end - part.origin for part in windows if part.last) / DETECTOR_RATE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

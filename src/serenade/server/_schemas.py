@@ -57,6 +57,21 @@ class Emotion(BaseModel):
     probabilities: Shares
 
 
+class SegmentBody(Emotion):
+    """Part of a recording with one emotion."""
+
+    start: Seconds
+    end: Seconds
+
+
+class SummaryBody(BaseModel):
+    """Emotions of a long recording in brief."""
+
+    shares: Shares = Field(description="Share of the speech by time of each emotion.")
+    moments: list[SegmentBody] = Field(max_length=3, description="Strongest segments.")
+    thirds: list[SegmentBody | None] = Field(max_length=3, description="Mean of each third.")
+
+
 class PredictionBody(Emotion):
     """Emotion of a recording."""
 
@@ -70,13 +85,8 @@ class PredictionBody(Emotion):
         None, max_length=20, description="Assumed content of these utterances."
     )
     uncertain: bool | None = Field(None, description="Whether the evidence is too weak.")
-
-
-class SegmentBody(Emotion):
-    """Part of a recording with one emotion."""
-
-    start: Seconds
-    end: Seconds
+    speech: float | None = Field(None, ge=0, le=1e7, description="Seconds of speech in it.")
+    summary: SummaryBody | None = Field(None, description="For recordings of at least 30 s.")
 
 
 class Envelope(BaseModel):
