@@ -112,10 +112,12 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
-    def send(self, method, **parameters):
+    def send(self, method, session=None, **parameters):
         """Send a command and return its result; keep the events that come meanwhile."""
         number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        message = {"id": number, "method": method, "params": parameters}
+        message |= {"sessionId": session} if session else {}  # of a worker; without, of the page
+        self._socket.send(json.dumps(message))
         while True:
             message = json.loads(self._socket.recv())
             if message.get("id") == number:
@@ -145,6 +147,21 @@ class Browser:
         """Open a page of the server and wait until it is ready."""
         self.send("Page.navigate", url=address)
         self.wait("document.body?.dataset.ready === 'yes'")
+
+    def watch_workers(self):
+        """Open a page whose workers wait, until `watch_worker`, so that no request is missed."""
+        self.send(
+            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True
+        )
+
+    def watch_worker(self):
+        """Keep the events of the page's first worker, and let it begin."""
+        workers = (e["params"] for e in self.events if e["method"] == "Target.attachedToTarget")
+        while (worker := next(workers, None)) is None:
+            self.run("0")  # reads events
+            workers = (e["params"] for e in self.events if e["method"] == "Target.attachedToTarget")
+        for domain in ("Network.enable", "Log.enable", "Runtime.runIfWaitingForDebugger"):
+            self.send(domain, session=worker["sessionId"])
 
     def press(self, key, code, number):
         """Press and release a key of the keyboard."""

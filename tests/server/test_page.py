@@ -1,16 +1,29 @@
 """The page in headless Chromium, with a file for a microphone."""
 
+import contextlib
 import csv
+import functools
+import http.server
 import io
 import json
+import logging
+import shutil
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from serenade.audio import read
+from serenade.errors import SerenadeError
+from serenade.server import _browser_folder, fetch_runtime, write_browser_folder
+from serenade.server._recording_routes import _convert
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +377,182 @@ def test_light_and_dark_can_be_read(client, browser):
         assert (light[1] + 0.05) / (light[0] + 0.05) >= 7  # WCAG 2.2, 1.4.6
         found[scheme] = colours
     assert found["light"] != found["dark"]
+
+
+# The page without a server
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    """Static files, as `python -m http.server` serves them, without its log."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    """Return the folder of onnxruntime-web, fetched once by npm; skip where npm cannot fetch it."""
+    folder = Path(__file__).parents[2] / "build" / "npm"
+    package = folder / "package"
+    with contextlib.suppress(SerenadeError):
+        return _browser_folder._check_runtime(package)
+    shutil.rmtree(package, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return fetch_runtime(folder)
+    except SerenadeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def still(runtime, tmp_path_factory):
+    """Write the page without a server; return its folder and its address."""
+    pytest.importorskip("onnx", reason='needs the extra "train"')
+    folder = tmp_path_factory.mktemp("still")
+    write_browser_folder(None, folder, runtime=runtime)
+    handler = functools.partial(_Files, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{listening.server_port}/"
+        listening.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def talks(still, example):
+    """Write speech of several lengths at changing levels into the folder of the page."""
+    signal = read(example, sampling_rate=16000).signal
+    signal = np.concatenate([level * signal for level in (1, 0.6, 0.8, 0.5, 0.9)])
+    noise = np.random.default_rng(0).normal(0, 1e-4, signal.size)  # no two windows are the same
+    paths = {seconds: still[0] / f"{seconds}.wav" for seconds in (1, 4, 14, 30, 31, 70)}
+    for seconds, path in paths.items():
+        part = slice(8000, 8000 + 16000 * seconds)
+        soundfile.write(path, (signal + noise)[part], 16000, "PCM_16")
+    return paths
+
+
+_ANALYSE = """
+(async (name, adapt) => {
+  const {analyse} = await import('./backend.js');
+  document.getElementById('adapt').checked = adapt;
+  const blob = await (await fetch(name)).blob();
+  const nothing = () => {};
+  const given = {loadingModel: nothing, sent: nothing, analysed: nothing};
+  return analyse(blob, name, {...given, signal: new AbortController().signal});
+})"""
+
+_RUN_GRAPH = """
+(async (name) => {
+  const {InferenceSession, Tensor} = await import('./onnxruntime-web.js');
+  const session = await InferenceSession.create('model/head.onnx');
+  const bytes = await (await fetch(name)).arrayBuffer();
+  const {length} = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(bytes.slice(0));
+  const samples = Float32Array.from(new Int16Array(bytes, 44, length), (value) => value / 32768);
+  const {probabilities} = await session.run({signal: new Tensor('float32', samples, [length])});
+  return [...probabilities.data];
+})"""
+
+
+def test_a_page_without_a_server_predicts_as_python_does(still, talks, browser, model):
+    page = browser()
+    page.watch_workers()
+    page.open(still[1])
+    page.watch_worker()
+    page.run(f"{_ANALYSE}('1.wav', false)")  # so that the models are loaded
+    for seconds in (1, 4, 30, 70):
+        path, adapt = talks[seconds], "unknown" if seconds == 70 else None
+        begun = time.perf_counter()
+        found = page.run(f"{_ANALYSE}('{path.name}', {json.dumps(bool(adapt))})")
+        middle = time.perf_counter()
+        whole, timeline = model.predict_with_timeline(path, adapt=adapt, jobs=1)
+        spent = middle - begun, time.perf_counter() - middle
+        _LOGGER.info("%s s: %.2f s in Chromium, %.2f s in Python", seconds, *spent)
+        wanted = {**whole.to_dict(), "segments": timeline.to_dict()["segments"]}
+        wanted["file"] = path.name
+        assert found.pop("envelope").keys() == {"low", "high"}
+        assert _round(found) == _round(wanted)
+        for one, other in zip(
+            [found, *found["segments"]], [wanted, *wanted["segments"]], strict=True
+        ):
+            shares = np.array([list(each["probabilities"].values()) for each in (one, other)])
+            assert np.abs(shares[0] - shares[1]).max() < 1e-3
+    assert found["adapted_to"] > 10
+    # The graph alone takes any length: 30 s is the longest input of the encoder.
+    shares = page.run(f"{_RUN_GRAPH}('31.wav')")
+    wanted = model.plain_probabilities(read(talks[31], sampling_rate=16000).signal)
+    assert np.abs(np.array(shares) - wanted).max() < 1e-3
+    assert page.complaints() == []  # among them requests to other hosts, also by the worker
+    asked = [e["params"] for e in page.events if e["method"] == "Network.requestWillBeSent"]
+    assert {"head.onnx", "worker.js", "ort-wasm-simd-threaded.wasm"} <= {
+        params["request"]["url"].rpartition("/")[2] for params in asked
+    }
+
+
+def _round(found):
+    """Return a result without its probabilities."""
+    segments = [{**part, "probability": 0, "probabilities": 0} for part in found["segments"]]
+    return found | {"segments": segments, "probability": 0, "probabilities": 0}
+
+
+def test_a_page_without_a_server_records_shows_and_saves(still, talks, browser, spoken):
+    page = browser(*_microphone(spoken))
+    page.open(still[1])
+    seen = "[...document.querySelectorAll('#enrol, #key, a[href=docs], #adapt')]"
+    assert page.run(f"{seen}.filter(e => e.checkVisibility()).map(e => e.id)") == ["adapt"]
+    assert "stay on this machine" in page.run("document.body.innerText")
+    expected = _commanded(spoken)
+    assert _recorded(page, expected["duration"]) == expected["emotion"]
+    assert page.run("document.querySelector('#bars .best').checkVisibility()")  # live updates came
+    odd = still[0].parent / '=a, "b" & <c>.d.wav'
+    shutil.copy(talks[14], odd)
+    _click(page, "#adapt")
+    _choose(page, odd)
+    page.wait(f"document.querySelector('h3').textContent === {json.dumps(odd.name)}")
+    page.wait(_EMOTION)
+    assert page.run("document.querySelectorAll('.strip button').length") > 2
+    page.run(
+        "window.made = []; const known = URL.createObjectURL; URL.createObjectURL = (b) => {"
+        " made.push(b); return known.call(URL, b) }; 0"
+    )
+    forms = ("json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm")
+    for number, form in enumerate(forms, start=1):
+        _click(page, f"[data-format={form}]")
+        page.wait(f"made.length === {number}")
+    saved = [page.run(f"made[{number}].text()") for number in range(len(forms))]
+    assert json.loads(saved[0])["adapted_to"] > 2
+    for form, text in zip(forms[1:], saved[1:], strict=True):
+        assert text == _convert(saved[0].encode(), form), form
+    bad = still[0].parent / "bad.wav"
+    bad.write_text("not audio")
+    quiet = still[0].parent / "quiet.wav"
+    soundfile.write(quiet, np.random.default_rng(0).normal(0, 0.01, 32000), 16000)
+    _choose(page, bad, quiet)
+    states = "[...document.querySelectorAll('.card')].map(card => card.dataset.state).join()"
+    page.wait(f"{states} === 'failed,nospeech'")
+    assert "cannot read it" in page.run("document.querySelector('.card').innerText")
+    assert page.complaints() == []
+
+
+def test_both_kinds_of_page_have_the_same_backend(still, client, browser):
+    names = []
+    for address in (still[1], str(client.base_url)):
+        page = browser()
+        page.open(address)
+        names.append(page.run("import('./backend.js').then(Object.keys)"))
+    assert names[0] == names[1]
+
+
+def test_a_page_without_a_server_needs_npm_or_its_package(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SerenadeError, match=r"npm not found.*apt install npm.*--onnxruntime-web"):
+        write_browser_folder(None, tmp_path / "page")
+    with pytest.raises(SerenadeError, match="not the folder of an npm package"):
+        write_browser_folder(None, tmp_path / "page", runtime=tmp_path)
+    (tmp_path / "package.json").write_text('{"version": "1.0.0"}')
+    with pytest.raises(SerenadeError, match=r"version 1\.0\.0, but the page needs"):
+        write_browser_folder(None, tmp_path / "page", runtime=tmp_path)
+    assert not (tmp_path / "page").exists()
 
 
 def _luminance(colour):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from serenade.inference import Model
 
@@ -22,21 +22,31 @@ if TYPE_CHECKING:
 @click.option(
     "--precision",
     type=click.Choice(("fp32", "fp16", "int8")),
-    default="int8",
-    show_default=True,
-    help="Precision of the weights.",
+    help="Precision of the weights. Default: int8; with --browser, that of MODEL.",
 )
 @click.option(
     "--out",
     metavar="DIR",
     required=True,
     type=_options.Output(folder=True),
-    help="Model folder to write.",
+    help="Model folder to write, or folder of the page.",
 )
 @click.option(
     "--features-inside",
     is_flag=True,
     help="Write one graph from the signal to the probabilities, for programs without Serenade.",
+)
+@click.option(
+    "--browser",
+    is_flag=True,
+    help="Write a web page that predicts in the browser, for any host of static files.",
+)
+@click.option(
+    "--onnxruntime-web",
+    "runtime",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of onnxruntime-web, which --browser otherwise fetches by npm.",
 )
 @click.option(
     "--corpus",
@@ -52,9 +62,11 @@ if TYPE_CHECKING:
 )
 def command(
     model: str,
-    precision: str,
+    precision: Any,
     out: Path,
     features_inside: bool,
+    browser: bool,
+    runtime: str | None,
     corpus: str | None,
     root: str | None,
     max_unusable: float,
@@ -68,6 +80,8 @@ def command(
     \b
     serenade export my-model --precision int8 --out my-small-model --corpus other.csv
     serenade predict call.wav --model my-small-model
+    serenade export bundled --browser --out page
+    python -m http.server --directory page
     """
     from serenade.inference import (
         Model,
@@ -76,17 +90,25 @@ def command(
         format_rows,
         measure_size,
     )
+    from serenade.server import write_browser_folder
 
+    if runtime and not browser:
+        raise click.UsageError("--onnxruntime-web is a part of --browser; add it")
     source = None if model == "bundled" else model
     before = Model.load(source)
     # Open the corpus first, so that a missing one is found before the work.
     recordings, emotions, words = _get_recordings(before, corpus, root, limit, max_unusable)
-    convert_precision(source, out, precision, features_inside=features_inside)  # type: ignore[arg-type]
+    if browser:
+        written = write_browser_folder(source, out, precision=precision, runtime=runtime)
+        precision = precision or "page"
+    else:
+        written, precision = out, precision or "int8"
+        convert_precision(source, out, precision, features_inside=features_inside)
     name = str(before.description.get("precision", "before"))
-    models = {name if name != precision else "before": before, precision: Model.load(out)}
-    sizes = dict(zip(models, (measure_size(source), measure_size(out)), strict=True))
+    models = {name if name != precision else "before": before, precision: Model.load(written)}
+    sizes = dict(zip(models, (measure_size(source), measure_size(written)), strict=True))
     shown = format_rows(compare_models(models, sizes, recordings, emotions))
-    card = Path(out) / "MODEL_CARD.md"
+    card = written / "MODEL_CARD.md"
     write_output(
         card,
         f"{card.read_text('utf-8').rstrip() if card.is_file() else ''}\n\n## Exported as "

@@ -32,7 +32,7 @@ _SHARED = 64  # least number of values per scale; with fewer, the scales take to
 def convert_precision(
     source: str | os.PathLike[str] | None,
     out: str | os.PathLike[str],
-    precision: Precision,
+    precision: Precision | None,
     *,
     features_inside: bool = False,
 ) -> None:
@@ -50,7 +50,7 @@ def convert_precision(
     Args:
         source: model folder; None for the bundled model.
         out: folder to write.
-        precision: one of the three.
+        precision: one of the three; with `features_inside`, None to keep the weights as they are.
         features_inside: whether to write one graph from the signal to the probabilities, which
             onnxruntime runs without this package. It does not support enrolment.
 
@@ -60,24 +60,21 @@ def convert_precision(
             inside already, or a feature cannot be part of a graph.
         MissingExtraError: the extra "train" is not installed.
     """
-    if precision not in PRECISIONS:
+    if precision not in PRECISIONS and not (features_inside and precision is None):
         raise SerenadeError(f"no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
     folder, out = open_folder(source), Path(out)
-    if out.exists() and out.samefile(folder.path):
-        raise SerenadeError(f"{out}: is the model to export; name another folder")
-    if "features_inside" in folder.description:
-        raise SerenadeError(
-            f"{folder.path}: has its features inside its graph; export the original model"
-        )
+    _check_source(folder, out)
     description = {key: value for key, value in folder.description.items() if key != "feature"}
-    description |= {"format": 2, "precision": precision}
+    description["format"] = 2
+    if precision is not None:
+        description["precision"] = precision
     copied, files = ["MODEL_CARD.md", "places.npz"], {}
     if features_inside:
         files["head.onnx"] = _join_graphs(folder, precision)
         description.pop("enrolment", None)
         description["features_inside"] = True
         features = [feature_to_json(feature) for feature in folder.features]
-    else:
+    elif precision is not None:
         for name in ("head.onnx", "enrolled.onnx"):
             if (folder.path / name).is_file():
                 files[name] = convert_graph(folder.path / name, precision)
@@ -89,6 +86,16 @@ def convert_precision(
             files[name] = (folder.path / name).read_bytes()
     description["features"] = features
     write_model_files(out, description, files)
+
+
+def _check_source(folder: Folder, out: Path) -> None:
+    """Check that a model can be exported to a folder."""
+    if out.exists() and out.samefile(folder.path):
+        raise SerenadeError(f"{out}: is the model to export; name another folder")
+    if "features_inside" in folder.description:
+        raise SerenadeError(
+            f"{folder.path}: has its features inside its graph; export the original model"
+        )
 
 
 def _convert_encoders(
@@ -110,19 +117,21 @@ def _convert_encoders(
     return features, files
 
 
-def _join_graphs(folder: Folder, precision: Precision) -> bytes:
+def _join_graphs(folder: Folder, precision: Precision | None) -> bytes:
     """Join a folder's features, encoder and head to one graph."""
     from serenade.inference._signal_graph import build_signal_graph
 
     onnx = _import_onnx()
     entries = _list_encoders([feature_to_json(feature) for feature in folder.features])
     names = {each["parameters"]["encoder"] for each in entries}
-    parts = {
-        name: onnx.load_from_string(convert_graph(locate_whisper(name), precision))
-        for name in sorted(names)
-    }
-    head = onnx.load_from_string(convert_graph(folder.path / "head.onnx", precision))
-    model = build_signal_graph(folder, head, parts)
+
+    def load(path: Path) -> Any:
+        return onnx.load_from_string(
+            path.read_bytes() if precision is None else convert_graph(path, precision)
+        )
+
+    parts = {name: load(locate_whisper(name)) for name in sorted(names)}
+    model = build_signal_graph(folder, load(folder.path / "head.onnx"), parts)
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content

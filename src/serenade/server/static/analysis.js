@@ -39,6 +39,7 @@ async function analyseOne({ blob, name, card, stopping }) {
     card.progress("uploading", () => ({ share: percent(0) }), 0);
     const found = await analyse(blob, name, {
       signal: stopping.signal,
+      loadingModel: () => card.progress("loadingModel", {}),
       sent: (share) =>
         share < 1
           ? card.progress("uploading", () => ({ share: percent(share) }), share)
