@@ -421,9 +421,10 @@ def still(runtime, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def talks(still, example):
-    """Write speech of several lengths at changing levels into the folder of the page."""
+    """Write speech and pauses of several lengths into the folder of the page."""
     signal = read(example, sampling_rate=16000).signal
     signal = np.concatenate([level * signal for level in (1, 0.6, 0.8, 0.5, 0.9)])
+    signal[np.arange(signal.size) // 80_000 % 2 == 1] = 0  # pauses of 5 s
     noise = np.random.default_rng(0).normal(0, 1e-4, signal.size)  # no two windows are the same
     paths = {seconds: still[0] / f"{seconds}.wav" for seconds in (1, 4, 14, 30, 31, 70)}
     for seconds, path in paths.items():
@@ -470,6 +471,7 @@ def test_a_page_without_a_server_predicts_as_python_does(still, talks, browser, 
         _LOGGER.info("%s s: %.2f s in Chromium, %.2f s in Python", seconds, *spent)
         wanted = {**whole.to_dict(), "segments": timeline.to_dict()["segments"]}
         wanted["file"] = path.name
+        wanted.pop("summary", None)  # the page computes its own
         assert found.pop("envelope").keys() == {"low", "high"}
         assert _round(found) == _round(wanted)
         for one, other in zip(

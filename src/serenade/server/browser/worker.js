@@ -120,9 +120,10 @@ async function analyse({ id, signal, adapt }) {
   if (!parts.length) return null;
   const short = signal.length <= LONGEST_UTTERANCE;
   const shares = short ? await predict(signal) : average(parts);
+  const speech = seconds(parts.reduce((sum, { start, end }) => sum + end - start, 0));
   const uncertain = settings.uncertain_below ? { uncertain: Math.max(...shares) < settings.uncertain_below } : {};
   const remarks = short || !stream.own ? {} : stream.own.remarks;
-  return { duration: seconds(signal.length), ...describe(shares), ...uncertain, ...remarks, segments: parts.map(toSegment) };
+  return { duration: seconds(signal.length), ...describe(shares), ...uncertain, speech, ...remarks, segments: parts.map(toSegment) };
 }
 
 function average(parts) {
