@@ -21,8 +21,8 @@ from scripts.make_adaptive_model import make_head, order_labels
 
 from benchmarks.adaptation import train
 from benchmarks.adaptation_study import features as kept_features
+from benchmarks.recordings import LABELS
 from benchmarks.runner import format_page, run_benchmark
-from benchmarks.three_corpora import LABELS
 from serenade import corpora
 from serenade._model_files import write_model_files
 from serenade.evaluation import StressReport, stress_model
