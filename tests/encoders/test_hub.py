@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from serenade import _hub
-from serenade.encoders import LayerMeans, WhisperPooled
+from serenade.encoders import LayerMeans, WhisperPooled, load_encoder
 from serenade.encoders.whisper import _whisper_weights
 from serenade.errors import ModelError
 
@@ -121,6 +121,8 @@ def test_a_speech_encoder_without_safetensors_is_fetched_with_its_settings(
     assert sorted(path.name for path in (cache / "hub").rglob("*.*")) == sorted(names)
     asked = len(site.asked)
     assert _hub.is_downloaded(name)
+    network, normalise = load_encoder(name)
+    assert (network.config.hidden_size, normalise) == (16, True)
     np.testing.assert_array_equal(
         LayerMeans(str(tmp_path))(tone, 16000), LayerMeans(name)(tone, 16000)
     )

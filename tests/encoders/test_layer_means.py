@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.small_encoders import LAYOUTS, save_encoder
 
-from serenade.encoders import LayerMeans, WhisperPooled, locate_whisper
+from serenade.encoders import LayerMeans, Waveform, WhisperPooled, load_encoder, locate_whisper
 from serenade.errors import ModelError, SignalFormatError, TooShortError
 
 if TYPE_CHECKING:
@@ -17,37 +17,6 @@ if TYPE_CHECKING:
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
-
-SIZES = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "conv_dim": (16,) * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
-}
-LAYERS_NORMALISED = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
-LAYOUTS = {
-    "Wav2Vec2": {},
-    "Wav2Vec2 large": LAYERS_NORMALISED,
-    "Hubert": {},
-    "WavLM": {},
-    "Data2VecAudio": {},
-    "UniSpeechSat": {},
-}
-
-
-def save_encoder(folder: Path, layout: str = "Wav2Vec2", *, normalise: bool = True) -> Any:
-    """Save a tiny random encoder as its publishers do; return it."""
-    kind = layout.partition(" ")[0]
-    config = getattr(transformers, f"{kind}Config")(**SIZES, **LAYOUTS[layout])
-    torch.manual_seed(0)
-    network = getattr(transformers, f"{kind}Model")(config).eval()
-    network.save_pretrained(folder)
-    stated = {"do_normalize": normalise, "sampling_rate": 16000}
-    (folder / "preprocessor_config.json").write_text(json.dumps(stated), encoding="utf-8")
-    return network
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -113,3 +82,52 @@ def test_layer_means_name_what_is_wrong(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(ModelError, match=r"its weights lack encoder\.layer_norm\.weight"):
         locate_whisper(str(tmp_path))
     assert len(list(cache.rglob("*.onnx"))) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")  # of WavLM's
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "Data2VecAudio"])
+@pytest.mark.parametrize("rank", [0, 4])
+def test_tuned_encoder_ignores_padding_and_starts_as_the_encoder(
+    layout: str, rank: int, tmp_path: Path
+) -> None:
+    from serenade.systems.networks import TunedEncoder
+
+    save_encoder(tmp_path, layout)
+    encoder, normalise = load_encoder(str(tmp_path))
+    network = TunedEncoder(encoder, 3, normalise=normalise, rank=rank, dropout=0.1).eval()
+    rng = np.random.default_rng(0)
+    clips = [torch.from_numpy(rng.standard_normal(size)).float() for size in (9000, 400, 16000)]
+    values = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)[..., None]
+    mask = torch.arange(16000)[None] < torch.tensor([[len(clip)] for clip in clips])
+    with torch.no_grad():
+        together = network(values, mask)
+        for row, clip in enumerate(clips):
+            alone = network(clip[None, :, None], torch.ones(1, len(clip), dtype=bool))
+            torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=1e-4)
+        means = torch.from_numpy(LayerMeans(str(tmp_path))(clips[0].numpy(), 16000))[None]
+        expected = network.probe(means, torch.ones(1, len(means[0])))
+    torch.testing.assert_close(together[:1], expected, atol=1e-4, rtol=1e-4)
+    network.train()(values[[0, 2]], mask[[0, 2]]).square().sum().backward()
+    learnt = {name for name, part in network.named_parameters() if part.grad is not None}
+    assert not any("feature_extractor" in name for name in learnt)
+    parts = {name.rpartition(".")[2] for name in learnt if "probe" not in name}
+    assert parts == ({"down", "up"} if rank else parts - {"down", "up"})
+    assert any("encoder.layers.0" in name for name in learnt)
+
+
+@pytest.mark.usefixtures("cache")
+def test_load_encoder_refuses_what_it_cannot_train(tmp_path: Path, tiny: Path) -> None:
+    from serenade.systems.networks import TunedEncoder
+
+    with pytest.raises(ModelError, match="takes spectrograms, not signals"):
+        load_encoder(str(tiny.parent))
+    with pytest.raises(ModelError, match=r"give a folder with config\.json"):
+        load_encoder("whisper-base")
+    for use in (load_encoder, locate_whisper):
+        with pytest.raises(ModelError, match="emotion2vec is published for FunASR"):
+            use("emotion2vec/emotion2vec_plus_base")
+    save_encoder(tmp_path, "Data2VecAudio")
+    with pytest.raises(ModelError, match="Data2VecAudioModel: cannot be trained further"):
+        TunedEncoder(load_encoder(str(tmp_path))[0], 2, normalise=True, rank=0, dropout=0.0)
+    with pytest.raises(TooShortError, match="at least 400 samples"):
+        Waveform()(np.zeros(399, np.float32), 16000)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,41 @@ _SIZES = {
     },
     "npc": {"width": 32, "blocks": 2, "groups": 2, "codes": 8, "dropout": 0.1},
 }
+
+
+SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
+LAYERS_NORMALISED = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+LAYOUTS = {
+    "Wav2Vec2": {},
+    "Wav2Vec2 large": LAYERS_NORMALISED,
+    "Hubert": {},
+    "WavLM": {},
+    "Data2VecAudio": {},
+    "UniSpeechSat": {},
+}
+
+
+def save_encoder(folder: Path, layout: str = "Wav2Vec2", *, normalise: bool = True) -> Any:
+    """Save a tiny random encoder as its publishers do; return it."""
+    import torch
+    import transformers
+
+    kind = layout.partition(" ")[0]
+    config = getattr(transformers, f"{kind}Config")(**SIZES, **LAYOUTS[layout])
+    torch.manual_seed(0)
+    network = getattr(transformers, f"{kind}Model")(config).eval()
+    network.save_pretrained(folder)
+    stated = {"do_normalize": normalise, "sampling_rate": 16000}
+    (folder / "preprocessor_config.json").write_text(json.dumps(stated), encoding="utf-8")
+    return network
 
 
 def _tiny(name: str) -> EncoderSettings:

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from support.small_encoders import save_encoder
 
 from serenade import load, systems
 from serenade.errors import ModelError, SerenadeError
@@ -40,6 +41,8 @@ SYSTEMS = {
     "dual-bilstm": SMALL | {"branches": "acoustic", "cells": 8, "dense": 8, "windows": 12},
     "stser": SMALL | {"parts": "speech", "channels": 4, "cells": 8, "holdout": 0.0},
     "ssl-probe": SMALL | {"encoder": "whisper-tiny-en"},
+    "ssl-probe:finetune": SMALL | {"longest": 1.0},
+    "ssl-probe:adapters": SMALL | {"longest": 1.0, "rank": 2},
     "lld-svm": {"C": (1.0,)},
     "opensmile-svm": {"C": (0.01,)},
     "whisper-probe": {"layers": (1,), "copies": 0},
@@ -60,11 +63,15 @@ def test_write_model_keeps_predictions_of_each_system(rows, tmp_path, name):
     system, _, recipe = name.partition(":")
     chosen = systems.get(system)
     settings = chosen.recipe(recipe or "default", **SYSTEMS[name])
+    if recipe in {"finetune", "adapters"}:
+        pytest.importorskip("transformers")
+        save_encoder(tmp_path / "encoder")
+        settings = dataclasses.replace(settings, encoder=str(tmp_path / "encoder"))
     X, y = rows.drop(columns="emotion"), rows["emotion"].to_numpy(dtype=str)
     estimator = Estimator(chosen, settings, jobs=1).fit(X, y)
     order = sorted(set(y), reverse=True)
-    write_model(estimator, tmp_path, card="", labels=order, temperature=2.0)
-    model = load(tmp_path)
+    write_model(estimator, tmp_path / "model", card="", labels=order, temperature=2.0)
+    model = load(tmp_path / "model")
     assert model.labels == tuple(order)
     assert model.sampling_rate == chosen.sampling_rate
     expected = np.sqrt(estimator.predict_proba(X.iloc[:4])[:, ::-1])

@@ -3,6 +3,8 @@ from ._embedded_words import RANDOM_VECTORS as RANDOM_VECTORS
 from ._embedded_words import EmbeddedWords as EmbeddedWords
 from ._embedded_words import get_word_codes as get_word_codes
 from ._layer_means import LayerMeans as LayerMeans
+from ._layer_means import Waveform as Waveform
+from ._pooled_graph import load_encoder as load_encoder
 from ._registry import Encoder as Encoder
 from ._registry import describe as describe
 from ._registry import get as get

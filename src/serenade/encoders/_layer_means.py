@@ -1,4 +1,4 @@
-"""Means over time of all hidden states of a speech encoder, one row for each state."""
+"""Means over time of all hidden states of a speech encoder; signals for encoders to be trained."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serenade.encoders.whisper import (
     pool_parts,
 )
 from serenade.errors import ModelError, SignalFormatError, TooShortError
-from serenade.features import Feature
+from serenade.features import Feature, as_signal
 from serenade.runtime import run_session
 
 if TYPE_CHECKING:
@@ -95,3 +95,34 @@ class LayerMeans(Feature):
                 f"{self.encoder}: an ONNX file that this package did not write; export it again"
             )
         return known
+
+
+@dataclasses.dataclass(frozen=True)
+class Waveform(Feature):
+    """Samples of a signal, `(samples, 1)`, for a network that takes signals.
+
+    Attributes:
+        longest: seconds after which a signal is cut off.
+
+    >>> Waveform(0.5)(np.ones(16000, np.float32), 16000).shape
+    (8000, 1)
+    """
+
+    longest: float = 10.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`sample`."""
+        return ("sample",)
+
+    def __call__(self, signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
+        """Return the samples.
+
+        Raises:
+            TooShortError: the signal is shorter than 25 ms.
+        """
+        if signal.size < WHISPER_SHORTEST:
+            raise TooShortError(
+                "signal", f"{signal.size} samples", f"give at least {WHISPER_SHORTEST} samples"
+            )
+        return as_signal(signal)[: round(self.longest * sampling_rate), None].astype(np.float32)

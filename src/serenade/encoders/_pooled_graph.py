@@ -1,16 +1,14 @@
-"""A speech encoder of transformers as an ONNX graph from a signal to pooled hidden states."""
+"""Load speech encoders of transformers, and export them as ONNX from a signal to pooled states."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from serenade._hub import PREPROCESSOR
+from serenade._hub import CONFIG, PREPROCESSOR, download_model, is_hub_id, read_model_type
 from serenade.errors import MissingExtraError, ModelError, first_line
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REVISION = 1
 """Raise when `export_pooled` writes another graph from the same weights."""
@@ -36,23 +34,12 @@ def export_pooled(folder: Path, out: Path) -> None:
         ModelError: the folder holds no such encoder.
         MissingExtraError: transformers, PyTorch or onnx is not installed.
     """
+    network, normalise = load_network(folder)
+    import onnx
+    import torch
+
     try:
-        import onnx
-        import torch
-        from transformers import AutoModel
-    except ImportError:
-        raise MissingExtraError("exporting a speech encoder", "ssl") from None
-    normalise = _read_normalisation(folder)
-    try:
-        network, report = AutoModel.from_pretrained(
-            folder,
-            trust_remote_code=False,
-            attn_implementation="eager",
-            output_loading_info=True,
-        )
-        if lacking := sorted(set(report["missing_keys"]) - {_MASK}):
-            raise ValueError(f"its weights lack {lacking[0]}")  # they would be random
-        module = _make_pooled(network.float().eval(), normalise)
+        module = _make_pooled(network, normalise)
         example = torch.linspace(-1, 1, _EXAMPLE).sin()[None]
         with warnings.catch_warnings(), torch.no_grad():
             # The exporter warns of values that it takes as constant; lengths are not among them.
@@ -68,14 +55,96 @@ def export_pooled(folder: Path, out: Path) -> None:
                 dynamic_axes={"signal": {0: "clips", 1: "samples"}, "pooled": {0: "clips"}},
             )
             _, states, _, width = module(example).shape
-    except Exception as error:  # noqa: BLE001 - of transformers, of the exporter, of the weights
-        raise ModelError(
-            f"{folder}: not a speech encoder that takes signals ({first_line(error)}); give a "
-            "model such as wav2vec 2.0, HuBERT, WavLM or Whisper"
-        ) from None
+    except Exception as error:  # noqa: BLE001 - of transformers and of the exporter
+        raise _make_refusal(folder, error) from None
     graph = onnx.load(str(out))
     onnx.helper.set_model_props(graph, {"states": str(states), "width": str(width)})
     onnx.save(graph, str(out))
+
+
+def load_network(folder: Path) -> tuple[Any, bool]:
+    """Load an encoder of raw signals with transformers.
+
+    Args:
+        folder: see `export_pooled`.
+
+    Returns:
+        The network, and whether it was trained on signals with zero mean and unit deviation.
+
+    Raises:
+        ModelError: the folder holds no such encoder.
+        MissingExtraError: transformers, PyTorch or onnx is not installed.
+    """
+    try:
+        import onnx  # noqa: F401 - without it, the encoder could not be exported
+        from transformers import AutoModel
+    except ImportError:
+        raise MissingExtraError("exporting a speech encoder", "ssl") from None
+    normalise = _read_normalisation(folder)
+    try:
+        network, report = AutoModel.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            attn_implementation="eager",
+            output_loading_info=True,
+        )
+        if lacking := sorted(set(report["missing_keys"]) - {_MASK}):
+            raise ValueError(f"its weights lack {lacking[0]}")  # they would be random
+    except Exception as error:  # noqa: BLE001 - of transformers, of the weights
+        raise _make_refusal(folder, error) from None
+    return network.float().eval(), normalise
+
+
+def load_encoder(encoder: str) -> tuple[Any, bool]:
+    """Load an encoder of raw signals by its folder or its name on the Hugging Face hub.
+
+    Args:
+        encoder: folder or hub id.
+
+    Returns:
+        See `load_network`.
+
+    Raises:
+        ModelError: no such encoder, or one that does not take signals, such as Whisper's.
+        MissingExtraError: transformers, PyTorch or onnx is not installed.
+    """
+    refuse_known(encoder)
+    if (Path(encoder) / CONFIG).is_file():
+        config = Path(encoder) / CONFIG
+    elif is_hub_id(encoder):
+        _, config = download_model(encoder)
+    else:
+        raise ModelError(
+            f"{encoder}: cannot be trained further; give a folder with config.json, or a hub id "
+            "such as 'facebook/wav2vec2-base'"
+        )
+    if read_model_type(config) in {"", "whisper"}:
+        raise ModelError(
+            f"{encoder}: takes spectrograms, not signals, so it is used as a frozen probe alone; "
+            "give wav2vec 2.0, HuBERT or WavLM, or the recipe 'default'"
+        )
+    return load_network(config.parent)
+
+
+def refuse_known(encoder: str) -> None:
+    """Raise an error for encoders that are published in a layout that cannot be read.
+
+    Raises:
+        ModelError: emotion2vec, whose files are those of FunASR.
+    """
+    if "emotion2vec" in encoder.lower() and not (Path(encoder) / CONFIG).is_file():
+        raise ModelError(
+            f"{encoder}: emotion2vec is published for FunASR, without the config.json of "
+            "transformers, and cannot be converted; give wav2vec 2.0, HuBERT, WavLM or data2vec"
+        )
+
+
+def _make_refusal(folder: Path, error: Exception) -> ModelError:
+    """Return the error for a folder without an encoder of signals."""
+    return ModelError(
+        f"{folder}: not a speech encoder that takes signals ({first_line(error)}); give a "
+        "model such as wav2vec 2.0, HuBERT, WavLM or Whisper"
+    )
 
 
 def _read_normalisation(folder: Path) -> bool:

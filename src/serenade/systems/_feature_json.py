@@ -30,6 +30,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "segments": ("serenade.features._segments", "Segments"),
     "short-term-34": ("serenade.features.sets._short_term", "ShortTerm34"),
     "spectral-means": ("serenade.features.sets._standard", "SpectralMeans"),
+    "waveform": ("serenade.encoders", "Waveform"),
     "whisper-pooled": ("serenade.encoders", "WhisperPooled"),
     "whisper-states": ("serenade.encoders", "WhisperStates"),
 }

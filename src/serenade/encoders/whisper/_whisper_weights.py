@@ -52,6 +52,10 @@ def locate_whisper(encoder: str) -> Path:
         return _export_weights(path, find_config(path))
     if (path / CONFIG).is_file() and (weights := find_weights(path)):
         return _export_weights(weights, path / CONFIG)
+    if "emotion2vec" in encoder.lower():
+        from serenade.encoders._pooled_graph import refuse_known
+
+        refuse_known(encoder)
     if is_hub_id(encoder):
         return _export_weights(*download_model(encoder))
     raise ModelError(

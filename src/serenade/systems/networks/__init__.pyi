@@ -12,3 +12,4 @@ from ._recurrence import Recurrence as Recurrence
 from ._sparse_coder import SparseConvolution as SparseConvolution
 from ._stser import SpeechModel as SpeechModel
 from ._stser import SpeechTextClassifier as SpeechTextClassifier
+from ._tuned_encoder import TunedEncoder as TunedEncoder
