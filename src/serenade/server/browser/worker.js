@@ -7,6 +7,7 @@ import { FRAME, HOP, LONGEST_UTTERANCE, RATE, Resampler, SegmentJoiner, WINDOW, 
 const CONTEXT = 64; // samples of the frame before that the detector takes again
 const CALL = 64; // frames of one call
 const BLOCK = CALL * FRAME;
+const LONG = 30 * RATE; // from which a recording gets a summary
 
 let settings = null;
 const loaded = load(); // without a top-level await, which would lose the messages until it is over
@@ -120,15 +121,42 @@ async function analyse({ id, signal, adapt }) {
   if (!parts.length) return null;
   const short = signal.length <= LONGEST_UTTERANCE;
   const shares = short ? await predict(signal) : average(parts);
-  const speech = seconds(parts.reduce((sum, { start, end }) => sum + end - start, 0));
+  const summary = signal.length >= LONG ? { summary: summarise(parts, signal.length) } : {};
   const uncertain = settings.uncertain_below ? { uncertain: Math.max(...shares) < settings.uncertain_below } : {};
   const remarks = short || !stream.own ? {} : stream.own.remarks;
-  return { duration: seconds(signal.length), ...describe(shares), ...uncertain, speech, ...remarks, segments: parts.map(toSegment) };
+  return {
+    duration: seconds(signal.length), ...describe(shares), ...uncertain, speech: seconds(measure(parts)), ...remarks,
+    ...summary, segments: parts.map(toSegment),
+  };
 }
 
+const measure = (parts) => parts.reduce((sum, { start, end }) => sum + end - start, 0);
+
 function average(parts) {
-  const all = parts.reduce((sum, { start, end }) => sum + end - start, 0);
+  const all = measure(parts);
   return settings.labels.map((_, c) => parts.reduce((sum, { start, end, shares }) => sum + (end - start) * shares[c], 0) / all);
+}
+
+// Summarises a long recording as Python's `summarise` does.
+function summarise(parts, length) {
+  const found = settings.labels.map((label) => parts.filter(({ shares }) => describe(shares).emotion === label));
+  const times = found.map((some, c) => [settings.labels[c], round(measure(some) / measure(parts), 4)]);
+  const moments = found.flatMap((some, c) => {
+    const best = some.reduce((a, b) => (a && a.shares[c] >= b.shares[c] ? a : b), null);
+    return best && settings.labels[c] !== "neutral" && best.shares[c] >= settings.uncertain_below ? [best] : [];
+  });
+  const strength = ({ shares }) => Math.max(...shares);
+  const thirds = [0, 1, 2].map((third) => {
+    const [first, last] = [(length * third) / 3, (length * (third + 1)) / 3];
+    const inside = parts.filter(({ start, end }) => start < last && end > first).map(({ start, end, shares }) =>
+      ({ start: Math.max(start, first), end: Math.min(end, last), shares }));
+    return inside.length ? toSegment({ start: first, end: last, shares: average(inside) }) : null;
+  });
+  return {
+    shares: Object.fromEntries(times.filter(([, share]) => share).sort(([, a], [, b]) => b - a)),
+    moments: moments.sort((a, b) => strength(b) - strength(a)).slice(0, 3).map(toSegment),
+    thirds,
+  };
 }
 
 const streams = new Map();
