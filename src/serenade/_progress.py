@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,66 @@ T = TypeVar("T")
 
 PATIENCE = 2.0
 """Seconds before a bar appears."""
+
+_INTERVAL = 0.2  # seconds between two drawings
+_WIDTH = 30
+
+
+class ProgressBar:
+    """Progress bar with the time left, which threads may advance; it is erased at the end.
+
+    Args:
+        total: amount of work, of any unit.
+        label: name of the work.
+    """
+
+    def __init__(self, total: float, label: str) -> None:
+        self._total = total
+        self._label = label
+        self._done = 0.0
+        self._begun = self._drawn = time.monotonic()
+        self._lock = threading.Lock()
+        self._paused = not sys.stderr.isatty()
+        self._visible = False
+
+    def advance(self, amount: float = 1.0) -> None:
+        """Count an amount of work as done, and draw the bar if it is time."""
+        with self._lock:
+            self._done += amount
+            now = time.monotonic()
+            late = now - self._begun > PATIENCE and now - self._drawn > _INTERVAL
+            if late and not self._paused:
+                self._draw(now)
+
+    def pass_items(self, items: Iterable[T], step: float = 1.0) -> Iterator[T]:
+        """Yield items and count a step for each; the bar is erased while an item is used."""
+        quiet = self._paused
+        try:
+            for item in items:
+                self._erase()
+                yield item
+                self._paused = quiet
+                self.advance(step)
+        finally:
+            self._erase()
+
+    def _erase(self) -> None:
+        with self._lock:
+            self._paused = True
+            if self._visible:
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+            self._visible = False
+
+    def _draw(self, now: float) -> None:
+        share = min(1.0, self._done / self._total) if self._total else 1.0
+        left = (now - self._begun) * (1 - share) / share if share else 0.0
+        minutes, seconds = divmod(round(left), 60)
+        bar = "#" * round(share * _WIDTH)
+        rest = f"{minutes}:{seconds:02d} left" if share else ""
+        sys.stderr.write(f"\r\x1b[K{self._label} [{bar:<{_WIDTH}}] {share:.0%} {rest}")
+        sys.stderr.flush()
+        self._drawn, self._visible = now, True
 
 
 def show_progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
@@ -26,22 +87,4 @@ def show_progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
     >>> list(show_progress("ab", 2, "spelling"))
     ['a', 'b']
     """
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    import click
-
-    begun, done = time.monotonic(), 0
-    rest = iter(items)
-    for item in rest:
-        yield item
-        done += 1
-        if time.monotonic() - begun > PATIENCE:
-            break
-    else:
-        return
-    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
-        bar.update(done)
-        for item in rest:
-            yield item
-            bar.update(1)
+    return ProgressBar(total, label).pass_items(items)

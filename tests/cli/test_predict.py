@@ -56,6 +56,7 @@ def test_json(run, example):
         "probability",
         "probabilities",
         "uncertain",
+        "speech",
     ]
     assert entry["file"] == str(example)
     assert entry["duration"] > 5

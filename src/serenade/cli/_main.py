@@ -15,8 +15,6 @@ from serenade.errors import SerenadeError
 # Errors of the disk or its permissions, not of this package.
 _OUTER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
-_INTERRUPTED = 130  # 128 and the number of SIGINT
-
 
 @click.command(
     cls=_help.CommandGroup,
@@ -62,7 +60,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         _output.report_problem("interrupted")
-        sys.exit(_INTERRUPTED)
+        sys.exit(_output.INTERRUPTED)
     except SerenadeError as error:
         _output.report_problem(error)
         sys.exit(1)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from serenade._atomic import write_output
 from serenade._printable import to_printable
+from serenade.errors import AudioError
 
 if TYPE_CHECKING:
-    from serenade.inference import Prediction, Segment, Timeline, Update
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from serenade.inference import Model, Prediction, Segment, Target, Timeline, Update
+
+    Result = tuple[Prediction, Timeline | None]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 and the number of SIGINT."""
 
 _COLUMNS = 24
+_WORD = 10  # width of the column of emotions
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -30,21 +43,104 @@ def report_problem(problem: object) -> None:
     click.echo(f"serenade: {to_printable(problem)}", err=True)
 
 
-def print_prediction(prediction: Prediction, timeline: Timeline | None) -> None:
-    """Print the emotion of a recording, and a bar for each segment."""
+def report_interruption(done: int, total: int) -> int:
+    """Report how many recordings were done before Ctrl-C, and return the exit status."""
+    report_problem(f"interrupted; kept {done} of {total} recordings")
+    return INTERRUPTED
+
+
+def print_prediction(prediction: Prediction, timeline: Timeline | None, column: int = 0) -> None:
+    """Print the answer for a recording, and a bar for each segment.
+
+    A pipe gets one line in a form that stays, and a terminal a row or, for a single recording, the
+    likeliest emotions with bars and the summary.
+
+    Args:
+        prediction: emotion of the recording.
+        timeline: its segments; None if they are not wanted.
+        column: width of the column of names, if there are several recordings; 0 for one.
+    """
+    if not is_terminal():
+        _print_line(prediction)
+    elif column:
+        _print_row(prediction, column)
+    else:
+        _print_answer(prediction)
+    for segment in () if timeline is None else timeline.segments:
+        _print_segment(segment)
+
+
+def _print_line(prediction: Prediction) -> None:
     from serenade.inference import describe_adaptation
 
     known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
     if not prediction.enrolment and (adaptation := describe_adaptation(prediction)):
         known = f"; {adaptation}"
     emotion = f"{'uncertain, perhaps ' * prediction.uncertain}{prediction.emotion}"
-    channel = f", channel {prediction.channel}" * bool(prediction.channel)
     echo(
-        f"{to_printable(prediction.file)}{channel}: {emotion} {prediction.probability:.0%} "
+        f"{name_recording(prediction)}: {emotion} {prediction.probability:.0%} "
         f"({prediction.duration:.1f} s{known})"
     )
-    for segment in () if timeline is None else timeline.segments:
-        _print_segment(segment)
+
+
+def _print_row(prediction: Prediction, column: int) -> None:
+    shares = ", ".join(f"{label} {share:.0%}" for label, share in prediction.likeliest.items())
+    answer = _draw_answer(prediction, "uncertain")
+    words = click.unstyle(answer)
+    click.echo(
+        f"{name_recording(prediction):<{column}}  {answer}{' ' * (_WORD - len(words))} "
+        f"{draw_bar(prediction.probability, _COLUMNS)}  {shares}"
+    )
+
+
+def _print_answer(prediction: Prediction) -> None:
+    from serenade.inference import describe_basis
+
+    doubt = f"uncertain: no emotion reaches {prediction.uncertain_below:.0%}"
+    answer = _draw_answer(prediction, doubt)
+    click.echo(f"{name_recording(prediction)}: {answer}")
+    width = max(len(to_printable(label)) for label in prediction.likeliest)
+    for label, share in prediction.likeliest.items():
+        bar = draw_bar(share, _COLUMNS)
+        click.echo(f"  {to_printable(label):<{width}}  {bar}  {share:.0%}")
+    notes = {"based on": describe_basis(prediction)}
+    notes |= {} if prediction.summary is None else prediction.summary.describe()
+    for name, text in notes.items():
+        click.echo(f"  {_mark(f'{name}:', dim=True)} {to_printable(text)}")
+
+
+def name_recording(prediction: Prediction) -> str:
+    """Return the printable name of a recording, with the channel that was predicted alone."""
+    channel = f", channel {prediction.channel}" * bool(prediction.channel)
+    return to_printable(prediction.file) + channel
+
+
+def _draw_answer(prediction: Prediction, doubt: str) -> str:
+    """Return the emotion, or words of doubt if it is uncertain."""
+    if prediction.uncertain:
+        return _mark(doubt, fg="yellow")
+    return _mark(to_printable(prediction.emotion), bold=True)
+
+
+def is_terminal() -> bool:
+    """Return whether standard output is a terminal that draws."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def draw_bar(share: float, width: int) -> str:
+    """Draw a share of 1 as a bar of eighths of a character, or of # where these are unknown."""
+    full, eighths = divmod(round(share * width * 8), 8)
+    bar = "█" * full + " ▏▎▍▌▋▊▉"[eighths].strip()
+    try:
+        bar.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        bar = "#" * round(share * width)
+    return _mark(bar, fg="cyan") + " " * (width - len(bar))
+
+
+def _mark(text: str, **style: Any) -> str:
+    """Colour text, unless the variable NO_COLOR forbids it."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
 
 
 def print_update(found: Update, *, live: bool) -> None:
@@ -63,10 +159,11 @@ def print_update(found: Update, *, live: bool) -> None:
 
 
 def _print_segment(segment: Segment) -> None:
-    bar = "#" * round(segment.probability * _COLUMNS)
-    echo(
+    bar = f"{'#' * round(segment.probability * _COLUMNS):<{_COLUMNS}}"
+    click.echo(
         f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
-        f"{bar:<{_COLUMNS}} {segment.emotion} {segment.probability:.0%}"
+        f"{draw_bar(segment.probability, _COLUMNS) if is_terminal() else bar} "
+        f"{to_printable(segment.emotion)} {segment.probability:.0%}"
     )
 
 
@@ -74,9 +171,63 @@ def _draw_bars(found: Update) -> str:
     """Draw one bar of eighths of a character for each emotion, on one line."""
     eighths = " ▁▂▃▄▅▆▇█"
     best = max(found.probabilities, key=found.probabilities.__getitem__)
-    plain = bool(os.environ.get("NO_COLOR"))
     shown = [
-        click.style(f"{label} {eighths[round(share * 8)]}", bold=label == best and not plain)
+        _mark(f"{label} {eighths[round(share * 8)]}", bold=label == best)
         for label, share in found.probabilities.items()
     ]
     return "  " + "  ".join(shown)
+
+
+def print_results(
+    results: Iterable[Any], files: Sequence[str], *, people: bool
+) -> tuple[list[Result], bool]:
+    """Print errors, and for people also results, as they arrive.
+
+    Returns:
+        The results, and whether Ctrl-C ended the work before its end.
+    """
+    column = max(map(len, files)) if len(files) > 1 else 0
+    done = []
+    try:
+        for result in results:
+            if isinstance(result, AudioError):
+                report_problem(result)
+                continue
+            done.append(result)
+            if people:
+                print_prediction(*result, column)
+    except KeyboardInterrupt:
+        return done, True
+    return done, False
+
+
+def write_table(done: Sequence[Result], model: Model, path: Path, *, timeline: bool) -> None:
+    """Write results as CSV to a file, or to standard output for `-`."""
+    from serenade.inference import to_csv
+
+    table = io.StringIO(newline="")
+    to_csv(done, model.labels, table, timeline=timeline)
+    if str(path) == "-":
+        click.echo(table.getvalue(), nl=False)
+    else:
+        write_output(path, table.getvalue())
+
+
+def write_timelines(
+    done: Sequence[Result],
+    model: Model,
+    target: Target | None,
+    plot: Path | None,
+    channel: str,
+) -> None:
+    """Write the timelines to a file or a folder, and draw the first one."""
+    timelines = [(prediction, found) for prediction, found in done if found is not None]
+    if not timelines:
+        return
+    if target:
+        target.write(timelines, model)
+    if plot:
+        from serenade.inference import plot_timeline
+
+        timeline = timelines[0][1]
+        plot_timeline(timeline, timeline.file, model, plot, channel=channel)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serenade._atomic import write_output
 from serenade.cli import _help, _options, _output
-from serenade.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from serenade.adaptation import Expect
-    from serenade.inference import Model, Prediction, Target, Timeline
+    from serenade.inference import Model, Target
 
 
 _SEVERAL = 8
@@ -176,9 +173,9 @@ def command(
 
     Give files of any length, - for standard input, patterns such as 'calls/*.wav', folders, which
     are searched with their subfolders, or manifests: CSV files with the columns file and, if known,
-    speaker. WAV, FLAC, Ogg, Opus, MP3 and AIFF are read,
-    and with the extra "media" MP4, M4A, WebM, 3GP, AMR, AAC and WMA. For a file that cannot be
-    used, one line is printed on standard error, and the other files are predicted.
+    speaker. WAV, FLAC, Ogg, Opus, MP3 and AIFF are read, and with the extra "media" MP4, M4A, WebM,
+    3GP, AMR, AAC and WMA. For a file that cannot be used, one line is printed on standard error,
+    and the other files are predicted. Ctrl-C keeps the results so far.
 
     \b
     serenade predict call.wav
@@ -192,36 +189,19 @@ def command(
     serenade predict calls/ --adapt=neutral --adapt-by channel --csv emotions.csv
     serenade predict recordings/ --json --strict > emotions.json
     """
-    import serenade
-    from serenade._figure_style import check_figure
-    from serenade.inference import Target, find_recordings, list_channels, predict_files
+    from serenade.inference import Target, list_channels, predict_files, to_json
 
     _check_options(as_json, csv, hop, window, format_, out)
-    target = Target.of(out, format_) if out else None
-    files = find_recordings(sources)
-    if not files:
-        _output.report_problem(
-            f"no recordings in {', '.join(sources)}; give audio files, or folders with such files"
-        )
+    files = _find_files(sources)
     channels: Any = channel
     if adapt_by == "channel":
         _check_channels(channel, format_, plot)
         files, channels = list_channels(files)
-    adaptation = _choose_adaptation(files, sources, enrol, adapt, adapt_by)
-    if adapt_by == "channel":
-        adaptation["places"] = list(map(str, channels))
-    if plot and len(files) != 1:
-        raise click.UsageError("--plot draws one recording; give one file")
-    if plot:
-        check_figure(plot)
-    if target:
-        target.check(len(files))
-    loaded = serenade.load(model)
-    if licence == "commercial":
-        loaded.require_commercial_licence()
-    loaded = _enrol(loaded, enrol, enrol_speech)
+    adaptation = _choose_adaptation(files, sources, enrol, adapt, adapt_by, channels)
+    target = Target.of(out, format_) if out else None
+    _check_outputs(files, target, plot)
+    loaded = _load_model(model, licence, enrol, enrol_speech)
     timeline = timeline or bool(target or plot)
-    people = not (as_json or _is_dash(csv))
     results = predict_files(
         loaded,
         files,
@@ -229,15 +209,44 @@ def command(
         windows=(window, hop) if timeline else None,
         **adaptation,
         jobs=jobs,
-        # Printed lines already show the progress, and a bar would disturb them.
-        bar=not (people and sys.stdout.isatty()),
+        bar=sys.stderr.isatty(),
     )
-    done = _print_results(results, people=people)
-    _recommend_adaptation(loaded, len(done), asked=bool(adapt or enrol))
-    _write(done, loaded, as_json=as_json, csv=csv, timeline=timeline)
-    _write_timelines(done, loaded, target, plot, channel)
+    done, interrupted = _output.print_results(results, files, people=not (as_json or _is_dash(csv)))
+    if done or not interrupted:
+        _recommend_adaptation(loaded, len(done), asked=bool(adapt or enrol or interrupted))
+        if as_json:
+            click.echo(to_json(done))
+        if csv:
+            _output.write_table(done, loaded, csv, timeline=timeline)
+        _output.write_timelines(done, loaded, target, plot, channel)
+    if interrupted:
+        sys.exit(_output.report_interruption(len(done), len(files)))
     if not done or (strict and len(done) < len(files)):
         sys.exit(1)
+
+
+def _find_files(sources: Sequence[str]) -> list[str]:
+    """Return the recordings of the sources; report that there are none."""
+    from serenade.inference import find_recordings
+
+    files = find_recordings(sources)
+    if not files:
+        _output.report_problem(
+            f"no recordings in {', '.join(sources)}; give audio files, or folders with such files"
+        )
+    return files
+
+
+def _check_outputs(files: Sequence[str], target: Target | None, plot: Path | None) -> None:
+    """Check before the work that the timeline and the figure can be written."""
+    from serenade._figure_style import check_figure
+
+    if plot and len(files) != 1:
+        raise click.UsageError("--plot draws one recording; give one file")
+    if plot:
+        check_figure(plot)
+    if target:
+        target.check(len(files))
 
 
 def _check_options(
@@ -280,6 +289,7 @@ def _choose_adaptation(
     enrol: Sequence[str],
     adapt: Expect | None,
     adapt_by: str,
+    channels: Any,
 ) -> dict[str, Any]:
     """Return the arguments of `predict_files` that say what the model adapts to."""
     if adapt_by != "all" and not adapt:
@@ -289,7 +299,9 @@ def _choose_adaptation(
     return {
         "by_itself": "self" in enrol or bool(adapt and adapt_by == "recording"),
         "expect": adapt,
-        "places": _find_places(files, sources, adapt_by),
+        "places": list(map(str, channels))
+        if adapt_by == "channel"
+        else _find_places(files, sources, adapt_by),
         "one_speaker": adapt_by == "speaker",
     }
 
@@ -324,10 +336,14 @@ def _recommend_adaptation(model: Model, usable: int, *, asked: bool) -> None:
         )
 
 
-def _enrol(model: Model, enrol: Sequence[str], speech: str) -> Model:
-    """Adapt the model to the speaker of the named recordings, if there are any."""
+def _load_model(name: str | None, licence: str, enrol: Sequence[str], speech: str) -> Model:
+    """Load the model, and adapt it to the speaker of the named recordings, if there are any."""
+    import serenade
     from serenade.inference import find_recordings
 
+    model = serenade.load(name)
+    if licence == "commercial":
+        model.require_commercial_licence()
     if "self" in enrol:
         if len(enrol) > 1:
             raise click.UsageError("--enrol self cannot be combined with another --enrol")
@@ -336,58 +352,3 @@ def _enrol(model: Model, enrol: Sequence[str], speech: str) -> Model:
     if enrol and not voice:
         raise click.UsageError(f"--enrol: no recordings in {', '.join(enrol)}")
     return model.enrol(voice, speech=speech) if voice else model  # type: ignore[arg-type]
-
-
-def _print_results(
-    results: Iterable[Any], *, people: bool
-) -> list[tuple[Prediction, Timeline | None]]:
-    """Print errors, and for people also results, as they arrive; return the results."""
-    done = []
-    for result in results:
-        if isinstance(result, AudioError):
-            _output.report_problem(result)
-            continue
-        done.append(result)
-        if people:
-            _output.print_prediction(*result)
-    return done
-
-
-def _write(
-    done: list[tuple[Prediction, Timeline | None]],
-    model: Model,
-    *,
-    as_json: bool,
-    csv: Path | None,
-    timeline: bool,
-) -> None:
-    from serenade.inference import to_csv, to_json
-
-    if as_json:
-        click.echo(to_json(done))
-    if csv:
-        table = io.StringIO(newline="")
-        to_csv(done, model.labels, table, timeline=timeline)
-        if _is_dash(csv):
-            click.echo(table.getvalue(), nl=False)
-        else:
-            write_output(csv, table.getvalue())
-
-
-def _write_timelines(
-    done: list[tuple[Prediction, Timeline | None]],
-    model: Model,
-    target: Target | None,
-    plot: Path | None,
-    channel: str,
-) -> None:
-    timelines = [(prediction, found) for prediction, found in done if found is not None]
-    if not timelines:
-        return
-    if target:
-        target.write(timelines, model)
-    if plot:
-        from serenade.inference import plot_timeline
-
-        timeline = timelines[0][1]
-        plot_timeline(timeline, timeline.file, model, plot, channel=channel)

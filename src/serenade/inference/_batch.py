@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from serenade._progress import show_progress
+from serenade._progress import ProgressBar
 from serenade.audio import RECORDING_SUFFIXES, inspect_file
 from serenade.corpora import read_speakers
 from serenade.errors import AudioError
@@ -20,6 +20,9 @@ from serenade.inference._threads import map_in_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from serenade.adaptation import Expect
     from serenade.inference._model import Model
     from serenade.inference._prediction import Prediction, Timeline
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     Item = tuple[str, int | str]  # file and channel
     Result = tuple[Prediction, Timeline | None] | AudioError
+
+_TIMED = 32  # most files whose headers are read for a bar by time
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -154,45 +159,93 @@ def predict_files(
         one_speaker: whether a place is one speaker.
         jobs: number of threads; None for one per core. Threads beyond the number of files
             predict windows of long recordings.
-        bar: whether to show a progress bar.
+        bar: whether to show a progress bar, by time for a few files.
 
     Yields:
         The prediction and the timeline of each file, or the error that explains why there is
         none.
     """
     threads = jobs or os.cpu_count() or 1
-    per_file = max(1, threads // max(1, len(files)))
     channels = [channel] * len(files) if isinstance(channel, str | int) else list(channel)
-
-    def open_channel(item: Item) -> Source:
-        file, chosen = item
-        return open_source(file, None, model.sampling_rate, chosen or "mix")
-
-    def read_or_fail(item: Item) -> Reading | AudioError:
-        return _catch(lambda: read_recording(model, open_channel(item), windows, jobs=per_file))
-
-    def predict_or_fail(item: Item) -> Result:
-        def predict() -> tuple[Prediction, Timeline | None]:
-            enrols = by_itself and expect is None
-            enrolled = model.enrol_itself(open_channel(item)) if enrols else model
-            opening = open_channel(item)
-            return predict_file(enrolled, opening, windows, adapt=expect, jobs=per_file)
-
-        return _catch(predict)
-
+    enrols = by_itself and expect is None
+    # Recordings that enrol themselves are read twice.
+    seconds = (1 + enrols) * _measure_files(files) if bar and len(files) <= _TIMED else 0.0
+    shown = ProgressBar(seconds or len(files), "predicting")
+    spare = max(1, threads // max(1, len(files)))
+    work = _Work(model, windows, expect, enrols, spare, shown if seconds else None)
     together = expect is not None and not by_itself
-    work: Callable[[Item], Any] = read_or_fail if together else predict_or_fail
-    items = list(zip(files, channels, strict=True))
-    pairs = map_in_threads(work, items, min(threads, len(files)))
-    results = (result for _, result in pairs)
-    done = show_progress(results, len(files), "predicting") if bar else results
-    if expect is not None and not by_itself:
+    pairs = map_in_threads(
+        work.read if together else work.predict,
+        list(zip(files, channels, strict=True)),
+        min(threads, len(files)),
+    )
+    results: Iterable[Any] = (result for _, result in pairs)
+    done = shown.pass_items(results, 0 if seconds else 1) if bar else results
+    if expect is not None and together:
         places = [""] * len(files) if places is None else places
         done = answer_readings(model, list(done), expect, places, one_speaker=one_speaker)
     if isinstance(channel, str | int):
         yield from done
     else:
         yield from map(_state_channel, done, channel)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """Work on each of several files.
+
+    Args:
+        model: model to predict with.
+        windows: see `predict_files`.
+        expect: see `predict_files`.
+        enrols: whether each recording enrols its speaker.
+        jobs: number of threads for a file.
+        bar: counts the seconds that were read; None for no bar by time.
+    """
+
+    model: Model
+    windows: tuple[float, float] | None
+    expect: Expect | None
+    enrols: bool
+    jobs: int
+    bar: ProgressBar | None
+
+    def read(self, item: Item) -> Reading | AudioError:
+        """Read a file for an adaptation to all files."""
+        return _catch(
+            lambda: read_recording(self.model, self._open(item), self.windows, jobs=self.jobs)
+        )
+
+    def predict(self, item: Item) -> Result:
+        """Predict a file alone."""
+
+        def predict() -> tuple[Prediction, Timeline | None]:
+            model = self.model.enrol_itself(self._open(item)) if self.enrols else self.model
+            opening = self._open(item)
+            return predict_file(model, opening, self.windows, adapt=self.expect, jobs=self.jobs)
+
+        return _catch(predict)
+
+    def _open(self, item: Item) -> Source:
+        file, channel = item
+        opening = open_source(file, None, self.model.sampling_rate, channel or "mix")
+        if self.bar is not None:
+            opening.blocks = self._count(opening.blocks, self.bar)
+        return opening
+
+    def _count(
+        self, blocks: Iterator[NDArray[np.float32]], bar: ProgressBar
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield blocks of a signal and count their seconds."""
+        for block in blocks:
+            bar.advance(block.size / self.model.sampling_rate)
+            yield block
+
+
+def _measure_files(files: Sequence[str]) -> float:
+    """Return the length in seconds of the files that can be read, by their headers."""
+    headers = (_catch(functools.partial(inspect_file, file)) for file in files)
+    return sum(0.0 if isinstance(found, AudioError) else found.duration for found in headers)
 
 
 def _state_channel(result: Result, channel: int) -> Result:
