@@ -187,7 +187,7 @@ def print_results(
         The results, and whether Ctrl-C ended the work before its end.
     """
     column = max(map(len, files)) if len(files) > 1 else 0
-    done = []
+    done: list[Result] = []
     try:
         for result in results:
             if isinstance(result, AudioError):
@@ -195,7 +195,7 @@ def print_results(
                 continue
             done.append(result)
             if people:
-                print_prediction(*result, column)
+                print_prediction(result[0], result[1], column)
     except KeyboardInterrupt:
         return done, True
     return done, False
