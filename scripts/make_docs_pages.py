@@ -106,6 +106,7 @@ SINGLE = {
     "Models and features": "models.md",
     "Commands by task": "command_line.md",
     "The server": "server.md",
+    "Containers and services": "deploy.md",
     "Voice agents, tables and annotation tools": "integrations.md",
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",

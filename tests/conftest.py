@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
 _SLOW = (
-    *("benchmarks", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
+    *("benchmarks", "deploy", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
     *("reliability", "security/test_children.py", "security/test_telemetry.py"),
     *("systems", "training", "transcription", "encoders/test_layer_means.py"),
     *("cli/test_commands.py", "cli/test_research.py"),

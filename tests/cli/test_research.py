@@ -161,6 +161,7 @@ def test_a_corpus_becomes_shards_and_a_second_run_has_nothing_to_do(run, tmp_pat
 
 
 def test_other_features_in_the_same_folder_are_made_anew(tmp_path):
+    pytest.importorskip("pyarrow")
     import soundfile
 
     from serenade.errors import SerenadeError
