@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
 _SLOW = (
-    *("benchmarks", "deploy", "docs", "encoders/selfsupervised", "fuzzing", "papers", "pretraining"),
-    *("reliability", "security/test_children.py", "security/test_telemetry.py"),
+    *("benchmarks", "deploy", "docs", "encoders/selfsupervised", "fuzzing", "papers"),
+    *("pretraining", "reliability", "security/test_children.py", "security/test_telemetry.py"),
     *("systems", "training", "transcription", "encoders/test_layer_means.py"),
     *("cli/test_commands.py", "cli/test_research.py"),
     *("cli/test_odd_names.py", "cli/test_unusable.py", "evaluation/test_trained_model.py"),
