@@ -42,6 +42,25 @@ def test_embed_writes_a_row_for_each_recording(run, example, tmp_path):
     done = run("embed", tmp_path, "--out", tmp_path / "x.xyz")
     assert done.returncode == 1
     assert "embeddings are written as .npy or .parquet" in done.stderr
+    assert "give --out, --plot or both" in run("embed", tmp_path).stderr
+    missing = run("embed", tmp_path / "good.flac", "--out", tmp_path / "x.npy", "--channel", "2")
+    assert "has 1 channel" in missing.stderr
+
+
+def test_embed_draws_recordings_coloured_by_a_column(run, example, tmp_path):
+    samples, rate = soundfile.read(example, dtype="float32")
+    lines = ["file,style"]
+    for number in range(5):
+        soundfile.write(tmp_path / f"{number}.wav", samples[: (number + 3) * rate], rate)
+        lines.append(f"{number}.wav,{'even' if number % 2 == 0 else 'odd'}")
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("\n".join(lines), encoding="utf-8")
+    done = run("embed", manifest, "--plot", tmp_path / "x.svg", "--colour", "style")
+    assert done.returncode == 0, done.stderr
+    figure = (tmp_path / "x.svg").read_text("utf-8")
+    assert all(f"<!-- {word} -->" in figure for word in ("t-SNE", "even", "odd"))
+    wrong = run("embed", manifest, "--plot", tmp_path / "x.svg")
+    assert "no column emotion" in wrong.stderr
 
 
 def test_json(run, example):

@@ -19,6 +19,7 @@ from serenade.evaluation import (
     evaluate,
     make_confusion_figure,
     make_curves_figure,
+    make_embedding_figure,
 )
 from serenade.protocols import _protocols
 
@@ -231,3 +232,21 @@ def test_repr_html_escapes_names_and_has_a_table_without_matplotlib(report, monk
     assert "<svg" not in page
     assert "&lt;b&gt; on small" in page
     assert f"<td>{report.confusion[0][0]}</td>" in page
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_embedding_figure_keeps_neighbours_together(method):
+    pytest.importorskip("matplotlib")
+    if method == "umap":
+        pytest.importorskip("umap")
+    rng = np.random.default_rng(0)
+    rows = np.repeat([[0.0] * 5, [9.0] * 5], 12, axis=0) + rng.normal(size=(24, 5))
+    groups = ["one"] * 12 + [""] * 12
+    axes = make_embedding_figure(rows, groups, method).axes[0]
+    parts = {each.get_label(): np.asarray(each.get_offsets()) for each in axes.collections}
+    assert set(parts) == {"one", "unknown"}
+    centres = [part.mean(axis=0) for part in parts.values()]
+    spread = max(part.std() for part in parts.values())
+    assert np.linalg.norm(np.subtract(*centres)) > 2 * spread
+    with pytest.raises(EvaluationError, match="give at least four recordings"):
+        make_embedding_figure(rows[:3], groups[:3])

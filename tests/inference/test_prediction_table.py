@@ -81,6 +81,8 @@ def test_embed_averages_the_features(model, example):
     found = model.embed(signal, rate)
     np.testing.assert_allclose(found, model.features(signal).mean(axis=0), rtol=1e-5)
     assert model.embed(example).shape == found.shape
+    both = np.stack([signal, np.roll(signal, 8000)], axis=1)
+    np.testing.assert_array_equal(model.embed(both, rate, channel="left"), found)
     with pytest.raises(NoSpeechError):
         model.embed(np.full(32000, 1e-3, np.float32), 16000)
 

@@ -20,6 +20,7 @@ from ._labels import LABELS as LABELS
 from ._labels import order_labels as order_labels
 from ._labels import require_labels as require_labels
 from ._manifest import load_manifest as load_manifest
+from ._manifest import read_column as read_column
 from ._manifest import read_speakers as read_speakers
 from ._manifest import write_manifest as write_manifest
 from ._registry import check_name as check_name

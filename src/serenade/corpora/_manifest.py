@@ -97,12 +97,31 @@ def read_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         CorpusError: no file, no header, no column `file`, or an unreadable row.
     """
+    return _read_column(path, "speaker", ("file",))
+
+
+def read_column(path: str | os.PathLike[str], column: str) -> dict[str, str]:
+    """Read a column of a manifest by file, as `read_speakers` does; a missing column is an error.
+
+    Args:
+        path: the manifest, see `load_manifest`.
+        column: name of the column.
+
+    Raises:
+        CorpusError: no file, no header, no such column, or an unreadable row.
+    """
+    return _read_column(path, column, ("file", column))
+
+
+def _read_column(
+    path: str | os.PathLike[str], column: str, needed: Sequence[str]
+) -> dict[str, str]:
     path = Path(path).expanduser()
-    entries, problems = _read_entries(path, ("file",))
+    entries, problems = _read_entries(path, needed)
     if problems:
         raise CorpusError(problems[0].message)
     return {
-        str(path.parent / find_spelling(path.parent, row["file"])): row.get("speaker") or ""
+        str(path.parent / find_spelling(path.parent, row["file"])): row.get(column) or ""
         for _, row in entries
         if row["file"]
     }

@@ -15,6 +15,7 @@ from ._figures import draw_figure as draw_figure
 from ._figures import draw_matrix as draw_matrix
 from ._figures import make_confusion_figure as make_confusion_figure
 from ._figures import make_curves_figure as make_curves_figure
+from ._figures import make_embedding_figure as make_embedding_figure
 from ._latex import format_latex as format_latex
 from ._leaks import CHECKED_ROWS as CHECKED_ROWS
 from ._leaks import audit_folds as audit_folds

@@ -1,15 +1,16 @@
-"""Figures of reports for print: confusion matrices and training curves."""
+"""Figures for print: confusion matrices, training curves and embeddings."""
 
 from __future__ import annotations
 
 import io
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from serenade._atomic import write_atomically
-from serenade._figure_style import use_style
+from serenade._figure_style import COLOURS, get_colour, use_style
+from serenade.errors import EvaluationError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ _MEASURES = {
     "valid_loss": "validation loss",
     "valid_ua": "validation UA",
 }
+_MARKERS = "osD^v"  # of groups beyond the number of colours
 # Metadata by kind of file that changes with the date or the version of matplotlib.
 _VOLATILE = {"png": "Software", "pdf": "CreationDate", "svg": "Date"}
 
@@ -120,6 +122,59 @@ def _describe_confusion(shares: NDArray[np.float64], labels: Sequence[str]) -> s
         return ""
     most = f"{labels[row]} as {labels[column]} ({wrong[row, column]:.0%})"
     return f"Most frequent confusion: {most}"
+
+
+def make_embedding_figure(
+    rows: NDArray[np.floating[Any]], groups: Sequence[str], method: str = "tsne", seed: int = 0
+) -> Figure:
+    """Draw embeddings in a plane that keeps neighbours together, with a colour for each group.
+
+    Distances between far points and axes have no meaning, and groups that lie apart need not be
+    told apart by a classifier of unseen speakers.
+
+    Args:
+        rows: embeddings `(recordings, dims)`.
+        groups: group of each recording; "" where it is unknown.
+        method: `tsne` (van der Maaten & Hinton 2008) or `umap` (McInnes et al. 2018).
+        seed: random seed.
+
+    Raises:
+        EvaluationError: fewer than four recordings.
+        MissingExtraError: umap-learn is not installed.
+    """
+    from matplotlib.figure import Figure
+
+    places = _project(np.asarray(rows, dtype=np.float64), method, seed)
+    figure = Figure(figsize=(4.2, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for number, name in enumerate(sorted(set(groups))):
+        mine = places[[group == name for group in groups]]
+        marker = _MARKERS[number // len(COLOURS) % len(_MARKERS)]
+        shown = {"color": get_colour(number), "marker": marker, "label": name or "unknown"}
+        axes.scatter(*mine.T, s=12, linewidths=0.3, edgecolors="white", **shown)
+    axes.set(xticks=[], yticks=[], title={"tsne": "t-SNE", "umap": "UMAP"}[method])
+    if len(set(groups)) > 1:
+        figure.legend(loc="outside right upper", markerscale=1.5)
+    return figure
+
+
+def _project(rows: NDArray[np.float64], method: str, seed: int) -> NDArray[np.float64]:
+    """Return a place in a plane for each row of standardised columns, `(rows, 2)`."""
+    if len(rows) < 4:
+        raise EvaluationError(f"{len(rows)} embeddings: give at least four recordings for a figure")
+    scaled = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-9)
+    if method == "umap":
+        try:
+            from umap import UMAP
+        except ImportError:
+            raise MissingExtraError("drawing embeddings with UMAP", "umap") from None
+        mapper = UMAP(n_neighbors=min(15, len(rows) - 1), random_state=seed, n_jobs=1)
+    else:
+        from sklearn.manifold import TSNE
+
+        mapper = TSNE(perplexity=min(30.0, (len(rows) - 1) / 3), random_state=seed, init="pca")
+    places: NDArray[np.float64] = mapper.fit_transform(scaled)
+    return places
 
 
 def compute_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:

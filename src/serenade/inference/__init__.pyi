@@ -1,4 +1,5 @@
 from ._batch import answer_readings as answer_readings
+from ._batch import find_column as find_column
 from ._batch import find_recordings as find_recordings
 from ._batch import find_speakers as find_speakers
 from ._batch import list_channels as list_channels

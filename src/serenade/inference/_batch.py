@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from serenade._progress import ProgressBar
 from serenade.audio import RECORDING_SUFFIXES, inspect_file
-from serenade.corpora import read_speakers
+from serenade.corpora import read_column, read_speakers
 from serenade.errors import AudioError
 from serenade.inference._reading import Reading, adapt_to_readings, read_recording
 from serenade.inference._source import open_source
@@ -51,6 +51,22 @@ def find_speakers(sources: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for source in filter(is_manifest, _expand_patterns(sources)):
         found |= read_speakers(source)
+    return found
+
+
+def find_column(sources: Iterable[str | os.PathLike[str]], column: str) -> dict[str, str]:
+    """Return the values of files in a column of the manifests among the sources.
+
+    Args:
+        sources: files, folders and manifests; see `find_recordings`.
+        column: name of a column that every manifest has.
+
+    Raises:
+        CorpusError: a manifest has no such column.
+    """
+    found: dict[str, str] = {}
+    for source in filter(is_manifest, _expand_patterns(sources)):
+        found |= read_column(source, column)
     return found
 
 

@@ -118,11 +118,17 @@ class Classifier:
         """Compute the feature `(rows, dims)` of a signal at the model's rate."""
         return self.feature(signal, self.sampling_rate)
 
-    def embed(self, source: RecordingLike, sampling_rate: int | None = None) -> NDArray[np.float32]:
+    def embed(
+        self,
+        source: RecordingLike,
+        sampling_rate: int | None = None,
+        *,
+        channel: int | str = "mix",
+    ) -> NDArray[np.float32]:
         """Compute the embedding `(dims,)` of a recording; see `serenade.inference.embed`."""
         from serenade.inference._embedding import embed
 
-        return embed(self, source, sampling_rate)
+        return embed(self, source, sampling_rate, channel=channel)
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""

@@ -30,7 +30,11 @@ SUFFIXES = (".npy", ".parquet")
 
 
 def embed(
-    classifier: Classifier, source: RecordingLike, sampling_rate: int | None = None
+    classifier: Classifier,
+    source: RecordingLike,
+    sampling_rate: int | None = None,
+    *,
+    channel: int | str = "mix",
 ) -> NDArray[np.float32]:
     """Compute the embedding `(dims,)` of a recording: the mean of the model's features.
 
@@ -38,6 +42,7 @@ def embed(
         classifier: model whose features are computed. Enrolment and adaptation change nothing.
         source: see `Model.predict`. A recording of over 12 s is averaged over its speech.
         sampling_rate: see `Model.predict`.
+        channel: see `Model.predict`.
 
     Raises:
         AudioError: the recording cannot be used. NoSpeechError if it contains no speech.
@@ -45,7 +50,7 @@ def embed(
     """
     total: NDArray[np.float32] | None = None
     size = 0
-    for signal in split_utterances(classifier, source, sampling_rate):
+    for signal in split_utterances(classifier, source, sampling_rate, channel):
         mean = classifier.features(signal).mean(axis=0) * signal.size
         total = mean if total is None else total + mean
         size += signal.size
@@ -57,13 +62,17 @@ def embed(
 
 
 def embed_files(
-    classifier: Classifier, files: Sequence[str], *, jobs: int | None = None
+    classifier: Classifier,
+    files: Sequence[str],
+    *,
+    channel: int | str = "mix",
+    jobs: int | None = None,
 ) -> Iterator[tuple[str, NDArray[np.float32] | AudioError]]:
     """Yield each file with its embedding, or with the error that explains why there is none."""
 
     def work(file: str) -> NDArray[np.float32] | AudioError:
         try:
-            return embed(classifier, file)
+            return embed(classifier, file, channel=channel)
         except AudioError as error:
             return error
 

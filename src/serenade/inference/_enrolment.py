@@ -114,14 +114,17 @@ def make_utterance_windower(sampling_rate: int) -> Windower:
 
 
 def split_utterances(
-    classifier: Classifier, source: RecordingLike, sampling_rate: int | None
+    classifier: Classifier,
+    source: RecordingLike,
+    sampling_rate: int | None,
+    channel: int | str = "mix",
 ) -> Iterator[NDArray[np.float32]]:
     """Yield a short recording as one utterance, or the parts of speech of a long one.
 
     Parts do not overlap, except for the last one of an utterance.
     """
     rate = classifier.sampling_rate
-    opening = open_source(source, sampling_rate, rate)
+    opening = open_source(source, sampling_rate, rate, channel)
     signal, blocks = opening.read_short(LONGEST_UTTERANCE * rate)
     if signal is not None:
         if measure_speech(signal, rate):
