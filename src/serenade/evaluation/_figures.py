@@ -150,8 +150,16 @@ def make_embedding_figure(
     for number, name in enumerate(sorted(set(groups))):
         mine = places[[group == name for group in groups]]
         marker = _MARKERS[number // len(COLOURS) % len(_MARKERS)]
-        shown = {"color": get_colour(number), "marker": marker, "label": name or "unknown"}
-        axes.scatter(*mine.T, s=12, linewidths=0.3, edgecolors="white", **shown)
+        axes.scatter(
+            mine[:, 0],
+            mine[:, 1],
+            s=12,
+            linewidths=0.3,
+            edgecolors="white",
+            color=get_colour(number),
+            marker=marker,
+            label=name or "unknown",
+        )
     axes.set(xticks=[], yticks=[], title={"tsne": "t-SNE", "umap": "UMAP"}[method])
     if len(set(groups)) > 1:
         figure.legend(loc="outside right upper", markerscale=1.5)
