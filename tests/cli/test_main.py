@@ -8,11 +8,13 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 import serenade
@@ -81,6 +83,44 @@ def test_long_helps_show_every_option_in_one_group():
         names = [one.opts[-1] for one in found.params if one.param_type_name == "option"]
         starts = re.findall(r"\n  (--?[a-z-]+)", shown[shown.index(":\n  -") :])
         assert sorted(starts) == sorted([*names, "-h"]), command
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "found"),
+    [
+        ([], "pre", ["predict", "pretrain"]),
+        (["evaluate"], "whisper-p", ["whisper-probe"]),
+        (["evaluate", "whisper-probe"], "ravd", ["ravdess"]),
+        (["evaluate", "whisper-probe"], "my.c", ["my.c"]),  # the shell completes files
+        (["predict"], "--time", ["--timeline"]),
+    ],
+)
+def test_shells_complete_commands_names_and_options(words, begun, found):
+    for shell in ("bash", "zsh", "fish"):
+        kind = get_completion_class(shell)
+        completion = kind(cli, {}, "serenade", "_SERENADE_COMPLETE")
+        assert [item.value for item in completion.get_completions(words, begun)] == found
+        assert "_SERENADE_COMPLETE" in completion.source_template % completion.source_vars()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_a_command(tmp_path):
+    program = tmp_path / "serenade"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m serenade "$@"\n')
+    program.chmod(0o755)
+    script = (
+        'eval "$(_SERENADE_COMPLETE=bash_source serenade)"; COMP_WORDS=(serenade pred); '
+        'COMP_CWORD=1; _serenade_completion serenade; echo "${COMPREPLY[@]}"'
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PATH": path},
+    )
+    assert done.stdout.split() == ["predict"]
 
 
 def test_ctrl_c_exits_with_130(monkeypatch, capsys):

@@ -7,11 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from serenade._registry import explain_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _SECTIONS = {
     "Recordings": {
@@ -103,6 +104,21 @@ class GroupedCommand(click.Command):
         for title, group in [*groups, ("Other options", list(rows.values()))]:
             with formatter.section(title):
                 formatter.write_dl([(words.ljust(width), text) for words, text in group])
+
+
+def complete_from(package: str) -> Callable[..., list[CompletionItem]]:
+    """Return a function that completes names of a registry in a shell, or else files.
+
+    Args:
+        package: the package with the registry, such as `systems`.
+    """
+
+    def complete(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+        names = importlib.import_module(f"serenade.{package}").names()
+        found = [CompletionItem(name) for name in names if name.startswith(begun)]
+        return found or [CompletionItem(begun, type="file")]
+
+    return complete
 
 
 def mark_examples(text: str | None) -> str:

@@ -285,7 +285,8 @@ def open_corpus(
         options = {"labels": kept} if kept else {}
         corpus = corpora.open(corpus_name, root, label_column=label_column, **options)
     for problem in corpus.problems:
-        _output.report_problem(f"{corpus.info.name}: {problem}")
+        text = str(problem).removeprefix(f"{problem.kind}: ")
+        _output.report_problem(f"{corpus.info.name}: {text}")
     return corpus
 
 

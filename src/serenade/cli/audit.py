@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from serenade._printable import dump_json, to_printable
-from serenade.cli import _options
+from serenade.cli import _help, _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 @click.command()
-@click.argument("corpus")
+@click.argument("corpus", shell_complete=_help.complete_from("corpora"))
 @_options.root
 @_options.labels
 @click.option(

@@ -8,14 +8,14 @@ import click
 
 from serenade import _extensions, corpora
 from serenade._printable import to_printable
-from serenade.cli import _options, _output
+from serenade.cli import _help, _options, _output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_help.complete_from("corpora"))
 @click.option(
     "--root",
     metavar="DIR",

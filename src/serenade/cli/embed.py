@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST...", type=click.Path()
+    "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST|-...", type=click.Path()
 )
 @_options.model
 @_options.channel
@@ -64,8 +64,9 @@ def command(
 ) -> None:
     r"""Write or draw an embedding of each recording: the mean of the model's features over speech.
 
-    Give files, folders, which are searched with their subfolders, or manifests. For a recording
-    that cannot be used, one line is printed on standard error, and the others are written.
+    Give files, - for standard input, patterns such as 'calls/*.wav', folders, which are searched
+    with their subfolders, or manifests. For a recording that cannot be used, one line is printed
+    on standard error, and the others are written.
 
     \b
     serenade embed recordings/ --out embeddings.npy
@@ -76,6 +77,7 @@ def command(
 
     import serenade
     from serenade._figure_style import check_figure
+    from serenade._progress import show_progress
     from serenade.inference import (
         check_suffix,
         embed_files,
@@ -94,7 +96,8 @@ def command(
         groups = find_column(sources, colour)
     loaded, recordings = serenade.load(model), find_recordings(sources)
     files, rows = [], []
-    for file, found in embed_files(loaded, recordings, channel=channel, jobs=jobs):
+    results = embed_files(loaded, recordings, channel=channel, jobs=jobs)
+    for file, found in show_progress(results, len(recordings), "embedding"):
         if isinstance(found, AudioError):
             _output.report_problem(found)
         else:

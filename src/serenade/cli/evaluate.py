@@ -69,8 +69,8 @@ class Choices:
         "Report": ("out", "robustness", "adapt", "adapt_by"),
     },
 )
-@click.argument("system", metavar="[SYSTEM]")
-@click.argument("corpus", required=False)
+@click.argument("system", metavar="[SYSTEM]", shell_complete=_help.complete_from("systems"))
+@click.argument("corpus", required=False, shell_complete=_help.complete_from("corpora"))
 @click.option(
     "--model",
     metavar="DIR|USER/NAME|bundled",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade.cli import _options
+from serenade.cli import _help, _options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("system")
-@click.argument("corpus")
+@click.argument("system", shell_complete=_help.complete_from("systems"))
+@click.argument("corpus", shell_complete=_help.complete_from("corpora"))
 @_options.add_corpus_options
 @click.option(
     "--each",

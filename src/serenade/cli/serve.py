@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -17,6 +18,8 @@ from serenade.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_SMALLEST = 100  # MiB
+_MIB_PER_S = 48_000 * 2 * 2 / 2**20  # of 16-bit samples in two channels
 _KEY_VARIABLE = "SERENADE_API_KEY"
 
 
@@ -67,10 +70,9 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
 )
 @click.option(
     "--max-size",
-    default=100,
-    show_default=True,
     type=click.IntRange(min=1),
-    help="Largest request in MiB.",
+    help="Largest request in MiB. Default: the size of a WAV file of --max-duration, with two "
+    "channels at 48 kHz, and at least 100.",
 )
 @click.option(
     "--max-duration",
@@ -113,7 +115,7 @@ def command(
     api_keys: Sequence[str],
     hosts: Sequence[str],
     origins: Sequence[str],
-    max_size: int,
+    max_size: int | None,
     max_duration: float,
     max_concurrency: int | None,
     queue: int,
@@ -148,7 +150,7 @@ def command(
             api_keys=tuple(api_keys),
             hosts=(host, *hosts),
             origins=tuple(origin.rstrip("/") for origin in origins),
-            max_size=max_size * 2**20,
+            max_size=2**20 * (max_size or max(_SMALLEST, math.ceil(_MIB_PER_S * max_duration))),
             max_duration=max_duration,
             concurrency=max_concurrency or os.cpu_count() or 1,
             queue=queue,

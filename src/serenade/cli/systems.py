@@ -7,10 +7,11 @@ import dataclasses
 import click
 
 from serenade import systems
+from serenade.cli import _help
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_help.complete_from("systems"))
 def command(name: str | None) -> None:
     r"""List the systems, or describe one with its recipes.
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         "Model": ("out", "overwrite"),
     },
 )
-@click.argument("system")
-@click.argument("corpus", required=False)
+@click.argument("system", shell_complete=_help.complete_from("systems"))
+@click.argument("corpus", required=False, shell_complete=_help.complete_from("corpora"))
 @click.option(
     "--corpus",
     "named",

@@ -61,7 +61,7 @@ def list_doubts(labels: Iterable[str]) -> list[str]:
     """Describe labels that look like missing values, or have another name in the toolkit.
 
     >>> print(*list_doubts(["sad", "Anger"]))
-    labels that have another name in the toolkit; rename them: --map Anger=angry, or in Python ...
+    some labels have another name in the toolkit; rename them: --map Anger=angry, or in Python ...
     """
     found, doubts = set(labels), []
     if doubtful := order_labels(label for label in found if label.lower() in _MISSING):
@@ -77,7 +77,7 @@ def list_doubts(labels: Iterable[str]) -> list[str]:
     if renamed:
         options = " ".join(f"--map {shlex.quote(f'{old}={new}')}" for old, new in renamed.items())
         doubts.append(
-            f"labels that have another name in the toolkit; rename them: {options}, or in Python "
+            f"some labels have another name in the toolkit; rename them: {options}, or in Python "
             f"map_labels({renamed})"
         )
     return doubts
