@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
 from serenade.inference._adaptation import adapt_to_recordings, enrol_by_places
 from serenade.inference._classifier import Classifier
 from serenade.inference._enrolment import (
@@ -30,8 +28,9 @@ from serenade.inference._windows import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from serenade.adaptation import Expect
@@ -189,20 +188,10 @@ class Model(Classifier):
             ValueError: see `timeline`.
         """
         opening, own = self._open_windows(source, sampling_rate, channel, window, hop, adapt)
-        longest = LONGEST_UTTERANCE * self.sampling_rate
-        held: list[NDArray[np.float32]] = []
-
-        def hold_short() -> Iterator[NDArray[np.float32]]:
-            for block in opening.read():
-                held.append(block)
-                if opening.samples > longest:
-                    held.clear()
-                yield block
-
-        timeline = predict_timeline(self, opening.name, hold_short(), Spans(window, hop), jobs, own)
-        if opening.samples > longest or not timeline.segments:
+        signal, blocks = opening.read_short(LONGEST_UTTERANCE * self.sampling_rate)
+        timeline = predict_timeline(self, opening.name, blocks, Spans(window, hop), jobs, own)
+        if signal is None or not timeline.segments:
             return timeline.overall(), timeline
-        signal = np.concatenate(held)
         return self._predict_utterance(opening, signal, timeline.speech), timeline
 
     def stream(
