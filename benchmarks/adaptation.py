@@ -37,6 +37,7 @@ from benchmarks.adaptation_study.answers import (
 )
 from benchmarks.adaptation_study.heads import balance, fit_head
 from benchmarks.adaptation_study.report import format_result
+from benchmarks.adaptation_study.streams import measure_streams
 from benchmarks.recordings import FEW, LABELS
 from benchmarks.runner import run_benchmark
 from serenade.adaptation import Expectation, Places, log_normalise, make_contrasts
@@ -188,11 +189,10 @@ def make_task(
 def gain(task: Task, kind: Kind, expectation: Expectation, draws: int) -> tuple[float, float]:
     """Compute what adaptation adds to UA and to the share of right answers."""
     after = task.adapted(kind, expectation, draws)
-    before = [plain(task, one.rows) for one in after]
-    return (
-        float(np.mean([one.ua - other.ua for one, other in zip(after, before, strict=True)])),
-        float(np.mean([one.right - other.right for one, other in zip(after, before, strict=True)])),
-    )
+    pairs = [(one, plain(task, one.rows)) for one in after]
+    gains = [(one.ua - other.ua, one.right - other.right) for one, other in pairs]
+    ua, right = np.mean(gains, axis=0)
+    return float(ua), float(right)
 
 
 def worth(name: str, task: Task, expectation: Expectation) -> float:
@@ -230,6 +230,7 @@ def measure(task: Task, inner: Sequence[Task]) -> tuple[dict[str, Any], dict[str
         "alone": {"ua": alone.ua, "interval": alone.interval()},
         "adapted": {},
         "oracle": {},
+        "streams": measure_streams(task, settings),
     }
     for name, setting in settings.items():
         for kind in KINDS:

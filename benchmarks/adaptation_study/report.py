@@ -40,6 +40,38 @@ def _tabulate_gains(found: Mapping[str, Any], part: str, keys: Sequence[str], he
     )
 
 
+def _tabulate_streams(found: Mapping[str, Any]) -> str:
+    """Lay out the parts of long recordings: means of the corpora."""
+    streams = [each["streams"] for each in found.values()]
+    lines = [
+        [key, *(_average(streams, key, part, value) for part in parts for value in ("ua", "right"))]
+        for key, parts in streams[0].items()
+    ]
+    parts = next(iter(streams[0].values()))
+    header = [f"{part}: {words}" for part in parts for words in ("UA", "right")]
+    return format_table(["content / expected", *header], lines)
+
+
+def _average(streams: Sequence[Any], key: str, part: str, value: str) -> str:
+    return f"{sum(each[key][part][value] for each in streams) / len(streams):.3f}"
+
+
+def _tabulate_beginnings(found: Mapping[str, Any]) -> str:
+    """Lay out what adaptation adds to UA at the beginning and at the end, by corpus."""
+    lines = []
+    for key in next(iter(found.values()))["streams"]:
+        content, name = key.split(" / ")
+        if name != "nothing":
+            lines.append([key, *(_state_gain(each, key, content) for each in found.values())])
+    return format_table(["content / expected", *found], lines)
+
+
+def _state_gain(each: Mapping[str, Any], key: str, content: str) -> str:
+    after, before = each["streams"][key], each["streams"][f"{content} / nothing"]
+    first, *_, last = after
+    return ", ".join(f"{after[part]['ua'] - before[part]['ua']:+.3f}" for part in (first, last))
+
+
 def format_result(result: Mapping[str, Any]) -> str:
     """Fill the tables of the result into the page's text."""
     found = result["never_heard"]
@@ -101,6 +133,8 @@ def format_result(result: Mapping[str, Any]) -> str:
         ("SUREST", surest),
         ("WITHIN", within),
         ("SETTINGS", settings),
+        ("STREAMS", _tabulate_streams(found)),
+        ("BEGINNINGS", _tabulate_beginnings(found)),
         ("VERSIONS", format_versions(result["versions"])),
     ):
         text = text.replace("{" + mark + "}", part)
