@@ -200,6 +200,7 @@ def score(data: Data, predicted: Sequence[Labels]) -> dict[str, Any]:
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     """Run every protocol with every system; the result is written to JSON."""
     result: dict[str, Any] = {"systems": {}, "versions": dict(list_versions())}
+    result["versions"]["encoder"] = systems.get("whisper-probe").recipe().encoder
     for name in chosen.systems:
         data = read_data(name, chosen.root)
         result["systems"][name] = rows = []

@@ -118,7 +118,7 @@ def measure(root: Path) -> dict[str, Any]:
             for name, facts in CORPORA.items()
             for corpus in [corpora.open(name, root, **facts)]
         },
-        "versions": list_versions(),
+        "versions": list_versions() | {"encoder": system.recipe().encoder},
     }
 
 

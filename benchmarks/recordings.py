@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from serenade import corpora
+from serenade import corpora, systems
 from serenade.audio import compute_frame_power, read
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class Joined:
 
     signal: NDArray[np.float32]
     clip: NDArray[np.int32]
+
+
+def name_probe(recipe: str) -> dict[str, str]:
+    """Return the encoder and the recipe of `whisper-probe`, for the versions of a page."""
+    return {"encoder": systems.get("whisper-probe").recipe(recipe).encoder, "recipe": recipe}
 
 
 def speech_of(file: str) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@
 
 Clips of one speaker are joined with white noise at 30 dB, in four ways: the emotion changes with
 every clip or with every two to four, silences are long (0.5 to 2 s) or short (0.05 to 0.3 s). The
-recipe `bundled` of `whisper-probe` predicts them, trained on other speakers of the three corpora
+recipe `transfer` of `whisper-probe` predicts them, trained on other speakers of the three corpora
 (five groups). The measure is unweighted average recall over stretches of 50 ms in which the clip
 speaks and speech was found, the mean of RAVDESS, EMO-DB and nEMO, five speakers each; classes with
 fewer than 20 recordings in a corpus are left out of the joined recordings.
@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
-from benchmarks.recordings import FEW, LEVEL, RATE, SOURCES, join, load_rows
+from benchmarks.recordings import FEW, LEVEL, RATE, SOURCES, join, load_rows, name_probe
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import systems
 from serenade._markdown_table import format_table
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     Judge = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
+TRANSFER = "transfer"  # recipe for other corpora
 CELL = 800  # samples
 SPEAKERS, CLIPS = 5, 16
 MATERIALS = {
@@ -58,7 +59,7 @@ LAYOUTS = [
 def judges(table: pd.DataFrame) -> dict[str, Judge]:
     """Return a predictor for each speaker, trained on the others."""
     system = systems.get("whisper-probe")
-    estimator = Estimator(system, system.recipe("bundled"))
+    estimator = Estimator(system, system.recipe(TRANSFER))
     X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
     speakers = table["speaker"].to_numpy(dtype=str)
     found: dict[str, Judge] = {}
@@ -193,7 +194,7 @@ def measure(root: Path) -> dict[str, Any]:
             ]
             row[material] = float(np.mean(recalls))
         results.append(row)
-    return {"rows": results, "versions": list_versions()}
+    return {"rows": results, "versions": list_versions() | name_probe(TRANSFER)}
 
 
 def format_result(result: dict[str, Any]) -> str:
@@ -207,8 +208,8 @@ def format_result(result: dict[str, Any]) -> str:
     return format_page(
         "Timelines",
         "Unweighted average recall over time on joined clips of unseen speakers, mean of three\n"
-        "corpora, predicted by the recipe `bundled` of `whisper-probe`, which is the form of the\n"
-        "bundled model of version 0.1. Windows are laid over each utterance that was found, or on\n"
+        "corpora, predicted by the recipe of `whisper-probe` for other corpora, which is named\n"
+        "below. Windows are laid over each utterance that was found, or on\n"
         "a fixed grid; overlapping ones are averaged, then smoothed. Made by\n"
         "`benchmarks/timeline.py`, which says how.",
         format_table(["windows", "smoothing", *MATERIALS, "mean"], rows),

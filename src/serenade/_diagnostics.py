@@ -151,7 +151,7 @@ def _check_models(broken: list[str]) -> dict[str, str]:
         found["bundled model"] = "broken"
     shipped = Path(serenade.__file__).parent / "encoders" / "pretrained"
     names = sorted(path.parent.name for path in shipped.glob("*/model.safetensors"))
-    found["speech encoders"] = ", ".join(["whisper-base", "whisper-tiny-en", *names])
+    found["speech encoders"] = ", ".join(["whisper-base", *names])
     return found
 
 

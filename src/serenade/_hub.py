@@ -24,6 +24,9 @@ PREPROCESSOR = "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Files of weights, the preferred one first."""
 
+FORMER = {"whisper-tiny-en": "openai/whisper-tiny.en"}
+"""Models of the hub by the names of encoders that version 0.1 contained."""
+
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0  # seconds without a byte
 _ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -33,11 +36,17 @@ _SUFFIXES = {".onnx", ".safetensors", ".json", ".pt", ".pth", ".ckpt", ".bin"}  
 def is_hub_id(name: str) -> bool:
     """Return whether a name is the id of a model on the hub, and not a file or a folder.
 
+    Names of `FORMER` count as ids.
+
     >>> is_hub_id("openai/whisper-base"), is_hub_id("models/weights.ckpt"), is_hub_id("tera")
     (True, False, False)
     """
     path = Path(name)
-    return bool(_ID.fullmatch(name)) and path.suffix not in _SUFFIXES and not path.exists()
+    return (
+        bool(_ID.fullmatch(FORMER.get(name, name)))
+        and path.suffix not in _SUFFIXES
+        and not path.exists()
+    )
 
 
 def get_endpoint() -> str:
@@ -67,6 +76,8 @@ def download_model(model_id: str) -> tuple[Path, Path]:
         ModelError: the model does not exist, or the connection failed; the message has the address.
         MissingExtraError: the extra "hub" is not installed.
     """
+    if model_id in FORMER:
+        return _download_former(model_id)
     folder = _get_folder(model_id)
     config = folder / CONFIG
     if not config.is_file():
@@ -82,6 +93,17 @@ def download_model(model_id: str) -> tuple[Path, Path]:
         except ModelError:
             raise lacking from None
     return weights, config
+
+
+def _download_former(name: str) -> tuple[Path, Path]:
+    """Download an encoder that version 0.1 of the package contained; see `download_model`."""
+    try:
+        return download_model(FORMER[name])
+    except ModelError as error:
+        raise ModelError(
+            f"{name}: not in the package since version 0.2; it is {FORMER[name]} of the hub, or "
+            f"give a folder with that model ({error})"
+        ) from None
 
 
 def is_downloaded(model_id: str) -> bool:
@@ -120,7 +142,7 @@ def make_folder_name(model_id: str) -> str:
 
 def _get_folder(model_id: str) -> Path:
     """Return the folder of a downloaded model."""
-    return get_cache_folder() / "hub" / make_folder_name(model_id)
+    return get_cache_folder() / "hub" / make_folder_name(FORMER.get(model_id, model_id))
 
 
 def _list_settings(folder: Path) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ FEATURES = {
 
 
 def graph_of(feature):
-    encoders = {"whisper-tiny-en": onnx.load(locate_whisper("whisper-tiny-en"))}
+    encoders = {"whisper-base": onnx.load(locate_whisper("whisper-base"))}
     graph = _FeatureGraph(16000, encoders)
     graph.name_output(graph.frames(feature), "found")
     model = graph.build_model("feature", {"signal": ["samples"]}, {"found": ["frames", "dims"]})

@@ -12,7 +12,7 @@ from serenade.encoders.whisper import _whisper_weights
 from serenade.errors import ModelError
 from serenade.runtime import _session, open_session, run_session
 
-BUNDLED = _whisper_weights.locate_whisper(_whisper_weights.BUNDLED)
+BUNDLED = _whisper_weights.locate_whisper(_whisper_weights.WHISPER_BASE)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_large_inputs_give_their_memory_back() -> None:
         import numpy as np
         from serenade.runtime._session import open_session, run_session
         from serenade.encoders.whisper import _whisper_weights as weights
-        session = open_session(weights.locate_whisper(weights.BUNDLED))
+        session = open_session(weights.locate_whisper(weights.WHISPER_BASE))
 
         def resident():
             lines = Path("/proc/self/status").read_text("utf-8").splitlines()
@@ -120,6 +120,6 @@ def test_predicting_stays_light(tmp_path: Path, tone: np.ndarray) -> None:
         env={**os.environ, _session.THREADS_VARIABLE: "1"},
     )
     width, heavy, memory = done.stdout.split("\n")[:3]
-    assert width == "3840"
+    assert width == "6144"
     assert heavy == ""
     assert int(memory) / 1024 < 300

@@ -118,7 +118,12 @@ def test_compute_positions_differ_for_all_steps():
 
 @pytest.mark.parametrize(
     ("encoder", "layer", "step", "window"),
-    [("npc", -1, 0.04, 4), ("npc", -1, 0.0, 1), ("npc", None, 0.04, 1), ("whisper", 3, 0.04, 2)],
+    [
+        ("npc", -1, 0.04, 4),
+        ("npc", -1, 0.0, 1),
+        ("npc", None, 0.04, 1),
+        ("whisper-base", 3, 0.04, 2),
+    ],
 )
 def test_network_averages_frames_of_the_encoder_over_the_step(encoder, layer, step, window):
     recipe = SYSTEM.recipe(acoustic="own", encoder=encoder, layer=layer, step=step)
@@ -173,7 +178,8 @@ def test_ensemble_averages_posteriors_of_its_members(speech):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "layer"), [("none", -1), ("npc", None), ("whisper", -1), ("whisper", None)]
+    ("encoder", "layer"),
+    [("none", -1), ("npc", None), ("whisper-base", -1), ("whisper-base", None)],
 )
 def test_fusion_transformer_learns_synthetic_speech(speech, encoder, layer):
     X, y = speech

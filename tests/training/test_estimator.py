@@ -74,7 +74,7 @@ def test_estimator_parameters_include_changed_fields():
     copied = clone(estimator)
     assert copied.get_params() == estimator.get_params()
     assert copied.get_params()["C"] == 0.01
-    copied.set_params(C=[0.1, 1.0], seed=4, recipe="bundled", balance=0.0)
+    copied.set_params(C=[0.1, 1.0], seed=4, recipe="transfer", balance=0.0)
     assert (copied.seed, copied.get_recipe().C, copied.get_recipe().balance) == (4, (0.1, 1.0), 0)
     assert estimator.get_recipe().C == (0.01,)
     again = pickle.loads(pickle.dumps(copied))

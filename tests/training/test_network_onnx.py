@@ -22,7 +22,7 @@ SMALL = {"epochs": 1, "copies": 0}
 CODER = {**SMALL, "coder_steps": 2, "patches": 50, "units": 4, "channels": 8}
 FUSION = {
     "acoustic": "own",
-    "encoder": "whisper",
+    "encoder": "whisper-base",
     "layers": 1,
     "width": 16,
     "heads": 2,
@@ -40,7 +40,7 @@ SYSTEMS = {
     "fusion-transformer:ensemble": SMALL | FUSION | {"layer": None},
     "dual-bilstm": SMALL | {"branches": "acoustic", "cells": 8, "dense": 8, "windows": 12},
     "stser": SMALL | {"parts": "speech", "channels": 4, "cells": 8, "holdout": 0.0},
-    "ssl-probe": SMALL | {"encoder": "whisper-tiny-en"},
+    "ssl-probe": SMALL | {"encoder": "whisper-base"},
     "ssl-probe:finetune": SMALL | {"longest": 1.0},
     "ssl-probe:adapters": SMALL | {"longest": 1.0, "rank": 2},
     "lld-svm": {"C": (1.0,)},
@@ -151,7 +151,7 @@ def test_require_writable_names_a_recipe_that_works(system, changes, message):
 
 def test_feature_from_json_rebuilds_features(tmp_path):
     for system, recipe in (
-        ("fusion-transformer", {"acoustic": "own", "encoder": "whisper"}),
+        ("fusion-transformer", {"acoustic": "own", "encoder": "whisper-base"}),
         ("cnn-transformer", {}),
         ("lld-svm", {}),
     ):

@@ -38,8 +38,8 @@ class LayerMeans(Feature):
             `serenade.encoders.whisper._whisper_weights.locate_whisper`.
         deviation: whether to append the standard deviation over time, `(states, 2 * width)`.
 
-    >>> LayerMeans("whisper-tiny-en")(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
-    (5, 384)
+    >>> LayerMeans()(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
+    (6, 512)
     """
 
     located: ClassVar[tuple[str, ...]] = ("encoder",)

@@ -44,7 +44,7 @@ def names() -> tuple[str, ...]:
     """Return the names of the encoders whose weights are available.
 
     >>> names()
-    ('aalbert', 'albert-base-v2', 'glove-6b-50d', 'npc', 'tera', 'whisper-base', 'whisper-tiny-en')
+    ('aalbert', 'albert-base-v2', 'glove-6b-50d', 'npc', 'tera', 'whisper-base')
     """
     return _REGISTRY.names()
 
@@ -55,7 +55,7 @@ def describe(name: str) -> Encoder:
     Raises:
         ModelError: no encoder has this name.
 
-    >>> describe("whisper-tiny-en").licence
+    >>> describe("whisper-base").licence
     'MIT'
     """
     encoder: Encoder = _REGISTRY.get(name)

@@ -22,6 +22,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from serenade.encoders import SelfSupervised, WhisperStates
+from serenade.encoders.whisper import WHISPER_BASE
 from serenade.features import AcousticSet, OpenSmile, Pooled, Segments
 from serenade.systems._system import Initial, NetworkRecipe, Scaling, System
 
@@ -45,8 +46,9 @@ class FusionRecipe(NetworkRecipe):
 
     Args:
         acoustic: set over segments: `is10` and the others of openSMILE (research only), or `own`.
-        encoder: `tera`, `aalbert`, `npc` or the path of one of their kind, `whisper`, or `none`:
-            the acoustic stream takes the encoder's place.
+        encoder: `tera`, `aalbert`, `npc` or the path of one of their kind, `whisper-base`,
+            `whisper` (Whisper-tiny.en, from the hub), or `none`: the acoustic stream takes the
+            encoder's place.
         layer: layer of the encoder, from 0; -1 for the last, None for all with learnt weights.
         segment: length of a segment in seconds.
         step: seconds that an encoder's frames are averaged over; 0 to leave each frame as it is.
@@ -109,9 +111,13 @@ def _make_streams(recipe: FusionRecipe) -> tuple[_Stream, _Stream]:
     return acoustic, acoustic if recipe.encoder == "none" else _make_encoder(recipe)
 
 
+# Published runs of "whisper" were made with Whisper-tiny.en, which is on the hub.
+_WHISPER = {"whisper": "whisper-tiny-en", WHISPER_BASE: WHISPER_BASE}
+
+
 def _make_encoder(recipe: FusionRecipe) -> _Stream:
-    if recipe.encoder == "whisper":
-        whisper = WhisperStates(layer=recipe.layer)
+    if name := _WHISPER.get(recipe.encoder):
+        whisper = WhisperStates(name, layer=recipe.layer)
         return _Stream(whisper, whisper, 0.020)
     frames = SelfSupervised(recipe.encoder, recipe.layer)
     if recipe.layer is None and recipe.step:

@@ -5,7 +5,7 @@ summed with learnt weights and classified linearly; no weight of the encoder is 
 over time and the sum over layers change places without changing a number, so an encoder runs once
 per recording. Unlike there, each layer is standardised, and there is no projection before the mean.
 
-Encoders are Whisper of any size (in the package: `whisper-base`, `whisper-tiny-en`) and any encoder
+Encoders are Whisper of any size (in the package: `whisper-base`) and any encoder
 of 16 kHz signals that transformers loads, by its folder or its name on the Hugging Face hub:
 wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech-SAT. The extra "ssl" converts them to ONNX once;
 after that, no transformers is needed.

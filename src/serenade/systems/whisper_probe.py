@@ -1,8 +1,8 @@
 """`whisper-probe`: a linear classifier on a frozen speech encoder.
 
-Whisper-tiny's five hidden states (Radford et al. 2023), mean and standard deviation over time,
-standardised, multinomial logistic regression with a squared penalty. No weight of the encoder
-is trained: the system fits in a minute on a laptop.
+The hidden states of Whisper-base's first layers (Radford et al. 2023), mean and standard deviation
+over time, standardised, multinomial logistic regression with a squared penalty. No weight of the
+encoder is trained: the system fits in minutes on a laptop.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from serenade.audio import Augmentation
 from serenade.encoders import WhisperPooled
+from serenade.encoders.whisper import WHISPER_BASE
 from serenade.systems._system import System
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class WhisperProbe:
             of minus this; 1 gives all classes the same weight, 0 all clips.
     """
 
-    encoder: str = "whisper-tiny-en"
+    encoder: str = WHISPER_BASE
     layers: tuple[int, ...] = ()
     deviation: bool = True
     trim: bool = True
@@ -49,7 +50,7 @@ class WhisperProbe:
     filtering: float = 0.3
     noise: float = 0.3
     noise_range: tuple[float, float] = (20.0, 40.0)
-    C: tuple[float, ...] = (0.0005,)
+    C: tuple[float, ...] = (0.0002,)
     balance: float = 1.0
 
 
@@ -57,21 +58,12 @@ class WhisperProbeSystem(System):
     """Linear classifier on pooled states of Whisper."""
 
     name = "whisper-probe"
-    title = "linear classifier on the pooled hidden states of a frozen Whisper-tiny encoder"
+    title = "linear classifier on the pooled hidden states of a frozen Whisper-base encoder"
     source = "ours; encoder: Radford et al. 2023, arXiv:2212.04356"
     recipes: ClassVar = {
         "default": WhisperProbe(),
-        # For other corpora; docs/benchmarks/tuning.md says how it was chosen.
-        "bundled": WhisperProbe(
-            layers=(1, 2, 3),
-            deviation=False,
-            reverberation=0.2,
-            filtering=0.4,
-            noise=0.5,
-            noise_range=(10.0, 40.0),
-            C=(0.00008,),
-            balance=0.5,
-        ),
+        # For other corpora; the settings of the bundled model's head.
+        "transfer": WhisperProbe(layers=(1, 2, 3, 4, 5), deviation=False, copies=2),
         "nested": WhisperProbe(C=(0.0001, 0.0002, 0.0005, 0.001, 0.003, 0.01)),
     }
 
@@ -102,7 +94,7 @@ class WhisperProbeSystem(System):
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        # 3840 strongly correlated inputs: the last digits of the optimum cost most of the time and
+        # 6144 strongly correlated inputs: the last digits of the optimum cost most of the time and
         # change no decision.
         return [
             make_pipeline(

@@ -43,8 +43,8 @@ def speechlike(seconds: float, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("seconds", [0.1, 0.513, 1.0, 3.217])
 def test_pooled_is_mean_and_deviation_of_the_states(seconds: float) -> None:
     signal = speechlike(seconds)
-    pooled = WhisperPooled()(signal, RATE).reshape(5, 2, 384)
-    for layer in range(5):
+    pooled = WhisperPooled()(signal, RATE).reshape(6, 2, 512)
+    for layer in range(6):
         states = WhisperStates(layer=layer)(signal, RATE)
         np.testing.assert_allclose(pooled[layer, 0], states.mean(axis=0), atol=1e-3, rtol=1e-4)
         np.testing.assert_allclose(pooled[layer, 1], states.std(axis=0), atol=1e-3, rtol=1e-4)
@@ -66,7 +66,7 @@ def test_more_than_thirty_seconds() -> None:
     signal = np.tile(speechlike(4), 9)[: 34 * RATE]
     pooled = WhisperPooled()(signal, RATE)
     half = WhisperPooled(trim=False)(signal[: 17 * RATE], RATE)
-    assert pooled.shape == (1, 3840)
+    assert pooled.shape == (1, 6144)
     similarity = np.corrcoef(pooled[0, 3072:], half[0, 3072:])[0, 1]
     assert similarity > 0.999
 
@@ -123,7 +123,7 @@ def test_silence_gives_finite_values() -> None:
 def test_signals_it_cannot_take() -> None:
     with pytest.raises(SignalFormatError, match="16000 Hz, not 8000"):
         WhisperPooled()(speechlike(1), 8000)
-    assert WhisperPooled()(speechlike(0.025), RATE).shape == (1, 3840)
+    assert WhisperPooled()(speechlike(0.025), RATE).shape == (1, 6144)
     for size in (0, 1, 399):
         with pytest.raises(TooShortError, match="400 samples"):
             WhisperPooled()(np.ones(size, np.float32), RATE)
@@ -158,18 +158,18 @@ def test_layers_and_statistics_are_columns_of_the_whole() -> None:
         part = dict(zip(feature.names, feature(signal, RATE)[0], strict=True))
         assert part == {name: whole[name] for name in feature.names}
     last = WhisperStates(layer=-1)
-    assert last.names[0] == "state4_0"
-    np.testing.assert_array_equal(last(signal, RATE), WhisperStates(layer=4)(signal, RATE))
+    assert last.names[0] == "state5_0"
+    np.testing.assert_array_equal(last(signal, RATE), WhisperStates(layer=5)(signal, RATE))
     every = WhisperStates(layer=None)
-    assert (last.states, every.states) == (1, 5)
-    np.testing.assert_array_equal(every(signal, RATE)[:, -384:], last(signal, RATE))
+    assert (last.states, every.states) == (1, 6)
+    np.testing.assert_array_equal(every(signal, RATE)[:, -512:], last(signal, RATE))
 
 
 def test_layers_that_are_not_there() -> None:
-    for feature in (WhisperPooled(layers=(5,)), WhisperStates(layer=-6)):
-        with pytest.raises(ModelError, match="states are 0 to 4"):
+    for feature in (WhisperPooled(layers=(6,)), WhisperStates(layer=-7)):
+        with pytest.raises(ModelError, match="states are 0 to 5"):
             feature(speechlike(0.5), RATE)
-        with pytest.raises(ModelError, match="states are 0 to 4"):
+        with pytest.raises(ModelError, match="states are 0 to 5"):
             _ = feature.names
 
 
@@ -210,7 +210,7 @@ def test_a_file_that_changes_is_opened_again(
 def test_a_session_is_opened_once() -> None:
     _open_session.cache_clear()
     with ThreadPoolExecutor(4) as pool:
-        sessions = set(pool.map(open_encoder, [_whisper_weights.BUNDLED] * 8))
+        sessions = set(pool.map(open_encoder, [_whisper_weights.WHISPER_BASE] * 8))
     assert len(sessions) == 1
 
 
@@ -244,9 +244,9 @@ def test_a_graph_of_somebody_else(tmp_path: Path, tone: np.ndarray) -> None:
 
 
 def test_properties_of_the_bundled_encoder() -> None:
-    assert get_encoder_properties(_whisper_weights.BUNDLED) == {
-        "states": 5,
-        "width": 384,
+    assert get_encoder_properties(_whisper_weights.WHISPER_BASE) == {
+        "states": 6,
+        "width": 512,
         "mels": 80,
         "steps": 1500,
     }

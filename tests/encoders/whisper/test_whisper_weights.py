@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def test_the_bundled_encoder_needs_no_cache(cache: Path) -> None:
-    path = _whisper_weights.locate_whisper(_whisper_weights.BUNDLED)
+    path = _whisper_weights.locate_whisper(_whisper_weights.WHISPER_BASE)
     expected = hashlib.blake2b(path.read_bytes()).hexdigest()[:32]
-    assert _whisper_weights.fingerprint_whisper(_whisper_weights.BUNDLED) == expected
+    assert _whisper_weights.fingerprint_whisper(_whisper_weights.WHISPER_BASE) == expected
     assert not cache.exists()
 
 
@@ -30,6 +30,23 @@ def test_the_first_layers_of_whisper_base_are_in_the_package(cache: Path) -> Non
     assert np.isfinite(found).all()
     assert _whisper_weights.locate_whisper("whisper-base").stat().st_size < 25e6
     assert not cache.exists()
+
+
+def test_an_encoder_of_version_0_1_is_on_the_hub(
+    tiny: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_ENDPOINT", "https://localhost:9")
+    with pytest.raises(ModelError, match=r"not in the package since version 0\.2") as raised:
+        _whisper_weights.locate_whisper("whisper-tiny-en")
+    assert "it is openai/whisper-tiny.en of the hub, or give a folder" in str(raised.value)
+    downloaded = cache / "hub" / "openai--whisper-tiny.en"
+    downloaded.parent.mkdir(parents=True, exist_ok=True)
+    tiny.parent.rename(downloaded)
+    by_name, by_id = map(
+        _whisper_weights.locate_whisper, ("whisper-tiny-en", "openai/whisper-tiny.en")
+    )
+    assert by_name == by_id
 
 
 def test_an_onnx_file_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -48,7 +65,7 @@ def test_an_onnx_file_is_taken_as_it_is(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_no_such_encoder(encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="no such encoder; give 'whisper-tiny-en'") as raised:
+    with pytest.raises(ModelError, match="no such encoder; give 'whisper-base'") as raised:
         _whisper_weights.locate_whisper(encoder)
     assert str(raised.value).startswith(encoder)
 

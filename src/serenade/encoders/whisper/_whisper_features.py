@@ -47,7 +47,7 @@ class _Whisper(Feature):
 
     located: ClassVar[tuple[str, ...]] = ("encoder",)
 
-    encoder: str = _whisper_weights.BUNDLED
+    encoder: str = _whisper_weights.WHISPER_BASE
     trim: bool = True
     dynamic_range: float = 8.0
 
@@ -94,7 +94,7 @@ class WhisperStates(_Whisper):
             states side by side, `(steps, states * width)`.
 
     >>> WhisperStates(layer=2)(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
-    (50, 384)
+    (50, 512)
     """
 
     layer: int | None = -1
@@ -136,7 +136,7 @@ class WhisperPooled(_Whisper):
         deviation: whether the standard deviation is appended to the mean.
 
     >>> WhisperPooled()(np.sin(np.arange(16000, dtype=np.float32)), 16000).shape
-    (1, 3840)
+    (1, 6144)
     """
 
     layers: tuple[int, ...] = ()

@@ -19,9 +19,6 @@ from serenade._hub import (
 from serenade.errors import ModelError
 from serenade.extraction import hash_content
 
-BUNDLED = "whisper-tiny-en"
-"""Encoder inside the package: that of openai/whisper-tiny.en (MIT licence)."""
-
 WHISPER_BASE = "whisper-base"
 """Encoder inside the package: the first five layers of openai/whisper-base (MIT licence)."""
 
@@ -30,20 +27,21 @@ def locate_whisper(encoder: str) -> Path:
     """Return the ONNX file of an encoder, exported or downloaded on first use.
 
     Args:
-        encoder: `whisper-tiny-en` or `whisper-base` (inside the package); an `.onnx` file; a
-            `.safetensors` file with the model's `config.json` in its folder; a folder with both;
-            or a hub id such as `openai/whisper-base`. For `serenade.encoders.LayerMeans` the
-            folder or the hub id may be of any speech encoder that transformers loads.
+        encoder: `whisper-base` (inside the package); an `.onnx` file; a `.safetensors` file with
+            the model's `config.json` in its folder; a folder with both; or a hub id such as
+            `openai/whisper-tiny.en`, which `whisper-tiny-en` stands for. For
+            `serenade.encoders.LayerMeans` the folder or the hub id may be of any speech encoder
+            that transformers loads.
 
     Raises:
         ModelError: no such encoder, or it could not be downloaded.
         MissingExtraError: converting weights needs the extra "train", or "ssl" for encoders other
             than Whisper's.
 
-    >>> locate_whisper("whisper-tiny-en").name
-    'whisper-tiny-en.onnx'
+    >>> locate_whisper("whisper-base").name
+    'whisper-base.onnx'
     """
-    if encoder in {BUNDLED, WHISPER_BASE}:
+    if encoder == WHISPER_BASE:
         return Path(__file__).parent / f"{encoder}.onnx"
     path = Path(encoder)
     if path.suffix == ".onnx" and path.is_file():
@@ -59,9 +57,8 @@ def locate_whisper(encoder: str) -> Path:
     if is_hub_id(encoder):
         return _export_weights(*download_model(encoder))
     raise ModelError(
-        f"{encoder}: no such encoder; give {BUNDLED!r}, {WHISPER_BASE!r}, an .onnx or "
-        ".safetensors file that exists, a folder with config.json, or a hub id such as "
-        "'openai/whisper-base'"
+        f"{encoder}: no such encoder; give {WHISPER_BASE!r}, an .onnx or .safetensors file that "
+        "exists, a folder with config.json, or a hub id such as 'openai/whisper-base'"
     )
 
 
