@@ -163,7 +163,7 @@ def _print_segment(segment: Segment) -> None:
     click.echo(
         f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
         f"{draw_bar(segment.probability, _COLUMNS) if is_terminal() else bar} "
-        f"{to_printable(segment.emotion)} {segment.probability:.0%}"
+        f"{to_printable(segment.caption)}"
     )
 
 

@@ -33,7 +33,7 @@ _PLACES = {
 @click.command(
     cls=_help.GroupedCommand,
     groups={
-        "Results": ("timeline", "as_json", "csv", "out", "format_", "plot"),
+        "Results": ("timeline", "speakers", "as_json", "csv", "out", "format_", "plot"),
         "Model": ("model", "licence"),
         "Adaptation": ("enrol", "enrol_speech", "adapt", "adapt_by"),
         "Analysis": ("channel", "window", "hop", "jobs", "strict"),
@@ -84,6 +84,7 @@ _PLACES = {
     is_flag=True,
     help="Print emotions over time: one line for each segment of speech.",
 )
+@_options.speakers
 @click.option(
     "--window",
     default=2.0,
@@ -159,6 +160,7 @@ def command(
     adapt_by: str,
     channel: str,
     timeline: bool,
+    speakers: str | None,
     window: float,
     hop: float,
     out: str | None,
@@ -180,6 +182,7 @@ def command(
     \b
     serenade predict call.wav
     serenade predict call.wav --timeline --out call.TextGrid --plot call.png
+    serenade predict call.wav --speakers auto --adapt=neutral
     serenade predict recordings/ --csv emotions.csv
     ffmpeg -i talk.mkv -f wav - | serenade predict -
     serenade predict call.wav --enrol my-normal-voice/
@@ -197,16 +200,20 @@ def command(
     if adapt_by == "channel":
         _check_channels(channel, format_, plot)
         files, channels = list_channels(files)
+    if speakers:
+        _check_speakers(speakers, channel, enrol, adapt_by)
     adaptation = _choose_adaptation(files, sources, enrol, adapt, adapt_by, channels)
+    adaptation["by_itself"] |= bool(adapt and speakers)
     target = Target.of(out, format_) if out else None
     _check_outputs(files, target, plot)
     loaded = _load_model(model, licence, enrol, enrol_speech)
-    timeline = timeline or bool(target or plot)
+    timeline = timeline or bool(target or plot or speakers)
     results = predict_files(
         loaded,
         files,
         channel=channels,
         windows=(window, hop) if timeline else None,
+        speakers=speakers,
         **adaptation,
         jobs=jobs,
         bar=sys.stderr.isatty(),
@@ -281,6 +288,17 @@ def _check_channels(channel: str, format_: str | None, plot: Path | None) -> Non
             raise click.UsageError(
                 f"--adapt-by channel predicts each channel alone; leave out {option}"
             )
+
+
+def _check_speakers(speakers: str, channel: str, enrol: Sequence[str], adapt_by: str) -> None:
+    """Refuse what timelines with speakers cannot be combined with."""
+    for option, given in (
+        (f"--channel {channel}", speakers == "channels" and channel != "mix"),
+        ("--enrol self", "self" in enrol),
+        (f"--adapt-by {adapt_by}", adapt_by not in {"all", "recording"}),
+    ):
+        if given:
+            raise click.UsageError(f"--speakers {speakers} cannot be combined with {option}")
 
 
 def _choose_adaptation(

@@ -25,6 +25,10 @@ from ._prediction_table import predict_many as predict_many
 from ._reading import Reading as Reading
 from ._reading import read_recording as read_recording
 from ._source import Source as Source
+from ._speaker_timeline import name_channels as name_channels
+from ._speaker_timeline import open_speakers as open_speakers
+from ._speaker_timeline import parse_speakers as parse_speakers
+from ._speaker_timeline import predict_speakers as predict_speakers
 from ._stream import Stream as Stream
 from ._summary import Summary as Summary
 from ._timeline_figure import plot_timeline as plot_timeline

@@ -15,7 +15,7 @@ import numpy as np
 
 from serenade.adaptation import EXPECTS, Expectation, Places, log_normalise, make_contrasts
 from serenade.errors import ModelError, SerenadeError
-from serenade.inference._enrolment import LEAST_MIXED, format_count, split_utterances
+from serenade.inference._enrolment import LEAST_MIXED, LEAST_OWN, format_count, split_utterances
 from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
@@ -171,6 +171,21 @@ def enrol_by_places(
             f"{LEAST_MIXED}, or a normal voice"
         )
     return dataclasses.replace(found, enrolment=f"{speech} speech, {count}")
+
+
+def enrol_by_itself(
+    classifier: Classifier, source: RecordingLike, sampling_rate: int | None
+) -> tuple[str, Adaptation | None]:
+    """Enrol the one speaker of a long recording, if it has enough utterances.
+
+    Returns:
+        The description of the enrolment, and the adaptation or None.
+    """
+    known = adapt_to_recordings(classifier, [source], sampling_rate, "unknown", one_speaker=True)
+    count = format_count(known.recordings)
+    if known.recordings < LEAST_OWN:
+        return f"none, {count} of the {LEAST_OWN} it takes to enrol itself", None
+    return f"by itself, {count}", known
 
 
 def _prepare(classifier: Classifier, assumed: str, *, one_speaker: bool) -> Adaptation:

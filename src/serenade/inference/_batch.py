@@ -122,6 +122,7 @@ def predict_file(
     source: RecordingLike,
     windows: tuple[float, float] | None = None,
     *,
+    speakers: int | str | None = None,
     adapt: Expect | None = None,
     jobs: int | None = None,
 ) -> tuple[Prediction, Timeline | None]:
@@ -131,6 +132,7 @@ def predict_file(
         model: model to predict with.
         source: see `Model.predict`.
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
+        speakers: see `Model.timeline`; needs windows.
         adapt: see `Model.timeline`.
         jobs: number of threads; None for one per core.
 
@@ -141,7 +143,9 @@ def predict_file(
     if windows is None:
         return model.predict(source, adapt=adapt, jobs=jobs), None
     window, hop = windows
-    return model.predict_with_timeline(source, window=window, hop=hop, adapt=adapt, jobs=jobs)
+    return model.predict_with_timeline(
+        source, window=window, hop=hop, speakers=speakers, adapt=adapt, jobs=jobs
+    )
 
 
 def predict_files(
@@ -150,6 +154,7 @@ def predict_files(
     *,
     channel: int | str | Sequence[int] = "mix",
     windows: tuple[float, float] | None = None,
+    speakers: int | str | None = None,
     by_itself: bool = False,
     expect: Expect | None = None,
     places: Sequence[str] | None = None,
@@ -165,6 +170,7 @@ def predict_files(
         channel: see `Model.predict`; or the number of a channel for each file (0 for the average),
             which the results state. A file can be given once for each of its channels.
         windows: length and hop of the timeline's windows in seconds; None for no timeline.
+        speakers: see `Model.timeline`; needs windows, and `by_itself` if there is `expect`.
         by_itself: whether each recording is a place of its own: without `expect`, it enrols its
             speaker, see `Model.enrol_itself`, and is read twice; with `expect`, each of its
             utterances is adapted to those before it, see `Model.timeline`.
@@ -185,10 +191,11 @@ def predict_files(
     channels = [channel] * len(files) if isinstance(channel, str | int) else list(channel)
     enrols = by_itself and expect is None
     # Recordings that enrol themselves are read twice.
-    seconds = (1 + enrols) * _measure_files(files) if bar and len(files) <= _TIMED else 0.0
+    timed = bar and len(files) <= _TIMED and speakers != "channels"
+    seconds = (1 + enrols) * _measure_files(files) if timed else 0.0
     shown = ProgressBar(seconds or len(files), "predicting")
     spare = max(1, threads // max(1, len(files)))
-    work = _Work(model, windows, expect, enrols, spare, shown if seconds else None)
+    work = _Work(model, windows, speakers, expect, enrols, spare, shown if seconds else None)
     together = expect is not None and not by_itself
     pairs = map_in_threads(
         work.read if together else work.predict,
@@ -213,6 +220,7 @@ class _Work:
     Args:
         model: model to predict with.
         windows: see `predict_files`.
+        speakers: see `predict_files`.
         expect: see `predict_files`.
         enrols: whether each recording enrols its speaker.
         jobs: number of threads for a file.
@@ -221,6 +229,7 @@ class _Work:
 
     model: Model
     windows: tuple[float, float] | None
+    speakers: int | str | None
     expect: Expect | None
     enrols: bool
     jobs: int
@@ -237,8 +246,16 @@ class _Work:
 
         def predict() -> tuple[Prediction, Timeline | None]:
             model = self.model.enrol_itself(self._open(item)) if self.enrols else self.model
-            opening = self._open(item)
-            return predict_file(model, opening, self.windows, adapt=self.expect, jobs=self.jobs)
+            # Each channel is opened on its own.
+            opening = item[0] if self.speakers == "channels" else self._open(item)
+            return predict_file(
+                model,
+                opening,
+                self.windows,
+                speakers=self.speakers,
+                adapt=self.expect,
+                jobs=self.jobs,
+            )
 
         return _catch(predict)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from serenade.inference._adaptation import adapt_to_recordings, enrol_by_places
-from serenade.inference._classifier import Classifier
-from serenade.inference._enrolment import (
-    LEAST_OWN,
-    estimate_own_shift,
-    estimate_shift,
-    format_count,
+from serenade.inference._adaptation import (
+    adapt_to_recordings,
+    enrol_by_itself,
+    enrol_by_places,
 )
+from serenade.inference._classifier import Classifier
+from serenade.inference._enrolment import estimate_own_shift, estimate_shift
 from serenade.inference._model_hub import open_folder
 from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Prediction, Timeline, make_no_speech_error
 from serenade.inference._segmentation import Spans, predict_timeline
 from serenade.inference._source import list_recordings, open_source
+from serenade.inference._speaker_timeline import open_speakers, predict_speakers
 from serenade.inference._stream import Stream
 from serenade.inference._windows import (
     DEFAULT_HOP,
@@ -124,6 +124,7 @@ class Model(Classifier):
         channel: int | str = "mix",
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        speakers: int | str | None = None,
         adapt: Expect | None = None,
         jobs: int | None = None,
     ) -> Timeline:
@@ -140,17 +141,24 @@ class Model(Classifier):
             channel: see `predict`.
             window: length of a window in seconds, at least 0.5.
             hop: distance between windows in seconds, which is the resolution of the segments.
+            speakers: number of speakers, who are told apart by their voices; `auto` to estimate
+                the number; `channels` for a speaker in each channel of a file; None for segments
+                without speakers.
             adapt: content of the recording (see `expect` of `adapt`), to adapt each utterance to
-                those before it; None for no adaptation. The first utterance is predicted as
-                without adaptation.
+                those before it, of the same speaker if there are speakers; None for no adaptation.
+                The first utterance is predicted as without adaptation.
             jobs: number of threads; None for one per core.
 
         Raises:
             AudioError: the recording cannot be used; the message says why.
-            InputError: the input is not one recording, or the sampling rate is missing.
+            InputError: the input is not one recording, the sampling rate is missing, or `speakers`
+                is something else.
             ModelError: the model has another rate than 16 kHz, or cannot adapt.
             ValueError: see `check_windows`; another expectation, or the model is adapted already.
         """
+        if speakers is not None:
+            found = open_speakers(source, sampling_rate, self.sampling_rate, channel, speakers)
+            return predict_speakers(self, found, Spans(window, hop), speakers, adapt, jobs)
         opening, own = self._open_windows(source, sampling_rate, channel, window, hop, adapt)
         return predict_timeline(self, opening.name, opening.read(), Spans(window, hop), jobs, own)
 
@@ -162,6 +170,7 @@ class Model(Classifier):
         channel: int | str = "mix",
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        speakers: int | str | None = None,
         adapt: Expect | None = None,
         jobs: int | None = None,
     ) -> tuple[Prediction, Timeline]:
@@ -173,12 +182,13 @@ class Model(Classifier):
             channel: see `predict`.
             window: see `timeline`.
             hop: see `timeline`.
+            speakers: see `timeline`.
             adapt: see `timeline`.
             jobs: see `timeline`.
 
         Returns:
-            The prediction, which for a recording of over 12 s is the mean of the timeline, and
-            the timeline.
+            The prediction, which for a recording of over 12 s or with speakers is the mean of the
+            timeline, and the timeline.
 
         Raises:
             AudioError: the recording cannot be used; the message says why. NoSpeechError if
@@ -187,6 +197,10 @@ class Model(Classifier):
             ModelError: the model has another rate than 16 kHz, or cannot adapt.
             ValueError: see `timeline`.
         """
+        if speakers is not None:
+            found = open_speakers(source, sampling_rate, self.sampling_rate, channel, speakers)
+            timeline = predict_speakers(self, found, Spans(window, hop), speakers, adapt, jobs)
+            return timeline.overall(), timeline
         opening, own = self._open_windows(source, sampling_rate, channel, window, hop, adapt)
         signal, blocks = opening.read_short(LONGEST_UTTERANCE * self.sampling_rate)
         timeline = predict_timeline(self, opening.name, blocks, Spans(window, hop), jobs, own)
@@ -303,7 +317,8 @@ class Model(Classifier):
             ModelError: the model was trained without speakers.
         """
         if self._adapts:
-            return self._adapt_to_itself(source, sampling_rate)
+            words, known = enrol_by_itself(self, source, sampling_rate)
+            return type(self)(self.folder, enrolment=words, adaptation=known)
         found = estimate_own_shift(self, source, sampling_rate)
         return type(self)(self.folder, shift=found.shift, enrolment=found.enrolment)
 
@@ -311,15 +326,6 @@ class Model(Classifier):
     def _adapts(self) -> bool:
         """Whether speakers are enrolled by the model of places."""
         return "adaptation" in self.description and "enrolment" not in self.description
-
-    def _adapt_to_itself(self, source: RecordingLike, sampling_rate: int | None) -> Self:
-        """Adapt to the one speaker of a long recording, if it has enough utterances."""
-        known = adapt_to_recordings(self, [source], sampling_rate, "unknown", one_speaker=True)
-        count = format_count(known.recordings)
-        if known.recordings < LEAST_OWN:
-            words = f"none, {count} of the {LEAST_OWN} it takes to enrol itself"
-            return type(self)(self.folder, enrolment=words)
-        return type(self)(self.folder, enrolment=f"by itself, {count}", adaptation=known)
 
     def _open_windows(
         self,

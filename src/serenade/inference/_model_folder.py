@@ -88,14 +88,19 @@ class Folder:
         """Feature of the first stream."""
         return self.features[0]
 
+    @property
+    def allows_commercial_use(self) -> bool:
+        """Whether the licence is known to allow commercial use."""
+        return self.description.get("licence") in COMMERCIAL_LICENCES
+
     def require_commercial_licence(self) -> None:
         """Refuse a model that may not be used commercially.
 
         Raises:
             ModelError: the model states no licence, or one that is not known to allow it.
         """
-        licence = self.description.get("licence") or "none"
-        if licence not in COMMERCIAL_LICENCES:
+        if not self.allows_commercial_use:
+            licence = self.description.get("licence") or "none"
             raise ModelError(
                 f"{self.path}: its licence ({licence}) is not known to allow commercial use; use "
                 "the model 'commercial', or train a model on recordings that allow it"

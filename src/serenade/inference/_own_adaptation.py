@@ -31,18 +31,21 @@ class OwnAdaptation:
     Args:
         classifier: model that is not adapted.
         expect: content of the recording, see `Model.adapt`.
+        one_speaker: whether the windows are of one speaker.
 
     Raises:
         ModelError: the model has no model of places, or no neutral class to expect.
         ValueError: another expectation, or the model is adapted or enrolled.
     """
 
-    def __init__(self, classifier: Classifier, expect: Expect) -> None:
+    def __init__(
+        self, classifier: Classifier, expect: Expect, *, one_speaker: bool = False
+    ) -> None:
         if classifier.adaptation is not None or classifier.enrolment:
             raise ValueError(
                 "the model is adapted already; adapt the model of serenade.load() to the recording"
             )
-        self._adaptation = prepare_adaptation(classifier, expect, one_speaker=False)
+        self._adaptation = prepare_adaptation(classifier, expect, one_speaker=one_speaker)
         self._earlier: deque[NDArray[np.float64]] = deque(maxlen=MOST_OWN)
         self._current: deque[NDArray[np.float64]] = deque(maxlen=MOST_OWN)  # of this utterance
         self._longest = round(LONGEST_UTTERANCE * classifier.sampling_rate)

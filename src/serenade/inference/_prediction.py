@@ -127,6 +127,7 @@ class Segment(_MostProbable):
         start: beginning in seconds.
         end: end in seconds.
         probabilities: mean probability of each emotion over the segment; they add up to one.
+        speaker: name of the speaker, in a timeline with speakers; empty without.
 
     >>> Segment(1.0, 2.5, {"angry": 0.25, "sad": 0.75})
     Segment(1.00-2.50 s: sad 0.75)
@@ -135,15 +136,26 @@ class Segment(_MostProbable):
     start: float
     end: float
     probabilities: Mapping[str, float]
+    speaker: str = ""
 
     def __repr__(self) -> str:
-        return f"Segment({self.start:.2f}-{self.end:.2f} s: {self.emotion} {self.probability:.2f})"
+        speaker = f", {self.speaker}" * bool(self.speaker)
+        return (
+            f"Segment({self.start:.2f}-{self.end:.2f} s{speaker}: "
+            f"{self.emotion} {self.probability:.2f})"
+        )
+
+    @property
+    def caption(self) -> str:
+        """Return the emotion and its probability, after the speaker if there is one."""
+        return f"{self.speaker}: " * bool(self.speaker) + f"{self.emotion} {self.probability:.0%}"
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: start, end, emotion, probability, probabilities."""
+        """Return JSON data: start, end, speaker if known, emotion, probability, probabilities."""
         return {
             "start": round(self.start, 3),
             "end": round(self.end, 3),
+            **({"speaker": self.speaker} if self.speaker else {}),
             **self._round_probabilities(),
         }
 
@@ -156,7 +168,7 @@ class Timeline:
         file: file name as it was given; `array` for an array.
         duration: length in seconds.
         labels: emotions in the model's order.
-        segments: segments in the order of time, without overlap.
+        segments: segments in the order of time; those of one speaker do not overlap.
         enrolment: description of the speaker's enrolment, see `Model.enrolment`; empty without.
         adapted_to: see `Prediction`.
         assumed: see `Prediction`.
@@ -179,20 +191,38 @@ class Timeline:
     channel: int = 0
 
     def __repr__(self) -> str:
-        count = len(self.segments)
+        count, speakers = len(self.segments), len(self.speakers)
+        by = f" of {speakers} speaker{'s' * (speakers != 1)}" * bool(speakers)
         parts = {} if self.summary is None else self.summary.describe()
         summary = "".join(f"; {name}: {text}" for name, text in parts.items())
         return (
-            f"Timeline({self.file!r}, {self.duration:.2f} s: {count} segment{'s' * (count != 1)}, "
-            f"{self.speech:.2f} s of speech{summary})"
+            f"Timeline({self.file!r}, {self.duration:.2f} s: {count} segment{'s' * (count != 1)}"
+            f"{by}, {self.speech:.2f} s of speech{summary})"
         )
 
     def _repr_html_(self) -> str:
         """Draw the segments over time above the summary, for notebooks."""
-        bands = [(part.start, part.end, part.emotion, part.probability) for part in self.segments]
+        bands = [
+            (part.start, part.end, part.emotion, part.probability, part.caption)
+            for part in self.segments
+        ]
         title = f"{self.file}, {self.duration:.2f} s"
         notes = {} if self.summary is None else self.summary.describe()
         return draw_timeline_bands(title, self.duration, self.labels, bands, notes)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Names of the speakers in the order of their first segments; empty if not known."""
+        return tuple(dict.fromkeys(part.speaker for part in self.segments if part.speaker))
+
+    def split_speakers(self) -> dict[str, Timeline]:
+        """Return the timeline of each speaker by name; the whole one by "" if none is known."""
+        return {
+            name: dataclasses.replace(
+                self, segments=tuple(part for part in self.segments if part.speaker == name)
+            )
+            for name in self.speakers or ("",)
+        }
 
     @property
     def speech(self) -> float:

@@ -144,19 +144,17 @@ def _tabulate(model: Model, results: Iterable[tuple[TableRow, Result]]) -> dict[
         )
     }
     for row, result in results:
-        for cells in _list_cells(model, result):
-            for column, cell in zip(
-                table.values(), (row.name, *cells[:2], row.speaker, *cells[2:]), strict=True
-            ):
+        for cells in _list_cells(model, result, row.speaker):
+            for column, cell in zip(table.values(), (row.name, *cells), strict=True):
                 column.append(cell)
     return table
 
 
-def _list_cells(model: Model, result: Result) -> Iterator[tuple[Any, ...]]:
-    """Yield start, end, emotion, probabilities, remarks and error of the rows of a recording."""
+def _list_cells(model: Model, result: Result, speaker: str) -> Iterator[tuple[Any, ...]]:
+    """Yield start, end, speaker, emotion, probabilities, remarks and error of each row."""
     if isinstance(result, AudioError):
         unknown = [math.nan] * len(model.labels)
-        yield math.nan, math.nan, None, *unknown, None, 0, str(result)
+        yield math.nan, math.nan, speaker, None, *unknown, None, 0, str(result)
         return
     prediction, timeline = result
     if timeline is None:
@@ -166,4 +164,5 @@ def _list_cells(model: Model, result: Result) -> Iterator[tuple[Any, ...]]:
     for start, end, part in parts:
         shares = (part.probabilities[label] for label in model.labels)
         uncertain = part.probability < prediction.uncertain_below
-        yield start, end, part.emotion, *shares, uncertain, prediction.adapted_to, ""
+        name = getattr(part, "speaker", "") or speaker
+        yield start, end, name, part.emotion, *shares, uncertain, prediction.adapted_to, ""

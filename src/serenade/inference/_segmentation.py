@@ -117,9 +117,16 @@ def predict_windows(
             yield from windower.push(block)
         yield from windower.finish()
 
+    yield from predict_cut_windows(classifier, cut_windows(), jobs)
+
+
+def predict_cut_windows(
+    classifier: Classifier, windows: Iterable[Window], jobs: int | None
+) -> Iterator[Predicted]:
+    """Yield windows with their probabilities before adaptation; see `predict_windows`."""
     yield from map_in_threads(
         lambda window: classifier.plain_probabilities(window.signal),
-        cut_windows(),
+        windows,
         jobs or os.cpu_count() or 1,
     )
 

@@ -42,7 +42,7 @@ def draw_timeline_bands(
     title: str,
     duration: float,
     labels: Sequence[str],
-    bands: Iterable[tuple[float, float, str, float]],
+    bands: Iterable[tuple[float, float, str, float, str]],
     notes: Mapping[str, str],
 ) -> str:
     """Draw a band for each segment over time, in a row for each emotion; the probable are darker.
@@ -51,7 +51,8 @@ def draw_timeline_bands(
         title: line above the figure.
         duration: length of the recording in seconds.
         labels: emotions, a row each.
-        bands: start and end of the segments in seconds, their emotion and its probability.
+        bands: start and end of the segments in seconds, their emotion, its probability and a
+            caption.
         notes: see `draw_bars`.
 
     Returns:
@@ -63,8 +64,8 @@ def draw_timeline_bands(
     parts = [
         _draw_text(_NAMES - 8, number * _ROW + 14, label, "end") for label, number in rows.items()
     ]
-    for start, end, label, share in bands:
-        note = f"{label} {share:.2f}, {start:.2f} to {end:.2f} s"
+    for start, end, label, share, caption in bands:
+        note = f"{caption}, {start:.2f} to {end:.2f} s"
         x, y = _NAMES + start * scale, rows[label] * _ROW + 3
         colour = get_colour(rows[label])
         width = (end - start) * scale

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +45,8 @@ def plot_timeline(
 ) -> None:
     """Write a figure of a timeline: waveform, segments in colour, and probabilities over time.
 
+    Each known speaker has a lane.
+
     Args:
         timeline: result of `Model.timeline`.
         source: the recording of the timeline, which is read again, in constant memory.
@@ -70,10 +73,12 @@ def draw_timeline(timeline: Timeline, source: Source) -> Figure:
     """Draw the figure of `plot_timeline` without writing it."""
     from matplotlib.figure import Figure
 
-    segments: Sequence[Segment] = timeline.segments
-    averaged = len(segments) > _PARTS
-    if averaged:
-        segments = average_segments(timeline, _PARTS)
+    averaged = len(timeline.segments) > _PARTS
+    segments = [
+        dataclasses.replace(part, speaker=name)
+        for name, own in timeline.split_speakers().items()
+        for part in (average_segments(own, _PARTS) if averaged else own.segments)
+    ]
     figure = Figure(figsize=(8, 3.6), dpi=150, layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(1, 1))
     _draw_wave(above, compute_envelope(source.read(), _POINTS), timeline.duration)
@@ -125,20 +130,28 @@ def _draw_wave(axes: Axes, envelope: np.ndarray, duration: float) -> None:
 
 def _draw_bands(axes: Axes, timeline: Timeline, segments: Sequence[Segment]) -> None:
     """Draw a band for the emotion of each segment, fainter if it is less probable."""
+    names = timeline.speakers or ("",)
+    tops = {name: 1 - place / len(names) for place, name in enumerate(names)}
+    place = axes.get_xaxis_transform()  # seconds, and shares of the height
+    for name in timeline.speakers:
+        axes.text(timeline.duration, tops[name] - 0.02, name, ha="right", va="top", transform=place)
     for part in segments:
         number = timeline.labels.index(part.emotion)
+        top = tops[part.speaker]
         axes.axvspan(
             part.start,
             part.end,
+            top - 1 / len(names),
+            top,
             facecolor=get_colour(number),
             alpha=_FAINTEST + (_STRONGEST - _FAINTEST) * part.probability,
             linewidth=0,
             hatch=_choose_hatch(number),
         )
         if part.end - part.start > _NAMED * timeline.duration:
-            top = 0.97 * axes.get_ylim()[1]
-            middle = (part.start + part.end) / 2
-            axes.text(middle, top, part.emotion, ha="center", va="top", clip_on=True)
+            middle, below = (part.start + part.end) / 2, top - 0.02
+            settings: Any = {"ha": "center", "va": "top", "clip_on": True, "transform": place}
+            axes.text(middle, below, part.emotion, **settings)
 
 
 def _draw_stack(axes: Axes, timeline: Timeline, segments: Sequence[Segment]) -> None:

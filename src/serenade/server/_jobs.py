@@ -9,13 +9,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from serenade._printable import dump_json
-from serenade.audio import compute_envelope, read_blocks
+from serenade.audio import compute_envelope, inspect_file, read_blocks
 from serenade.errors import AudioError, TooLongError
 from serenade.inference import (
     TIMELINE_FORMATTERS,
     Source,
     answer_readings,
+    name_channels,
     predict_file,
+    predict_speakers,
     read_recording,
     to_csv,
     to_json,
@@ -57,6 +59,7 @@ class Worker:
         adapt: content of the recordings to adapt to, see `Model.adapt`; None for no adaptation.
         max_duration: longest recording in seconds.
         count: function called with the seconds of each processed recording.
+        speakers: see `Model.timeline`.
         note: function called with the seconds of the current recording that were read.
     """
 
@@ -65,11 +68,20 @@ class Worker:
     adapt: Expect | None
     max_duration: float
     count: Callable[[float], None]
+    speakers: str | None = None
     note: Callable[[float], None] = lambda _: None
 
     def source(self, upload: Upload) -> Source:
         """Open an uploaded file for one reading."""
         return Source(upload.name, self.read_blocks(upload))
+
+    def channels(self, upload: Upload) -> dict[str, Source]:
+        """Open each channel of an uploaded file by the name of its speaker."""
+        names = name_channels(inspect_file(upload.path).channels, upload.name)
+        return {
+            name: dataclasses.replace(self, channel=str(number)).source(upload)
+            for number, name in enumerate(names, start=1)
+        }
 
     def read_blocks(self, upload: Upload) -> Iterator[NDArray[np.float32]]:
         """Decode an uploaded file; stop if it is too long or the request was cancelled."""
@@ -93,9 +105,18 @@ class Worker:
         Raises:
             Refused: the file cannot be used.
         """
+        done: Done
         with _refuse_errors(upload.name):
             # One thread: the other cores process other requests.
-            done = predict_file(self.model, self.source(upload), windows, adapt=self.adapt, jobs=1)
+            if self.speakers:
+                by_channel = self.speakers == "channels"
+                opened = self.channels(upload) if by_channel else self.source(upload)
+                settings: Any = (windows, self.speakers, self.adapt, 1)
+                timeline = predict_speakers(self.model, opened, *settings)
+                done = timeline.overall(), timeline
+            else:
+                source = self.source(upload)
+                done = predict_file(self.model, source, windows, adapt=self.adapt, jobs=1)
         self.count(done[0].duration)
         return done
 

@@ -43,6 +43,14 @@ Channel = Annotated[
         description="Channel to read: a number from 1, left (1), right (2), or mix, their mean.",
     ),
 ]
+Speakers = Annotated[
+    str | None,
+    Query(
+        pattern=r"^(auto|channels|[1-9]|1[0-9]|20)$",
+        description="Name the speaker of each segment: a number of speakers or auto, who are told "
+        "apart by their voices, or channels, a speaker in each channel.",
+    ),
+]
 Format = Annotated[
     Literal["json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm"],
     Query(description="Format of the answer."),
@@ -131,6 +139,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
         voice: Voice = None,
         adapt: Adapt = None,
         channel: Channel = "mix",
+        speakers: Speakers = None,
         format: Format = "json",  # noqa: A002 - the parameter's public name
         window: Window = DEFAULT_WINDOW,
         hop: Hop = DEFAULT_HOP,
@@ -139,8 +148,13 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
     ) -> Response:
         """Return segments of speech with their emotions, as `serenade predict --timeline`.
 
-        With `adapt`, each utterance is adapted to those before it.
+        With `adapt`, each utterance is adapted to those before it, of the same speaker if there are
+        `speakers`.
         """
+        if speakers == "channels" and channel != "mix":
+            raise Refused(
+                422, "ValueError", "speakers=channels uses all channels; leave channel out"
+            )
         try:
             check_windows(window, hop)
         except ValueError as error:
@@ -151,9 +165,9 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
             text = await _run_on_files(
                 service,
                 request,
-                lambda worker, files: dataclasses.replace(worker, note=note).make_timeline(
-                    files[0], (window, hop), format, envelope
-                ),
+                lambda worker, files: dataclasses.replace(
+                    worker, note=note, speakers=speakers
+                ).make_timeline(files[0], (window, hop), format, envelope),
                 voice=voice,
                 adapt=adapt,
                 channel=channel,

@@ -62,6 +62,7 @@ class SegmentBody(Emotion):
 
     start: Seconds
     end: Seconds
+    speaker: Label | None = Field(None, description="Name of the speaker, if asked for.")
 
 
 class SummaryBody(BaseModel):
@@ -106,20 +107,23 @@ class TimelineBody(PredictionBody):
 
     @model_validator(mode="after")
     def _check_order(self) -> TimelineBody:
-        last = 0.0
+        ends: dict[str | None, float] = {}  # channels may overlap, so each speaker is checked
         for segment in self.segments:
+            last = ends.get(segment.speaker, 0.0)
             if not last <= segment.start < segment.end <= self.duration + 0.01:
                 raise ValueError("segments overlap or lie outside the recording")
             if segment.probabilities.keys() != self.probabilities.keys():
                 raise ValueError("segments and recording have different emotions")
-            last = segment.end
+            ends[segment.speaker] = segment.end
         return self
 
     def to_results(self) -> tuple[inference.Prediction, inference.Timeline]:
         """Return the prediction and the timeline as `serenade.inference` objects."""
         known = self.enrolment or "", self.adapted_to or 0, self.assumed or ""
         parts = tuple(
-            inference.Segment(part.start, min(part.end, self.duration), part.probabilities)
+            inference.Segment(
+                part.start, min(part.end, self.duration), part.probabilities, part.speaker or ""
+            )
             for part in self.segments
         )
         return (

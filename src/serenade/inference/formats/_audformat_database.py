@@ -43,6 +43,7 @@ def write_audformat(
     """
     timelines = list(timelines)
     adaptations = dict.fromkeys(filter(None, map(describe_adaptation, timelines)))
+    named = ["speaker"] * any(timeline.speakers for timeline in timelines)
     shares = {_name_column(label): {"scheme_id": "probability"} for label in labels}
     header = {
         "name": "timeline",
@@ -55,11 +56,13 @@ def write_audformat(
         "schemes": {
             "emotion": {"dtype": "str", "labels": list(map(to_csv_cell, labels))},
             "probability": {"dtype": "float", "minimum": 0, "maximum": 1},
+            **{name: {"dtype": "str"} for name in named},
         },
         "tables": {
             TABLE: {
                 "type": "segmented",
                 "columns": {
+                    **{name: {"scheme_id": name} for name in named},
                     "emotion": {"scheme_id": "emotion"},
                     "probability": {"scheme_id": "probability"},
                     **shares,
@@ -69,7 +72,7 @@ def write_audformat(
     }
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["file", "start", "end", "emotion", "probability", *shares])
+    writer.writerow(["file", "start", "end", *named, "emotion", "probability", *shares])
     for timeline in timelines:
         for segment in timeline.segments:
             values = segment.probability, *(segment.probabilities[label] for label in labels)
@@ -78,6 +81,7 @@ def write_audformat(
                     to_csv_path(timeline.file),
                     _format_time(segment.start),
                     _format_time(segment.end),
+                    *(to_csv_cell(segment.speaker) for _ in named),
                     to_csv_cell(segment.emotion),
                     *(f"{value:.6f}" for value in values),
                 ]

@@ -25,7 +25,8 @@ def to_elan(timeline: Timeline) -> str:
     """Format a timeline as a document of ELAN.
 
     The tier `emotion` names the segments, and a tier for each emotion contains its probabilities.
-    All segments have time marks of their own, in milliseconds.
+    Each known speaker is the participant of tiers such as `speaker 1 emotion`. All segments have
+    time marks of their own, in milliseconds.
 
     >>> from serenade.inference import Segment, Timeline
     >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
@@ -48,14 +49,20 @@ def to_elan(timeline: Timeline) -> str:
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     ET.SubElement(header, "MEDIA_DESCRIPTOR", _describe_media(timeline.file))
     order = ET.SubElement(root, "TIME_ORDER")
-    times = [time for segment in timeline.segments for time in (segment.start, segment.end)]
+    parts = timeline.split_speakers()
+    times = [
+        time for own in parts.values() for part in own.segments for time in (part.start, part.end)
+    ]
     for number, time in enumerate(times, start=1):
         mark = {"TIME_SLOT_ID": f"ts{number}", "TIME_VALUE": str(round(1000 * time))}
         ET.SubElement(order, "TIME_SLOT", mark)
-    _add_tier(root, "emotion", [segment.emotion for segment in timeline.segments], 0)
-    for place, label in enumerate(timeline.labels, start=1):
-        shares = [f"{segment.probabilities[label]:.4f}" for segment in timeline.segments]
-        _add_tier(root, f"probability {label}", shares, place)
+    first = 1
+    for speaker, own in parts.items():
+        _add_tier(root, "emotion", [part.emotion for part in own.segments], first, speaker)
+        for label in own.labels:
+            shares = [f"{part.probabilities[label]:.4f}" for part in own.segments]
+            _add_tier(root, f"probability {label}", shares, first, speaker)
+        first += len(own.segments)
     kind = {
         "LINGUISTIC_TYPE_ID": _SEGMENTS,
         "TIME_ALIGNABLE": "true",
@@ -76,14 +83,16 @@ def _describe_media(file: str) -> dict[str, str]:
     }
 
 
-def _add_tier(root: ET.Element, name: str, texts: list[str], place: int) -> None:
-    """Add a tier with a text for each segment."""
-    tier = ET.SubElement(
-        root, "TIER", {"TIER_ID": to_printable(name), "LINGUISTIC_TYPE_REF": _SEGMENTS}
-    )
-    for number, text in enumerate(texts):
+def _add_tier(root: ET.Element, name: str, texts: list[str], first: int, speaker: str) -> None:
+    """Add a tier with a text for each segment of a speaker, from segment `first` on."""
+    name = to_printable(f"{speaker} {name}".lstrip())
+    tier = ET.SubElement(root, "TIER", {"TIER_ID": name, "LINGUISTIC_TYPE_REF": _SEGMENTS})
+    if speaker:
+        tier.set("PARTICIPANT", to_printable(speaker))
+    taken = sum(1 for _ in root.iter("ALIGNABLE_ANNOTATION"))
+    for number, text in enumerate(texts, start=first):
         one = ET.SubElement(ET.SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION")
-        one.set("ANNOTATION_ID", f"a{place * len(texts) + number + 1}")
-        one.set("TIME_SLOT_REF1", f"ts{2 * number + 1}")
-        one.set("TIME_SLOT_REF2", f"ts{2 * number + 2}")
+        one.set("ANNOTATION_ID", f"a{taken + number - first + 1}")
+        one.set("TIME_SLOT_REF1", f"ts{2 * number - 1}")
+        one.set("TIME_SLOT_REF2", f"ts{2 * number}")
         ET.SubElement(one, "ANNOTATION_VALUE").text = to_printable(text)

@@ -16,9 +16,10 @@ def to_label_studio(timelines: Iterable[Timeline]) -> str:
     """Format timelines as a JSON list of tasks, a file that Label Studio imports.
 
     The labelling interface needs `<Audio name="audio" value="$audio"/>` and
-    `<Labels name="emotion" toName="audio">` with the model's labels. `audio` is the name of the
-    recording as it was given: put the address under which Label Studio finds it in its place, or
-    predict in the folder that its local storage serves.
+    `<Labels name="emotion" toName="audio">` with the model's labels, and for speakers
+    `<Labels name="speaker" toName="audio">`, whose regions share the identifier. `audio` is the
+    name of the recording as it was given: put the address under which Label Studio finds it in its
+    place, or predict in the folder that its local storage serves.
 
     >>> import json
     >>> from serenade.inference import Segment, Timeline
@@ -46,7 +47,7 @@ def _list_regions(timeline: Timeline) -> Sequence[dict[str, object]]:
     return [
         {
             "id": f"segment-{number}",
-            "from_name": "emotion",
+            "from_name": name,
             "to_name": "audio",
             "type": "labels",
             "original_length": round(timeline.duration, 3),
@@ -54,8 +55,10 @@ def _list_regions(timeline: Timeline) -> Sequence[dict[str, object]]:
             "value": {
                 "start": round(part.start, 3),
                 "end": round(part.end, 3),
-                "labels": [part.emotion],
+                "labels": [label],
             },
         }
         for number, part in enumerate(timeline.segments, start=1)
+        for name, label in (("emotion", part.emotion), ("speaker", part.speaker))
+        if label
     ]

@@ -44,8 +44,8 @@ def to_csv(
 ) -> None:
     """Write a table with a row for each recording or segment and a column for each emotion.
 
-    If channels were predicted alone, a column `channel` numbers them. If a model was adapted, the
-    last columns are `adapted_to` and `assumed`.
+    If speakers are known, `speaker` follows `end`. If channels were predicted alone, a column
+    `channel` numbers them. If a model was adapted, the last columns are `adapted_to` and `assumed`.
 
     Args:
         results: see `to_json`.
@@ -55,10 +55,13 @@ def to_csv(
     """
     results = list(results)
     span = ["start", "end"] if timeline else []
+    spoken = timeline and any(found.speakers for _, found in results if found is not None)
+    named = ["speaker"] * spoken
     adapted = any(prediction.adapted_to for prediction, _ in results)
     channels = ["channel"] if any(prediction.channel for prediction, _ in results) else []
     remarks = [*channels, *(["adapted_to", "assumed"] if adapted else [])]
-    columns = ["file", "duration", *span, "emotion", "probability", *map(to_csv_cell, labels)]
+    names = [*span, *named, "emotion", "probability", *map(to_csv_cell, labels)]
+    columns = ["file", "duration", *names]
     writer = csv.writer(file)
     writer.writerow(columns + remarks)
     for prediction, found in results:
@@ -69,6 +72,7 @@ def to_csv(
                     to_csv_path(prediction.file),
                     round(prediction.duration, 3),
                     *(entry[name] for name in span),
+                    *(to_csv_cell(entry.get(name, "")) for name in named),
                     to_csv_cell(entry["emotion"]),
                     entry["probability"],
                     *(round(part.probabilities[label], 4) for label in labels),
@@ -82,14 +86,19 @@ def to_textgrid(timeline: Timeline) -> str:
 
     The tier `emotion` names the segments, and a tier for each emotion contains its probabilities.
     Intervals without speech have no text. If the model was adapted, the tier `adaptation` says to
-    what.
+    what. Each speaker has tiers of their own, such as `speaker 1 emotion`.
     """
-    tiers = [_format_tier("emotion", timeline, [segment.emotion for segment in timeline.segments])]
-    for label in timeline.labels:
-        shares = [f"{segment.probabilities[label]:.4f}" for segment in timeline.segments]
-        tiers.append(_format_tier(label, timeline, shares))
-    if adaptation := describe_adaptation(timeline):
-        tiers.append(_format_tier("adaptation", timeline, [adaptation] * len(timeline.segments)))
+    tiers = []
+    for speaker, own in timeline.split_speakers().items():
+        named = f"{speaker} ".lstrip()
+        emotions = [segment.emotion for segment in own.segments]
+        tiers.append(_format_tier(f"{named}emotion", own, emotions))
+        for label in own.labels:
+            shares = [f"{segment.probabilities[label]:.4f}" for segment in own.segments]
+            tiers.append(_format_tier(named + label, own, shares))
+        if adaptation := describe_adaptation(own):
+            texts = [adaptation] * len(own.segments)
+            tiers.append(_format_tier(f"{named}adaptation", own, texts))
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
@@ -142,6 +151,8 @@ def _quote(text: str) -> str:
 def to_webvtt(timeline: Timeline) -> str:
     """Format a timeline as WebVTT: a caption for each segment, and a comment with probabilities.
 
+    A known speaker is the voice of the caption, as in `<v speaker 1>`.
+
     >>> from serenade.inference import Segment, Timeline
     >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
     >>> print(to_webvtt(Timeline("a.wav", 3.0, ("angry", "sad"), (part,))))
@@ -163,7 +174,8 @@ def to_webvtt(timeline: Timeline) -> str:
         )
         file.write(f"\nNOTE {_escape(shares)}\n")
         file.write(f"\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n")
-        file.write(f"{_escape(segment.emotion)} {segment.probability:.0%}\n")
+        voice = f"<v {_escape(segment.speaker)}>" * bool(segment.speaker)
+        file.write(f"{voice}{_escape(segment.emotion)} {segment.probability:.0%}\n")
     return file.getvalue()
 
 
@@ -182,7 +194,7 @@ def to_srt(timeline: Timeline) -> str:
         f"{number}\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n".replace(
             ".", ","
         )
-        + f"{' '.join(segment.emotion.split())} {segment.probability:.0%}\n"
+        + f"{' '.join(segment.caption.split())}\n"
         for number, segment in enumerate(timeline.segments, start=1)
     )
 
@@ -190,7 +202,8 @@ def to_srt(timeline: Timeline) -> str:
 def to_rttm(timeline: Timeline) -> str:
     """Format a timeline as RTTM, the format of speaker diarisation, with emotions as names.
 
-    Fields contain no spaces; those of names become underscores.
+    If speakers are known, their names are the names, and emotions the subtypes. Fields contain no
+    spaces; those of names become underscores.
 
     >>> from serenade.inference import Segment, Timeline
     >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
@@ -202,7 +215,8 @@ def to_rttm(timeline: Timeline) -> str:
     adaptation = describe_adaptation(timeline)
     return f";; {adaptation}\n" * bool(adaptation) + "".join(
         f"SPEAKER {recording} {channel} {segment.start:.3f} {segment.end - segment.start:.3f} "
-        f"<NA> <NA> {_join_words(segment.emotion)} {segment.probability:.4f} <NA>\n"
+        f"<NA> {_join_words(segment.emotion if segment.speaker else '')} "
+        f"{_join_words(segment.speaker or segment.emotion)} {segment.probability:.4f} <NA>\n"
         for segment in timeline.segments
     )
 
@@ -220,8 +234,7 @@ def to_audacity(timeline: Timeline) -> str:
     '0.500000\t2.000000\tangry 75%\n'
     """
     return "".join(
-        f"{segment.start:.6f}\t{segment.end:.6f}\t"
-        f"{to_printable(segment.emotion)} {segment.probability:.0%}\n"
+        f"{segment.start:.6f}\t{segment.end:.6f}\t{to_printable(segment.caption)}\n"
         for segment in timeline.segments
     )
 

@@ -13,7 +13,7 @@ const CLOSEST = 8; // seconds that fill the width at the closest zoom
 export function toLanes(segments) {
   const lanes = new Map();
   for (const segment of segments) {
-    const name = segment.speaker ?? segment.channel ?? "";
+    const name = String(segment.speaker ?? segment.channel ?? "").replace(/^speaker /, "");
     lanes.set(name, [...(lanes.get(name) ?? []), segment]);
   }
   return lanes;

@@ -1,0 +1,5 @@
+"""Find out who speaks when: embeddings of voices, and their clustering to speakers."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
