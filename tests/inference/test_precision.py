@@ -16,7 +16,7 @@ onnx = pytest.importorskip("onnx")
 
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory):
-    """Write a model with an encoder in half precision."""
+    """Write a model with the encoder of the package."""
     return write_probe(tmp_path_factory.mktemp("models") / "probe")
 
 
@@ -39,11 +39,16 @@ def test_convert_precision_keeps_probabilities_close(made, talk, probe, name, mo
     assert found.description["precision"] == name
 
 
-def test_convert_precision_to_int8_shrinks_the_folder_and_adds_the_encoder(made, probe):
-    assert _precision.measure_size(made / "int8") < 0.56 * _precision.measure_size(probe)
+def test_convert_precision_to_int8_shrinks_the_folder_and_adds_the_encoder(
+    made, models_root, tmp_path
+):
     assert (made / "int8" / "encoder.onnx").is_file()
     assert not (made / "fp16" / "encoder.onnx").exists()
-    arrays = onnx.load(made / "int8" / "encoder.onnx").graph.initializer
+    half = str(models_root / "whisper-tiny-en-encoder.safetensors")  # in half precision
+    probe = write_probe(tmp_path / "probe", encoder=half)
+    _precision.convert_precision(probe, tmp_path / "int8", "int8")
+    assert _precision.measure_size(tmp_path / "int8") < 0.56 * _precision.measure_size(probe)
+    arrays = onnx.load(tmp_path / "int8" / "encoder.onnx").graph.initializer
     small = [each for each in arrays if each.data_type == onnx.TensorProto.INT8]
     parameters = sum(onnx.numpy_helper.to_array(each).size for each in small)
     assert parameters > 0.98 * sum(onnx.numpy_helper.to_array(each).size for each in arrays)

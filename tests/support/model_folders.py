@@ -25,13 +25,16 @@ def copy_unchecked(folder):
     return folder
 
 
-def make_probe():
+def make_probe(**settings):
     """Make a random model as version 0.1 wrote them, which enrols by the means of features.
+
+    Args:
+        settings: settings of the feature, such as the encoder.
 
     Returns:
         The content of `model.json`, and the other files by name.
     """
-    feature = WhisperPooled(layers=(1, 2), deviation=False)
+    feature = WhisperPooled(layers=(1, 2), deviation=False, **settings)
     entry = feature_to_json(feature)
     rng, width = np.random.default_rng(0), len(feature.names)
     rows = rng.standard_normal((60, width)) * 0.3
@@ -56,9 +59,9 @@ def make_probe():
     return description, files
 
 
-def write_probe(folder):
+def write_probe(folder, **settings):
     """Write the model of `make_probe` without checksums."""
-    description, files = make_probe()
+    description, files = make_probe(**settings)
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
