@@ -84,6 +84,7 @@ def test_recordings(described, words):
                 case.headers["Origin"] = origin
             if case.query is not None:
                 case.query.pop("voice", None)
+                case.query.pop("channel", None)  # the recording has one channel only
             if case.media_type == "multipart/form-data":
                 case.body = {"file": [words] if label in many else words}
             else:

@@ -129,8 +129,8 @@ _PLACES = {
     "--json",
     "as_json",
     is_flag=True,
-    help="Print a JSON list of {file, duration, emotion, probability, probabilities}, with "
-    "--timeline also segments.",
+    help="Print a JSON list of {file, duration, emotion, probability, probabilities, uncertain, "
+    "speech}, from 30 s also summary, with --timeline also segments.",
 )
 @click.option(
     "--csv",

@@ -28,7 +28,8 @@ def to_json(results: Iterable[Result]) -> str:
         results: predictions, each with its timeline or None.
 
     Returns:
-        Objects with file, duration, emotion, probability and probabilities. With a timeline they
+        Objects with file, duration, emotion, probability, probabilities, uncertain, speech and,
+        for a recording of at least 30 s, a summary; see `Prediction.to_dict`. With a timeline they
         also have segments with start, end, emotion, probability and probabilities. Times are in
         seconds.
     """
