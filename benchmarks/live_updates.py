@@ -30,8 +30,9 @@ from serenade import corpora
 from serenade._markdown_table import format_table
 from serenade.audio import find_active_part, read
 from serenade.evaluation import compute_intervals, list_versions
+from serenade.inference import Stream
 from serenade.inference._windows import Windower
-from serenade.integrations._listener import HOP, WINDOW
+from serenade.integrations._listener import EARLY, HOP, WINDOW
 from serenade.systems.whisper_probe import WhisperProbe, WhisperProbeSystem
 
 if TYPE_CHECKING:
@@ -72,10 +73,15 @@ def load_signal(file: str) -> Signal:
     return read(file, sampling_rate=RATE).signal
 
 
+def open_stream(model: Model, window: float) -> Stream:
+    """Open a stream with the settings of `serenade.integrations`, but for the window."""
+    return Stream(model, RATE, window=window, hop=min(HOP, window), early=EARLY, adapt="unknown")
+
+
 def measure_delay(model: Model, signal: Signal) -> dict[str, float] | None:
     """Push a recording in chunks, and return the parts of the delay of the first update."""
     active = find_active_part(signal, RATE)
-    stream = model.stream(RATE, window=WINDOW, hop=HOP, adapt="unknown")
+    stream = open_stream(model, WINDOW)
     for start in range(0, len(signal), CHUNK):
         spent = time.process_time()
         updates = stream.push(signal[start : start + CHUNK])
@@ -99,8 +105,7 @@ def measure_use(model: Model, signal: Signal, window: float) -> dict[str, float]
 
 def _push_call(model: Model, signal: Signal, window: float) -> dict[str, float]:
     """Push a call in chunks, and return the share of a core and the updates per second."""
-    hop = min(HOP, window)
-    stream = model.stream(RATE, window=window, hop=hop, adapt="unknown")
+    stream = open_stream(model, window)
     spent = time.process_time()
     updates = [
         update
@@ -217,13 +222,14 @@ def format_result(result: dict[str, Any]) -> str:
         f"Made by `benchmarks/live_updates.py`, which says how, with {result['model']}.",
         "## Where the delay of the first update comes from",
         f"{result['recordings']} recordings of EMO-DB and RAVDESS; windows of {WINDOW:g} s, an\n"
-        f"update each {HOP:g} s. Delays start with the active part of the recording.",
+        f"update each {EARLY:g} s until a window is full, and then each {HOP:g} s. Delays start\n"
+        "with the active part of the recording.",
         format_table(["", "median", "95% are below"], delays),
         f"{result['below']:.0%} of the first updates come within 500 ms. Most of the delay is\n"
         "speech: the first window must be long enough to say anything. The detector looks back\n"
         "two frames (64 ms), so it costs little, except for recordings that begin so weakly that\n"
-        "their speech is found late. Later updates follow each other by the hop. The resampler\n"
-        "adds up to 300 ms for calls that are not at 16 kHz.",
+        "their speech is found late. The resampler adds up to 300 ms for calls that are not at\n"
+        "16 kHz.",
         "## Accuracy and use of the processor by the length of the window",
         "UA on unseen speakers, 95% intervals bootstrapped over speakers: the first window of a\n"
         "recording, predicted by a classifier that is trained on whole recordings of the other\n"

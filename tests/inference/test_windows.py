@@ -12,8 +12,8 @@ from serenade.inference._windows import Windower, measure_speech
 RATE = 16000
 
 
-def looks(signal, cuts=(), window=2.0, hop=1.0, live=False):
-    windows = Windower(round(window * RATE), round(hop * RATE), live=live)
+def looks(signal, cuts=(), window=2.0, hop=1.0, live=0.0):
+    windows = Windower(round(window * RATE), round(hop * RATE), live=round(live * RATE))
     found = [look for part in np.split(signal, sorted(cuts)) for look in windows.push(part)]
     return [*found, *windows.finish()]
 
@@ -35,10 +35,14 @@ def test_windower_finds_and_covers_utterances(talk):
 
 
 def test_windower_adds_growing_windows_if_live(talk):
-    live = looks(talk, live=True)
+    live = looks(talk, live=1.0)
     assert [look.signal.size for look in live[:2]] == [RATE, 2 * RATE]
     kept = [(look.start, look.end, look.last) for look in live if look.full]
     assert kept == [(look.start, look.end, look.last) for look in looks(talk)]
+    often = looks(talk, live=0.3)
+    sizes = [round(count * 0.3 * RATE) for count in range(1, 7)]
+    assert [look.signal.size for look in often[:8]] == [*sizes, 2 * RATE, 2 * RATE]
+    assert kept == [(look.start, look.end, look.last) for look in often if look.full]
 
 
 @settings(max_examples=40, deadline=None)
@@ -46,7 +50,7 @@ def test_windower_adds_growing_windows_if_live(talk):
     st.lists(st.integers(0, 8 * RATE), max_size=30),
     st.floats(0.5, 4),
     st.floats(0.1, 1),
-    st.booleans(),
+    st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_windower_does_not_depend_on_the_pieces(talk, cuts, window, share, live):
     whole = looks(talk, (), window, share * window, live)
@@ -139,4 +143,4 @@ def test_music_is_no_utterance():
     melody = [fade * sum(np.sin(2 * np.pi * f * k * time) / k for k in partials) for f in notes]
     sound = (0.1 * np.concatenate(melody)).astype(np.float32)
     assert not measure_speech(sound, RATE)
-    assert looks(sound, live=True) == []
+    assert looks(sound, live=1.0) == []

@@ -5,6 +5,7 @@ The sessions hear recorded speech in real time, and need no network.
 
 import asyncio
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 
 from serenade.audio import read
 from serenade.errors import MissingExtraError
-from serenade.inference import Update
-from serenade.integrations._listener import Listener, MissingBase, TurnMean
+from serenade.inference import Model, Update
+from serenade.integrations._listener import Listener, MissingBase, TurnMean, _load_once
 from serenade.integrations.livekit import EmotionAgent
 from serenade.integrations.pipecat import EmotionFrame, EmotionProcessor
 
@@ -103,6 +104,43 @@ def test_listener_drops_the_oldest_audio_when_the_model_is_late(model):
         update.probabilities for update in latest
     ]
     assert turn.probabilities == latest_turn.probabilities
+
+
+def test_listener_logs_what_fails_and_goes_on(model, caplog):
+    async def run():
+        async def fail(_):
+            raise KeyError("of the user")
+
+        with Listener(model, fail, backlog=3.0) as listener:
+            for chunk in read_call(2.0):
+                listener.push(chunk.tobytes(), RATE)
+            await asyncio.wait([listener._worker])
+            listener._stream.close()  # each further chunk is an error
+            listener.push(read_call(CHUNK)[0].tobytes(), RATE)
+            await asyncio.wait([listener._worker])
+            return listener.predict_turn()
+
+    assert asyncio.run(run()) is not None
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) >= 4
+    assert all("run.<locals>.fail failed" in message for message in messages[:-1])
+    assert messages[-1] == "0.0 s of a call cannot be predicted"
+
+
+def test_listeners_share_one_model_that_a_thread_loads(monkeypatch, model):
+    loads = []
+
+    def load():
+        loads.append(threading.current_thread() is threading.main_thread())
+        return model
+
+    monkeypatch.setattr(Model, "load", load)
+    _load_once.cache_clear()
+    for _ in range(2):
+        _, updates, _, _ = _listen(None, read_call(1.0))
+        assert updates
+    assert loads == [False]
+    _load_once.cache_clear()
 
 
 def test_listener_follows_a_change_of_the_sampling_rate(model):

@@ -40,6 +40,8 @@ class Stream:
         sampling_rate: sampling rate of the samples in Hz.
         window: see `Model.timeline`.
         hop: see `Model.timeline`.
+        early: seconds between updates at the beginning of an utterance, until a window is full;
+            None for the hop. Segments do not depend on it.
         adapt: see `Model.timeline`; updates then state to how many windows the model is adapted.
         source: name of the stream in error messages.
 
@@ -63,6 +65,7 @@ class Stream:
         *,
         window: float = DEFAULT_WINDOW,
         hop: float = DEFAULT_HOP,
+        early: float | None = None,
         adapt: Expect | None = None,
         source: str = "stream",
     ) -> None:
@@ -72,8 +75,10 @@ class Stream:
         self.window = window
         self.hop = hop
         self._intake = Intake(sampling_rate, model.sampling_rate, source)
-        length, step = (round(seconds * model.sampling_rate) for seconds in (window, hop))
-        self._windower = Windower(length, step, live=True)
+        length, step, growth = (
+            round(seconds * model.sampling_rate) for seconds in (window, hop, early or hop)
+        )
+        self._windower = Windower(length, step, live=growth)
         self._joiner = SegmentJoiner(step)
         self._own = None if adapt is None else OwnAdaptation(model, adapt)
         self._closed = False

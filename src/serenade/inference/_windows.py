@@ -114,10 +114,11 @@ class Windower:
     Args:
         window: length of a window, in samples.
         hop: distance between windows, in samples.
-        live: whether to give the first windows of an utterance before they are full.
+        live: samples between the windows at the beginning of an utterance that grow until one is
+            full; 0 for none.
     """
 
-    def __init__(self, window: int, hop: int, *, live: bool = False) -> None:
+    def __init__(self, window: int, hop: int, *, live: int = 0) -> None:
         self.window = window
         self.hop = hop
         self._live = live
@@ -129,7 +130,7 @@ class Windower:
         self._free = 0  # end of the utterance before
         self._speech_end = 0  # end of the last frame with speech
         self._sure = 0  # frames of the current utterance that are speech for sure
-        self._windows = 0  # windows of the current utterance, full or not
+        self._covered = 0  # samples of the current utterance up to the end of its last window
 
     def push(self, signal: NDArray[np.float32]) -> Iterator[Window]:
         """Take a piece `(samples,)` of the signal at 16 kHz, and yield the windows in it."""
@@ -152,7 +153,7 @@ class Windower:
             if probability >= SPEECH:
                 if self._origin is None:
                     self._origin = max(self._free, place - _ONSET * DETECTOR_FRAME)
-                    self._sure = self._windows = 0
+                    self._sure = self._covered = 0
                 self._speech_end = place + DETECTOR_FRAME
                 self._sure += int(probability >= _SURE)
                 if self._sure < _SURE_FRAMES:  # the utterance may begin later
@@ -169,14 +170,20 @@ class Windower:
     def _cut_windows(self) -> Iterator[Window]:
         """Yield the windows that end in the speech so far."""
         while self._origin is not None and self._sure >= _SURE_FRAMES:
-            end = self._origin + (self._windows + 1) * self.hop
-            if end > self._speech_end:
+            length = self._find_next_length()
+            if self._origin + length > self._speech_end:
                 return
-            self._windows += 1
-            full = end - self._origin >= self.window
-            if full or self._live:
-                # Only `_end_utterance` knows that an utterance ends, and gives its last window.
-                yield self._cut(end, full=full, last=False)
+            self._covered = length
+            # Only `_end_utterance` knows that an utterance ends, and gives its last window.
+            yield self._cut(self._origin + length, full=length >= self.window, last=False)
+
+    def _find_next_length(self) -> int:
+        """Return the samples of the utterance up to the end of its next window."""
+        if self._live:
+            growing = (self._covered // self._live + 1) * self._live
+            if growing < self.window:
+                return growing
+        return max(-(-self.window // self.hop), self._covered // self.hop + 1) * self.hop
 
     def _end_utterance(self) -> Iterator[Window]:
         """Yield the last window of the utterance, if it is long enough and speech for sure."""

@@ -6,12 +6,15 @@ import asyncio
 import collections
 import concurrent.futures
 import dataclasses
-from typing import TYPE_CHECKING, Self
+import functools
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from serenade.errors import MissingExtraError
-from serenade.inference import Model, Prediction, Update
+from serenade.inference import Model, Prediction, Stream, Update, check_windows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,18 +22,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.adaptation import Expect
-    from serenade.inference import Stream
+
+    Pushed = tuple[Stream, list[Update]]
 
 WINDOW = 2.0
 """Default length of a window in seconds; docs/benchmarks/live_updates.md compares lengths."""
 
-HOP = 0.4
-"""Default seconds of speech between updates: the first comes below 0.5 s, then 2.5 a second."""
+HOP = 0.5
+"""Default seconds of speech between updates when a window is full."""
+
+EARLY = 0.3
+"""Longest seconds of speech between updates until a window is full: the first comes below 0.5 s."""
 
 BACKLOG = 1.0
 """Seconds of audio that wait for the model at most; beyond, the oldest audio is dropped."""
 
+_LOGGER = logging.getLogger(__name__)
+_LOADING = threading.Lock()
 _PATIENCE = 0.3  # longest wait in seconds for audio that has arrived before a turn ended
+
+
+@functools.cache
+def _load_once() -> Model:
+    """Return the bundled model, which all calls of the process share."""
+    return Model.load()
 
 
 class MissingBase:
@@ -98,8 +113,10 @@ class TurnMean:
 class Listener:
     """Predicts the speech of one caller in a thread of its own.
 
-    All methods are called in the event loop. Memory is bounded: audio that the model has no time
-    for is dropped, the oldest first, so that answers stay current.
+    All methods are called in the event loop, and none of them waits for the model: the thread
+    loads and runs it. Memory is bounded: audio that the model has no time for is dropped, the
+    oldest first, so that answers stay current. If the model or `report` fails, the error is
+    logged, and the call goes on.
 
     Args:
         model: model that predicts; None for the bundled one.
@@ -124,20 +141,19 @@ class Listener:
         adapt: Expect | None = "unknown",
         backlog: float = BACKLOG,
     ) -> None:
-        self.model = Model.load() if model is None else model
+        check_windows(window, hop)
         self.dropped = 0.0  # seconds of audio that the model had no time for
         self._report = report
         self._windows = window, hop
-        known = self.model.adaptation is not None or self.model.enrolment
-        adapts = "adaptation" in self.model.description and not known
-        self._adapt = adapt if adapts else None
+        self._adapt = adapt
         self._backlog = backlog
         self._waiting: collections.deque[NDArray[np.int16]] = collections.deque()
         self._rate = 0
         self._stream: Stream | None = None
         self._turn = TurnMean()
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, "serenade")
         self._worker: asyncio.Task[None] | None = None
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "serenade")
+        self._model = self._thread.submit(self._load, model)
 
     def push(self, content: bytes | memoryview, sampling_rate: int, channels: int = 1) -> None:
         """Take audio of 16 bits and return at once; see `report` of the class.
@@ -147,8 +163,9 @@ class Listener:
             sampling_rate: sampling rate in Hz.
             channels: number of channels.
         """
-        if self._stream is None or sampling_rate != self._rate:
-            self._open(sampling_rate)
+        if sampling_rate != self._rate:
+            self._rate, self._stream, self._turn = sampling_rate, None, TurnMean()
+            self._waiting.clear()
         # A framework may use its buffer again.
         self._waiting.append(np.array(np.frombuffer(content, np.int16)).reshape(-1, channels))
         self._drop_oldest()
@@ -163,9 +180,14 @@ class Listener:
         """
         if self._worker is not None:
             await asyncio.wait([self._worker], timeout=_PATIENCE)
-        mean = self._turn.mean()
+        found = self.predict_turn()
         if end and self._stream is not None:
             self._turn = TurnMean(self._stream.time)
+        return found
+
+    def predict_turn(self) -> Prediction | None:
+        """Return the emotion of the turn so far, without the audio that waits; see `turn`."""
+        mean = self._turn.mean()
         return None if mean is None else self._predict("turn", mean)
 
     def close(self) -> None:
@@ -181,15 +203,25 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, sampling_rate: int) -> None:
-        """Open a stream for a sampling rate."""
-        window, hop = self._windows
-        self._rate = sampling_rate
-        self._stream = self.model.stream(
-            sampling_rate, window=window, hop=hop, adapt=self._adapt, source="call"
-        )
-        self._waiting.clear()
-        self._turn = TurnMean()
+    def _load(self, model: Model | None) -> Model:
+        """Load the model if it is missing, and find out whether it can adapt."""
+        if model is None:
+            with _LOADING:  # calls that begin together share one
+                model = _load_once()
+        known = model.adaptation is not None or model.enrolment
+        if known or "adaptation" not in model.description:
+            self._adapt = None
+        return model
+
+    def _push(self, stream: Stream | None, rate: int, chunk: NDArray[Any]) -> Pushed:
+        """Predict audio in the thread, with a new stream if there is none yet."""
+        if stream is None:
+            window, hop = self._windows
+            early = min(EARLY, hop)
+            settings: dict[str, Any] = {"window": window, "hop": hop, "early": early}
+            model = self._model.result()
+            stream = Stream(model, rate, **settings, adapt=self._adapt, source="call")
+        return stream, stream.push(chunk)
 
     def _drop_oldest(self) -> None:
         """Drop the oldest audio beyond the backlog."""
@@ -203,21 +235,34 @@ class Listener:
         """Predict the audio that waits, until there is none."""
         loop = asyncio.get_running_loop()
         while self._waiting:
-            stream = self._stream
-            assert stream is not None
-            chunk = np.concatenate(self._waiting)
+            rate, chunk = self._rate, np.concatenate(self._waiting)
             self._waiting.clear()
-            updates = await loop.run_in_executor(self._thread, stream.push, chunk)
-            if stream is not self._stream:  # the sampling rate has changed
+            try:
+                stream, updates = await loop.run_in_executor(
+                    self._thread, self._push, self._stream, rate, chunk
+                )
+            except Exception:
+                _LOGGER.exception("%.1f s of a call cannot be predicted", len(chunk) / rate)
                 continue
+            if rate != self._rate:  # it has changed meanwhile
+                continue
+            self._stream = stream
             for update in updates:  # all before any is reported: the turn may end meanwhile
                 self._turn.add(update)
             for update in updates:
-                await self._report(self._predict("now", update))
+                await self._hand_over(self._predict("now", update))
+
+    async def _hand_over(self, prediction: Prediction) -> None:
+        """Report a prediction; log an error of the code that receives it."""
+        try:
+            await self._report(prediction)
+        except Exception:
+            name = getattr(self._report, "__qualname__", repr(self._report))
+            _LOGGER.exception("%s failed with the emotion of a call; the call goes on", name)
 
     def _predict(self, name: str, update: Update) -> Prediction:
         """Make a prediction of an update, with the remarks of the model and the stream."""
-        remarks = self.model.remarks
+        remarks = self._model.result().remarks
         if self._adapt is not None:
             remarks |= {"adapted_to": update.adapted_to, "assumed": update.assumed}
         return Prediction(name, update.end - update.start, update.probabilities, **remarks)

@@ -76,9 +76,8 @@ class EmotionProcessor(FrameProcessor):
         if isinstance(frame, InputAudioRawFrame):
             self._listener.push(frame.audio, frame.sample_rate, frame.num_channels)
         elif isinstance(frame, TranscriptionFrame):
-            await self._add_emotion(frame)
+            self._add_emotion(frame)
         elif isinstance(frame, UserStoppedSpeakingFrame):
-            # Waiting here would hold up the audio behind this frame.
             self.create_task(self._end_turn())
         await self.push_frame(frame, direction)
 
@@ -95,8 +94,8 @@ class EmotionProcessor(FrameProcessor):
         if prediction is not None:
             await self.push_frame(EmotionFrame(prediction, final=True))
 
-    async def _add_emotion(self, frame: TranscriptionFrame) -> None:
-        prediction = await self._listener.turn()
+    def _add_emotion(self, frame: TranscriptionFrame) -> None:
+        prediction = self._listener.predict_turn()  # waiting would hold up the frames behind
         if prediction is None:
             return
         frame.metadata["emotion"] = prediction.to_dict()
