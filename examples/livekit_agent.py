@@ -1,8 +1,4 @@
-"""Print a caller's emotions in a session of LiveKit: python livekit_agent.py call.wav.
-
-A recording stands for the caller, in real time, and a fixed text for speech recognition. An agent
-takes the caller from a room: `session.start(agent, room=ctx.room)`.
-"""
+"""Print a caller's emotions in a session of LiveKit: python livekit_agent.py call.wav."""
 
 import asyncio
 import sys
@@ -20,23 +16,27 @@ RATE, CHUNK = 16000, 320  # Hz, samples
 class Agent(EmotionAgent):
     """Print emotions; an agent answers instead."""
 
+    speaking = False
+
     async def on_emotion(self, prediction):
+        self.speaking = True
         print("  now", prediction.emotion, f"{prediction.probability:.0%}")
 
     async def on_user_turn_completed(self, turn_ctx, new_message):
         await super().on_user_turn_completed(turn_ctx, new_message)
+        self.speaking = False
         found = new_message.extra["emotion"]
         print("turn", found["emotion"], f"{found['probability']:.0%}")
         raise StopResponse  # there is no language model
 
 
-class Words(stt.STT):
+class Words(stt.STT):  # stands for speech recognition
     async def _recognize_impl(self, buffer, **settings):
         text = stt.SpeechData(language="en", text="hello")
         return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[text])
 
 
-class Caller(AudioInput):
+class Caller(AudioInput):  # in an agent, a room: session.start(agent, room=ctx.room)
     async def __anext__(self):
         await asyncio.sleep(CHUNK / RATE)
         chunk = self.samples[:CHUNK].tobytes() or bytes(2 * CHUNK)  # silence after the recording
@@ -50,9 +50,9 @@ async def main(path: str) -> None:
     async with AgentSession(stt=words, vad=inference.VAD()) as session:
         session.input.audio = caller = Caller(label=path)
         caller.samples = (read(path, sampling_rate=RATE).signal * 32767).astype("int16")
-        await session.start(Agent(instructions="Be kind."), record=False)
-        while len(caller.samples):
-            await asyncio.sleep(3)  # also long enough for the end of the last turn
+        await session.start(agent := Agent(instructions="Be kind."), record=False)
+        while len(caller.samples) or agent.speaking:
+            await asyncio.sleep(3)
 
 
 if __name__ == "__main__":

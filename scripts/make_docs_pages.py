@@ -107,6 +107,7 @@ SINGLE = {
     "Commands by task": "command_line.md",
     "The server": "server.md",
     "Containers and services": "deploy.md",
+    "The browser without a server": "browser.md",
     "Voice agents, tables and annotation tools": "integrations.md",
     "Many machines": "cluster.md",
     "Reliability": "reliability.md",

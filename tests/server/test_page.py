@@ -163,16 +163,7 @@ def test_a_file_is_shown_saved_and_read_out(client, browser, example):
         )
         > 2
     )
-    # Each export, as it would be saved.
-    page.run(
-        "window.made = []; const known = URL.createObjectURL; URL.createObjectURL = (b) => {"
-        " made.push(b); return known.call(URL, b) }; 0"
-    )
-    forms = ("json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm")
-    for number, form in enumerate(forms, start=1):
-        _click(page, f"[data-format={form}]")
-        page.wait(f"made.length === {number}")
-    saved = [page.run(f"made[{number}].text()") for number in range(len(forms))]
+    saved = list(_save_all(page).values())
     assert json.loads(saved[0])["segments"] == expected["segments"]
     table = list(csv.DictReader(io.StringIO(saved[1])))
     assert [row["emotion"] for row in table] == [part["emotion"] for part in expected["segments"]]
@@ -181,6 +172,20 @@ def test_a_file_is_shown_saved_and_read_out(client, browser, example):
     assert " --> " in saved[4]
     assert saved[5].count("\n") == len(expected["segments"])
     assert saved[6].startswith("SPEAKER")
+
+
+def _save_all(page):
+    """Save a result in each format by the page's buttons; return the contents by format."""
+    page.run(
+        "window.made = []; const known = URL.createObjectURL; URL.createObjectURL = (b) => {"
+        " made.push(b); return known.call(URL, b) }; 0"
+    )
+    saved = {}
+    for form in ("json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm"):
+        _click(page, f"[data-format={form}]")
+        page.wait(f"made.length === {len(saved) + 1}")
+        saved[form] = page.run(f"made[{len(saved)}].text()")
+    return saved
 
 
 def test_the_timeline_works_by_keyboard_alone(client, browser, example):
@@ -516,18 +521,11 @@ def test_a_page_without_a_server_records_shows_and_saves(still, talks, browser, 
     page.wait(f"document.querySelector('h3').textContent === {json.dumps(odd.name)}")
     page.wait(_EMOTION)
     assert page.run("document.querySelectorAll('.strip button').length") > 2
-    page.run(
-        "window.made = []; const known = URL.createObjectURL; URL.createObjectURL = (b) => {"
-        " made.push(b); return known.call(URL, b) }; 0"
-    )
-    forms = ("json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm")
-    for number, form in enumerate(forms, start=1):
-        _click(page, f"[data-format={form}]")
-        page.wait(f"made.length === {number}")
-    saved = [page.run(f"made[{number}].text()") for number in range(len(forms))]
-    assert json.loads(saved[0])["adapted_to"] > 2
-    for form, text in zip(forms[1:], saved[1:], strict=True):
-        assert text == _convert(saved[0].encode(), form), form
+    saved = _save_all(page)
+    timeline = saved.pop("json")
+    assert json.loads(timeline)["adapted_to"] > 2
+    for form, text in saved.items():
+        assert text == _convert(timeline.encode(), form), form
     bad = still[0].parent / "bad.wav"
     bad.write_text("not audio")
     quiet = still[0].parent / "quiet.wav"
