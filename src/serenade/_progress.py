@@ -42,7 +42,7 @@ class ProgressBar:
             self._done += amount
             now = time.monotonic()
             late = now - self._begun > PATIENCE and now - self._drawn > _INTERVAL
-            if late and not self._paused:
+            if late and not self._paused and self._done < self._total:
                 self._draw(now)
 
     def pass_items(self, items: Iterable[T], step: float = 1.0) -> Iterator[T]:
@@ -66,9 +66,8 @@ class ProgressBar:
             self._visible = False
 
     def _draw(self, now: float) -> None:
-        share = min(1.0, self._done / self._total) if self._total else 1.0
-        left = (now - self._begun) * (1 - share) / share if share else 0.0
-        minutes, seconds = divmod(round(left), 60)
+        share = self._done / self._total
+        minutes, seconds = divmod(round((now - self._begun) * (1 / max(share, 1e-9) - 1)), 60)
         bar = "#" * round(share * _WIDTH)
         rest = f"{minutes}:{seconds:02d} left" if share else ""
         sys.stderr.write(f"\r\x1b[K{self._label} [{bar:<{_WIDTH}}] {share:.0%} {rest}")

@@ -96,7 +96,10 @@ def _print_row(prediction: Prediction, column: int) -> None:
 def _print_answer(prediction: Prediction) -> None:
     from serenade.inference import describe_basis
 
-    doubt = f"uncertain: no emotion reaches {prediction.uncertain_below:.0%}"
+    if prediction.summary is not None and len(prediction.summary.moments) > 1:
+        doubt = "mixed: several emotions, and none prevails"
+    else:
+        doubt = f"uncertain: no emotion reaches {prediction.uncertain_below:.0%}"
     answer = _draw_answer(prediction, doubt)
     click.echo(f"{name_recording(prediction)}: {answer}")
     width = max(len(to_printable(label)) for label in prediction.likeliest)

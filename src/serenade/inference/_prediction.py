@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from serenade.errors import NoSpeechError
-from serenade.inference._summary import average_segments, summarise
+from serenade.inference._summary import average_segments, format_clock, summarise
 from serenade.inference._svg_figure import draw_bars, draw_timeline_bands
 
 if TYPE_CHECKING:
@@ -303,8 +303,12 @@ def describe_basis(found: Prediction) -> str:
     >>> describe_basis(Prediction("a.wav", 2.0, {"sad": 1.0}, speech=1.5))
     '1.5 s of speech in 2.0 s'
     """
-    duration = f"{found.duration:.1f} s"
-    parts = [duration if found.speech is None else f"{found.speech:.1f} s of speech in {duration}"]
+    long = found.duration >= 60
+    duration, speech = (
+        format_clock(seconds) if long else f"{seconds:.1f} s"
+        for seconds in (found.duration, found.speech or 0.0)
+    )
+    parts = [duration if found.speech is None else f"{speech} of speech in {duration}"]
     if found.enrolment:
         parts.append(f"enrolled: {found.enrolment}")
     elif adaptation := describe_adaptation(found):
