@@ -4,7 +4,7 @@
 
 One thread: the environment says so before NumPy is imported, and PyTorch is told. Needs the extras
 "train" and "opensmile"; of librosa, pyAudioAnalysis, python_speech_features, kaldi-native-fbank,
-praat-parselmouth and transformers, those that are not installed are left out and named.
+praat-parselmouth, asrfront and transformers, those that are not installed are left out and named.
 """
 
 import os
@@ -18,7 +18,7 @@ import contextlib  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from benchmarks.feature_speed import cepstra, descriptors, spectra  # noqa: E402
-from benchmarks.feature_speed.measure import compare, files, signals  # noqa: E402
+from benchmarks.feature_speed.measure import compare, files, measure_mel_share, signals  # noqa: E402
 from benchmarks.feature_speed.model import library  # noqa: E402
 from benchmarks.feature_speed.report import Run, write_figure, write_json, write_markdown  # noqa: E402
 
@@ -50,7 +50,9 @@ def main() -> None:
         write_json(results, options.json)
     source = "the synthetic example" if paths == [_EXAMPLE] else "RAVDESS speech"
     seconds = sum(map(len, clips[16000])) / 16000
-    run = Run(len(paths), seconds, source, options.repeats, tuple(dict.fromkeys(absent)))
+    share = measure_mel_share(clips[16000])
+    absent = list(dict.fromkeys(absent))
+    run = Run(len(paths), seconds, source, options.repeats, tuple(absent), share)
     options.out.mkdir(parents=True, exist_ok=True)
     write_markdown(results, run, options.out / "features.md")
     write_figure(results, options.out / "features.svg")

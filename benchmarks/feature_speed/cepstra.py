@@ -76,6 +76,11 @@ def _kaldi(setting: Setting, kind: str) -> Side:
     return Side(compute, np.ndarray.tolist, frames)
 
 
+def _asrfront(setting: Setting) -> Side:
+    fbank = library("asrfront").sensevoice.fbank_raw
+    return Side(lambda x: fbank(x, n_mels=setting.n_mels))
+
+
 def _mfcc(setting: Setting) -> Comparison:
     bank = mel_bank(setting.rate, setting.n_fft, setting.n_mels)
     return Comparison(
@@ -101,11 +106,14 @@ def _htk_mfcc(setting: Setting) -> Comparison:
 
 
 def _kaldi_fbank(setting: Setting) -> Comparison:
+    peers = [Peer("kaldi-native-fbank", lambda: _kaldi(setting, "Fbank"), equal(1e-3))]
+    if setting.rate == 16000:  # the only one that it takes
+        peers.append(Peer("asrfront", lambda: _asrfront(setting), "another window: Hamming"))
     return Comparison(
         f"Kaldi fbank ({setting})",
         setting.rate,
         lambda x: kaldi_fbank(x, setting.rate, setting.n_mels),
-        (Peer("kaldi-native-fbank", lambda: _kaldi(setting, "Fbank"), equal(1e-3)),),
+        tuple(peers),
     )
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import serenade
 from benchmarks.feature_speed.model import Check, Side
 from serenade import audio
+from serenade.features import log_mel_whisper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +87,16 @@ def compare(
     rounds = min(repeats, max(FEWEST, int(_BUDGET / max(seconds, 1e-9))))
     times = np.array([_round(sides, inputs, turn) for turn in range(rounds)]) / len(clips)
     return [_result(comparison.feature, peer, times, i) for i, peer in enumerate(peers, 1)], absent
+
+
+def measure_mel_share(clips: list[NDArray[np.float32]]) -> float:
+    """Return the share of Whisper's log-mel in the time of the bundled model's features."""
+    model = serenade.load()
+    sides = [Side(log_mel_whisper), Side(model.features)]
+    for side in sides:
+        side.call(clips[0])
+    mel, features = np.median([_round(sides, [clips] * 2, turn) for turn in range(FEWEST)], axis=0)
+    return float(mel / features)
 
 
 def _agree(feature: str, sides: list[Side], peers: list[Peer], inputs: list[list[Any]]) -> float:

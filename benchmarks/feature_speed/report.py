@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PACKAGES = (
     *("serenade", "numpy", "scipy", "librosa", "torch", "kaldi_native_fbank"),
     *("python_speech_features", "pyAudioAnalysis", "opensmile", "transformers"),
-    *("praat-parselmouth"),
+    *("praat-parselmouth", "asrfront"),
 )
 
 
@@ -35,6 +35,7 @@ class Run:
         source: what they are.
         repeats: rounds of each comparison, at most.
         absent: peers that are not installed.
+        mel_share: share of Whisper's log-mel in the time of the bundled model's features.
     """
 
     clips: int
@@ -42,6 +43,7 @@ class Run:
     source: str
     repeats: int
     absent: tuple[str, ...]
+    mel_share: float
 
 
 def write_json(results: list[Result], path: Path) -> None:
@@ -87,6 +89,13 @@ _NOTES = (
 )
 
 
+_MEL = (
+    "Whisper's log-mel takes {:.1%} of the processor's time of the bundled model's features, and"
+    " the encoder almost all of the rest. A prediction cannot gain more than that from asrfront, so"
+    " Serenade does not use it."
+)
+
+
 _HEAD = ("Feature", "Against", "Ratio", "Spread", "Ours, ms", "Theirs, ms", "Rounds", "Values")
 
 
@@ -106,6 +115,8 @@ def write_markdown(results: list[Result], run: Run, path: Path) -> None:
         f"- Versions: {versions()}.{absent}",
         "",
         _NOTES,
+        "",
+        _MEL.format(run.mel_share),
         "",
         "![Ratios](features.svg)",
         "",

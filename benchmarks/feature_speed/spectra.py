@@ -61,6 +61,11 @@ def _transformers_whisper() -> Side:
     )
 
 
+def _asrfront_whisper() -> Side:
+    log_mel = library("asrfront").whisper.log_mel
+    return Side(lambda x: log_mel(x, pad_or_trim=False), matrix=transposed)
+
+
 def _torch_whisper(setting: Setting) -> Side:
     torch, power = library("torch"), torch_power(setting, "reflect")
     bank = torch.from_numpy(mel_bank(setting.rate, setting.n_fft, 80, fmax=8000.0).weights)
@@ -114,6 +119,7 @@ COMPARISONS = (
         log_mel_whisper,
         (
             Peer("transformers", _transformers_whisper, equal(1e-4)),
+            Peer("asrfront", _asrfront_whisper, equal(1e-3)),
             Peer("torch.stft", lambda: _torch_whisper(_WHISPER), equal(1e-4)),
         ),
     ),
