@@ -1,6 +1,7 @@
 """Text formats, read back by the libraries that users have."""
 
 import csv
+import dataclasses
 import io
 import json
 from xml.etree import ElementTree as ET
@@ -18,6 +19,7 @@ from serenade.inference import (
     to_json,
     to_label_studio,
     to_rttm,
+    to_srt,
     to_textgrid,
     to_webvtt,
 )
@@ -40,6 +42,22 @@ TIMELINES = {
     "whole": made([(0.0, 4000.25)]),
     "empty": made([]),
 }
+
+
+SPOKEN = Timeline(
+    "calls/a.wav",
+    6.0,
+    LABELS,
+    tuple(
+        dataclasses.replace(part, speaker=name)
+        for part, name in zip(
+            made([(0.5, 2.0), (1.5, 3.0), (4.0, 5.0)]).segments,
+            ("speaker 1", "speaker 2", "speaker 1"),
+            strict=True,
+        )
+    ),
+)
+"""Timeline of two speakers, who overlap."""
 
 
 @pytest.fixture(params=TIMELINES)
@@ -208,3 +226,40 @@ def test_write_audformat_is_read_by_audformat(timeline, tmp_path):
             assert row[f"probability.{label}"] == pytest.approx(
                 segment.probabilities[label], abs=1e-6
             )
+
+
+def test_text_formats_name_the_speaker_of_each_segment():
+    names = [part.speaker for part in SPOKEN.segments]
+    lines = to_rttm(SPOKEN).splitlines()
+    assert [line.split(" ")[7] for line in lines] == [name.replace(" ", "_") for name in names]
+    assert lines[0].split(" ")[6] == SPOKEN.segments[0].emotion.replace(" ", "_")
+    assert [line.split("\t")[2].split(":")[0] for line in to_audacity(SPOKEN).splitlines()] == names
+    assert [line.split(":")[0] for line in to_srt(SPOKEN).splitlines()[2::4]] == names
+    assert [line[3:12] for line in to_webvtt(SPOKEN).splitlines() if line[:3] == "<v "] == names
+    file = io.StringIO(newline="")
+    to_csv([of(SPOKEN)], LABELS, file, timeline=True)
+    assert [row["speaker"] for row in csv.DictReader(io.StringIO(file.getvalue()))] == names
+    ((entry,),) = (json.loads(to_json([of(SPOKEN)])),)
+    assert [part["speaker"] for part in entry["segments"]] == names
+    [task] = json.loads(to_label_studio([SPOKEN]))
+    regions = task["predictions"][0]["result"]
+    found = [each for each in regions if each["from_name"] == "speaker"]
+    assert [each["value"]["labels"] for each in found] == [[name] for name in names]
+    assert len({each["id"] for each in regions}) == len(names)
+
+
+def test_tiers_and_tables_have_the_speakers(tmp_path):
+    test_to_elan_has_the_structure_of_the_schema(SPOKEN)
+    tiers = ET.fromstring(to_elan(SPOKEN)).findall("TIER")
+    held = {tier.get("TIER_ID"): len(tier) for tier in tiers}
+    assert (held["speaker 1 emotion"], held["speaker 2 emotion"]) == (2, 1)
+    assert {tier.get("PARTICIPANT") for tier in tiers} == {"speaker 1", "speaker 2"}
+    grid = to_textgrid(SPOKEN)
+    assert f"size = {2 * (1 + len(LABELS))}" in grid
+    assert 'name = "speaker 2 emotion"' in grid
+    write_audformat([SPOKEN], LABELS, tmp_path)
+    table = (tmp_path / "db.segments.csv").read_text("utf-8")
+    assert [row["speaker"] for row in csv.DictReader(io.StringIO(table))] == [
+        part.speaker for part in SPOKEN.segments
+    ]
+    assert "speaker" in json.loads((tmp_path / "db.yaml").read_text("utf-8"))["schemes"]
