@@ -29,6 +29,8 @@ def test_models_lists_licences_data_sizes_and_figures(run):
     assert named["commercial"]["data"] == "emodb"
     assert "(ravdess, never heard, 6 classes)" in named["commercial"]["UA"]
     assert named["whisper-base"]["licence"] == "MIT"
+    assert named["speaker-encoder"]["licence"] == "Apache-2.0"
+    assert "CC-BY-NC-SA-4.0" in named["emotion-projection"]["licence"]
     assert all(entry["size"] for entry in models)
     assert "licence: Apache-2.0" in run("models", "commercial").stdout
 

@@ -132,6 +132,25 @@ def test_routes_take_a_channel(client, expected, example):
     assert client.post("/v1/predict", params={"channel": "both"}, **sent).status_code == 422
 
 
+def test_timeline_names_speakers_of_voices_and_channels(client, example):
+    signal, rate = soundfile.read(example)
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([signal, signal[::-1]], axis=1), rate, format="WAV")
+
+    def ask(**params):
+        sent = {"files": {"file": ("two.wav", file.getvalue())}}
+        return client.post("/v1/timeline", params=params, **sent)
+
+    found = ask(speakers="channels").json()
+    assert {part["speaker"] for part in found["segments"]} == {"left", "right"}
+    text = client.post("/v1/convert", params={"format": "rttm"}, json=found).text
+    assert {line.split(" ")[7] for line in text.splitlines()} == {"left", "right"}
+    by_voice = ask(speakers="1", channel="left", adapt="mixed").json()
+    assert {part["speaker"] for part in by_voice["segments"]} == {"speaker 1"}
+    assert ask(speakers="channels", channel="left").status_code == 422
+    assert ask(speakers="21").status_code == 422
+
+
 def test_one_bad_file_of_many_loses_nothing(client, sound, expected):
     files = [("file", ("a.flac", sound)), ("file", ("b.txt", b"no")), ("file", ("c.flac", sound))]
     answer = client.post("/v1/batch", files=files)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 from benchmarks.recordings import load_rows
 from benchmarks.speakers import (
@@ -17,6 +18,7 @@ from benchmarks.speakers import (
 import serenade
 from serenade.audio import read
 from serenade.errors import InputError, SignalFormatError
+from serenade.inference import group_by_voice
 from serenade.runtime import open_session, run_session
 from serenade.speakers import SpeakerTurn, VoiceEncoder, cluster_voices, compute_mels, find_turns
 from serenade.speakers._voice_encoder import _HERE
@@ -123,6 +125,19 @@ def test_a_timeline_takes_a_speaker_for_each_channel(dialogue):
     for wrong in ("none", 0, 21):
         with pytest.raises(InputError, match="choose auto, channels or a number"):
             model.timeline(dialogue, RATE, speakers=wrong)
+
+
+def test_group_by_voice_joins_the_recordings_of_a_voice(dialogue, tmp_path):
+    files = []
+    for number, part in enumerate(np.array_split(dialogue, 4)):
+        files.append(str(tmp_path / f"{number}.wav"))
+        soundfile.write(files[-1], part, RATE)
+    files.append(str(tmp_path / "bad.wav"))
+    (tmp_path / "bad.wav").write_text("this is not audio")
+    first, second, third, fourth, bad = group_by_voice(serenade.load("commercial"), files)
+    assert first == third
+    assert second == fourth != first
+    assert bad == files[-1]
 
 
 def test_a_recording_without_speech_has_no_speakers():

@@ -24,10 +24,12 @@ def command(model: str | None, as_json: bool) -> None:
     serenade models --json
     """
     from serenade import encoders
+    from serenade.speakers import VOICE_FILES
 
     found = [_describe_model(name) for name in ([model] if model else ["bundled", "commercial"])]
     if model is None:
         found += [_describe_encoder(name) for name in encoders.names()]
+        found += [dict(entry) for entry in VOICE_FILES]
     if as_json:
         click.echo(dump_json(found, indent=2))
         return

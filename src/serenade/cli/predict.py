@@ -24,6 +24,7 @@ _PLACES = {
     "all": "all recordings",
     "folder": "those of each folder",
     "speaker": "those of each speaker in a manifest",
+    "auto": "those of each speaker, who is recognised by the voice",
     "channel": "the same channel of all recordings; each channel is then predicted alone",
     "recording": "each recording alone; each of its utterances is adapted to those before it",
 }
@@ -195,19 +196,18 @@ def command(
     from serenade.inference import Target, list_channels, predict_files, to_json
 
     _check_options(as_json, csv, hop, window, format_, out)
+    _check_channels(adapt_by, channel, format_, plot)
+    _check_speakers(speakers, channel, enrol, adapt_by)
+    adaptation = _choose_adaptation(enrol, adapt, adapt_by, speakers)
     files = _find_files(sources)
     channels: Any = channel
     if adapt_by == "channel":
-        _check_channels(channel, format_, plot)
         files, channels = list_channels(files)
-    if speakers:
-        _check_speakers(speakers, channel, enrol, adapt_by)
-    adaptation = _choose_adaptation(files, sources, enrol, adapt, adapt_by, channels)
-    adaptation["by_itself"] |= bool(adapt and speakers)
     target = Target.of(out, format_) if out else None
     _check_outputs(files, target, plot)
     loaded = _load_model(model, licence, enrol, enrol_speech)
-    timeline = timeline or bool(target or plot or speakers)
+    adaptation |= _find_places(loaded, files, sources, adapt_by, channels)
+    timeline = any((timeline, target, plot, speakers))
     results = predict_files(
         loaded,
         files,
@@ -277,37 +277,34 @@ def _check_options(
         raise click.UsageError("--format needs --out; name the file or folder to write")
 
 
-def _check_channels(channel: str, format_: str | None, plot: Path | None) -> None:
+def _check_channels(adapt_by: str, channel: str, format_: str | None, plot: Path | None) -> None:
     """Refuse what predicting each channel alone cannot be combined with."""
     for option, given in (
         (f"--channel {channel}", channel != "mix"),
         ("--format audformat", format_ == "audformat"),
         ("--plot", plot is not None),
     ):
-        if given:
+        if given and adapt_by == "channel":
             raise click.UsageError(
                 f"--adapt-by channel predicts each channel alone; leave out {option}"
             )
 
 
-def _check_speakers(speakers: str, channel: str, enrol: Sequence[str], adapt_by: str) -> None:
+def _check_speakers(
+    speakers: str | None, channel: str, enrol: Sequence[str], adapt_by: str
+) -> None:
     """Refuse what timelines with speakers cannot be combined with."""
     for option, given in (
         (f"--channel {channel}", speakers == "channels" and channel != "mix"),
         ("--enrol self", "self" in enrol),
         (f"--adapt-by {adapt_by}", adapt_by not in {"all", "recording"}),
     ):
-        if given:
+        if given and speakers:
             raise click.UsageError(f"--speakers {speakers} cannot be combined with {option}")
 
 
 def _choose_adaptation(
-    files: Sequence[str],
-    sources: Sequence[str],
-    enrol: Sequence[str],
-    adapt: Expect | None,
-    adapt_by: str,
-    channels: Any,
+    enrol: Sequence[str], adapt: Expect | None, adapt_by: str, speakers: str | None
 ) -> dict[str, Any]:
     """Return the arguments of `predict_files` that say what the model adapts to."""
     if adapt_by != "all" and not adapt:
@@ -315,30 +312,34 @@ def _choose_adaptation(
     if adapt and enrol:
         raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
     return {
-        "by_itself": "self" in enrol or bool(adapt and adapt_by == "recording"),
+        "by_itself": "self" in enrol or bool(adapt and (speakers or adapt_by == "recording")),
         "expect": adapt,
-        "places": list(map(str, channels))
-        if adapt_by == "channel"
-        else _find_places(files, sources, adapt_by),
-        "one_speaker": adapt_by == "speaker",
+        "one_speaker": adapt_by in {"speaker", "auto"},
     }
 
 
-def _find_places(files: Sequence[str], sources: Sequence[str], by: str) -> list[str] | None:
-    """Return the place of each recording; None if they share one."""
-    from serenade.inference import find_speakers
+def _find_places(
+    model: Model, files: Sequence[str], sources: Sequence[str], by: str, channels: Any
+) -> dict[str, Any]:
+    """Return the argument `places` of `predict_files`: the place of each recording."""
+    from serenade.inference import find_speakers, group_by_voice
 
+    if by == "auto":
+        return {"places": group_by_voice(model, files, channels)}
+    if by == "channel":
+        return {"places": list(map(str, channels))}
     if by == "folder":
-        return [str(Path(file).parent) for file in files]
+        return {"places": [str(Path(file).parent) for file in files]}
     if by != "speaker":
-        return None
+        return {}
     speakers = find_speakers(sources)
     if not any(speakers.get(file) for file in files):
         raise click.UsageError(
             "--adapt-by speaker: no speaker of these recordings is known; give a manifest: "
             "a CSV file with the columns file and speaker"
         )
-    return [speakers.get(file) or file for file in files]  # a recording without speaker is alone
+    # A recording without speaker is alone.
+    return {"places": [speakers.get(file) or file for file in files]}
 
 
 def _is_dash(path: Path | None) -> bool:

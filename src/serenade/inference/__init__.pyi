@@ -25,6 +25,7 @@ from ._prediction_table import predict_many as predict_many
 from ._reading import Reading as Reading
 from ._reading import read_recording as read_recording
 from ._source import Source as Source
+from ._speaker_timeline import group_by_voice as group_by_voice
 from ._speaker_timeline import name_channels as name_channels
 from ._speaker_timeline import open_speakers as open_speakers
 from ._speaker_timeline import parse_speakers as parse_speakers

@@ -191,7 +191,7 @@ def predict_files(
     channels = [channel] * len(files) if isinstance(channel, str | int) else list(channel)
     enrols = by_itself and expect is None
     # Recordings that enrol themselves are read twice.
-    timed = bar and len(files) <= _TIMED and speakers != "channels"
+    timed = all((bar, len(files) <= _TIMED, speakers != "channels"))
     seconds = (1 + enrols) * _measure_files(files) if timed else 0.0
     shown = ProgressBar(seconds or len(files), "predicting")
     spare = max(1, threads // max(1, len(files)))

@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.audio import from_array, inspect_file, parse_channel
-from serenade.errors import InputError, SignalFormatError, SilenceError
+from serenade.errors import AudioError, InputError, SignalFormatError, SilenceError
 from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Timeline
-from serenade.inference._segmentation import join_windows, predict_cut_windows, predict_windows
+from serenade.inference._segmentation import (
+    Spans,
+    join_windows,
+    predict_cut_windows,
+    predict_windows,
+)
 from serenade.inference._source import Source, open_source, to_array
 from serenade.inference._threads import map_in_threads
 from serenade.inference._windows import Window, Windower, check_windows
-from serenade.speakers import VOICE_HOP, VOICE_WINDOW, VoiceEncoder, find_turns
+from serenade.speakers import VOICE_HOP, VOICE_WINDOW, VoiceEncoder, cluster_voices, find_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,11 +32,12 @@ if TYPE_CHECKING:
     from serenade.adaptation import Expect
     from serenade.inference._classifier import Classifier
     from serenade.inference._prediction import Segment
-    from serenade.inference._segmentation import Predicted, Spans
+    from serenade.inference._segmentation import Predicted
     from serenade.inference._source import RecordingLike
     from serenade.speakers import SpeakerTurn
 
 _MOST = 20  # speakers
+_ENOUGH = 40  # windows of a recording that are embedded to find its voice: a minute of speech
 
 
 def parse_speakers(speakers: int | str) -> int | str:
@@ -57,7 +63,7 @@ def parse_speakers(speakers: int | str) -> int | str:
 def predict_speakers(
     classifier: Classifier,
     source: Source | Mapping[str, Source],
-    spans: Spans,
+    windows: tuple[float, float],
     speakers: int | str,
     expect: Expect | None,
     jobs: int | None,
@@ -67,11 +73,12 @@ def predict_speakers(
     Args:
         classifier: model that predicts.
         source: the recording; for `channels`, those of `open_speakers`.
-        spans: length and distance of the windows.
+        windows: length and distance of the windows in seconds.
         speakers: see `parse_speakers`.
         expect: content of each speaker's speech to adapt to; None for no adaptation.
         jobs: number of threads; None for one per core.
     """
+    spans = Spans(*windows)
     check_windows(*spans)
     classifier.require_windows()
     if expect is not None:
@@ -96,7 +103,7 @@ def _predict_voices(
     The signal is kept in a temporary file: windows are laid over the turns of the speakers, which
     are known when the recording has been read.
     """
-    encoder = VoiceEncoder(projected=not classifier.folder.allows_commercial_use)
+    encoder = _open_encoder(classifier)
     rate = classifier.sampling_rate
     with tempfile.TemporaryFile(prefix="serenade-") as file:
         windower = Windower(round(VOICE_WINDOW * rate), round(VOICE_HOP * rate))
@@ -123,6 +130,56 @@ def _predict_voices(
             turns = find_turns(places, voices, signal, speakers, encoder.threshold)
             predicted = predict_turns(classifier, signal, turns, spans, jobs)
         return make_timeline(classifier, source, source.samples, predicted, spans, expect)
+
+
+def _open_encoder(classifier: Classifier) -> VoiceEncoder:
+    """Open the encoder of voices; its projection is licensed as models that it may be used with."""
+    return VoiceEncoder(projected=not classifier.folder.allows_commercial_use)
+
+
+def group_by_voice(
+    classifier: Classifier,
+    files: Sequence[str],
+    channel: int | str = "mix",
+    jobs: int | None = None,
+) -> list[str]:
+    """Group recordings of one speaker each by voice, and return the name of the group of each.
+
+    A recording that cannot be used, or has no speech, is alone in a group.
+
+    Args:
+        classifier: model whose licence decides how voices are compared.
+        files: paths of the recordings.
+        channel: see `Model.predict`.
+        jobs: number of threads; None for one per core.
+    """
+    encoder = _open_encoder(classifier)
+    rate = classifier.sampling_rate
+    size = round(VOICE_WINDOW * rate)
+
+    def embed(file: str) -> NDArray[np.float32] | None:
+        windower = Windower(size, size)
+        speech: list[NDArray[np.float32]] = []
+        try:
+            for block in open_source(file, None, rate, channel).read():
+                speech += (window.signal for window in windower.push(block))
+                if len(speech) >= _ENOUGH:
+                    break
+            else:
+                speech += (window.signal for window in windower.finish())
+        except AudioError:
+            return None
+        return encoder.embed_recording(np.concatenate(speech)) if speech else None
+
+    pairs = map_in_threads(embed, files, min(jobs or os.cpu_count() or 1, len(files)))
+    voices = {place: voice for place, (_, voice) in enumerate(pairs) if voice is not None}
+    groups = list(files)
+    if voices:
+        known = np.stack(list(voices.values()))
+        centres = cluster_voices(known, None, encoder.recording_threshold, small=1)
+        for place, number in zip(voices, (known @ centres.T).argmax(axis=1), strict=True):
+            groups[place] = f"voice {number + 1}"
+    return groups
 
 
 def predict_turns(

@@ -1,6 +1,7 @@
 from ._diarisation import SpeakerTurn as SpeakerTurn
 from ._diarisation import cluster_voices as cluster_voices
 from ._diarisation import find_turns as find_turns
+from ._voice_encoder import VOICE_FILES as VOICE_FILES
 from ._voice_encoder import VOICE_HOP as VOICE_HOP
 from ._voice_encoder import VOICE_RATE as VOICE_RATE
 from ._voice_encoder import VOICE_WINDOW as VOICE_WINDOW

@@ -28,6 +28,24 @@ VOICE_WINDOW = 1.6
 VOICE_HOP = 0.4
 """Distance between windows in seconds."""
 
+VOICE_FILES = (
+    {
+        "name": "speaker-encoder",
+        "title": "tells speakers apart: three recurrent layers on mel spectrograms",
+        "licence": "Apache-2.0",
+        "source": "Resemblyzer 0.1.4",
+        "size": "1.4 M parameters, in the package",
+    },
+    {
+        "name": "emotion-projection",
+        "title": "lets emotions change embeddings of the speaker encoder less",
+        "licence": "CC-BY-NC-SA-4.0, not used with models that allow commercial use",
+        "source": "learned on RAVDESS, EMO-DB and nEMO",
+        "size": "74,000 parameters, in the package",
+    },
+)
+"""Facts of the files of this package."""
+
 _LEVEL = 10 ** (-30 / 20)  # root mean square that windows are scaled to
 _FRAMES = 160  # of a window
 _FRAMING = Framing(n_fft=400, hop_length=160)
@@ -42,7 +60,8 @@ class VoiceEncoder:
         projected: whether to apply the projection, whose licence is CC-BY-NC-SA-4.0.
 
     Attributes:
-        threshold: cosine distance from which clusters are different speakers.
+        threshold: cosine distance from which clusters of windows are different speakers.
+        recording_threshold: the same for clusters of recordings.
 
     >>> VoiceEncoder().embed(np.sin(np.arange(25600, dtype=np.float32))).shape
     (288,)
@@ -51,6 +70,7 @@ class VoiceEncoder:
     def __init__(self, *, projected: bool = True) -> None:
         self._projection = _read_projection() if projected else None
         self.threshold = 0.725 if projected else 0.425
+        self.recording_threshold = 0.6 if projected else 0.33
 
     def embed(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute the embedding `(dims,)`, of length one, of up to 1.6 s of speech at 16 kHz."""
