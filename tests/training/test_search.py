@@ -1,4 +1,7 @@
-"""Choice on held-out speakers: a candidate that memorises training speakers must lose."""
+"""Choice on held-out speakers, and importance of groups of features."""
+
+import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -7,6 +10,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from serenade.errors import SerenadeError
+from serenade.features import MFCC40, Feature
+from serenade.systems import System
+from serenade.training import Estimator, measure_importance
 from serenade.training._search import choose_on_held_out, fit_copies
 
 
@@ -64,3 +71,50 @@ def test_fit_copies_weighs_copies_as_their_clips(voices):
     both = fit_copies(make_pipeline(LogisticRegression(C=0.01)), [X, X], labels, weights)
     twice = LogisticRegression(C=0.02).fit(X, labels, sample_weight=weights)
     np.testing.assert_allclose(both[-1].coef_, twice.coef_, rtol=1e-3, atol=1e-5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Named(Feature):
+    """Two columns about the level of a voice, and two that say nothing."""
+
+    names = ("level_mean", "level_again", "noise_one", "noise_two")
+
+    def __call__(self, signal, sampling_rate):  # noqa: ARG002
+        level = np.log(np.mean(signal**2))
+        noise = np.random.default_rng(int(1e6 * abs(signal).sum())).standard_normal(2)
+        return np.float32([[level, level, *noise]])
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedRecipe:
+    frames: bool = False
+    copies: int = 0
+    balance: float = 0.0
+
+
+class NamedSystem(System):
+    name = "named"
+    recipes: ClassVar = {"default": NamedRecipe()}
+
+    def features(self, recipe):
+        return (MFCC40() if recipe.frames else Named(),)
+
+    def classifiers(self, recipe, seed):  # noqa: ARG002
+        return [make_pipeline(StandardScaler(), LogisticRegression(C=0.1))]
+
+
+def test_measure_importance_exchanges_the_columns_of_a_group_together(corpus):
+    part = corpus.select(labels=("angry", "sad"))
+    X, y = part.table.drop(columns="emotion"), part.table["emotion"].to_numpy(dtype=str)
+    estimator = Estimator(NamedSystem()).fit(X, y)
+    found = measure_importance(estimator, X, y, repeats=20)
+    assert list(found) == ["level", "noise"]
+    assert found["level"].mean > 0.25
+    assert abs(found["noise"].mean) < 0.15
+    assert measure_importance(estimator, X, y, repeats=20) == found
+    alone = measure_importance(estimator, X, y, group=str, repeats=20)
+    assert set(alone) == set(Named.names)
+    assert max(one.mean for one in alone.values()) < found["level"].mean  # the other replaces it
+    frames = Estimator(NamedSystem(), NamedRecipe(frames=True))
+    with pytest.raises(SerenadeError, match="named: its features have several rows"):
+        measure_importance(frames, X, y)

@@ -5,5 +5,7 @@ from ._device import choose_device as choose_device
 from ._enrolled_probe import EnrolledProbe as EnrolledProbe
 from ._estimator import Estimator as Estimator
 from ._fit import train_model as train_model
+from ._importance import Importance as Importance
+from ._importance import measure_importance as measure_importance
 from ._state_files import StateFile as StateFile
 from ._write_model import fit_temperature as fit_temperature
