@@ -80,7 +80,8 @@ def load(
     Returns:
         The corpus; its first problem is the warning. Columns are `speaker`, `emotion`, `session`,
         `gender`, `text`, `language`, `split` (the last session is `test`, the others `train`),
-        `repetition` and `words` (JSON; `serenade.corpora.parse_words` reads it).
+        `repetition`, `arousal` and `valence` (how strongly the utterance carries its emotion, from
+        about -1 to 1) and `words` (JSON; `serenade.corpora.parse_words` reads it).
 
     Raises:
         CorpusError: a number is out of range, or the folder holds other files or a corpus with

@@ -27,7 +27,7 @@ _SLOW = (
     *("cli/test_commands.py", "cli/test_research.py"),
     *("cli/test_odd_names.py", "cli/test_unusable.py", "evaluation/test_trained_model.py"),
     *("cli/test_pretrain.py", "cli/test_speech2vec.py"),
-    *("cli/test_transcribe.py", "examples/test_synthetic"),
+    *("cli/test_transcribe.py", "examples/test_synthetic", "test_targets.py"),
     *("inference/test_precision.py", "server/test_attacks.py", "server/test_page.py"),
     *("server/test_limits.py", "server/test_live_routes.py", "server/test_schema.py"),
     *("server/test_shares.py", "server/test_storage.py"),

@@ -142,6 +142,8 @@ def _synthesise_rows(
                         "language": "en",
                         "split": "test" if session == sessions > 1 else "train",
                         "repetition": repetition,
+                        "arousal": round(utterance.style.arousal, 4),
+                        "valence": round(utterance.style.valence, 4),
                         "words": json.dumps(
                             [(word, round(a, 4), round(b, 4)) for word, a, b in utterance.words]
                         ),

@@ -10,6 +10,7 @@ from serenade.errors import CorpusError
 
 CODES = ("ang", "hap", "exc", "neu", "sad", "fru", "xxx", "oth")
 DIALOGUE = "Ses01F_impro01"
+VOTED = ("angry", "happy", "neutral", "sad", "frustrated", "surprise", "fear", "disgust")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,10 @@ def test_iemocap_opens_four_classes_with_excited_as_happy(tree):
         "dialogue": DIALOGUE,
         "kind": "improvised",
         "valence": 2.5,
-        "activation": 3.0,
+        "arousal": 3.0,
         "dominance": 3.5,
+        # The only rater of the written evaluations chose neutral.
+        **{f"votes_{label}": float(label == "neutral") for label in VOTED},
     }
     scripted = corpus.table["kind"] == "scripted"
     assert scripted.sum() == 50

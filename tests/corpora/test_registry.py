@@ -11,8 +11,8 @@ from serenade.corpora._labels import LABELS
 from serenade.errors import CorpusError, SerenadeError
 
 REAL = (
-    *("casia", "emodb", "iemocap", "nemo", "paired-nemo", "paired-ravdess"),
-    *("paired-ravdess-x4", "ravdess"),
+    *("casia", "crema-d", "emodb", "iemocap", "msp-podcast", "nemo"),
+    *("paired-nemo", "paired-ravdess", "paired-ravdess-x4", "ravdess"),
 )
 
 

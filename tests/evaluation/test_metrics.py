@@ -10,8 +10,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
 from sklearn import metrics as sk
 
+from serenade._concordance import (
+    VALUE_SCORES,
+    compute_concordance,
+    list_divergences,
+    list_moments,
+)
 from serenade.errors import EvaluationError
 from serenade.evaluation import _metrics
 
@@ -100,3 +107,34 @@ def test_scores_accept_many_matrices():
         assert together.shape == (50,)
         assert together[0] == 0, name
         np.testing.assert_allclose(together, [score(one) for one in many])
+
+
+@given(st.integers(2, 30), st.floats(-3, 3), st.floats(0, 2), st.integers(0, 99))
+def test_value_scores_are_audmetrics_and_concordance_is_bounded_by_pearson(n, shift, noise, seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(1000, 2, (n, 1))
+    found = 0.7 * truth + shift + noise * rng.normal(size=(n, 1))
+    sums = list_moments(truth, found).sum(axis=0)
+    scores = {name: float(compute(sums)) for name, compute in VALUE_SCORES.items()}
+    pair = truth.ravel(), found.ravel()
+    assert scores["ccc"] == pytest.approx(audmetric.concordance_cc(*pair), abs=1e-6)
+    assert scores["pearson"] == pytest.approx(audmetric.pearson_cc(*pair), abs=1e-6)
+    assert scores["mae"] == pytest.approx(audmetric.mean_absolute_error(*pair), abs=1e-9)
+    assert abs(scores["ccc"]) <= abs(scores["pearson"]) + 1e-9
+    assert compute_concordance(found, truth) == pytest.approx(scores["ccc"], abs=1e-9)
+    assert compute_concordance(truth, truth) == pytest.approx(1)
+
+
+def test_concordance_is_that_of_a_worked_example_and_zero_without_variance():
+    # Means 2 and 3, variances 2/3, covariance 2/3: 2 * 2/3 / (4/3 + 1).
+    assert compute_concordance([[1], [2], [3]], [[2], [3], [4]]) == pytest.approx(4 / 7)
+    assert compute_concordance([[1], [1]], [[1], [1]]) == 0
+
+
+@given(st.integers(0, 99))
+def test_list_divergences_gives_the_squared_distance_of_scipy_and_is_symmetric(seed):
+    one, other = np.random.default_rng(seed).dirichlet([0.3] * 4, (2, 5))
+    found = list_divergences(one, other)[:, 1]
+    np.testing.assert_allclose(found, jensenshannon(one, other, base=2, axis=1) ** 2, atol=1e-9)
+    np.testing.assert_allclose(found, list_divergences(other, one)[:, 1], atol=1e-12)
+    np.testing.assert_allclose(list_divergences(one, one)[:, 1], 0, atol=1e-12)

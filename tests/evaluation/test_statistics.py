@@ -8,15 +8,23 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from serenade._concordance import VALUE_SCORES, list_moments
 from serenade.errors import EvaluationError
 from serenade.evaluation import (
     _metrics,
+    _statistics,
     adjust_p_values,
     compute_intervals,
     mcnemar,
     paired_permutation,
 )
-from serenade.evaluation._statistics import Answers, compute_difference, describe_limits
+from serenade.evaluation._statistics import (
+    Answers,
+    bootstrap_scores,
+    compute_difference,
+    describe_limits,
+    sum_by_speaker,
+)
 
 CLASSES = 4
 BASE = np.linspace(-0.5, 1.5, CLASSES)
@@ -254,3 +262,25 @@ def test_compute_difference_draws_the_same_speakers_for_the_same_items():
     assert free.high - free.low == pytest.approx(spread, rel=0.1)
     alone = Answers(reference[who == 0], predicted[who == 0], who[who == 0])
     assert math.isnan(compute_difference(one, alone, labels, paired=False).low)
+
+
+def test_bootstrap_of_values_covers_the_concordance_of_the_population():
+    rng = np.random.default_rng(0)
+    hits, trials = 0, 120
+    # Predictions are the truth less 0.5, plus the speaker's own shift and noise: 2 / (2 + 1.5).
+    for _ in range(trials):
+        who = np.repeat(np.arange(12), 20)
+        truth = rng.normal(0, 1, (240, 1))
+        found = truth - 0.5 + rng.normal(0, 0.5, (12, 1))[who] + rng.normal(0, 1, (240, 1))
+        sums = sum_by_speaker(list_moments(truth, found), who)
+        one = bootstrap_scores(sums, {"ccc": VALUE_SCORES["ccc"]}, resamples=500)["ccc"]
+        hits += one.low <= 2 / (1 + 2.25 + 0.25) <= one.high
+    assert 0.88 <= hits / trials <= 1
+
+
+def test_single_items_are_drawn_in_blocks_with_the_same_result(monkeypatch):
+    items = list_moments(np.arange(40.0)[:, None], np.arange(40.0)[:, None] % 7)
+    given = {"mae": VALUE_SCORES["mae"]}
+    whole = bootstrap_scores(items, given, resamples=300)
+    monkeypatch.setattr(_statistics, "_DRAWN", 400)
+    assert bootstrap_scores(items, given, resamples=300) == whole

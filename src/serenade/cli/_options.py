@@ -122,6 +122,14 @@ label_column = click.option(
     show_default=True,
     help="Column of the corpus' table that holds the labels to learn, such as gender.",
 )
+target = click.option(
+    "--target",
+    metavar="NAME",
+    default="emotion",
+    show_default=True,
+    help="What is learnt: emotion; votes (how the votes of raters divide over the emotions); or "
+    "columns of numbers of the corpus' table, such as arousal or arousal,valence.",
+)
 model = click.option(
     "--model",
     metavar="DIR|USER/NAME",
@@ -289,18 +297,23 @@ def open_corpus(
     labels: str | None,
     renames: Sequence[str] = (),
     label_column: str = "emotion",
+    target: str = "emotion",
 ) -> Corpus:
     """Open a corpus, rename its emotions, and print its problems on standard error."""
     from serenade import corpora
 
     kept = tuple(labels.split(",")) if labels else None
+    if renames and target != "emotion":
+        raise click.UsageError(f"--target {target}: --map renames emotions; leave it out")
     if renames:
         corpus = corpora.open(corpus_name, root, label_column=label_column)
         corpus = corpus.map_labels(_parse_renames(renames))
         corpus = corpus.select(labels=kept)
     else:
         options = {"labels": kept} if kept else {}
-        corpus = corpora.open(corpus_name, root, label_column=label_column, **options)
+        corpus = corpora.open(
+            corpus_name, root, label_column=label_column, target=target, **options
+        )
     for problem in corpus.problems:
         text = str(problem).removeprefix(f"{problem.kind}: ")
         _output.report_problem(f"{corpus.info.name}: {text}")
@@ -313,6 +326,7 @@ def open_corpora(
     labels: str | None,
     renames: Sequence[str],
     label_column: str,
+    target: str = "emotion",
 ) -> list[Corpus]:
     """Open corpora, each with those of the emotions and renames that it has.
 
@@ -321,7 +335,12 @@ def open_corpora(
     """
     from serenade.corpora import require_labels
 
-    opened = [open_corpus(name, root, None, label_column=label_column) for name in names]
+    options = {"label_column": label_column, "target": target}
+    opened = [open_corpus(name, root, None, (), **options) for name in names]
+    if target != "emotion":
+        if labels or renames:
+            raise click.UsageError(f"--target {target}: leave out --labels and --map")
+        return opened
     parsed = _parse_renames(renames)
     together = " and ".join(names)
     require_labels(together, parsed, sorted({one for each in opened for one in each.labels}))

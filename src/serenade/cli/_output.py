@@ -76,17 +76,17 @@ def _print_line(prediction: Prediction) -> None:
     known = f"; enrolled: {prediction.enrolment}" if prediction.enrolment else ""
     if not prediction.enrolment and (adaptation := describe_adaptation(prediction)):
         known = f"; {adaptation}"
-    emotion = f"{'uncertain, perhaps ' * prediction.uncertain}{prediction.emotion}"
-    echo(
-        f"{name_recording(prediction)}: {emotion} {prediction.probability:.0%} "
-        f"({prediction.duration:.1f} s{known})"
-    )
+    found = f"{'uncertain, perhaps ' * prediction.uncertain}{prediction.answer}"
+    echo(f"{name_recording(prediction)}: {found} ({prediction.duration:.1f} s{known})")
 
 
 def _print_row(prediction: Prediction, column: int) -> None:
     shares = ", ".join(f"{label} {share:.0%}" for label, share in prediction.likeliest.items())
     answer = _draw_answer(prediction, "uncertain")
     words = click.unstyle(answer)
+    if not prediction.probabilities:
+        click.echo(f"{name_recording(prediction):<{column}}  {answer}")
+        return
     click.echo(
         f"{name_recording(prediction):<{column}}  {answer}{' ' * (_WORD - len(words))} "
         f"{draw_bar(prediction.probability, _COLUMNS)}  {shares}"
@@ -102,7 +102,7 @@ def _print_answer(prediction: Prediction) -> None:
         doubt = f"uncertain: no emotion reaches {prediction.uncertain_below:.0%}"
     answer = _draw_answer(prediction, doubt)
     click.echo(f"{name_recording(prediction)}: {answer}")
-    width = max(len(to_printable(label)) for label in prediction.likeliest)
+    width = max((len(to_printable(label)) for label in prediction.likeliest), default=0)
     for label, share in prediction.likeliest.items():
         bar = draw_bar(share, _COLUMNS)
         click.echo(f"  {to_printable(label):<{width}}  {bar}  {share:.0%}")
@@ -122,7 +122,7 @@ def _draw_answer(prediction: Prediction, doubt: str) -> str:
     """Return the emotion, or words of doubt if it is uncertain."""
     if prediction.uncertain:
         return _mark(doubt, fg="yellow")
-    return _mark(to_printable(prediction.emotion), bold=True)
+    return _mark(to_printable(prediction.emotion or prediction.answer), bold=True)
 
 
 def is_terminal() -> bool:
@@ -162,16 +162,19 @@ def print_update(found: Update, *, live: bool) -> None:
 
 
 def _print_segment(segment: Segment) -> None:
-    bar = f"{'#' * round(segment.probability * _COLUMNS):<{_COLUMNS}}"
-    click.echo(
-        f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
-        f"{draw_bar(segment.probability, _COLUMNS) if is_terminal() else bar} "
-        f"{to_printable(segment.caption)}"
-    )
+    bar = ""
+    if segment.probabilities and is_terminal():
+        bar = draw_bar(segment.probability, _COLUMNS) + " "
+    elif segment.probabilities:
+        bar = f"{'#' * round(segment.probability * _COLUMNS):<{_COLUMNS}} "
+    times = f"  {segment.start:6.1f} - {segment.end:5.1f} s  "
+    click.echo(f"{times}{bar}{to_printable(segment.caption)}")
 
 
 def _draw_bars(found: Update) -> str:
-    """Draw one bar of eighths of a character for each emotion, on one line."""
+    """Draw one bar of eighths of a character for each emotion, or write values, on one line."""
+    if not found.probabilities:
+        return "  " + "  ".join(f"{name} {value:.2f}" for name, value in found.values.items())
     eighths = " ▁▂▃▄▅▆▇█"
     best = max(found.probabilities, key=found.probabilities.__getitem__)
     shown = [

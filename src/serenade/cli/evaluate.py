@@ -37,6 +37,7 @@ class Choices:
     root: str | None
     labels: str | None
     label_column: str
+    target: str
     renames: Sequence[str]
     recipe: str
     changes: Sequence[str]
@@ -93,6 +94,7 @@ class Choices:
     "in the test data.",
 )
 @_options.add_training_options
+@_options.target
 @_options.max_unusable
 @click.option(
     "--protocol",
@@ -168,13 +170,15 @@ def command(
 
     SYSTEM is a name from `serenade systems`, or the path of a .py file with your own system. CORPUS
     is a name from `serenade corpora`, the path of a manifest, of a folder with a subfolder for each
-    emotion, or of a .py file with your own loader. Nothing that is fitted sees the test fold.
+    emotion, or of a .py file with your own loader. Nothing that is fitted sees the test fold. With
+    --target the scores are those of the target: CCC, correlation and error of numbers.
 
     \b
     serenade evaluate whisper-probe ravdess --root CORPORA --out runs/ravdess
     serenade evaluate whisper-probe emodb --root CORPORA --labels angry,happy,neutral,sad
     serenade evaluate whisper-probe my.csv --protocol random --repeats 5
     serenade evaluate cnn-transformer ravdess --root CORPORA --checkpoints runs/checkpoints
+    serenade evaluate whisper-probe my.csv --target arousal
     serenade evaluate own_system.py my.csv
     serenade evaluate --model my-model other.csv
     serenade evaluate whisper-probe --train-on ravdess,emodb --test-on nemo --root CORPORA
@@ -241,7 +245,12 @@ def _list_given() -> list[tuple[str, str]]:
 def _open_corpus(corpus: str, choices: Choices) -> Corpus:
     """Open the corpus with the labels that the options choose."""
     return _options.open_corpus(
-        corpus, choices.root, choices.labels, choices.renames, choices.label_column
+        corpus,
+        choices.root,
+        choices.labels,
+        choices.renames,
+        choices.label_column,
+        choices.target,
     )
 
 
@@ -262,7 +271,12 @@ def _evaluate_across(
 
     estimator = _make_estimator(system, choices)
     *train, test = _options.open_corpora(
-        names, choices.root, choices.labels, choices.renames, choices.label_column
+        names,
+        choices.root,
+        choices.labels,
+        choices.renames,
+        choices.label_column,
+        choices.target,
     )
     joined, plan = join_corpora(train, test, choices.classes)
     _evaluate(estimator, joined, _read_or_write_folds(plan, joined, choices), choices)

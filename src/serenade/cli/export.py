@@ -136,7 +136,7 @@ def _get_recordings(
     rows = opened.table
     if not {"neutral", "calm"} <= set(model.labels):
         rows = rows.assign(emotion=rows["emotion"].replace("calm", "neutral"))
-    rows = rows[rows["emotion"].isin(model.labels)]
+    rows = rows[rows["emotion"].isin(model.labels)] if model.labels else rows
     if not len(rows):
         raise SerenadeError(f"{corpus}: has no recording of {', '.join(model.labels)}")
     if limit is not None and limit < len(rows):
@@ -154,7 +154,7 @@ def _get_recordings(
         some = "" if audit.heard == len(rows) else f"{audit.heard} of "
         words += f", {some}which the model was trained on; UA on training data is not stated"
         return signals_of, None, words
-    return signals_of, list(rows["emotion"]), f"{words}; {audit}"
+    return signals_of, list(rows["emotion"]) if model.labels else None, f"{words}; {audit}"
 
 
 def _make_sounds(sampling_rate: int) -> list[Any]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     help="Corpus to train on; alternative to the argument CORPUS.",
 )
 @_options.add_training_options
+@_options.target
 @_options.max_unusable
 @click.option(
     "--out",
@@ -51,6 +52,7 @@ def command(
     root: str | None,
     labels: str | None,
     label_column: str,
+    target: str,
     renames: Sequence[str],
     recipe: str,
     changes: Sequence[str],
@@ -88,7 +90,7 @@ def command(
     from serenade.training import Estimator, train_model
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
-    opened = _options.open_corpus(where, root, labels, renames, label_column)
+    opened = _options.open_corpus(where, root, labels, renames, label_column, target)
     info = opened.info
     train_model(
         Estimator(
@@ -107,5 +109,6 @@ def command(
         citation=info.citation,
         progress=lambda line: _output.echo(line, err=True),
         max_unusable=max_unusable,
+        targets=opened.targets,
     )
     click.echo(f"{out}: trained on {len(opened)} recordings of {info.name}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from serenade._deprecation import MovedMethod
 from serenade._printable import to_printable
+from serenade._targets import VOTES
 from serenade.corpora._labels import list_doubts, order_labels, require_labels
 from serenade.errors import CorpusError
 
@@ -120,10 +121,13 @@ class Corpus:
         table: one row per recording or segment. Index `(file, start, end)` as audformat's
             segmented tables have it: absolute path, start and end as time differences; NaT is the
             end of the file. Columns `speaker` and `emotion`, and if known `session`, `gender`,
-            `text`, `language`, `split` and columns that only this corpus has.
+            `text`, `language`, `split`, ratings (`arousal`, `valence`, `dominance`), votes of
+            raters (`votes_happy` and so on) and columns that only this corpus has.
         problems: problems that the checks found.
         incomplete: label for results if recordings are missing, also of emotions that are not
             kept, such as `incomplete EMO-DB, 342 of 535`; "" if none is missing.
+        targets: columns of numbers that are learnt in place of the emotions, see
+            `select_targets`; empty for the emotions.
     """
 
     info: CorpusInfo
@@ -131,6 +135,7 @@ class Corpus:
     table: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     incomplete: str = ""
+    targets: tuple[str, ...] = ()
 
     to_csv = MovedMethod("Corpus.to_csv", "serenade.corpora.write_manifest")
     from_csv = MovedMethod("Corpus.from_csv", "serenade.corpora.load_manifest")
@@ -142,8 +147,18 @@ class Corpus:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The emotions that occur, in the order of `info.labels`, others after them."""
+        """The emotions that occur, in the order of `info.labels`, others after them.
+
+        Of targets, their names, without the prefix of votes.
+        """
+        if self.targets:
+            return tuple(name.removeprefix(VOTES) for name in self.targets)
         return order_labels(self.table["emotion"].unique(), self.info.labels)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the targets are values, such as arousal, not emotions or votes for them."""
+        return bool(self.targets) and not self.targets[0].startswith(VOTES)
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -230,6 +245,48 @@ class Corpus:
         name, labels = f"{self.info.name}-{column}", tuple(sorted(table["emotion"].unique()))
         info = dataclasses.replace(self.info, name=name, labels=labels, expected=None)
         return dataclasses.replace(self, info=info, table=table, problems=self._renew_doubts([]))
+
+    def select_targets(self, *names: str) -> Self:
+        """Take columns of numbers, or the votes of raters, as targets in place of the emotions.
+
+        Args:
+            names: columns, such as `arousal`; or `votes` alone, for the columns `votes_EMOTION`.
+
+        Returns:
+            A corpus of the rows that have these numbers, whose name ends with theirs. Of votes,
+            the numbers are shares that add up to one, and the emotion is the one with most
+            votes, the first of several.
+
+        Raises:
+            CorpusError: the table has no such column of numbers.
+        """
+        votes = [VOTES + label for label in self._list_voted()] if names == ("votes",) else []
+        columns = votes or list(names)
+        table = self.table
+        if lacking := [one for one in columns if one not in table or table[one].dtype.kind == "O"]:
+            numbers = [name for name in map(str, table) if table[name].dtype.kind in "if"]
+            raise CorpusError(
+                f"{self.info.name}: no column of numbers {', '.join(lacking)}; it has "
+                f"{', '.join(numbers) or 'none'}"
+            )
+        table = table[table[columns].notna().all(axis=1)]
+        if votes:
+            table = table[(table[votes] >= 0).all(axis=1) & (table[votes].sum(axis=1) > 0)]
+            shares = table[votes].div(table[votes].sum(axis=1), axis=0)
+            most = shares.to_numpy().argmax(axis=1)
+            voted = [votes[place].removeprefix(VOTES) for place in most]
+            table = table.assign(**{name: shares[name] for name in votes}, emotion=voted)
+        if table.empty:
+            raise CorpusError(f"{self.info.name}: no row has {' and '.join(names)}")
+        name = "-".join([self.info.name, *names])
+        info = dataclasses.replace(self.info, name=name, expected=None)
+        return dataclasses.replace(self, info=info, table=table, targets=tuple(columns))
+
+    def _list_voted(self) -> tuple[str, ...]:
+        """Return the emotions that raters could vote for, in the toolkit's order."""
+        return order_labels(
+            name.removeprefix(VOTES) for name in map(str, self.table) if name.startswith(VOTES)
+        )
 
     def _renew_doubts(self, labels: Iterable[str]) -> tuple[Problem, ...]:
         """Return the problems; doubts about labels are stated again for the labels given."""

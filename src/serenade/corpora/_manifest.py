@@ -1,8 +1,9 @@
 """Read and write manifests: CSV or TSV files with one row per recording or segment.
 
 Columns are `file` and `emotion`, and if known `start` and `end`, `speaker`, `session`, `gender`,
-`text`, `language`, `split` and any others. A `warning` is printed on every report. audformat's
-segmented tables are manifests.
+`text`, `language`, `split`, ratings as numbers (`arousal`, `valence`, `dominance`), numbers or
+shares of the raters that voted for an emotion (`votes_happy` and so on) and any others. A `warning`
+is printed on every report. audformat's segmented tables are manifests.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade._printable import from_csv_cell
+from serenade._targets import DIMENSIONS, VOTES
 from serenade.corpora._corpus import Problem
 from serenade.corpora._discovery import find_spelling
 from serenade.corpora._rows import collect_rows
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 _COLUMNS = frozenset(
     [
         *("file", "start", "end", "emotion", "speaker", "session", "gender", "text", "language"),
-        *("split", "warning"),
+        *("split", "warning", *DIMENSIONS),
     ]
 )
 
@@ -40,6 +42,7 @@ def load_manifest(
     labels: Sequence[str] | None = None,
     drop_duplicates: bool = False,
     label_column: str = "emotion",
+    rated: bool = False,
 ) -> Corpus:
     """Open a manifest.
 
@@ -50,6 +53,7 @@ def load_manifest(
         labels: the emotions to keep.
         drop_duplicates: keep the first of byte-identical recordings.
         label_column: column that holds the labels.
+        rated: keep also rows without a label, as "undecided", for targets other than emotions.
 
     Returns:
         The corpus with the valid rows in their order. Times are seconds ("1.5") or time
@@ -61,12 +65,15 @@ def load_manifest(
     """
     path = Path(path).expanduser()
     base = path.parent if root is None else Path(root)
-    entries, problems = _read_entries(path, ("file", label_column))
+    entries, problems = _read_entries(path, ("file",) if rated else ("file", label_column))
     name = path.stem if label_column == "emotion" else f"{path.stem}-{label_column}"
     return collect_rows(
         name,
         str(path),
-        [(line, {**cells, "emotion": cells[label_column]}) for line, cells in entries],
+        [
+            (line, {**cells, "emotion": cells.get(label_column) or ("undecided" * rated)})
+            for line, cells in entries
+        ],
         base,
         problems,
         labels=labels,
@@ -177,7 +184,8 @@ def _normalise_column(name: str) -> str:
     ('emotion', 'F0')
     """
     name = name.strip()
-    return name.lower() if name.lower() in _COLUMNS else name
+    known = name.lower() in _COLUMNS or name.lower().startswith(VOTES)
+    return name.lower() if known else name
 
 
 def _check_header(path: Path, columns: list[str], needed: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,7 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     root: str | os.PathLike[str] | None = None,
     *,
     label_column: str = "emotion",
+    target: str = "emotion",
     **options: Any,
 ) -> Corpus:
     """Open and check a corpus.
@@ -119,12 +121,18 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
         root: the corpus' folder or a folder that contains it; for a manifest, the folder its
             relative paths start from (by default its own).
         label_column: column of the table that holds the labels to learn, such as gender.
+        target: what is learnt: `emotion`, `votes` (how raters' votes divide over the emotions),
+            or one or several columns of numbers, such as `arousal,valence`. See
+            `Corpus.select_targets`.
         options: the loader's own; all take `labels` (the emotions to keep) and
             `drop_duplicates` (keep one of byte-identical recordings).
 
     Raises:
         CorpusError: nothing usable is there. Lesser problems are in `Corpus.problems`.
     """
+    if target != "emotion":
+        opened = open(name, root, label_column=label_column, **options, **_keep_rated(name))
+        return opened.select_targets(*target.split(","))
     if Path(name).suffix.lower() in _TABLES:
         from serenade.corpora._manifest import load_manifest
 
@@ -137,6 +145,16 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
 
         return load_class_folders(name, **options)
     return get(name).load(root, **options)
+
+
+def _keep_rated(name: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the option that keeps recordings without an emotion, if the loader has it."""
+    if Path(name).suffix.lower() in _TABLES:
+        return {"rated": True}
+    if str(name) not in names() and Path(name).is_dir():
+        return {}
+    known = "rated" in inspect.signature(get(name).load).parameters
+    return {"rated": True} if known else {}
 
 
 def fetch(name: str, destination: str | os.PathLike[str]) -> Path:

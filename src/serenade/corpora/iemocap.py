@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serenade._targets import VOTES
 from serenade.corpora._checks import check_corpus
 from serenade.corpora._corpus import CorpusInfo, Counts, Problem
 from serenade.corpora._discovery import has_recording, locate_corpus, scan_recordings, to_relative
@@ -49,6 +50,19 @@ _PUBLISHED = {
     "fear": 40,
     "disgust": 2,
 }
+_RATERS = {
+    "anger": "angry",
+    "happiness": "happy",
+    "neutral": "neutral",
+    "neutral state": "neutral",
+    "sadness": "sad",
+    "excited": "excited",
+    "frustration": "frustrated",
+    "surprise": "surprise",
+    "fear": "fear",
+    "disgust": "disgust",
+}
+_RATED = {"xxx": "undecided", "oth": "other"}
 _FOUR = ("angry", "happy", "neutral", "sad")
 _PER_SESSION = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}  # of the four classes
 
@@ -58,6 +72,7 @@ _EVALUATION = re.compile(
     rf"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(Ses0\w+)\s+(\w+)"
     rf"(?:\s+\[\s*{_NUMBER},\s*{_NUMBER},\s*{_NUMBER}\s*\])?\s*"
 )
+_CHOICE = re.compile(r"C-E\d+:\s*([^()]*)\(.*")  # of a rater; C-F and C-M are the speakers'
 _TRANSCRIPTION = re.compile(r"(Ses0\w+)\s*\[[-\d. ]+\]\s*:?\s*(.*)")
 
 
@@ -95,6 +110,7 @@ def load(
     *,
     labels: Sequence[str] | None = None,
     excited_as_happy: bool = True,
+    rated: bool = False,
     drop_duplicates: bool = False,
 ) -> Corpus:
     """Open IEMOCAP.
@@ -104,30 +120,38 @@ def load(
         labels: the emotions to keep; by default angry, happy, neutral and sad. There are also
             frustrated, surprise, fear and disgust, and excited if it is not merged.
         excited_as_happy: count "excited" as happy.
+        rated: keep also recordings without a majority, as "undecided", and of other emotions, as
+            "other", for targets other than emotions; `labels` are then all by default.
         drop_duplicates: keep the first of byte-identical recordings.
 
     Returns:
         The corpus; columns `speaker` ("Ses01F" to "Ses05M"), `emotion`, `session` ("1" to "5"),
         `gender`, `text` (as transcribed, events such as "[LAUGHTER]" included; a missing text
         is None, and a problem), `language`, `dialogue`, `kind` (scripted, improvised),
-        `valence`, `activation` and `dominance` (means of ratings from 1 to 5).
+        `valence`, `arousal` ("activation") and `dominance` (means of ratings from 1 to 5), and
+        `votes_angry` and so on (raters who chose an emotion; one who chose several counts as a
+        part for each), if the evaluation files hold their choices.
 
     Raises:
         CorpusError: the folder has no IEMOCAP, or a label is unknown.
     """
     root = locate_corpus(root, INFO, _fits)
     known = [name for name in _PUBLISHED if name != "excited" or not excited_as_happy]
-    kept = tuple(labels) if labels is not None else _FOUR
+    known += _RATED.values() if rated else ()
+    kept = tuple(labels) if labels is not None else tuple(known) if rated else _FOUR
     require_labels(INFO.name, kept, known)
-    info = dataclasses.replace(
-        INFO, labels=kept, expected=_get_counts(kept, merged=excited_as_happy)
-    )
-    reading = _Reading(root)
+    expected = None if rated else _get_counts(kept, merged=excited_as_happy)
+    info = dataclasses.replace(INFO, labels=kept, expected=expected)
+    reading = _Reading(root, _RATED if rated else {})
     for number in _PER_SESSION:
         reading.session(number)
     for row in reading.rows:
         if row["emotion"] == "excited" and excited_as_happy:
             row["emotion"] = "happy"
+    if excited_as_happy:
+        for row in reading.rows:
+            if (excited := row.pop(f"{VOTES}excited", None)) is not None:
+                row[f"{VOTES}happy"] += excited  # type: ignore[operator]
     rows = sorted((r for r in reading.rows if r["emotion"] in kept), key=lambda r: str(r["file"]))
     silent = [to_relative(str(row["file"]), root) for row in rows if row["text"] is None]
     if silent:
@@ -164,8 +188,10 @@ def locate_alignment(file: str | os.PathLike[str]) -> Path:
 class _Reading:
     """Reader of sessions, which collects rows and problems."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, rated: Mapping[str, str]) -> None:
         self.root = root
+        self._codes = {**_CODES, **rated}
+        self._votes: dict[str, dict[str, float]] = {}
         self.rows: list[dict[str, object]] = []
         self._noted: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
@@ -223,7 +249,9 @@ class _Reading:
         """Return the summary line of each utterance, unless two lines contradict each other."""
         found: dict[str, re.Match[str]] = {}
         contradicted: set[str] = set()
-        for line in filter(None, map(_EVALUATION.fullmatch, read_text(path).splitlines())):
+        lines = read_text(path).splitlines()
+        self._votes |= _count_votes(lines)
+        for line in filter(None, map(_EVALUATION.fullmatch, lines)):
             if found.setdefault(line[1], line)[2] != line[2]:
                 contradicted.add(line[1])
         message = f"two emotions in {to_relative(path, self.root)}; left out"
@@ -245,8 +273,10 @@ class _Reading:
             file = to_relative(path, self.root)
             if stem not in labels:
                 self.note("label", "no line in the evaluation file; left out", [file])
-            elif (code := labels[stem][2]) in _CODES:
-                self.rows.append(_make_row(stem, path, name, labels[stem], texts.get(stem)))
+            elif (code := labels[stem][2]) in self._codes:
+                row = _make_row(stem, path, name, labels[stem], texts.get(stem))
+                row |= {"emotion": self._codes[code], **self._votes.get(stem, {})}
+                self.rows.append(row)
             elif code in _UNDECIDED:
                 message = f'{{}} recordings labelled "{code}", {_UNDECIDED[code]}; left out'
                 self.note("excluded", message, [file])
@@ -265,7 +295,7 @@ def _make_row(
     return {
         "file": str(path),
         "speaker": f"Ses0{session}{letter}",
-        "emotion": _CODES[line[2]],
+        "emotion": "",
         "session": session,
         "gender": "female" if letter == "F" else "male",
         "text": text or None,
@@ -273,9 +303,24 @@ def _make_row(
         "dialogue": dialogue,
         "kind": "scripted" if kind == "script" else "improvised",
         "valence": valence,
-        "activation": activation,
+        "arousal": activation,
         "dominance": dominance,
     }
+
+
+def _count_votes(lines: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Count the raters' choices of each utterance, which follow its summary line."""
+    found: dict[str, dict[str, float]] = {}
+    name = ""
+    for line in lines:
+        if summary := _EVALUATION.fullmatch(line):
+            name = summary[1]
+        elif name and (choice := _CHOICE.fullmatch(line)):
+            words = [word.strip().lower() for word in choice[1].split(";") if word.strip()]
+            votes = found.setdefault(name, dict.fromkeys(map(VOTES.__add__, _PUBLISHED), 0.0))
+            for label in filter(None, map(_RATERS.get, words)):
+                votes[VOTES + label] += 1 / len(words)
+    return found
 
 
 def _read_transcriptions(path: Path | None) -> dict[str, str]:

@@ -181,10 +181,10 @@ def predict_adapted_fold(
     train = table.iloc[fold.train]
     inner = _divide_speakers(train, fold, plan)
     groups = plan.list_groups(table.iloc[fold.test])
-    outcome = predict_fold(make_estimator, seed, table, labels, conditions, fold)
+    outcome = predict_fold(make_estimator, seed, table, labels, conditions, (), fold)
     held_out = np.zeros((len(train), len(labels)))
     for one in inner:
-        found = predict_fold(make_estimator, seed, train, labels, {}, one)
+        found = predict_fold(make_estimator, seed, train, labels, {}, (), one)
         held_out[one.test] = found.probabilities
     adapter = PosteriorAdapter.learn(held_out, train, labels)
     adapted = adapter.adapt(outcome.probabilities, groups, plan)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
-    from serenade.evaluation._report import LabelledPrediction, Report
+    from serenade.evaluation._fold_result import LabelledPrediction
+    from serenade.evaluation._report import Report
 
 BINS = 15
 

@@ -15,31 +15,24 @@ from serenade._markdown_table import format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_report import list_variants
-from serenade.evaluation._markdown import format_ends
+from serenade.evaluation._markdown import TITLES, format_ends
+from serenade.evaluation._paired_tests import adjust_p_values
 from serenade.evaluation._report import Report
 from serenade.evaluation._run_files import RUN_FILE_SUFFIX, read_reports
-from serenade.evaluation._statistics import (
-    adjust_p_values,
-    compute_intervals,
-    mcnemar,
-    paired_permutation,
-)
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
 
-    from serenade.evaluation._report import LabelledPrediction
+    from serenade.evaluation._fold_result import LabelledPrediction
     from serenade.evaluation._statistics import Interval
 
 COMPARED_SCORES = ("ua", "wa")
-ENTRANT_HEAD = ("system", "UA", "95% interval", "WA", "95% interval", "seeds")
-TEST_HEAD = ("first", "second", "UA difference", "p, by speaker", "p, McNemar")
-EXPLANATION = (
-    "P-values are adjusted for the number of comparisons (Holm 1979). McNemar's test assumes "
-    "that recordings are independent, including one recording under several seeds."
+_EXPLANATION = "P-values are adjusted for the number of comparisons (Holm 1979)."
+_MCNEMAR = (
+    "McNemar's test assumes that recordings are independent, including one recording under "
+    "several seeds."
 )
-"""Explanation of the p-values in tables of tests."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +59,7 @@ class Entrant:
         pooled = _pool(self.reports) if more else first.metrics
         return {
             score: dataclasses.replace(pooled[score], value=spread.mean(self._list_values(score)))
-            for score in COMPARED_SCORES
+            for score in first.compared
         }
 
     @functools.cached_property
@@ -75,7 +68,7 @@ class Entrant:
         alone = len(self.reports) == 1
         return {
             score: math.nan if alone else spread.stdev(self._list_values(score))
-            for score in COMPARED_SCORES
+            for score in self.reports[0].compared
         }
 
     def _list_values(self, score: str) -> list[float]:
@@ -98,11 +91,12 @@ class Comparison:
     Args:
         first: name of the first entrant.
         second: name of the second entrant.
-        difference: UA of the first minus UA of the second.
+        difference: main score (UA, or CCC of values) of the first minus that of the second.
         p: p-value of the permutation test over speakers, adjusted for the number of comparisons
             (Holm 1979).
         mcnemar: p-value of McNemar's test, adjusted in the same way. The test assumes that
-            recordings are independent, including one recording under several seeds.
+            recordings are independent, including one recording under several seeds. NaN for
+            values, of which none is right or wrong.
         where: corpus, emotions, protocol, and the label of an incomplete corpus, as in `Entrant`.
     """
 
@@ -180,12 +174,8 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
         if ours.keys() != theirs.keys() or None in {p.speaker for p in ours.values()}:
             continue
         items = sorted(ours)
-        reference = [ours[item].reference for item in items]
-        mine, other_labels = ([side[item].predicted for item in items] for side in (ours, theirs))
-        permuted = paired_permutation(
-            reference, mine, other_labels, [ours[item].speaker for item in items]
-        )
-        pairs.append((one, other, permuted, mcnemar(reference, mine, other_labels).p))
+        mine, others = ([side[item] for item in items] for side in (ours, theirs))
+        pairs.append((one, other, *one.reports[0].test_against(mine, others)))
     adjusted = adjust_p_values([permuted.p for _, _, permuted, _ in pairs])
     independent = adjust_p_values([p for *_, p in pairs])
     return [
@@ -197,21 +187,23 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
 def list_sections(
     found: Sequence[Entrant], tests: Sequence[Comparison]
 ) -> Iterator[tuple[str, list[Entrant], list[Comparison]]]:
-    """Yield a title, entrants and tests for each corpus and protocol, by descending UA."""
+    """Yield a title, entrants and tests for each corpus and protocol, by descending score."""
     for where in dict.fromkeys(entrant.where for entrant in found):
         corpus, labels, protocol, incomplete = where
         here = [entrant for entrant in found if entrant.where == where]
-        here.sort(key=lambda entrant: -entrant.scores["ua"].value)
+        main, _ = here[0].reports[0].compared
+        here.sort(key=lambda entrant: -entrant.scores[main].value)
         tested = [test for test in tests if test.where == where]
-        title = f"{mark_incomplete(corpus, incomplete)}, {len(labels)} emotions: {protocol}"
+        learnt = f"{len(labels)} emotions" if main == "ua" else " and ".join(labels)
+        title = f"{mark_incomplete(corpus, incomplete)}, {learnt}: {protocol}"
         yield title, here, tested
 
 
 def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
-    """Format a table for each corpus and protocol, by descending UA, followed by the tests."""
+    """Format a table for each corpus and protocol, by descending score, and then the tests."""
     lines: list[str] = []
     for title, here, tested in list_sections(found, tests):
-        table = format_table(ENTRANT_HEAD, map(format_entrant, here), "lrlrlr")
+        table = format_table(list_entrant_head(here[0]), map(format_entrant, here), "lrlrlr")
         lines += [f"## {title}", "", table, ""]
         if tested:
             lines += [format_tests(tested), ""]
@@ -220,7 +212,8 @@ def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> 
 
 def format_tests(tests: Sequence[Comparison]) -> str:
     """Format a table of tests, with an explanation of its p-values."""
-    return f"{format_table(TEST_HEAD, map(format_test, tests), 'llr')}\n\n{EXPLANATION}"
+    table = format_table(list_test_head(tests), map(format_test, tests), "llr")
+    return f"{table}\n\n{explain_tests(tests)}"
 
 
 def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
@@ -251,6 +244,7 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
         "comparisons": [
             {
                 **dataclasses.asdict(test),
+                "mcnemar": None if math.isnan(test.mcnemar) else test.mcnemar,
                 "where": dict(
                     zip(("corpus", "labels", "protocol", "incomplete"), test.where, strict=True)
                 ),
@@ -271,14 +265,7 @@ def _read_reports(file: Path) -> list[Report]:
 
 def _pool(reports: Sequence[Report]) -> dict[str, Interval]:
     predictions = [one for report in reports for one in report.predictions]
-    speakers = [one.speaker for one in predictions]
-    return compute_intervals(
-        [one.reference for one in predictions],
-        [one.predicted for one in predictions],
-        None if None in speakers else speakers,
-        labels=reports[0].labels,
-        scores=COMPARED_SCORES,
-    )
+    return reports[0].score(predictions, reports[0].compared)
 
 
 def _list_pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
@@ -331,19 +318,41 @@ def _make_names(groups: Sequence[Sequence[Report]]) -> list[str]:
     return names
 
 
+def list_entrant_head(entrant: Entrant) -> list[str]:
+    """Return the heads of the columns of `format_entrant`."""
+    heads = (head for score in entrant.scores for head in (TITLES[score], "95% interval"))
+    return ["system", *heads, "seeds"]
+
+
 def format_entrant(entrant: Entrant) -> list[str]:
-    """Format the row of an entrant, in the columns of `ENTRANT_HEAD`."""
+    """Format the row of an entrant."""
     cells = [entrant.name]
-    for score in COMPARED_SCORES:
+    for score in entrant.scores:
         one, deviation = entrant.scores[score], entrant.deviations[score]
         cells += [f"{one.value:.3f}" + _format_after(" ± ", deviation), format_ends(one)]
     return [*cells, str(len(entrant.reports))]
 
 
+def list_test_head(tests: Sequence[Comparison]) -> list[str]:
+    """Return the heads of the columns of `format_test`; values have no test of McNemar."""
+    labelled = _has_labels(tests)
+    head = ["first", "second", f"{'UA' if labelled else 'CCC'} difference", "p, by speaker"]
+    return head + ["p, McNemar"] * labelled
+
+
 def format_test(test: Comparison) -> list[str]:
-    """Format the row of a test, in the columns of `TEST_HEAD`."""
-    values = [f"{test.difference:+.3f}", _format_p(test.p), _format_p(test.mcnemar)]
-    return [test.first, test.second, *values]
+    """Format the row of a test."""
+    values = [_format_p(p) for p in (test.p, test.mcnemar) if not math.isnan(p)]
+    return [test.first, test.second, f"{test.difference:+.3f}", *values]
+
+
+def explain_tests(tests: Sequence[Comparison]) -> str:
+    """Return the explanation of the p-values of tests."""
+    return f"{_EXPLANATION} {_MCNEMAR}" if _has_labels(tests) else _EXPLANATION
+
+
+def _has_labels(tests: Sequence[Comparison]) -> bool:
+    return not any(math.isnan(test.mcnemar) for test in tests)
 
 
 def _format_p(value: float) -> str:

@@ -11,15 +11,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade import _parallel, corpora, protocols
-from serenade.corpora import Corpus, list_items
+from serenade.corpora import Corpus
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_fold import AdaptationPlan, predict_adapted_fold
 from serenade.evaluation._adapted_report import AdaptedPosteriors
-from serenade.evaluation._fold_run import drop_emotions, make_factory, predict_fold
+from serenade.evaluation._fold_result import (
+    FoldResult,
+    LabelledPrediction,
+    ValueFold,
+    label_predictions,
+)
+from serenade.evaluation._fold_run import (
+    drop_answers,
+    list_versions,
+    make_factory,
+    predict_fold,
+)
 from serenade.evaluation._leaks import CHECKED_ROWS, audit_folds
-from serenade.evaluation._report import FoldResult, LabelledPrediction, Report
+from serenade.evaluation._report import Report
 from serenade.evaluation._usable_folds import leave_out_unusable
-from serenade.evaluation._versions import list_versions
+from serenade.evaluation._value_report import ValueReport
 from serenade.extraction import MAX_UNUSABLE
 from serenade.protocols import EvaluationProtocol, check_folds, find_shared_speakers
 
@@ -55,7 +66,8 @@ def evaluate(
             scikit-learn's contract, which is cloned for each fold; or a function that makes one
             from a seed. Its `fit` and `predict_proba` get slices of `corpus.table` without the
             column `emotion`, indexed by `(file, start, end)`.
-        corpus: a corpus, its name, or the path of its manifest.
+        corpus: a corpus, its name, or the path of its manifest. With targets (see
+            `Corpus.select_targets`) these are learnt, and `fit` gets their columns as `y`.
         protocol: a protocol or its name; see `serenade.protocols.names`.
         root: folder of the corpus or of several corpora, if `corpus` is a name.
         seed: random seed of the folds and of the estimator of every fold. It replaces a parameter
@@ -73,19 +85,21 @@ def evaluate(
 
     Raises:
         CorpusError: more recordings cannot be used.
-        EvaluationError: the corpus lacks what the protocol needs, its folds overlap, or the
-            estimator returns no probabilities of known labels.
+        EvaluationError: the corpus lacks what the protocol needs, its folds overlap, the
+            estimator returns no probabilities of known labels, or targets other than emotions
+            cannot be adapted or changed by conditions.
         SerenadeError: no system or corpus has this name.
     """
     started = time.perf_counter()
     make_estimator = make_factory(estimator)
     corpus = corpus if isinstance(corpus, Corpus) else corpora.open(corpus, root)
+    check_targets(corpus, conditions, adapt)
     rule = _get_protocol(protocol)
     folds, left_out = split_corpus(corpus, rule, seed), tuple[str, ...]()
     if isinstance(estimator, (str, os.PathLike)) or hasattr(estimator, "prepare"):
         jobs = getattr(estimator, "jobs", None)
         folds, left_out = leave_out_unusable(folds, corpus, max_unusable, jobs)
-        _require_classes(folds, corpus.table["emotion"].to_numpy(dtype=np.str_))
+        _require_classes(folds, corpus)
     tested = []
     for number, one in enumerate(
         predict_folds(make_estimator, corpus, folds, seed, conditions or {}, adapt), 1
@@ -93,7 +107,7 @@ def evaluate(
         tested.append(one)
         if progress:
             result = one.result
-            score = f"UA {result.ua:.3f}, {one.outcome.seconds:.1f} s"
+            score = f"{result.summary}, {one.outcome.seconds:.1f} s"
             progress(f"{number}/{len(folds)} {result.name}: {score}")
     return assemble_report(
         corpus,
@@ -113,13 +127,13 @@ class FoldPredictions:
     """Labelled predictions of a fold, with their scores.
 
     Args:
-        result: scores of the fold.
+        result: scores of the fold, of labels or of values.
         predictions: predictions of its test rows.
         changed: predicted labels of changed test rows, by the name of the condition.
         outcome: output of the estimator.
     """
 
-    result: FoldResult
+    result: FoldResult | ValueFold
     predictions: Sequence[LabelledPrediction]
     changed: Mapping[str, Sequence[str]]
     outcome: FoldOutcome
@@ -136,13 +150,25 @@ def split_corpus(corpus: Corpus, protocol: EvaluationProtocol, seed: int) -> lis
         raise EvaluationError("the corpus has no rows, or rows without an emotion; label them")
     folds = protocol.split(table, seed)
     check_folds(folds, table, speaker_independent=protocol.speaker_independent)
-    _require_classes(folds, table["emotion"].to_numpy(dtype=np.str_))
+    _require_classes(folds, corpus)
     return folds
 
 
-def _require_classes(folds: Sequence[Fold], emotion: NDArray[np.str_]) -> None:
-    """Raise an error if the training rows of a fold have one emotion only."""
-    for fold in folds:
+def check_targets(
+    corpus: Corpus, conditions: Mapping[str, Any] | None, adapt: AdaptationPlan | None
+) -> None:
+    """Raise an error for parts of a report that need emotions."""
+    if corpus.targets and (adapt is not None or (conditions and corpus.has_values)):
+        raise EvaluationError(
+            f"{corpus.info.name}: only predictions of emotions can be adapted, and tested on "
+            "changed recordings; leave out --adapt and --robustness"
+        )
+
+
+def _require_classes(folds: Sequence[Fold], corpus: Corpus) -> None:
+    """Raise an error if emotions are learnt and the training rows of a fold have only one."""
+    emotion = corpus.table["emotion"].to_numpy(dtype=np.str_)
+    for fold in folds if not corpus.has_values else ():
         classes = np.unique(emotion[fold.train])
         if len(classes) < 2:
             raise EvaluationError(
@@ -176,10 +202,10 @@ def predict_folds(
     table = corpus.table
     if _parallel.has_cluster():  # features are extracted once for all folds
         prepare = getattr(make_estimator(seed), "prepare", lambda _: None)
-        prepare(drop_emotions(table, slice(None)))
+        prepare(drop_answers(table, slice(None), corpus.targets))
     given = make_estimator, seed, table, corpus.labels, conditions
     task = (
-        functools.partial(predict_fold, *given)
+        functools.partial(predict_fold, *given, corpus.targets)
         if adapt is None
         else functools.partial(predict_adapted_fold, *given, adapt)
     )
@@ -213,7 +239,8 @@ def assemble_report(
         adapt: what posteriors were adapted to.
     """
     description = tested[0].outcome.description
-    return Report(
+    kind = ValueReport if corpus.has_values else Report
+    return kind(
         system=description["system"],
         corpus=corpus.info.name,
         licence=corpus.info.licence,
@@ -266,47 +293,10 @@ def _score_fold(corpus: Corpus, fold: Fold, outcome: FoldOutcome) -> FoldPredict
     rows = corpus.table.iloc[fold.test]
     predictions = label_predictions(corpus, rows, outcome.probabilities, labels)
     seconds = round(outcome.seconds, 3)
-    result = FoldResult.of(fold.name, len(fold.train), seconds, predictions, labels, outcome.curve)
+    kind: type[FoldResult | ValueFold] = ValueFold if corpus.has_values else FoldResult
+    result = kind.of(fold.name, len(fold.train), seconds, predictions, labels, outcome.curve)
     changed = {name: [labels[best] for best in found] for name, found in outcome.changed.items()}
     return FoldPredictions(result, predictions, changed, outcome)
-
-
-def label_predictions(
-    corpus: Corpus,
-    table: pd.DataFrame,
-    probabilities: NDArray[np.float64],
-    labels: Sequence[str],
-) -> list[LabelledPrediction]:
-    """Return predictions with their items, speakers and reference labels.
-
-    Args:
-        corpus: corpus of the rows.
-        table: predicted rows of its table.
-        probabilities: shape `(rows, labels)`.
-        labels: labels in the order of the probabilities.
-    """
-    items, speakers = list_items(table, corpus.root), _list_names(table, "speaker")
-    columns = zip(items, speakers, _list_names(table, "gender"), table["emotion"], strict=True)
-    return [
-        LabelledPrediction(
-            **item._asdict(),
-            speaker=speaker,
-            gender=gender,
-            reference=str(emotion),
-            predicted=labels[int(np.argmax(row))],
-            # Six digits keep reports small; the label is chosen before rounding.
-            probabilities=tuple(round(float(value), 6) for value in row),
-        )
-        for (item, speaker, gender, emotion), row in zip(columns, probabilities, strict=True)
-    ]
-
-
-def _list_names(table: pd.DataFrame, column: str) -> list[str | None]:
-    """Return the names in a column, or None where they are unknown."""
-    if column not in table:
-        return [None] * len(table)
-    known = table[column].notna()
-    return [str(name) if there else None for name, there in zip(table[column], known, strict=True)]
 
 
 def _find_known_speakers(table: pd.DataFrame, fold: Fold) -> list[str]:
@@ -322,7 +312,7 @@ def _note_folds(corpus: Corpus, protocol: EvaluationProtocol, folds: Sequence[Fo
     if validation := [len(fold.validation) for fold in folds if len(fold.validation)]:
         notes.append(f"validation: {min(validation)} to {max(validation)} rows of each fold")
     emotion = corpus.table["emotion"].to_numpy(dtype=np.str_)
-    for fold in folds:
+    for fold in folds if not corpus.has_values else ():
         if unseen := set(emotion[fold.test]) - set(emotion[fold.train]):
             notes.append(f'fold "{fold.name}": no training row is {", ".join(sorted(unseen))}')
     found = audit_folds(folds, corpus.table, corpus.root)

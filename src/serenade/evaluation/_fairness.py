@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serenade.evaluation._report import LabelledPrediction
+    from serenade.evaluation._fold_result import LabelledPrediction
     from serenade.evaluation._statistics import Interval
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from serenade._atomic import write_atomically
 from serenade._figure_style import COLOURS, get_colour, use_style
 from serenade.errors import EvaluationError, MissingExtraError
+from serenade.evaluation._fold_result import list_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ _MEASURES = {
     "train_loss": "training loss",
     "valid_loss": "validation loss",
     "valid_ua": "validation UA",
+    "valid_ccc": "validation CCC",
 }
 _MARKERS = "osD^v"  # of groups beyond the number of colours
 # Metadata by kind of file that changes with the date or the version of matplotlib.
@@ -64,7 +66,7 @@ def make_curves_figure(reports: Mapping[str, Report], measure: str = "train_loss
 
     Args:
         reports: reports by the name in the legend; those without curves are left out.
-        measure: `train_loss`, `valid_loss` or `valid_ua`; its mean over folds is drawn.
+        measure: `train_loss`, `valid_loss`, `valid_ua` or `valid_ccc`; drawn as mean over folds.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -183,6 +185,36 @@ def _project(rows: NDArray[np.float64], method: str, seed: int) -> NDArray[np.fl
         mapper = TSNE(perplexity=min(30.0, (len(rows) - 1) / 3), random_state=seed, init="pca")
     places: NDArray[np.float64] = mapper.fit_transform(scaled)
     return places
+
+
+def make_scatter_figure(report: Report) -> Figure:
+    """Draw predicted over true values, with the mean truth of equal parts of the predictions.
+
+    The line of means lies on the diagonal where predictions are calibrated.
+
+    Args:
+        report: report of values.
+    """
+    from matplotlib.figure import Figure
+
+    truth, found = list_pairs(report.predictions)
+    figure = Figure(figsize=(0.4 + 2.6 * len(report.labels), 3.0), layout="constrained")
+    columns = figure.subplots(1, len(report.labels), squeeze=False)[0]
+    for axes, label, x, y in zip(columns, report.labels, truth.T, found.T, strict=True):
+        low, high = min(x.min(), y.min()), max(x.max(), y.max())
+        axes.plot([low, high], [low, high], color="0.6", linewidth=0.6, linestyle="--")
+        axes.plot(x, y, ".", color="0.5", markersize=2, alpha=min(1.0, 300 / len(x) + 0.1))
+        parts = np.array_split(np.argsort(y), min(10, len(y)))
+        means = np.array([(x[part].mean(), y[part].mean()) for part in parts])
+        axes.plot(*means.T, color="black", marker="o", markersize=3, linewidth=0.8)
+        axes.set_xlabel(f"true {label}")
+        axes.set_ylabel(f"predicted {label}")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    score = report.metrics["ccc"]
+    title = f"{report.system} on {report.corpus}, CCC {score.value:.3f}"
+    figure.suptitle(title, fontsize="medium")
+    return figure
 
 
 def compute_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,19 +1,23 @@
-"""Train and test an estimator on one fold."""
+"""Train and test an estimator on one fold, and state the software that did."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.metadata
 import inspect
 import json
 import math
 import os
+import platform
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from serenade._targets import is_answer
 from serenade.errors import EvaluationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -38,11 +42,11 @@ class FoldClassifier(Protocol):
 
     classes_: NDArray[Any]
 
-    def fit(self, X: pd.DataFrame, y: Names) -> Any:
-        """Fit on the rows of a corpus table and their emotions."""
+    def fit(self, X: pd.DataFrame, y: Any) -> Any:
+        """Fit on the rows of a corpus table and their emotions, or columns of their targets."""
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[Any]:
-        """Predict the probabilities of `classes_`, shape `(rows, classes)`."""
+        """Predict the probabilities of `classes_`, shape `(rows, classes)`; or their values."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +128,7 @@ def predict_fold(
     table: pd.DataFrame,
     labels: Sequence[str],
     conditions: Mapping[str, Any],
+    targets: Sequence[str],
     fold: Fold,
 ) -> FoldOutcome:
     """Fit a new estimator on the training rows of a fold and predict its test rows.
@@ -134,6 +139,7 @@ def predict_fold(
         table: corpus table.
         labels: labels in the order of the probabilities.
         conditions: changes of test recordings, by name.
+        targets: columns of numbers that are learnt; none for the emotions.
         fold: rows for training, validation and testing.
 
     Raises:
@@ -143,8 +149,8 @@ def predict_fold(
     estimator = make_estimator(seed)
     description = describe_estimator(estimator)
     fitted_before = find_fitted(estimator)
-    unused = _fit(estimator, table, fold)
-    rows = drop_emotions(table, fold.test)
+    unused = _fit(estimator, table, targets, fold)
+    rows = drop_answers(table, fold.test, targets)
     probabilities = _predict(estimator, rows, labels)
     seconds = time.perf_counter() - started
     changed = {
@@ -184,9 +190,21 @@ def find_fitted(estimator: Any) -> set[str]:
     return {name for name in names if name.endswith("_") and not name.startswith("_")}
 
 
-def drop_emotions(table: pd.DataFrame, rows: NDArray[np.int64] | slice) -> pd.DataFrame:
-    """Return rows without the column `emotion`, which estimators must not read."""
-    return table.iloc[rows].drop(columns="emotion")
+def drop_answers(
+    table: pd.DataFrame, rows: NDArray[np.int64] | slice, targets: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return rows without emotions, ratings, votes and targets, which estimators must not read."""
+    answers = [name for name in table if is_answer(str(name)) or name in targets]
+    return table.iloc[rows].drop(columns=answers)
+
+
+def take_answers(
+    table: pd.DataFrame, rows: NDArray[np.int64], targets: Sequence[str] = ()
+) -> Names | pd.DataFrame:
+    """Return the emotions of rows, or the columns of their targets."""
+    if targets:
+        return table[list(targets)].iloc[rows]
+    return table["emotion"].to_numpy(dtype=np.str_)[rows]
 
 
 def _require_json(recipe: Mapping[str, Any]) -> None:
@@ -215,17 +233,19 @@ def _to_json(value: Any) -> Any:
     return type(value).__name__
 
 
-def _fit(estimator: FoldClassifier, table: pd.DataFrame, fold: Fold) -> int:
+def _fit(estimator: FoldClassifier, table: pd.DataFrame, targets: Sequence[str], fold: Fold) -> int:
     """Fit on the training rows; return the number of validation rows that cannot be used."""
-    emotion = table["emotion"].to_numpy(dtype=np.str_)
-    X, y = drop_emotions(table, fold.train), emotion[fold.train]
+
+    def select(rows: NDArray[np.int64]) -> tuple[pd.DataFrame, Any]:
+        return drop_answers(table, rows, targets), take_answers(table, rows, targets)
+
+    X, y = select(fold.train)
     if len(fold.validation) == 0:
         estimator.fit(X, y)
         return 0
     takes_validation = "validation" in inspect.signature(estimator.fit).parameters
     if takes_validation and getattr(estimator, "uses_validation", True):
-        validation = drop_emotions(table, fold.validation), emotion[fold.validation]
-        estimator.fit(X, y, validation=validation)  # type: ignore[call-arg]
+        estimator.fit(X, y, validation=select(fold.validation))  # type: ignore[call-arg]
         return 0
     estimator.fit(X, y)
     return len(fold.validation)
@@ -257,3 +277,30 @@ def _predict(
     ordered = np.zeros((len(X), len(labels)))
     ordered[:, [labels.index(label) for label in classes]] = found
     return ordered
+
+
+def list_versions() -> dict[str, str]:
+    """Return the versions of the libraries in use, and the platform, by name.
+
+    Names of users, machines and folders are left out, so that reports can be published.
+    """
+    parts = {"serenade": "serenade", "numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
+    parts["onnxruntime"] = "onnxruntime"
+    if "torch" in sys.modules:
+        parts |= {"torch": "torch", "skorch": "skorch"}
+    found = {"python": platform.python_version()}
+    for name, distribution in parts.items():
+        try:
+            found[name] = importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    machine = f"{platform.system()} {platform.machine()}"
+    return found | {"platform": machine, "threads": str(count_threads())}
+
+
+def count_threads() -> int:
+    """Return the number of threads that training computes with; results depend on it."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 from typing import TYPE_CHECKING
 
 from serenade._figure_style import use_style
 from serenade.evaluation._calibration import get_confidence
-from serenade.evaluation._figures import make_confusion_figure
-from serenade.evaluation._markdown import TITLES, format_ends
+from serenade.evaluation._figures import make_confusion_figure, make_scatter_figure
+from serenade.evaluation._markdown import format_ends, get_title
 from serenade.evaluation._risk_coverage import (
     compute_area,
     compute_risk_coverage,
@@ -31,12 +32,17 @@ def to_html(report: Report) -> str:
         report: report to show.
     """
     scores = [
-        [TITLES[name], f"{one.value:.3f}", format_ends(one)] for name, one in report.metrics.items()
+        [get_title(name), f"{one.value:.3f}", format_ends(one)]
+        for name, one in report.metrics.items()
     ]
-    level = report.metrics["ua"].level
+    level = report.metrics[report.compared[0]].level
     title = f"{report.system} on {report.corpus}, {report.label}"
-    table = _make_table(["", "all predictions", f"{level:.0%} interval"], scores)
-    drawn = _draw_confusion(report) + _draw_risk(report)
+    drawn, table = "", _make_table(["", "all predictions", f"{level:.0%} interval"], scores)
+    if report.confusion:
+        drawn = _draw_confusion(report) + _draw_risk(report)
+    else:
+        with contextlib.suppress(ImportError):
+            drawn = _to_svg(make_scatter_figure, report)
     return f"<div><p>{html.escape(title)}</p>{table}{drawn}</div>"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serenade.evaluation._compare import (
-    ENTRANT_HEAD,
-    EXPLANATION,
-    TEST_HEAD,
+    explain_tests,
     format_entrant,
     format_test,
+    list_entrant_head,
     list_sections,
+    list_test_head,
 )
 
 if TYPE_CHECKING:
@@ -35,10 +35,12 @@ def format_latex(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
     """Format the tables of `format_comparison` for a document that loads the package booktabs."""
     tables = []
     for title, here, tested in list_sections(found, tests):
-        tables.append(_format_table(title, ENTRANT_HEAD, map(format_entrant, here), "lrlrlr"))
+        head = list_entrant_head(here[0])
+        tables.append(_format_table(title, head, map(format_entrant, here), "lrlrlr"))
         if tested:
-            rows = map(format_test, tested)
-            tables.append(_format_table(f"{title}. {EXPLANATION}", TEST_HEAD, rows, "llrrr"))
+            rows, head = map(format_test, tested), list_test_head(tested)
+            caption = f"{title}. {explain_tests(tested)}"
+            tables.append(_format_table(caption, head, rows, "llrrr"[: len(head)]))
     return "\n".join(tables)
 
 

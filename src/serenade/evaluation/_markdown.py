@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from serenade.evaluation._report import Report
     from serenade.evaluation._statistics import Interval
 
-TITLES = {"ua": "UA", "wa": "WA", "f1_macro": "F1 (macro)", "f1_weighted": "F1 (weighted)"}
-_FOLD_SCORES = ("ua", "wa")  # papers average these over folds
+TITLES = {
+    "ua": "UA",
+    "wa": "WA",
+    "f1_macro": "F1 (macro)",
+    "f1_weighted": "F1 (weighted)",
+    "divergence": "Jensen-Shannon divergence, bits",
+    "ccc": "CCC",
+    "pearson": "Pearson correlation",
+    "mae": "MAE",
+}
 
 
 def to_markdown(report: Report) -> str:
@@ -44,29 +52,21 @@ def to_markdown(report: Report) -> str:
         ),
         "",
         _format_scores(report),
-        "",
-        "Confusion matrix, counts; rows are the reference.",
-        "",
-        format_table(
-            ["", *report.labels],
-            (
-                [label, *map(str, row)]
-                for label, row in zip(report.labels, report.confusion, strict=True)
-            ),
-            "lr",
-        ),
+        *_list_confusion(report),
     ]
     if several:
         rows = (
             [
                 fold.name,
                 ", ".join(fold.speakers) if len(fold.speakers) <= 6 else f"{len(fold.speakers)}",
-                *(f"{fold.train}", f"{fold.test}", f"{fold.ua:.3f}", f"{fold.wa:.3f}"),
+                *(f"{fold.train}", f"{fold.test}"),
+                *(f"{getattr(fold, score):.3f}" for score in report.compared),
                 f"{fold.seconds:.1f}",
             ]
             for fold in report.folds
         )
-        head = ["fold", "speakers", "train", "test", "UA", "WA", "s"]
+        scores = (TITLES[score] for score in report.compared)
+        head = ["fold", "speakers", "train", "test", *scores, "s"]
         lines += ["", format_table(head, rows, "lr")]
     if report.adapted is not None:
         lines += ["", *_describe_adapted(report)]
@@ -81,25 +81,47 @@ def to_markdown(report: Report) -> str:
             "",
             format_table(["", "UA", "95% interval"], rows_changed, "lr"),
         ]
-    calibrated = _note_calibration(report), _note_risk(report)
-    fairness = _fairness.list_notes(report.predictions, report.labels)
+    calibrated, fairness = list[str](), list[str]()
+    if report.confusion:
+        calibrated = [_note_calibration(report), _note_risk(report)]
+        fairness = _fairness.list_notes(report.predictions, report.labels)
     lines += ["", *(f"- {n}" for n in (*report.notes, *fairness, *calibrated, *report.cautions))]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items())]
     return to_printable("\n".join(lines) + "\n", keep="\n")
 
 
+def _list_confusion(report: Report) -> list[str]:
+    """Return lines with the confusion matrix, if the predictions are labels."""
+    if not report.confusion:
+        return []
+    rows = zip(report.labels, report.confusion, strict=True)
+    cells = ([label, *map(str, counts)] for label, counts in rows)
+    title = "Confusion matrix, counts; rows are the reference."
+    return ["", title, "", format_table(["", *report.labels], cells, "lr")]
+
+
+def get_title(name: str) -> str:
+    """Return the title of a score.
+
+    >>> get_title("ua"), get_title("ccc arousal")
+    ('UA', 'CCC of arousal')
+    """
+    score, _, target = name.partition(" ")
+    return f"{TITLES[score]} of {target}" if target else TITLES[score]
+
+
 def _format_scores(report: Report) -> str:
-    """Format the table of the four scores with their intervals."""
+    """Format the table of the scores with their intervals."""
     unit = "speakers" if all(one.speaker is not None for one in report.predictions) else "items"
-    ua, count = report.metrics["ua"], len(report.folds)
+    main, count = report.metrics[report.compared[0]], len(report.folds)
     parts = "repeats" if report.folds[0].name.startswith("repeat ") else "folds"
-    head = ["", "all predictions", f"{ua.level:.0%} interval ({ua.clusters} {unit})"]
+    head = ["", "all predictions", f"{main.level:.0%} interval ({main.clusters} {unit})"]
     head += [f"mean ± sd of {count} {parts}"] * (count > 1)
     rows = []
     for name, one in report.metrics.items():
-        row = [TITLES[name], f"{one.value:.3f}", format_ends(one)]
+        row = [get_title(name), f"{one.value:.3f}", format_ends(one)]
         if count > 1:
-            known = name in _FOLD_SCORES
+            known = name in report.compared  # papers average these over folds
             row.append("{:.3f} ± {:.3f}".format(*report.over_folds(name)) if known else "")
         rows.append(row)
     return format_table(head, rows, "lr")

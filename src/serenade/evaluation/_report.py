@@ -9,87 +9,43 @@ import math
 import statistics as spread
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from serenade._atomic import write_atomically
+from serenade._concordance import SHARE_SCORES
 from serenade._printable import dump_json
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_report import AdaptedPosteriors, make_adapted_report
+from serenade.evaluation._fold_result import (
+    FoldResult,
+    LabelledPrediction,
+    ValueFold,
+    group_speakers,
+    list_columns,
+    prediction_from_json,
+    result_to_json,
+    sum_divergences,
+)
 from serenade.evaluation._metrics import SCORES, confusion
-from serenade.evaluation._statistics import Interval, compute_intervals, describe_limits
+from serenade.evaluation._paired_tests import Difference, mcnemar, permute_clusters
+from serenade.evaluation._statistics import (
+    Interval,
+    bootstrap_scores,
+    compute_intervals,
+    count_by_speaker,
+    describe_limits,
+)
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serenade.evaluation._statistics import Scores
+
 _DAMAGED = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError)
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelledPrediction:
-    """Prediction of a test item, with its reference label.
-
-    Args:
-        file: path relative to the root of the corpus.
-        start: beginning in seconds.
-        end: end in seconds; None for the end of the file.
-        speaker: name of the speaker; None if unknown.
-        reference: the true label.
-        predicted: the label of the highest probability.
-        probabilities: probability of each label of the report, in their order.
-        gender: gender of the speaker; None if unknown.
-    """
-
-    file: str
-    start: float
-    end: float | None
-    speaker: str | None
-    reference: str
-    predicted: str
-    probabilities: tuple[float, ...]
-    gender: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class FoldResult:
-    """Scores of one fold.
-
-    Args:
-        name: name of the fold, such as "speaker 03".
-        train: number of training rows.
-        test: number of test rows.
-        speakers: known test speakers, sorted.
-        ua: unweighted accuracy over the classes of the test rows.
-        wa: weighted accuracy.
-        seconds: wall time of training and testing.
-        curve: for each epoch of a network, `train_loss` and, with validation rows, `valid_loss` and
-            `valid_ua`; empty for other classifiers.
-    """
-
-    name: str
-    train: int
-    test: int
-    speakers: tuple[str, ...]
-    ua: float
-    wa: float
-    seconds: float
-    curve: tuple[Mapping[str, float], ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        train: int,
-        seconds: float,
-        predictions: Sequence[LabelledPrediction],
-        labels: Sequence[str],
-        curve: Sequence[Mapping[str, float]] = (),
-    ) -> Self:
-        """Compute the scores of a fold from its predictions."""
-        counts = confusion(*_list_columns(predictions), labels)
-        speakers = tuple(sorted({one.speaker for one in predictions if one.speaker is not None}))
-        ua, wa = (float(SCORES[score](counts)) for score in ("ua", "wa"))
-        return cls(name, train, len(predictions), speakers, ua, wa, seconds, tuple(curve))
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -115,7 +71,8 @@ class Report:
             order of `predictions`.
         incomplete: label of a corpus with missing recordings; empty if it is complete.
         adapted: posteriors adapted to unlabelled test recordings; None without.
-        metrics: four scores of all predictions with intervals, computed from the predictions.
+        metrics: scores of all predictions with intervals, computed from the predictions: four of
+            labels, and the Jensen-Shannon divergence if the truth is shares of votes.
         confusion: counts of predictions, computed from them; rows are the reference.
     """
 
@@ -127,7 +84,7 @@ class Report:
     seed: int
     versions: Mapping[str, str]
     seconds: float
-    folds: tuple[FoldResult, ...]
+    folds: tuple[FoldResult | ValueFold, ...]
     labels: tuple[str, ...]
     notes: tuple[str, ...]
     predictions: tuple[LabelledPrediction, ...]
@@ -139,20 +96,59 @@ class Report:
     metrics: Mapping[str, Interval] = dataclasses.field(init=False)
     confusion: tuple[tuple[int, ...], ...] = dataclasses.field(init=False)
 
+    scores: ClassVar[Scores] = SCORES
+    compared: ClassVar[tuple[str, str]] = ("ua", "wa")
+    fold_type: ClassVar[type[FoldResult | ValueFold]] = FoldResult
+
     def __post_init__(self) -> None:
-        reference, predicted = _list_columns(self.predictions)
-        counts = confusion(reference, predicted, self.labels)
-        speakers = [one.speaker for one in self.predictions]
-        by = None if None in speakers else speakers
-        found = compute_intervals(reference, predicted, by, labels=self.labels)
-        object.__setattr__(self, "metrics", found)
+        counts = self.count_confusion()
+        object.__setattr__(self, "metrics", self.score(self.predictions, tuple(self.scores)))
         object.__setattr__(self, "confusion", tuple(map(tuple, counts.tolist())))
+
+    def count_confusion(self) -> NDArray[np.int64]:
+        """Count the confusion matrix of the predictions."""
+        return confusion(*list_columns(self.predictions), self.labels)
+
+    def sum_by_speaker(self, predictions: Sequence[LabelledPrediction]) -> NDArray[Any]:
+        """Return the sums of each speaker that the scores of predictions are computed from."""
+        return count_by_speaker(
+            *list_columns(predictions), group_speakers(predictions), self.labels
+        )
+
+    def score(
+        self, predictions: Sequence[LabelledPrediction], names: Sequence[str]
+    ) -> dict[str, Interval]:
+        """Compute scores of predictions of this kind of report, with intervals.
+
+        Args:
+            predictions: predictions of this report, or of others of the same kind.
+            names: scores to compute, names of `scores`; with all of them, also the divergence if
+                the truth is shares of votes.
+        """
+        chosen = {name: self.scores[name] for name in names}
+        found = bootstrap_scores(self.sum_by_speaker(predictions), chosen)
+        if len(names) == len(self.scores) and predictions[0].truth:
+            found |= bootstrap_scores(sum_divergences(predictions), SHARE_SCORES)
+        return found
+
+    def test_against(
+        self, mine: Sequence[LabelledPrediction], others: Sequence[LabelledPrediction]
+    ) -> tuple[Difference, float]:
+        """Test the main score of two systems' predictions of the same items of known speakers.
+
+        Returns:
+            The permutation test over speakers, and the p-value of McNemar's test over items.
+        """
+        sums = self.sum_by_speaker(mine), self.sum_by_speaker(others)
+        permuted = permute_clusters(*sums, self.scores[self.compared[0]])
+        reference, found = list_columns(mine)
+        return permuted, mcnemar(reference, found, list_columns(others)[1]).p
 
     def __repr__(self) -> str:
         scores = ", ".join(
             f"{name.upper()} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
             for name, one in self.metrics.items()
-            if name in ("ua", "wa")
+            if name in self.compared
         )
         return f"Report({self.system} on {self.corpus}, {self.label}: {scores})"
 
@@ -173,20 +169,19 @@ class Report:
         """Return the limits of the intervals."""
         if any(one.speaker is None for one in self.predictions):
             return ("speakers are unknown: intervals resample recordings, and are too narrow",)
-        return tuple(filter(None, [describe_limits(self.metrics["ua"])]))
+        return tuple(filter(None, [describe_limits(self.metrics[self.compared[0]])]))
 
     def robustness(self) -> dict[str, Interval]:
         """Compute UA on changed test recordings, by the name of the change."""
-        reference, _ = _list_columns(self.predictions)
-        speakers = [one.speaker for one in self.predictions]
-        by = None if None in speakers else speakers
+        reference, _ = list_columns(self.predictions)
+        by = group_speakers(self.predictions)
         return {
             name: compute_intervals(reference, found, by, labels=self.labels, scores=("ua",))["ua"]
             for name, found in self.conditions.items()
         }
 
     def over_folds(self, score: str) -> tuple[float, float]:
-        """Compute mean and standard deviation (n - 1) of "ua" or "wa" over folds or repeats.
+        """Compute mean and standard deviation (n - 1) of a score of `compared` over the folds.
 
         Returns:
             Mean and deviation; the deviation of a single fold is NaN.
@@ -200,12 +195,12 @@ class Report:
         return {name: getattr(self, name) for name in (*plain, "speaker_independent", "seed")} | {
             "versions": dict(self.versions),
             "seconds": self.seconds,
-            "folds": [_prediction_to_json(fold) for fold in self.folds],
+            "folds": [result_to_json(fold) for fold in self.folds],
             "metrics": _metrics_to_json(self.metrics),
             "labels": list(self.labels),
             "confusion": [list(row) for row in self.confusion],
             "notes": list(self.notes),
-            "predictions": [_prediction_to_json(one) for one in self.predictions],
+            "predictions": [result_to_json(one) for one in self.predictions],
             "command": self.command,
             "recipe": dict(self.recipe),
             "conditions": {name: list(found) for name, found in self.conditions.items()},
@@ -252,10 +247,11 @@ class Report:
             EvaluationError: folds and predictions do not fit each other.
         """
         labels = tuple(data["labels"])
-        predictions = tuple(
-            LabelledPrediction(**{**one, "probabilities": tuple(one["probabilities"])})
-            for one in data["predictions"]
-        )
+        if data.get("target") == "values" and cls is Report:
+            from serenade.evaluation._value_report import ValueReport
+
+            return ValueReport.from_dict(data)  # type: ignore[return-value]
+        predictions = tuple(map(prediction_from_json, data["predictions"]))
         counts = [int(fold["test"]) for fold in data["folds"]]
         if sum(counts) != len(predictions):
             raise EvaluationError(
@@ -266,7 +262,7 @@ class Report:
         for fold, count in zip(data["folds"], counts, strict=True):
             part = predictions[first : first + count]
             stated = (fold["name"], fold["train"], fold["seconds"])
-            folds.append(FoldResult.of(*stated, part, labels, fold.get("curve", ())))
+            folds.append(cls.fold_type.of(*stated, part, labels, fold.get("curve", ())))
             first += count
         same = (
             *("system", "corpus", "licence", "protocol", "speaker_independent", "seed"),
@@ -343,18 +339,6 @@ def format_report(data: Mapping[str, Any]) -> str:
         text = ",\n  ".join(map(dump_json, value)) if by_line else dump_json(value)
         lines.append(f' "{name}": ' + (f"[\n  {text}\n ]" if by_line else text))
     return "{\n" + ",\n".join(lines) + "\n}"
-
-
-def _list_columns(predictions: Sequence[LabelledPrediction]) -> tuple[list[str], list[str]]:
-    return [one.reference for one in predictions], [one.predicted for one in predictions]
-
-
-def _prediction_to_json(one: FoldResult | LabelledPrediction) -> dict[str, Any]:
-    """Fields as JSON data; `dataclasses.asdict` copies deeply, which is slow by the thousand."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in vars(one).items()
-    }
 
 
 def _metrics_to_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:

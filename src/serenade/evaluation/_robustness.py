@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.audio import Condition
-    from serenade.evaluation._report import LabelledPrediction, Report
+    from serenade.evaluation._fold_result import LabelledPrediction
+    from serenade.evaluation._report import Report
     from serenade.evaluation._trained_model import TrainedModel
 
     Signal = NDArray[np.float32]

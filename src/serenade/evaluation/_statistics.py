@@ -1,4 +1,4 @@
-"""Confidence intervals and paired tests, with speakers as the unit of sampling.
+"""Confidence intervals, with speakers as the unit of sampling.
 
 Utterances of one speaker are correlated, so resampling utterances makes intervals too narrow; whole
 speakers are resampled instead. Models are not trained again: an interval states how a score would
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,15 @@ from serenade.errors import EvaluationError
 from serenade.evaluation._metrics import SCORES, confusion, encode_labels, list_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from serenade.evaluation._metrics import Labels
+
+    Scores = Mapping[str, Callable[[NDArray[Any]], NDArray[np.float64]]]
+
+_DRAWN = 10**7  # numbers of draws that are held at a time: single items have many kinds
 
 FEW_SPEAKERS = 10
 """Below this many speakers `describe_limits` warns."""
@@ -89,24 +93,53 @@ def compute_intervals(
         raise EvaluationError(f"no score {strange[0]!r}; choose from {', '.join(SCORES)}")
     if method not in {"percentile", "expanded", "bca"}:
         raise EvaluationError(f"no method {method!r}; choose from percentile, expanded, bca")
-    clusters = _count_clusters(reference, predicted, speakers, labels)
-    total = clusters.sum(axis=0)
-    # Equal clusters are drawn together: single items are then at most labels² kinds.
-    kinds, times = np.unique(clusters, axis=0, return_counts=True)
-    draws = np.random.default_rng(seed).multinomial(
-        len(clusters), times / len(clusters), size=resamples
+    clusters = count_by_speaker(reference, predicted, speakers, labels)
+    chosen = {name: SCORES[name] for name in scores}
+    return bootstrap_scores(
+        clusters, chosen, level=level, method=method, resamples=resamples, seed=seed
     )
+
+
+def bootstrap_scores(
+    clusters: NDArray[Any],
+    scores: Scores,
+    *,
+    level: float = 0.95,
+    method: str = "expanded",
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Compute scores of sums over clusters, with intervals that are bootstrapped over the clusters.
+
+    Args:
+        clusters: sums over the items of each cluster, shape `(clusters, ...)`.
+        scores: functions from sums `(..., ...)` to scores `(...)`, by name.
+        level: see `compute_intervals`.
+        method: see `compute_intervals`.
+        resamples: see `compute_intervals`.
+        seed: see `compute_intervals`.
+    """
+    total = clusters.sum(axis=0)
+    # Equal clusters are drawn together: single labelled items are then at most labels² kinds.
+    kinds, times = np.unique(clusters, axis=0, return_counts=True)
     flat = kinds.reshape(len(kinds), -1).astype(np.float64)
-    sums = (draws.astype(np.float64) @ flat).reshape(resamples, *total.shape)
+    rng, shares = np.random.default_rng(seed), times / len(clusters)
+    block = max(1, _DRAWN // len(kinds))
+    sums = np.concatenate(
+        [
+            rng.multinomial(len(clusters), shares, size=min(block, resamples - first)) @ flat
+            for first in range(0, resamples, block)
+        ]
+    ).reshape(resamples, *total.shape)
     found = {}
-    for name in scores:
-        value = float(SCORES[name](total))
+    for name, compute in scores.items():
+        value = float(compute(total))
         low = high = math.nan
         if len(clusters) > 1:
-            sample = SCORES[name](sums)
-            left_out = np.repeat(SCORES[name](total - kinds), times)
-            shares = _choose_quantiles(method, level, sample, value, left_out)
-            low, high = (float(end) for end in np.quantile(sample, shares))
+            sample = compute(sums)
+            left_out = np.repeat(compute(total - kinds), times)
+            ends = _choose_quantiles(method, level, sample, value, left_out)
+            low, high = (float(end) for end in np.quantile(sample, ends))
         found[name] = Interval(value, low, high, level, method, len(clusters))
     return found
 
@@ -145,7 +178,7 @@ def compute_difference(
         The difference; `clusters` is the smaller number of speakers, for which percentiles are
         widened as `"expanded"` of `compute_intervals` does.
     """
-    counts = [_count_clusters(*one, labels) for one in (first, second)]
+    counts = [count_by_speaker(*one, labels) for one in (first, second)]
     rng = np.random.default_rng(seed)
     draws = [
         rng.multinomial(len(one), np.full(len(one), 1 / len(one)), size=resamples) for one in counts
@@ -182,131 +215,7 @@ def describe_limits(interval: Interval) -> str:
     return ""
 
 
-class Difference(NamedTuple):
-    """Difference of two systems on the same items, with its p-value.
-
-    Args:
-        difference: score of the first less score of the second.
-        p: two-sided p-value of no difference.
-        speakers: number of exchanged speakers; the smallest possible p is 2 / 2**speakers.
-        exact: whether all 2**speakers exchanges were counted.
-    """
-
-    difference: float
-    p: float
-    speakers: int
-    exact: bool
-
-
-def paired_permutation(
-    reference: Labels,
-    first: Labels,
-    second: Labels,
-    speakers: Labels,
-    *,
-    labels: Sequence[Hashable] | None = None,
-    score: str = "ua",
-    permutations: int = 10_000,
-    seed: int = 0,
-) -> Difference:
-    """Test two systems by permutation: exchange their predictions speaker by speaker.
-
-    Args:
-        reference: true labels, shape `(items,)`.
-        first: labels the first system gave the same items.
-        second: labels the second gave.
-        speakers: speaker of each item, shape `(items,)`.
-        labels: the labels allowed; by default all that occur.
-        score: a name in `serenade.evaluation._metrics.SCORES`.
-        permutations: number of random exchanges; all are counted if there are no more than these.
-        seed: random seed of the exchanges.
-
-    Raises:
-        EvaluationError: labels that `confusion` refuses, or a missing speaker.
-    """
-    if score not in SCORES:
-        raise EvaluationError(f"no score {score!r}; choose from {', '.join(SCORES)}")
-    reference, first, second = list(reference), list(first), list(second)
-    order = list_labels(reference, first, second) if labels is None else labels
-    ours = _count_clusters(reference, first, speakers, order)
-    theirs = _count_clusters(reference, second, speakers, order)
-    count = len(ours)
-    exact = 2**count <= permutations
-    if exact:
-        swapped = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
-    else:
-        swapped = np.random.default_rng(seed).integers(0, 2, size=(permutations, count))
-    moved = (swapped.astype(np.float64) @ (theirs - ours).reshape(count, -1)).reshape(
-        -1, *ours.shape[1:]
-    )
-    compute = SCORES[score]
-    observed = float(compute(ours.sum(axis=0)) - compute(theirs.sum(axis=0)))
-    null = compute(ours.sum(axis=0) + moved) - compute(theirs.sum(axis=0) - moved)
-    # Sums in another order differ in their last bits: those are ties.
-    extreme = int((np.abs(null) >= abs(observed) - 1e-12).sum())
-    p = extreme / len(null) if exact else (extreme + 1) / (len(null) + 1)
-    return Difference(observed, p, count, exact)
-
-
-class McNemar(NamedTuple):
-    """Numbers of items that only one system predicts correctly, and the two-sided p-value."""
-
-    only_first: int
-    only_second: int
-    p: float
-
-
-def mcnemar(reference: Labels, first: Labels, second: Labels) -> McNemar:
-    """Compute McNemar's exact test, which assumes that items are independent.
-
-    Args:
-        reference: true labels, shape `(items,)`.
-        first: labels the first system gave.
-        second: labels the second gave.
-
-    Raises:
-        EvaluationError: unequal numbers of labels, or none.
-
-    >>> mcnemar("aaaaa", "aaaaa", "abbbb")
-    McNemar(only_first=4, only_second=0, p=0.125)
-    """
-    from scipy.stats import binomtest
-
-    triples = [list(column) for column in (reference, first, second)]
-    if len({len(column) for column in triples}) > 1 or not triples[0]:
-        raise EvaluationError(
-            f"{', '.join(str(len(c)) for c in triples)} labels of reference, first and second "
-            "system; give one of each per item"
-        )
-    right = [(truth == one, truth == two) for truth, one, two in zip(*triples, strict=True)]
-    only_first, only_second = right.count((True, False)), right.count((False, True))
-    if only_first + only_second == 0:
-        return McNemar(0, 0, 1.0)
-    test = binomtest(only_first, only_first + only_second, 0.5)
-    return McNemar(only_first, only_second, float(test.pvalue))
-
-
-def adjust_p_values(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Adjust p-values for their number (Holm 1979, Scandinavian J. Statistics 6(2)).
-
-    Args:
-        p_values: shape `(tests,)`.
-
-    Returns:
-        Adjusted p-values in the same order; those below α hold together with error rate α.
-
-    >>> adjust_p_values([0.01, 0.04, 0.03])
-    array([0.03, 0.06, 0.06])
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
-
-
-def _count_clusters(
+def count_by_speaker(
     reference: Labels,
     predicted: Labels,
     speakers: Labels | None,
@@ -320,19 +229,37 @@ def _count_clusters(
         encode_labels(reference, order, "reference"),
         encode_labels(predicted, order, "predicted"),
     )
-    if speakers is None:
-        who, clusters = np.arange(len(rows)), len(rows)
-    else:
-        speakers = list(speakers)
-        if len(speakers) != len(rows):
-            raise EvaluationError(
-                f"{len(speakers)} speakers for {len(rows)} items; give one per item"
-            )
-        names = list_labels(speakers)
-        who, clusters = encode_labels(speakers, names, "speakers"), len(names)
+    who, clusters = _number_clusters(speakers, len(rows))
     counts = np.zeros((clusters, len(order), len(order)), dtype=np.int64)
     np.add.at(counts, (who, rows, columns), 1)
     return counts
+
+
+def sum_by_speaker(items: NDArray[np.float64], speakers: Labels | None) -> NDArray[np.float64]:
+    """Sum numbers of items over each speaker, by name.
+
+    Args:
+        items: shape `(items, ...)`.
+        speakers: speaker of each item; None for each item alone.
+
+    Returns:
+        Shape `(speakers, ...)`.
+    """
+    who, clusters = _number_clusters(speakers, len(items))
+    sums = np.zeros((clusters, *items.shape[1:]))
+    np.add.at(sums, who, items)
+    return sums
+
+
+def _number_clusters(speakers: Labels | None, items: int) -> tuple[NDArray[np.intp], int]:
+    """Return the number of the speaker of each item, or of the item, and the number of them."""
+    if speakers is None:
+        return np.arange(items), items
+    speakers = list(speakers)
+    if len(speakers) != items:
+        raise EvaluationError(f"{len(speakers)} speakers for {items} items; give one per item")
+    names = list_labels(speakers)
+    return encode_labels(speakers, names, "speakers"), len(names)
 
 
 def _choose_quantiles(

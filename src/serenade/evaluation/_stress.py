@@ -16,10 +16,10 @@ import numpy as np
 from serenade.audio import STRESS_CONDITIONS
 from serenade.corpora import Item, list_items
 from serenade.evaluation._fairness import GroupScore, compare_groups
+from serenade.evaluation._fold_run import list_versions
 from serenade.evaluation._leaks import audit_training
 from serenade.evaluation._robustness import ConditionScore, predict_conditions, score_condition
 from serenade.evaluation._trained_model import evaluate_model, match_labels
-from serenade.evaluation._versions import list_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

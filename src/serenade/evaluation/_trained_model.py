@@ -13,10 +13,12 @@ from serenade.audio import read
 from serenade.corpora import list_items, order_labels
 from serenade.errors import AudioError, EvaluationError
 from serenade.evaluation._adapted_report import AdaptedPosteriors
-from serenade.evaluation._evaluate import label_predictions, note_left_out
+from serenade.evaluation._evaluate import check_targets, note_left_out
+from serenade.evaluation._fold_result import FoldResult, ValueFold, label_predictions
+from serenade.evaluation._fold_run import list_versions
 from serenade.evaluation._leaks import audit_training
-from serenade.evaluation._report import FoldResult, Report
-from serenade.evaluation._versions import list_versions
+from serenade.evaluation._report import Report
+from serenade.evaluation._value_report import ValueReport
 from serenade.extraction import MAX_UNUSABLE, list_clips, require_usable
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ class TrainedModel(Protocol):
         """Emotions in the order of the probabilities."""
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the values that it predicts in place of emotions."""
+
+    @property
     def sampling_rate(self) -> int:
         """Sampling rate in Hz of the recordings that it takes."""
 
@@ -49,7 +55,7 @@ class TrainedModel(Protocol):
         """Content of `model.json`."""
 
     def predict(self, source: Any, sampling_rate: int | None = None) -> Any:
-        """Predict a recording; the result has `probabilities` by emotion."""
+        """Predict a recording; the result has `probabilities` by emotion, and `values`."""
 
     def adapt(self, recordings: Any, *, expect: Any, one_speaker: bool) -> Self:
         """Return a model that is adapted to unlabelled recordings."""
@@ -73,7 +79,8 @@ def evaluate_model(
     Args:
         model: the model.
         corpus: labelled recordings. If the model does not know the emotion calm, calm recordings
-            count as neutral.
+            count as neutral. Targets (see `Corpus.select_targets`) are compared with the values
+            of the model, or votes with its probabilities of the emotions that were voted for.
         name: name of the model for the report; by default that of its system.
         classes: `shared` chooses among the emotions that the model and the corpus share, and
             leaves out recordings of others; `all` chooses among all emotions of the model and
@@ -86,16 +93,16 @@ def evaluate_model(
 
     Raises:
         CorpusError: more recordings cannot be used.
-        EvaluationError: model and corpus share no emotion.
+        EvaluationError: model and corpus share no emotion or value, or targets are to be adapted.
         ModelError: the model cannot adapt.
     """
     started = time.perf_counter()
+    check_targets(corpus, None, adapt)
     corpus, notes = match_labels(model, corpus, classes)
     corpus, found, lines = _predict_usable(model, corpus, max_unusable, jobs)
     labels = _list_answers(model, corpus, classes)
-    predictions = label_predictions(
-        corpus, corpus.table, order_probabilities(found, labels), labels
-    )
+    rows = order_probabilities(found, labels, shares=not corpus.has_values)
+    predictions = label_predictions(corpus, corpus.table, rows, labels)
     heard = audit_training(model.description, corpus)
     adapted = None
     if adapt is not None:
@@ -103,7 +110,8 @@ def evaluate_model(
     count = int(model.description.get("recordings", 0))
     seconds = round(time.perf_counter() - started, 3)
     warning = [corpus.info.warning] if corpus.info.warning else []
-    return Report(
+    kind, fold = (ValueReport, ValueFold) if corpus.has_values else (Report, FoldResult)
+    return kind(
         system=name or str(model.description.get("system", "model")),
         corpus=corpus.info.name,
         licence=corpus.info.licence,
@@ -112,7 +120,7 @@ def evaluate_model(
         seed=0,
         versions=list_versions(),
         seconds=seconds,
-        folds=(FoldResult.of("all", count, seconds, predictions, labels),),
+        folds=(fold.of("all", count, seconds, predictions, labels),),
         labels=labels,
         notes=(*warning, *notes, str(heard), *note_left_out(lines)),
         predictions=tuple(predictions),
@@ -151,14 +159,23 @@ def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple
         classes: see `evaluate_model`.
 
     Raises:
-        EvaluationError: model and corpus share no emotion.
+        EvaluationError: model and corpus share no emotion or value.
     """
+    wanted = set(corpus.labels)
+    known = wanted <= set(model.dimensions) if corpus.has_values else wanted & set(model.labels)
+    if corpus.targets and not known:
+        raise EvaluationError(
+            f"{corpus.info.name}: its {', '.join(corpus.labels)} are not among what the model "
+            f"predicts ({', '.join((*model.labels, *model.dimensions))}); choose another --target"
+        )
+    if corpus.targets:
+        return corpus, []
     notes = []
     if "calm" in corpus.labels and "neutral" in model.labels and "calm" not in model.labels:
         corpus = corpus.map_labels({"calm": "neutral"})
         notes.append("calm recordings count as neutral: the model does not know calm")
-    known = [label for label in corpus.labels if label in model.labels]
-    if not known:
+    shared = [label for label in corpus.labels if label in model.labels]
+    if not shared:
         raise EvaluationError(
             f"{corpus.info.name}: its emotions {', '.join(corpus.labels)} are none of the model's "
             f"({', '.join(model.labels)}); rename them with --map OLD=NEW"
@@ -166,7 +183,7 @@ def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple
     unknown = [label for label in corpus.labels if label not in model.labels]
     others = [label for label in model.labels if label not in corpus.labels]
     if classes == "shared":
-        kept = corpus.select(labels=known)
+        kept = corpus.select(labels=shared)
         if unknown:
             left = len(corpus) - len(kept)
             notes.append(
@@ -182,7 +199,7 @@ def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple
 
 def _list_answers(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple[str, ...]:
     """Return the labels of the report."""
-    if classes == "shared":
+    if classes == "shared" or corpus.targets:
         return corpus.labels
     return order_labels({*corpus.labels, *model.labels})
 
@@ -194,10 +211,10 @@ def _predict_clips(
 
     def predict(clip: Clip) -> Mapping[str, float] | AudioError:
         try:
-            found: Mapping[str, float] = model.predict(_read_clip(clip, model)).probabilities
+            found = model.predict(_read_clip(clip, model))
         except AudioError as error:
             return error
-        return found
+        return {**found.probabilities, **found.values}
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         return list(pool.map(predict, clips))
@@ -207,9 +224,14 @@ def _read_clip(clip: Clip, model: TrainedModel) -> Audio:
     return read(clip.file, sampling_rate=model.sampling_rate, start=clip.start, end=clip.end)
 
 
-def order_probabilities(found: Sequence[Mapping[str, float]], labels: Sequence[str]) -> Posteriors:
-    """Return probabilities in the order of labels; those of other labels are left out."""
-    rows = np.array([[one.get(label, 0.0) for label in labels] for one in found], dtype=np.float64)
+def order_probabilities(
+    found: Sequence[Mapping[str, float]], labels: Sequence[str], *, shares: bool = True
+) -> Posteriors:
+    """Return answers in the order of labels, without others; shares add up to one."""
+    listed = [[one.get(label, 0.0) for label in labels] for one in found]
+    rows: Posteriors = np.array(listed, dtype=np.float64)
+    if not shares:
+        return rows
     scaled: Posteriors = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-30)
     return scaled
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade.errors import ModelError, TooShortError
-from serenade.inference._head_checks import check_probabilities
+from serenade.inference._head_checks import check_probabilities, check_values
 from serenade.inference._model_folder import BUNDLED, COMMERCIAL, PACKAGED, read_folder
 from serenade.inference._prediction import Segment
 from serenade.inference._windows import LONGEST_UTTERANCE
@@ -66,7 +66,8 @@ class Classifier:
         place = {BUNDLED: "bundled", COMMERCIAL: COMMERCIAL.name}.get(here, str(here))
         system = self.description.get("system")
         parts = [str(system)] if system else []
-        parts += [f"{len(self.labels)} labels", place]
+        answers = f"{len(self.labels)} labels" if self.labels else ", ".join(self.dimensions)
+        parts += [answers, place]
         parts += [f"enrolment: {self.enrolment}"] if self.enrolment else []
         if self.adaptation is not None and not self.enrolment:
             adapted = self.adaptation
@@ -83,8 +84,13 @@ class Classifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Emotions in the order of the probabilities."""
+        """Emotions in the order of the probabilities; none for a model of values."""
         return self.folder.labels
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the values that the model predicts, such as arousal; none for emotions."""
+        return self.folder.dimensions
 
     @property
     def feature(self) -> Feature:
@@ -131,7 +137,10 @@ class Classifier:
         return embed(self, source, sampling_rate, channel=channel)
 
     def probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate."""
+        """Compute the probabilities `(classes,)` of a signal `(samples,)` at the model's rate.
+
+        A model of values gives these, `(dimensions,)`.
+        """
         return self.adapt_probabilities(self.plain_probabilities(signal))
 
     def adapt_probabilities(self, plain: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,8 +149,10 @@ class Classifier:
 
     def plain_probabilities(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the probabilities of a signal as `probabilities` does, without adaptation."""
-        found = run_session(self._head, "probabilities", self._compute_inputs(signal))
-        rows = check_probabilities(found, len(self.labels), self.folder.path)
+        folder = self.folder
+        found = run_session(self._head, folder.output, self._compute_inputs(signal))
+        check = check_probabilities if folder.labels else check_values
+        rows = check(found, len(folder.answers), folder.path)
         mean: NDArray[np.float64] = rows.mean(axis=0)
         return mean
 
@@ -159,11 +170,20 @@ class Classifier:
     def segment(self, start: int, end: int, probabilities: NDArray[np.float64]) -> Segment:
         """Make a segment of the samples from `start` to before `end`."""
         rate = self.sampling_rate
-        return Segment(start / rate, end / rate, self.name_probabilities(probabilities))
+        found = self.name_answers(probabilities)
+        return Segment(start / rate, end / rate, found["probabilities"], values=found["values"])
 
-    def name_probabilities(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
-        """Return probabilities `(classes,)` by emotion."""
-        return dict(zip(self.labels, map(float, probabilities), strict=True))
+    def name_answers(self, answers: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+        """Return the arguments `probabilities` and `values` of results from what was computed.
+
+        Args:
+            answers: probabilities of the emotions, or values of the dimensions.
+        """
+        named = dict(zip(self.folder.answers, map(float, answers), strict=True))
+        return {
+            "probabilities": named if self.labels else {},
+            "values": {} if self.labels else named,
+        }
 
     def _compute_inputs(self, signal: NDArray[np.float32]) -> dict[str, Any]:
         """Compute the head's inputs: features, frames and mask of each stream, or the signal."""

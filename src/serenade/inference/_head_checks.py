@@ -18,14 +18,15 @@ _FLOAT, _BOOL = "tensor(float)", "tensor(bool)"
 _TEXTS = ("licence", "system", "serenade")
 
 
-def check_head(head: Any, name: str, widths: Sequence[int], labels: int) -> None:
+def check_head(head: Any, name: str, widths: Sequence[int], output: str, labels: int) -> None:
     """Check the inputs and the output of a head.
 
     Args:
         head: session of onnxruntime.
         name: file of the head, for the message.
         widths: number of dimensions of the feature of each stream.
-        labels: number of the model's labels.
+        output: name of the output.
+        labels: number of the model's labels, or values.
 
     Raises:
         ModelError: the graph belongs to another model, or is not one of Serenade.
@@ -41,7 +42,7 @@ def check_head(head: Any, name: str, widths: Sequence[int], labels: int) -> None
     else:
         wanted = {f"values_{n}": (_FLOAT, [None, None, width]) for n, width in enumerate(widths)}
         wanted |= {f"mask_{n}": (_BOOL, [None, None]) for n in range(len(widths))}
-    result = {"probabilities": (_FLOAT, [None, labels])}
+    result = {output: (_FLOAT, [None, labels])}
     given = {key: value for key, value in given.items() if key in result}
     if not (_fits(taken, wanted) and _fits(given, result)):
         raise ModelError(
@@ -50,18 +51,23 @@ def check_head(head: Any, name: str, widths: Sequence[int], labels: int) -> None
         )
 
 
-def check_description(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the labels of a description, and check the types of its other entries.
+def check_description(
+    description: Mapping[str, Any],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return labels and dimensions of a description, and check the types of its other entries.
 
     Raises:
         ValueError: they are not distinct texts, or another entry that should be text is not.
     """
-    labels = description["labels"]
-    if not (isinstance(labels, list) and labels and all(isinstance(each, str) for each in labels)):
+    labels, dimensions = description["labels"], description.get("dimensions", [])
+    if not isinstance(dimensions, list) or (dimensions and labels):
+        raise ValueError("dimensions are not a list, or there are labels as well")
+    names = labels or dimensions
+    if not (isinstance(names, list) and names and all(isinstance(each, str) for each in names)):
         raise ValueError("labels are not a list of texts")
-    if len(set(labels)) < len(labels):
+    if len(set(names)) < len(names):
         raise ValueError("labels occur twice")
-    for each in (*labels, *(description.get(key, "") for key in _TEXTS)):
+    for each in (*names, *(description.get(key, "") for key in _TEXTS)):
         if not isinstance(each, str):
             raise ValueError("an entry is not a text")
         each.encode()  # UnicodeEncodeError is a ValueError
@@ -71,7 +77,7 @@ def check_description(description: Mapping[str, Any]) -> tuple[str, ...]:
     if not 0 <= float(description.get("uncertain_below", 0)) <= 1:
         raise ValueError("uncertain_below is not a probability")
     _check_facts(description)
-    return tuple(labels)
+    return tuple(labels), tuple(dimensions)
 
 
 def _check_facts(description: Mapping[str, Any]) -> None:
@@ -107,6 +113,21 @@ def check_probabilities(found: Any, labels: int, place: str | os.PathLike[str]) 
     raise ModelError(
         f"{os.fspath(place)}: its graph gave values that are not probabilities; copy the model "
         "folder again, or train it again"
+    )
+
+
+def check_values(found: Any, count: int, place: str | os.PathLike[str]) -> NDArray[Any]:
+    """Return the values `(rows, dimensions)` that a head gave.
+
+    Raises:
+        ModelError: they are not finite numbers, as of a damaged or hostile graph.
+    """
+    rows = np.asarray(found, dtype=np.float64)
+    if rows.ndim == 2 and rows.shape[0] and rows.shape[1] == count and np.isfinite(rows).all():
+        return rows
+    raise ModelError(
+        f"{os.fspath(place)}: its graph gave values that are not numbers; copy the model folder "
+        "again, or train it again"
     )
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Model(Classifier):
-    """Trained model that predicts emotions of recordings; immutable.
+    """Trained model that predicts emotions of recordings, or values such as arousal; immutable.
 
     It can be pickled, copied and sent to other processes, which read its folder again.
 
@@ -49,7 +49,8 @@ class Model(Classifier):
         adaptation: see `Classifier`.
 
     Attributes:
-        labels: emotions in the order of the probabilities.
+        labels: emotions in the order of the probabilities; none for a model of values.
+        dimensions: names of the values; none for a model of emotions.
         sampling_rate: sampling rate in Hz of the signals that the features take.
         description: content of `model.json`.
 
@@ -346,6 +347,7 @@ class Model(Classifier):
         self, opening: Source, signal: NDArray[np.float32], speech: float
     ) -> Prediction:
         """Predict a short recording in one piece."""
-        probabilities = self.name_probabilities(self.probabilities(signal))
+        found = self.name_answers(self.probabilities(signal))
         duration = opening.samples / self.sampling_rate
-        return Prediction(opening.name, duration, probabilities, **self.remarks, speech=speech)
+        given = {**self.remarks, **found, "speech": speech}
+        return Prediction(opening.name, duration, **given)

@@ -3,7 +3,8 @@
 A folder contains
 
 - `model.json`: labels, features with their parameters, training corpora, licence;
-- `head.onnx`: the network from features to probabilities. Its inputs are `features`, rows of
+- `head.onnx`: the network from features to probabilities, or to `values` for a model of
+  `dimensions`, such as arousal, without labels. Its inputs are `features`, rows of
   single-row features; or `values_0`, `mask_0`, ... for each stream of frames; or `signal`, if the
   features are inside the network;
 - `MODEL_CARD.md`;
@@ -71,10 +72,11 @@ class Folder:
 
     Args:
         path: the folder.
-        labels: emotions in the order of the probabilities.
+        labels: emotions in the order of the probabilities; none for a model of values.
         features: features that the head takes, one for each stream.
         sampling_rate: sampling rate in Hz of the signals that the features take.
         description: content of `model.json`.
+        dimensions: names of the values; none for a model of emotions.
     """
 
     path: Path
@@ -82,6 +84,17 @@ class Folder:
     features: tuple[Feature, ...]
     sampling_rate: int
     description: Mapping[str, Any]
+    dimensions: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> str:
+        """Name of the head's output."""
+        return "values" if self.dimensions else "probabilities"
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the columns of the head's output."""
+        return self.labels or self.dimensions
 
     @property
     def feature(self) -> Feature:
@@ -107,7 +120,7 @@ class Folder:
             )
 
     def head(self, name: str = "head.onnx") -> Any:
-        """Open an onnxruntime session of a head, from features to `probabilities`.
+        """Open an onnxruntime session of a head, from features to `output`.
 
         Args:
             name: file name of the head.
@@ -117,7 +130,7 @@ class Folder:
         """
         head = open_session(self.path / name)
         widths = [len(feature.names) for feature in self.features]
-        check_head(head, str(self.path / name), widths, len(self.labels))
+        check_head(head, str(self.path / name), widths, self.output, len(self.answers))
         return head
 
     def population(self) -> Population:
@@ -191,7 +204,7 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     description = _read_description(folder)
     version = description["format"]
     try:
-        labels = check_description(description)
+        labels, dimensions = check_description(description)
         entries = description["features"] if version > 1 else [description["feature"]]
         features = tuple(feature_from_json(each, folder) for each in entries)
         rate = int(description["sampling_rate"])
@@ -202,7 +215,7 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
             f"{folder / 'model.json'}: damaged ({type(error).__name__}: {error}); "
             "copy the model folder again"
         ) from None
-    return Folder(folder, labels, features, rate, description)
+    return Folder(folder, labels, features, rate, description, dimensions)
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from serenade.errors import NoSpeechError
@@ -19,19 +20,30 @@ _THIRD_SHOWN = 0.1  # probability from which a third emotion is shown
 
 
 class _MostProbable:
-    """Adds the most probable emotion to a class with `probabilities`."""
+    """Adds the most probable emotion to a class with `probabilities` and `values`."""
 
     probabilities: Mapping[str, float]
+    values: Mapping[str, float]
 
     @property
     def emotion(self) -> str:
-        """Most probable emotion."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
+        """Most probable emotion; empty for a model that predicts values only."""
+        return max(self.probabilities, key=self.probabilities.__getitem__, default="")
 
     @property
     def probability(self) -> float:
-        """Probability of the most probable emotion."""
-        return self.probabilities[self.emotion]
+        """Probability of the most probable emotion; NaN for a model of values only."""
+        return self.probabilities.get(self.emotion, math.nan)
+
+    @property
+    def answer(self) -> str:
+        """Emotion with its probability, and values, as one line.
+
+        >>> Prediction("a.wav", 2.0, {"sad": 1.0}, values={"arousal": -0.3}).answer
+        'sad 100%, arousal -0.30'
+        """
+        shares = [f"{self.emotion} {self.probability:.0%}"] if self.probabilities else []
+        return ", ".join([*shares, *(f"{name} {one:.2f}" for name, one in self.values.items())])
 
     @property
     def likeliest(self) -> dict[str, float]:
@@ -40,11 +52,20 @@ class _MostProbable:
         return dict(ranked[:2] + [item for item in ranked[2:3] if item[1] >= _THIRD_SHOWN])
 
     def _round_probabilities(self) -> dict[str, object]:
+        """Return emotion, probabilities and values as JSON data, those that the model gives."""
+        if not self.probabilities:
+            return _round_values(self.values)
         return {
             "emotion": self.emotion,
             "probability": round(self.probability, 4),
             "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
+            **_round_values(self.values),
         }
+
+
+def _round_values(values: Mapping[str, float]) -> dict[str, object]:
+    """Return values as JSON data; nothing for a model of emotions only."""
+    return {"values": {k: round(v, 4) for k, v in values.items()}} if values else {}
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -64,6 +85,7 @@ class Prediction(_MostProbable):
             for the whole recording.
         speech: seconds of speech that the answer is based on; None if they were not measured.
         summary: see `Summary`; None for a recording of less than 30 s.
+        values: value of each dimension, such as arousal; none for a model of emotions only.
 
     >>> Prediction("a.wav", 2.0, {"angry": 0.7, "sad": 0.3}, speech=1.5)
     Prediction('a.wav', 2.00 s, 1.50 s of speech: angry 0.70, sad 0.30)
@@ -79,13 +101,16 @@ class Prediction(_MostProbable):
     channel: int = 0
     speech: float | None = None
     summary: Summary | None = None
+    values: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
-        shares = ", ".join(f"{label} {share:.2f}" for label, share in self.likeliest.items())
+        shown = ", ".join(
+            f"{name} {number:.2f}" for name, number in {**self.likeliest, **self.values}.items()
+        )
         speech = "" if self.speech is None else f", {self.speech:.2f} s of speech"
         parts = {} if self.summary is None else self.summary.describe()
         summary = "".join(f"; {name}: {text}" for name, text in parts.items())
-        answer = f"{'uncertain, ' * self.uncertain}{shares}{summary}"
+        answer = f"{'uncertain, ' * self.uncertain}{shown}{summary}"
         return f"Prediction({self.file!r}, {self.duration:.2f} s{speech}: {answer})"
 
     @property
@@ -95,13 +120,13 @@ class Prediction(_MostProbable):
 
     def _repr_html_(self) -> str:
         """Draw the probabilities as bars above the summary, for notebooks."""
-        answer = "uncertain" if self.uncertain else self.emotion
+        answer = "uncertain" if self.uncertain else self.emotion or self.answer
         notes = {"based on": describe_basis(self)}
         notes |= {} if self.summary is None else self.summary.describe()
         return draw_bars(f"{self.file}: {answer}", self.probabilities, notes)
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: file, duration, emotion, probability, probabilities, remarks.
+        """Return JSON data: file, duration, emotion, probability, probabilities, values, remarks.
 
         Further fields are `speech` in seconds and `summary` with `shares`, `moments` and `thirds`
         if they are known. Remarks are `uncertain` for a model with a threshold, `channel` if
@@ -123,11 +148,14 @@ class Prediction(_MostProbable):
 class Segment(_MostProbable):
     """Part of a recording that contains speech with one most probable emotion.
 
+    A model of values only gives parts of equal length, whose values are a curve.
+
     Args:
         start: beginning in seconds.
         end: end in seconds.
         probabilities: mean probability of each emotion over the segment; they add up to one.
         speaker: name of the speaker, in a timeline with speakers; empty without.
+        values: mean value of each dimension; see `Prediction`.
 
     >>> Segment(1.0, 2.5, {"angry": 0.25, "sad": 0.75})
     Segment(1.00-2.50 s: sad 0.75)
@@ -137,21 +165,21 @@ class Segment(_MostProbable):
     end: float
     probabilities: Mapping[str, float]
     speaker: str = ""
+    values: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
         speaker = f", {self.speaker}" * bool(self.speaker)
-        return (
-            f"Segment({self.start:.2f}-{self.end:.2f} s{speaker}: "
-            f"{self.emotion} {self.probability:.2f})"
-        )
+        shares = {self.emotion: self.probability} if self.probabilities else {}
+        shown = ", ".join(f"{name} {one:.2f}" for name, one in {**shares, **self.values}.items())
+        return f"Segment({self.start:.2f}-{self.end:.2f} s{speaker}: {shown})"
 
     @property
     def caption(self) -> str:
-        """Return the emotion and its probability, after the speaker if there is one."""
-        return f"{self.speaker}: " * bool(self.speaker) + f"{self.emotion} {self.probability:.0%}"
+        """Return the answer after the speaker, if there is one."""
+        return f"{self.speaker}: " * bool(self.speaker) + self.answer
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: start, end, speaker if known, emotion, probability, probabilities."""
+        """Return JSON data: start, end, speaker if known, emotion, probabilities and values."""
         return {
             "start": round(self.start, 3),
             "end": round(self.end, 3),
@@ -201,14 +229,23 @@ class Timeline:
         )
 
     def _repr_html_(self) -> str:
-        """Draw the segments over time above the summary, for notebooks."""
+        """Draw the segments, or values as curves, over time above the summary, for notebooks."""
         bands = [
             (part.start, part.end, part.emotion, part.probability, part.caption)
             for part in self.segments
         ]
         title = f"{self.file}, {self.duration:.2f} s"
         notes = {} if self.summary is None else self.summary.describe()
-        return draw_timeline_bands(title, self.duration, self.labels, bands, notes)
+        curves = {
+            name: [(part.start, part.end, part.values[name]) for part in self.segments]
+            for name in self.dimensions
+        }
+        return draw_timeline_bands(title, self.duration, self.labels, bands, notes, curves)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the values of the segments; none for a model of emotions only."""
+        return tuple(self.segments[0].values) if self.segments else ()
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -231,8 +268,8 @@ class Timeline:
 
     @property
     def summary(self) -> Summary | None:
-        """Summary of a recording of at least 30 s with speech; None for others."""
-        if not self.segments or self.duration < _LONG:
+        """Summary of a recording of at least 30 s with speech; None for others and for values."""
+        if not (self.segments and self.labels) or self.duration < _LONG:
             return None
         return summarise(self.segments, self.duration, self.uncertain_below)
 
@@ -259,6 +296,7 @@ class Timeline:
             self.channel,
             self.speech,
             self.summary,
+            average_segments(self.segments, "values"),
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -336,6 +374,7 @@ class Update:
             `Model.timeline` for the same signal.
         adapted_to: number of earlier windows that a stream with `adapt` is adapted to.
         assumed: assumed content of the stream; empty without adaptation.
+        values: value of each dimension between `start` and `end`; see `Prediction`.
     """
 
     start: float
@@ -345,14 +384,19 @@ class Update:
     segments: tuple[Segment, ...] = ()
     adapted_to: int = 0
     assumed: str = ""
+    values: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON data: start, end, speaking, probabilities, segments, and an adaptation."""
+        """Return JSON data: start, end, speaking, probabilities, segments, and an adaptation.
+
+        A model of values also has `values`.
+        """
         return {
             "start": round(self.start, 3),
             "end": round(self.end, 3),
             "speaking": self.speaking,
             "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
             "segments": [segment.to_dict() for segment in self.segments],
+            **_round_values(self.values),
             **_list_adaptation(self),
         }

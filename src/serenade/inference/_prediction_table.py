@@ -70,8 +70,10 @@ def predict_many(
 
     Returns:
         Columns `file`, `start`, `end`, `speaker`, `emotion`, one for each emotion with its
-        probability, `uncertain`, `adapted_to` and `error`. A recording that cannot be used has one
-        row with its error, and no emotion. `pandas.DataFrame(table)` makes a data frame.
+        probability, `uncertain`, `adapted_to` and `error`. A model of values has one column for
+        each value in place of `emotion`, probabilities and `uncertain`. A recording that cannot be
+        used has one row with its error, and no emotion. `pandas.DataFrame(table)` makes a data
+        frame.
 
     Raises:
         CorpusError: a manifest cannot be read.
@@ -139,8 +141,9 @@ def _tabulate(model: Model, results: Iterable[tuple[TableRow, Result]]) -> dict[
     table: dict[str, list[Any]] = {
         name: []
         for name in (
-            *("file", "start", "end", "speaker", "emotion"),
-            *(*model.labels, "uncertain", "adapted_to", "error"),
+            *("file", "start", "end", "speaker"),
+            *(("emotion", *model.labels, "uncertain") if model.labels else model.dimensions),
+            *("adapted_to", "error"),
         )
     }
     for row, result in results:
@@ -153,8 +156,9 @@ def _tabulate(model: Model, results: Iterable[tuple[TableRow, Result]]) -> dict[
 def _list_cells(model: Model, result: Result, speaker: str) -> Iterator[tuple[Any, ...]]:
     """Yield start, end, speaker, emotion, probabilities, remarks and error of each row."""
     if isinstance(result, AudioError):
-        unknown = [math.nan] * len(model.labels)
-        yield math.nan, math.nan, speaker, None, *unknown, None, 0, str(result)
+        unknown: list[Any] = [math.nan] * len(model.labels or model.dimensions)
+        unknown = [None, *unknown, None] if model.labels else unknown
+        yield math.nan, math.nan, speaker, *unknown, 0, str(result)
         return
     prediction, timeline = result
     if timeline is None:
@@ -162,7 +166,9 @@ def _list_cells(model: Model, result: Result, speaker: str) -> Iterator[tuple[An
     else:
         parts = [(part.start, part.end, part) for part in timeline.segments]  # type: ignore[misc]
     for start, end, part in parts:
-        shares = (part.probabilities[label] for label in model.labels)
-        uncertain = part.probability < prediction.uncertain_below
+        cells: list[Any] = [part.values[name] for name in model.dimensions]
+        if model.labels:
+            shares = (part.probabilities[label] for label in model.labels)
+            cells = [part.emotion, *shares, part.probability < prediction.uncertain_below]
         name = getattr(part, "speaker", "") or speaker
-        yield start, end, name, part.emotion, *shares, uncertain, prediction.adapted_to, ""
+        yield start, end, name, *cells, prediction.adapted_to, ""

@@ -65,10 +65,9 @@ class Reading:
         if self.whole is None:
             prediction = timeline.overall()
         else:
-            shares = model.name_probabilities(model.adapt_probabilities(self.whole))
-            prediction = Prediction(
-                self.name, self.duration, shares, **model.remarks, speech=self.speech
-            )
+            found = model.name_answers(model.adapt_probabilities(self.whole))
+            given = {**model.remarks, **found, "speech": self.speech}
+            prediction = Prediction(self.name, self.duration, **given)
         return prediction, timeline if self.timeline else None
 
 

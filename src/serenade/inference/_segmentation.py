@@ -31,14 +31,17 @@ class SegmentJoiner:
     An utterance is divided into cells of one hop. A cell's probabilities are the mean of the
     windows that overlap it, weighted by the overlap. Neighbouring cells with the same most
     probable emotion are one segment, and pauses always divide segments. More smoothing gains
-    little: see docs/benchmarks/timeline.md.
+    little: see docs/benchmarks/timeline.md. Each cell of values is a segment, so that these are a
+    curve.
 
     Args:
         hop: distance between windows, in samples.
+        values: whether the model predicts values, not probabilities.
     """
 
-    def __init__(self, hop: int) -> None:
+    def __init__(self, hop: int, *, values: bool = False) -> None:
         self._hop = hop
+        self._values = values
         self._windows: list[Part] = []
         self._cell = 0  # first sample of the next cell
         self._open: Part | None = None  # cells of the current segment and their mean
@@ -77,7 +80,7 @@ class SegmentJoiner:
 
     def _join(self, start: int, end: int, cell: NDArray[np.float64]) -> Iterator[Part]:
         """Add a cell to the current segment; yield that segment if the emotion changes."""
-        if self._open is not None and self._open[2].argmax() != cell.argmax():
+        if self._open is not None and (self._values or self._open[2].argmax() != cell.argmax()):
             yield from self._close()
         if self._open is None:
             self._open = start, end, cell
@@ -145,7 +148,8 @@ def join_windows(
         spans: length and distance of the windows.
         own: adaptation to the recording itself, instead of that of the model.
     """
-    joiner = SegmentJoiner(round(spans.hop * classifier.sampling_rate))
+    hop = round(spans.hop * classifier.sampling_rate)
+    joiner = SegmentJoiner(hop, values=bool(classifier.dimensions))
     segments: list[Segment] = []
     for window, plain in predicted:
         adapted = classifier.adapt_probabilities(plain) if own is None else own.adapt(window, plain)

@@ -60,8 +60,8 @@ def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -
         encoders: ONNX models by the name of the encoder in the features.
 
     Returns:
-        An ONNX model from `signal` to `probabilities`, `(1, classes)`. Its metadata contain
-        `sampling_rate`, `labels` and `shortest`, the least number of samples.
+        An ONNX model from `signal` to `probabilities`, `(1, classes)`, or `values`. Its metadata
+        contain `sampling_rate`, `labels` and `shortest`, the least number of samples.
 
     Raises:
         SerenadeError: a feature cannot be part of a graph.
@@ -78,14 +78,14 @@ def build_signal_graph(folder: Folder, head: Any, encoders: Mapping[str, Any]) -
             inputs[f"values_{place}"] = graph.add_axis(frames)
             inputs[f"mask_{place}"] = graph.add_ones(frames)
     (result,) = graph.include(head, "head_", {name: inputs[name] for name in taken})
-    graph.name_output(result, "probabilities")
+    graph.name_output(result, folder.output)
     facts = {
         "sampling_rate": folder.sampling_rate,
-        "labels": ",".join(folder.labels),
+        "labels": ",".join(folder.answers),
         "shortest": graph.shortest,
     }
-    outputs: dict[str, list[int | str]] = {"probabilities": [1, len(folder.labels)]}
-    return graph.build_model("signal-to-probabilities", {SIGNAL: ["samples"]}, outputs, facts)
+    outputs: dict[str, list[int | str]] = {folder.output: [1, len(folder.answers)]}
+    return graph.build_model(f"signal-to-{folder.output}", {SIGNAL: ["samples"]}, outputs, facts)
 
 
 class _FeatureGraph(Graph):

@@ -79,7 +79,7 @@ class Stream:
             round(seconds * model.sampling_rate) for seconds in (window, hop, early or hop)
         )
         self._windower = Windower(length, step, live=growth)
-        self._joiner = SegmentJoiner(step)
+        self._joiner = SegmentJoiner(step, values=bool(model.dimensions))
         self._own = None if adapt is None else OwnAdaptation(model, adapt)
         self._closed = False
 
@@ -146,4 +146,12 @@ class Stream:
         now = self.model.segment(window.start, window.end, probabilities)
         parts = self._joiner.add(window, probabilities) if window.full else ()
         finished = tuple(self.model.segment(*part) for part in parts)
-        return Update(now.start, now.end, not window.last, now.probabilities, finished, **remarks)
+        return Update(
+            now.start,
+            now.end,
+            not window.last,
+            now.probabilities,
+            finished,
+            values=now.values,
+            **remarks,
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Literal
 
     from serenade.inference._prediction import Segment
 
@@ -88,13 +89,23 @@ def summarise(segments: Sequence[Segment], duration: float, uncertain_below: flo
     )
 
 
-def average_segments(segments: Sequence[Segment]) -> dict[str, float]:
-    """Return the mean probability of each emotion, weighted by the length of the segments."""
+def average_segments(
+    segments: Sequence[Segment], field: Literal["probabilities", "values"] = "probabilities"
+) -> dict[str, float]:
+    """Return the mean probability of each emotion, weighted by the length of the segments.
+
+    Args:
+        segments: at least one segment.
+        field: `values` for the mean value of each dimension.
+    """
     speech = sum(part.end - part.start for part in segments)
+    numbers: list[Mapping[str, float]] = [getattr(part, field) for part in segments]
     return {
-        label: sum(part.probabilities[label] * (part.end - part.start) for part in segments)
+        name: sum(
+            one[name] * (part.end - part.start) for one, part in zip(numbers, segments, strict=True)
+        )
         / speech
-        for label in segments[0].probabilities
+        for name in numbers[0]
     }
 
 

@@ -44,8 +44,11 @@ def draw_timeline_bands(
     labels: Sequence[str],
     bands: Iterable[tuple[float, float, str, float, str]],
     notes: Mapping[str, str],
+    curves: Mapping[str, Sequence[tuple[float, float, float]]] | None = None,
 ) -> str:
     """Draw a band for each segment over time, in a row for each emotion; the probable are darker.
+
+    Values are curves, each in a row from its lowest to its highest value.
 
     Args:
         title: line above the figure.
@@ -54,17 +57,23 @@ def draw_timeline_bands(
         bands: start and end of the segments in seconds, their emotion, its probability and a
             caption.
         notes: see `draw_bars`.
+        curves: for each dimension, start, end and value of the segments.
 
     Returns:
         HTML with an inline SVG.
     """
-    rows = {label: number for number, label in enumerate(labels)}
+    curves = curves or {}
+    rows = {label: number for number, label in enumerate([*labels, *curves])}
     scale = (_WIDTH - _NAMES - 10) / max(duration, 1e-9)
     height = _ROW * len(rows)
     parts = [
         _draw_text(_NAMES - 8, number * _ROW + 14, label, "end") for label, number in rows.items()
     ]
-    for start, end, label, share, caption in bands:
+    parts += [
+        _draw_curve(values, scale, rows[name] * _ROW, get_colour(rows[name]))
+        for name, values in curves.items()
+    ]
+    for start, end, label, share, caption in bands if labels else ():
         note = f"{caption}, {start:.2f} to {end:.2f} s"
         x, y = _NAMES + start * scale, rows[label] * _ROW + 3
         colour = get_colour(rows[label])
@@ -85,6 +94,24 @@ def _draw_rectangle(
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{height}" '
         f'fill="{colour}"{faint}><title>{html.escape(note)}</title></rect>'
+    )
+
+
+def _draw_curve(
+    values: Sequence[tuple[float, float, float]], scale: float, top: float, colour: str
+) -> str:
+    """Draw the values of segments as a line, which pauses interrupt, with their range as a note."""
+    low, high = min(one for *_, one in values), max(one for *_, one in values)
+    size = (_ROW - 6) / max(high - low, 1e-9)
+    path, last = [], -1.0
+    for start, end, value in values:
+        y = top + _ROW - 3 - (value - low) * size
+        command = "L" if start == last else "M"
+        path.append(f"{command}{_NAMES + start * scale:.1f} {y:.1f}H{_NAMES + end * scale:.1f}")
+        last = end
+    return (
+        f'<path d="{"".join(path)}" fill="none" stroke="{colour}" stroke-width="2">'
+        f"<title>{low:.2f} to {high:.2f}</title></path>"
     )
 
 

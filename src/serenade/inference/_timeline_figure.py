@@ -45,7 +45,7 @@ def plot_timeline(
 ) -> None:
     """Write a figure of a timeline: waveform, segments in colour, and probabilities over time.
 
-    Each known speaker has a lane.
+    Each known speaker has a lane. Values, such as arousal, are curves.
 
     Args:
         timeline: result of `Model.timeline`.
@@ -73,7 +73,7 @@ def draw_timeline(timeline: Timeline, source: Source) -> Figure:
     """Draw the figure of `plot_timeline` without writing it."""
     from matplotlib.figure import Figure
 
-    averaged = len(timeline.segments) > _PARTS
+    averaged = len(timeline.segments) > _PARTS and bool(timeline.labels)
     segments = [
         dataclasses.replace(part, speaker=name)
         for name, own in timeline.split_speakers().items()
@@ -82,11 +82,16 @@ def draw_timeline(timeline: Timeline, source: Source) -> Figure:
     figure = Figure(figsize=(8, 3.6), dpi=150, layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(1, 1))
     _draw_wave(above, compute_envelope(source.read(), _POINTS), timeline.duration)
-    _draw_bands(above, timeline, segments)
-    _draw_stack(below, timeline, segments)
-    above.set_title(_describe(timeline))
+    if timeline.labels:
+        _draw_bands(above, timeline, segments)
+        _draw_stack(below, timeline, segments)
+        above.set_title(_describe(timeline))
+    else:
+        _draw_curves(below, timeline)
+        above.set_title(to_printable(PurePath(timeline.file).name))
     length = timeline.duration / _PARTS
-    below.set_ylabel(f"mean probability of {length:.0f} s" if averaged else "probability")
+    number = "probability" if timeline.labels else "value"
+    below.set_ylabel(f"mean {number} of {length:.0f} s" if averaged else number)
     _label_time(below, timeline.duration)
     if segments:
         figure.legend(loc="outside lower center", ncols=8)
@@ -173,6 +178,18 @@ def _draw_stack(axes: Axes, timeline: Timeline, segments: Sequence[Segment]) -> 
         )
         bottom += shares
     axes.set_ylim(0, 1)
+
+
+def _draw_curves(axes: Axes, timeline: Timeline) -> None:
+    """Draw the values of the segments as steps, which pauses interrupt."""
+    for number, name in enumerate(timeline.dimensions):
+        times, values, last = list[float](), list[float](), 0.0
+        for part in timeline.segments:
+            gap = part.start != last
+            times += [*([part.start] * gap), part.start, part.end]
+            values += [*([np.nan] * gap), part.values[name], part.values[name]]
+            last = part.end
+        axes.plot(times, values, color=get_colour(number), linewidth=2, label=name)
 
 
 def _choose_hatch(number: int) -> str:

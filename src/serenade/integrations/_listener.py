@@ -65,6 +65,8 @@ def format_note(prediction: Prediction) -> str:
     """
     if prediction.uncertain:
         return ""
+    if not prediction.probabilities:
+        return f" [{prediction.answer}]"
     return f" [sounds {prediction.emotion}, {prediction.probability:.0%}]"
 
 
@@ -100,13 +102,18 @@ class TurnMean:
         sums = self._sums.copy()
         seconds = self._seconds + self._count(self._last, sums)
         mean = {label: value / seconds for label, value in sums.items()}
-        return dataclasses.replace(self._last, start=self._last.end - seconds, probabilities=mean)
+        return dataclasses.replace(
+            self._last,
+            start=self._last.end - seconds,
+            probabilities={label: mean[label] for label in self._last.probabilities},
+            values={name: mean[name] for name in self._last.values},
+        )
 
     def _count(self, update: Update, sums: dict[str, float]) -> float:
-        """Add an update's probabilities to sums and return the weight in seconds."""
+        """Add an update's probabilities and values to sums and return the weight in seconds."""
         seconds = update.end - max(update.start, self._covered)
-        for label, probability in update.probabilities.items():
-            sums[label] += probability * seconds
+        for name, number in {**update.probabilities, **update.values}.items():
+            sums[name] += number * seconds
         return seconds
 
 
@@ -265,4 +272,5 @@ class Listener:
         remarks = self._model.result().remarks
         if self._adapt is not None:
             remarks |= {"adapted_to": update.adapted_to, "assumed": update.assumed}
-        return Prediction(name, update.end - update.start, update.probabilities, **remarks)
+        seconds = update.end - update.start
+        return Prediction(name, seconds, update.probabilities, values=update.values, **remarks)

@@ -76,7 +76,8 @@ def join_corpora(
         The joined corpus, which has the facts and the folder of the tested one, and the protocol.
 
     Raises:
-        EvaluationError: two corpora have one name, or fewer than two emotions are shared.
+        EvaluationError: two corpora have one name, fewer than two emotions are shared, or
+            targets differ.
     """
     import pandas as pd
 
@@ -86,6 +87,36 @@ def join_corpora(
         raise EvaluationError(
             f"{', '.join(repeated)}: given twice for training and test; give each corpus once"
         )
+    every, kept = _choose_labels(train, test, classes)
+    tables = [_label_rows(corpus, kept) for corpus in corpora]
+    licences = dict.fromkeys(corpus.info.licence for corpus in corpora)
+    info = dataclasses.replace(
+        test.info,
+        licence="; ".join(licences),
+        labels=tuple(kept) if test.targets else order_labels(kept),
+        expected=None,
+        warning="; ".join(filter(None, dict.fromkeys(corpus.info.warning for corpus in corpora))),
+    )
+    incomplete = "; ".join(filter(None, (corpus.incomplete for corpus in corpora)))
+    rows = pd.concat(tables, join="inner")
+    joined = Corpus(info, test.root, rows, incomplete=incomplete, targets=test.targets)
+    left_out = tuple(label for label in every if label not in kept)
+    return joined, CrossCorpus(tuple(names[:-1]), test.info.name, left_out)
+
+
+def _choose_labels(
+    train: Sequence[Corpus], test: Corpus, classes: Classes
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Return all labels, and those that are kept; of targets, all names of both sides.
+
+    Raises:
+        EvaluationError: see `join_corpora`.
+    """
+    if test.targets or any(corpus.targets for corpus in train):
+        if any(corpus.targets != test.targets for corpus in train):
+            named = "; ".join(", ".join(corpus.labels) for corpus in (*train, test))
+            raise EvaluationError(f"training and test data have other targets: {named}")
+        return test.labels, test.labels
     known = {label for corpus in train for label in corpus.labels}
     shared = [label for label in test.labels if label in known]
     if len(shared) < 2:
@@ -94,20 +125,7 @@ def join_corpora(
             "needed; rename emotions with --map OLD=NEW"
         )
     every = order_labels({*known, *test.labels})
-    kept = every if classes == "all" else shared
-    tables = [_label_rows(corpus, kept) for corpus in corpora]
-    licences = dict.fromkeys(corpus.info.licence for corpus in corpora)
-    info = dataclasses.replace(
-        test.info,
-        licence="; ".join(licences),
-        labels=order_labels(kept),
-        expected=None,
-        warning="; ".join(filter(None, dict.fromkeys(corpus.info.warning for corpus in corpora))),
-    )
-    incomplete = "; ".join(filter(None, (corpus.incomplete for corpus in corpora)))
-    joined = Corpus(info, test.root, pd.concat(tables, join="inner"), incomplete=incomplete)
-    left_out = tuple(label for label in every if label not in kept)
-    return joined, CrossCorpus(tuple(names[:-1]), test.info.name, left_out)
+    return every, every if classes == "all" else shared
 
 
 def _label_rows(corpus: Corpus, kept: Sequence[str]) -> pd.DataFrame:
@@ -115,4 +133,5 @@ def _label_rows(corpus: Corpus, kept: Sequence[str]) -> pd.DataFrame:
     table, name = corpus.table, corpus.info.name
     known = table["speaker"].notna()
     speaker = (f"{name}/" + table["speaker"].astype(str)).where(known, None)
-    return table.assign(speaker=speaker, corpus=name)[table["emotion"].isin(list(kept))]
+    used = table["emotion"].isin(list(kept)) | corpus.has_values
+    return table.assign(speaker=speaker, corpus=name)[used]

@@ -115,6 +115,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
         settings, described = service.settings, service.model.description
         return _schemas.Served(
             labels=list(service.model.labels),
+            dimensions=list(service.model.dimensions),
             licence=described.get("licence", ""),
             enrolment=not {"enrolment", "adaptation"}.isdisjoint(described),
             adaptation="adaptation" in described,

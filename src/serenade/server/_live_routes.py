@@ -111,6 +111,7 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             {
                 "type": "ready",
                 "labels": model.labels,
+                "dimensions": model.dimensions,
                 "latency": round(found.latency, 3),
                 "enrolment": model.enrolment,
             }

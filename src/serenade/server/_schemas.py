@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +13,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e7, description="In seconds.")]
 Level = Annotated[float, Field(allow_inf_nan=False)]
 Label = Annotated[str, Field(max_length=100)]
 Shares = Annotated[dict[Label, Share], Field(min_length=1, max_length=100)]
+Values = Annotated[dict[Label, Level], Field(min_length=1, max_length=100)]
 Name = Annotated[str, Field(max_length=255)]
 """Name of a file. Its length is limited because CSV repeats it in each row."""
 SEGMENTS = 2**16
@@ -50,11 +51,24 @@ class Refusal(BaseModel):
 
 
 class Emotion(BaseModel):
-    """Most probable emotion, and the probability of each emotion."""
+    """Most probable emotion, and the probability of each emotion; or values, such as arousal."""
 
-    emotion: Label
-    probability: Share
-    probabilities: Shares
+    emotion: Label | None = None
+    probability: Share | None = None
+    probabilities: Shares | None = None
+    values: Values | None = Field(None, description="Values of a model that predicts values.")
+
+    @model_validator(mode="after")
+    def _check_answer(self) -> Self:
+        emotion = (self.emotion, self.probability, self.probabilities)
+        if (None in emotion) if self.values is None else (emotion != (None, None, None)):
+            raise ValueError("give emotion, probability and probabilities, or values")
+        return self
+
+    @property
+    def answers(self) -> dict[str, dict[str, float]]:
+        """The arguments `probabilities` and `values` of `serenade.inference` objects."""
+        return {"probabilities": self.probabilities or {}, "values": self.values or {}}
 
 
 class SegmentBody(Emotion):
@@ -112,7 +126,7 @@ class TimelineBody(PredictionBody):
             last = ends.get(segment.speaker, 0.0)
             if not last <= segment.start < segment.end <= self.duration + 0.01:
                 raise ValueError("segments overlap or lie outside the recording")
-            if segment.probabilities.keys() != self.probabilities.keys():
+            if list(map(set, segment.answers.values())) != list(map(set, self.answers.values())):
                 raise ValueError("segments and recording have different emotions")
             ends[segment.speaker] = segment.end
         return self
@@ -122,13 +136,24 @@ class TimelineBody(PredictionBody):
         known = self.enrolment or "", self.adapted_to or 0, self.assumed or ""
         parts = tuple(
             inference.Segment(
-                part.start, min(part.end, self.duration), part.probabilities, part.speaker or ""
+                part.start,
+                min(part.end, self.duration),
+                speaker=part.speaker or "",
+                **part.answers,
             )
             for part in self.segments
         )
         return (
-            inference.Prediction(self.file, self.duration, self.probabilities, *known),
-            inference.Timeline(self.file, self.duration, tuple(self.probabilities), parts, *known),
+            inference.Prediction(
+                self.file,
+                self.duration,
+                self.probabilities or {},
+                *known,
+                values=self.values or {},
+            ),
+            inference.Timeline(
+                self.file, self.duration, tuple(self.probabilities or ()), parts, *known
+            ),
         )
 
 
@@ -175,6 +200,7 @@ class Served(BaseModel):
     """Model and limits of the server."""
 
     labels: list[str]
+    dimensions: list[str] = Field(description="Values that the model predicts, without labels.")
     licence: str
     enrolment: bool = Field(description="Whether the model can adapt to a speaker.")
     adaptation: bool = Field(description="Whether the model can adapt without labels.")

@@ -74,7 +74,8 @@ class NetworkRecipe:
         band_masks: number of bands of columns that are set to zero in each batch.
         band_width: widest band, in columns.
         monitor: score on validation clips that chooses the best epoch: unweighted accuracy (mean
-            recall), weighted accuracy (share of clips), or loss.
+            recall), weighted accuracy (share of clips), or loss. For values, both accuracies stand
+            for the concordance correlation coefficient.
         patience: training stops after this many epochs without improvement; 0 never stops early.
         precision: type of the numbers that a network multiplies; sums are in float32. bfloat16
             takes two thirds of the time on processors that support it, and gives other weights.
@@ -113,8 +114,8 @@ class TrainingSet:
 
     Args:
         streams: for each stream, scaled training clips and their copies, `(frames, dims)` float32.
-        labels: class number of each clip, shape `(clips,)`.
-        classes: names of the classes.
+        labels: class number of each clip, shape `(clips,)`; zeros if values are learnt.
+        classes: names of the classes, or of the values.
         seed: random seed.
     """
 
@@ -199,6 +200,22 @@ class System:
         """
         raise NotImplementedError(f"{self.name}: define the method classifiers")
 
+    def regressors(self, recipe: Any) -> Sequence[Any]:
+        """Return unfitted scikit-learn pipelines for targets that are values, such as arousal.
+
+        They are ridge regressions. A recipe's `C`, the weight of errors relative to the penalty of
+        its classifiers, is the inverse of their penalty.
+
+        Args:
+            recipe: as in `features`.
+        """
+        from sklearn.linear_model import Ridge
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        weights = getattr(recipe, "C", (1.0,))
+        return [make_pipeline(StandardScaler(), Ridge(alpha=1 / C)) for C in weights]
+
     def network(self, recipe: Any, data: TrainingSet) -> Any:
         """Build the untrained network of a recipe.
 
@@ -209,7 +226,7 @@ class System:
         Returns:
             A `torch.nn.Module` of `(values, mask)`, shapes `(clips, frames, dims)` and
             `(clips, frames)`, True where real, one pair after the other for several streams, to
-            logits `(clips, classes)`. Padding must not change an output.
+            logits `(clips, classes)`, or values. Padding must not change an output.
         """
         raise NotImplementedError(f"{self.name}: define the method network")
 

@@ -20,22 +20,22 @@ class ClipSet(torch.utils.data.Dataset[Any]):
 
     Args:
         streams: of each, matrices of the clips, `(frames, dims)` float32.
-        labels: class numbers, shape `(clips,)`; zeros if None.
+        labels: class numbers, shape `(clips,)`, or numbers of targets, `(clips, targets)`; zeros
+            if None.
         weights: in the loss, shape `(clips,)`; ones if None.
     """
 
     def __init__(
         self,
         streams: Sequence[Sequence[NDArray[np.float32]]],
-        labels: NDArray[np.int64] | None = None,
+        labels: NDArray[Any] | None = None,
         weights: NDArray[np.float64] | None = None,
     ) -> None:
         count = len(streams[0])
         self.streams = streams
         self.lengths = np.array([len(matrix) for matrix in streams[0]])
-        self.labels = torch.as_tensor(
-            np.zeros(count, np.int64) if labels is None else np.asarray(labels, np.int64)
-        )
+        given = np.zeros(count, np.int64) if labels is None else np.asarray(labels)
+        self.labels = torch.as_tensor(given.astype(np.int64 if given.ndim == 1 else np.float32))
         self.weights = torch.as_tensor(
             np.ones(count, np.float32) if weights is None else np.asarray(weights, np.float32)
         )

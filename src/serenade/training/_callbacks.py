@@ -55,6 +55,7 @@ def format_epoch(epoch: dict[str, Any]) -> str:
     """
     words = [f"loss {epoch['train_loss']:.2f}"] if "train_loss" in epoch else []
     words += [f"validation UA {epoch['valid_ua']:.3f}"] if "valid_ua" in epoch else []
+    words += [f"validation CCC {epoch['valid_ccc']:.3f}"] if "valid_ccc" in epoch else []
     return ", ".join(words)
 
 

@@ -47,7 +47,7 @@ class Best(EarlyStopping):  # type: ignore[misc]
     """Callback that keeps the weights of the best epoch on validation clips, and stops early.
 
     Args:
-        monitor: `ua` or `loss`.
+        monitor: `ua`, `wa`, `ccc` or `loss`.
         patience: training stops after this many epochs without improvement; 0 never stops.
     """
 
@@ -151,6 +151,9 @@ def make_run_key(stated: Mapping[str, Any], *parts: Clips | None) -> str:
             continue
         digest.update(" ".join(part.labels).encode())
         digest.update(part.weights.tobytes())
+        if part.targets is not None:
+            digest.update(repr(part.targets.names).encode())
+            digest.update(part.targets.numbers.tobytes())
         for matrix in (m for streams in part.rounds for matrices in streams for m in matrices):
             digest.update(repr(matrix.shape).encode())
             digest.update(matrix.tobytes())

@@ -9,6 +9,7 @@ import torch
 from skorch import NeuralNetClassifier
 from torch.nn import functional
 
+from serenade._concordance import compute_concordance
 from serenade.errors import SerenadeError
 from serenade.training._clips import compute_mean_recall
 
@@ -35,12 +36,16 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
     Args:
         module: the network.
         recipe: settings of the training.
+        values: whether the outputs are values, not logits of classes.
         settings: arguments of skorch's classifier.
     """
 
-    def __init__(self, module: Any, recipe: NetworkRecipe, **settings: Any) -> None:
+    def __init__(
+        self, module: Any, recipe: NetworkRecipe, values: bool = False, **settings: Any
+    ) -> None:
         super().__init__(module, **settings)
         self.recipe = recipe
+        self.values = values
 
     def infer(self, x: Mapping[str, Any], **fit_params: Any) -> Any:  # noqa: ARG002 - skorch's
         """Compute logits of a batch, shape `(clips, classes)`."""
@@ -57,7 +62,13 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
         X: Mapping[str, Any] | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Compute the weighted mean cross-entropy; labels are smoothed in training only."""
+        """Compute the weighted mean cross-entropy, with labels that are smoothed in training only.
+
+        Of values, the loss is one minus their concordance correlation coefficient.
+        """
+        if self.values:
+            weights = torch.ones(len(y_pred)) if X is None else X["weights"]
+            return compute_concordance_loss(y_pred, y_true.to(y_pred.device), weights)
         smoothing = self.recipe.smoothing if training else 0.0
         losses = functional.cross_entropy(
             y_pred, y_true.to(y_pred.device), reduction="none", label_smoothing=smoothing
@@ -81,7 +92,8 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
             return inputs | {"values": streams}, labels
         share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample((len(labels),))
         other = torch.randperm(len(labels))
-        classes = functional.one_hot(labels, len(self.classes)).to(share.dtype)
+        one_hot = labels if labels.ndim > 1 else functional.one_hot(labels, len(self.classes))
+        classes = one_hot.to(share.dtype)
         weights = inputs["weights"]
         mixed = {
             "values": [
@@ -123,9 +135,41 @@ def get_optimiser(recipe: NetworkRecipe) -> dict[str, Any]:
     return {"optimizer": OPTIMISERS[recipe.optimiser], "lr": recipe.learning_rate, **settings}
 
 
-def score_recall(net: Any, X: Any, y: NDArray[np.int64]) -> float:
-    """Score a network by mean recall, as skorch calls its scorers."""
-    return compute_mean_recall(y, net.predict(X))
+def compute_concordance_loss(found: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """Compute one minus the mean concordance correlation coefficient (Lin 1989) of a batch.
+
+    Args:
+        found: predicted values, `(clips, targets)`.
+        truth: true values.
+        weights: weight of each clip, `(clips,)`.
+    """
+    shares = (weights / weights.sum()).to(found.device)[:, None]
+    mean, true_mean = (shares * found).sum(0), (shares * truth).sum(0)
+    away, true_away = found - mean, truth - true_mean
+    both = (shares * away * true_away).sum(0)
+    spread = (shares * (away.square() + true_away.square())).sum(0)
+    # A batch whose true values are all equal has no concordance; the small sum keeps it finite.
+    return (1 - 2 * both / (spread + (mean - true_mean).square() + 1e-8)).mean()
+
+
+def score_recall(net: Any, X: Any, y: NDArray[Any]) -> float:
+    """Score a network by mean recall, as skorch calls its scorers; of votes, most count."""
+    return compute_mean_recall(_list_classes(y), net.predict(X))
+
+
+def score_accuracy(net: Any, X: Any, y: NDArray[Any]) -> float:
+    """Score a network by the share of right labels, see `score_recall`."""
+    return float(np.mean(_list_classes(y) == net.predict(X)))
+
+
+def score_concordance(net: Any, X: Any, y: NDArray[np.float32]) -> float:
+    """Score a network by the concordance correlation coefficient of its values."""
+    return compute_concordance(y, net.predict_proba(X))
+
+
+def _list_classes(y: NDArray[Any]) -> NDArray[np.int64]:
+    """Return class numbers, of shares of votes those with most."""
+    return y if y.ndim == 1 else y.argmax(axis=1)
 
 
 def make_schedule(recipe: Any, steps: int) -> Callable[[int], float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from serenade._targets import has_values
 from serenade.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from serenade._targets import Targets
 
     Matrices = list[NDArray[np.float32]]
     Streams = tuple[Matrices, ...]
@@ -31,6 +34,7 @@ class Clips:
         weights: weight of each clip in the loss, shape `(clips,)`.
         speakers: names, shape `(clips,)`; None if they are not known.
         copies: for each round of augmented copies, streams of a copy of each clip.
+        targets: numbers that are learnt in place of the labels; None for emotions.
     """
 
     streams: Streams
@@ -38,6 +42,7 @@ class Clips:
     weights: NDArray[np.float64]
     speakers: NDArray[np.str_] | None = None
     copies: tuple[Streams, ...] = ()
+    targets: Targets | None = None
 
     @property
     def rounds(self) -> tuple[Streams, ...]:
@@ -61,6 +66,7 @@ class Clips:
             weights=self.weights[rows],
             speakers=None if self.speakers is None else self.speakers[rows],
             copies=tuple(pick_clips(streams, rows) for streams in self.copies),
+            targets=None if self.targets is None else self.targets.take(rows),
         )
 
     def hold_out(self, share: float, seed: int) -> tuple[Self, Self]:
@@ -85,11 +91,12 @@ class Clips:
         return kept, dataclasses.replace(self, copies=()).take(np.flatnonzero(aside))
 
 
-def require_classes(labels: NDArray[np.str_]) -> None:
-    """Raise an error for training data with fewer than two emotions.
+def require_classes(labels: NDArray[np.str_], targets: Targets | None = None) -> None:
+    """Raise an error for training data with fewer than two emotions, unless values are learnt.
 
     Args:
         labels: emotion of each training recording.
+        targets: numbers that are learnt; None for the emotions.
 
     Raises:
         InputError: there is one emotion only.
@@ -97,7 +104,7 @@ def require_classes(labels: NDArray[np.str_]) -> None:
     >>> require_classes(np.array(["sad", "happy"]))
     """
     classes = np.unique(labels)
-    if len(classes) < 2:
+    if len(classes) < 2 and not has_values(targets):
         raise InputError(
             f"y: all {len(labels)} training recordings are {', '.join(classes)}, and a classifier "
             "needs two classes or more; add recordings of another emotion, or divide the corpus "

@@ -48,6 +48,7 @@ class Ensemble:
                 None if validation is None else _select_streams(validation, places),
             )
         self.classes_: NDArray[np.str_] = self.members[0][0].classes_
+        self.values: bool = self.members[0][0].values
         self.classifier: Any = tuple(learner.classifier for learner, _ in self.members)
         return self
 

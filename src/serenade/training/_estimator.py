@@ -9,15 +9,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from serenade import systems
 from serenade.errors import InputError, MissingExtraError, SerenadeError
 from serenade.extraction import extract, extract_texts, list_clips, prefetch
 from serenade.features import Augmented, TextFeature
 from serenade.systems import System
 from serenade.training._clips import Clips, compute_weights, require_classes
-from serenade.training._input_checks import check_labels, check_rows, require_column
+from serenade.training._input_checks import check_answers, check_rows, require_column
 from serenade.training._learners import is_network, make_learner
 from serenade.training._scaling import standardise_speakers
 
@@ -30,6 +28,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -62,7 +61,8 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         changes: fields of the recipe and their new values.
 
     Attributes:
-        classes_: labels in the order of the posteriors.
+        classes_: labels in the order of the posteriors, or names of the values.
+        values_: whether values are predicted, not emotions.
         classifier_: the fitted scikit-learn pipeline or skorch net.
         learner_: the fitted learner, with its scalers where it has any.
         curve_: losses and validation UA of a network after each epoch; empty for other classifiers.
@@ -184,14 +184,16 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(
         self,
         X: pd.DataFrame | Sequence[str | os.PathLike[str]],
-        y: ArrayLike,
-        validation: tuple[pd.DataFrame, ArrayLike] | None = None,
+        y: ArrayLike | pd.DataFrame,
+        validation: tuple[pd.DataFrame, ArrayLike | pd.DataFrame] | None = None,
     ) -> Self:
         """Fit the system on recordings.
 
         Args:
             X: table of recordings, shape `(rows, columns)`, or a list of paths.
-            y: emotion of each recording, shape `(rows,)`.
+            y: emotion of each recording, shape `(rows,)`. Or a table of targets: a column of
+                numbers for each value, such as `arousal`, or for the votes of each emotion
+                (`votes_happy` and so on).
             validation: recordings and emotions that choose a network's best epoch; nothing is
                 fitted on them. Without them a recipe may set training speakers aside for that.
 
@@ -201,9 +203,9 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             SerenadeError: a system, device, recipe or checkpoint that cannot be used.
         """
         rows = check_rows(X)
-        labels = check_labels(y, len(rows))
+        labels, targets = check_answers(y, len(rows))
         recipe = self.get_recipe()  # a wrong name of a system is the first mistake to correct
-        require_classes(labels)
+        require_classes(labels, targets)
         learner: Learner = make_learner(
             self.get_system(),
             recipe,
@@ -215,7 +217,8 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         aside = None
         if validation is not None and self.uses_validation:
             aside = self.clips(*validation, copies=0)
-        self.learner_ = learner.fit(self.clips(rows, labels, recipe.copies), aside)
+        self.learner_ = learner.fit(self.clips(rows, y, recipe.copies), aside)
+        self.values_ = self.learner_.values
         self.classifier_ = self.learner_.classifier
         self.classes_ = self.learner_.classes_
         self.curve_ = self.learner_.curve
@@ -238,7 +241,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X: pd.DataFrame | Sequence[str | os.PathLike[str]],
         change: Augmentation | WhiteNoise | Condition | None = None,
     ) -> NDArray[np.float64]:
-        """Compute posteriors of recordings.
+        """Compute posteriors of recordings, or values if these were learnt.
 
         Args:
             X: table of recordings, or a list of paths.
@@ -256,10 +259,10 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             features = tuple(_change(each, change, 0) for each in features)
         return self.learner_.predict_proba(self._extract_streams(check_rows(X), features))
 
-    def predict(self, X: pd.DataFrame | Sequence[str | os.PathLike[str]]) -> NDArray[np.str_]:
-        """Predict the most probable emotion of each recording, shape `(rows,)`."""
-        places = self.predict_proba(X).argmax(axis=1)
-        best: NDArray[np.str_] = self.classes_[places]
+    def predict(self, X: pd.DataFrame | Sequence[str | os.PathLike[str]]) -> NDArray[Any]:
+        """Predict the most probable emotion of each recording, `(rows,)`; or values, 2-D."""
+        found = self.predict_proba(X)
+        best: NDArray[Any] = found if self.values_ else self.classes_[found.argmax(axis=1)]
         return best
 
     @property
@@ -267,15 +270,15 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The system's features under the recipe, one for each stream."""
         return self.get_system().features(self.get_recipe())
 
-    def clips(self, rows: pd.DataFrame, y: ArrayLike, copies: int) -> Clips:
+    def clips(self, rows: pd.DataFrame, y: ArrayLike | pd.DataFrame, copies: int) -> Clips:
         """Extract recordings as a learner takes them.
 
         Args:
             rows: table of recordings.
-            y: emotion of each recording.
+            y: see `fit`.
             copies: augmented copies of each recording.
         """
-        labels = np.asarray(y, dtype=str)
+        labels, targets = check_answers(y, len(rows))
         streams = [self._extract_streams(rows, each) for each in self._list_rounds(copies)]
         known = "speaker" in rows and rows["speaker"].notna().all()
         return Clips(
@@ -284,6 +287,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             compute_weights(rows, labels, self.get_recipe().balance),
             rows["speaker"].to_numpy(dtype=str) if known else None,
             tuple(streams[1:]),
+            targets,
         )
 
     def _list_rounds(self, copies: int) -> list[tuple[Feature | TextFeature, ...]]:

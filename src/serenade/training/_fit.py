@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serenade._atomic import check_output
+from serenade._concordance import compute_concordance
+from serenade._targets import has_values, is_answer
 from serenade.errors import SerenadeError
 from serenade.extraction import (
     MAX_UNUSABLE,
@@ -17,12 +19,13 @@ from serenade.extraction import (
 )
 from serenade.training._clips import compute_mean_recall
 from serenade.training._enrolled_probe import SPEAKERS, EnrolledProbe
+from serenade.training._input_checks import check_answers
 from serenade.training._learners import is_network
 from serenade.training._write_model import fit_temperature, require_writable, write_model
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from serenade.training._estimator import Estimator
 
 _FOLDS = 5
+_SCORES = {"UA": "Unweighted average recall", "CCC": "Concordance correlation (CCC, Lin 1989)"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,29 +41,49 @@ class HeldOut:
     """Predictions of recordings by estimators that were not trained on them.
 
     Args:
-        probabilities: shape `(rows, classes)`.
+        probabilities: shape `(rows, classes)`, or values.
         classes: names of the columns.
-        reference: true labels, shape `(rows,)`.
+        reference: true labels, shape `(rows,)`, or a table of targets.
         speaker_independent: whether training and test shared no speaker.
         complete: whether all rows of the table were predicted.
     """
 
     probabilities: NDArray[np.float64]
     classes: tuple[str, ...]
-    reference: NDArray[np.str_]
+    reference: NDArray[np.str_] | pd.DataFrame
     speaker_independent: bool
     complete: bool = True
 
     @property
     def ua(self) -> float:
-        """Compute the unweighted average recall over the rows."""
+        """Compute the unweighted average recall over the rows, of votes for most of them."""
         predicted = np.array(self.classes)[self.probabilities.argmax(axis=1)]
-        return compute_mean_recall(self.reference, predicted)
+        return compute_mean_recall(self.labels, predicted)
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """The true labels; empty texts for values."""
+        return check_answers(self.reference, len(self.probabilities))[0]
+
+    @property
+    def values(self) -> bool:
+        """Whether values were predicted."""
+        return has_values(check_answers(self.reference, len(self.probabilities))[1])
+
+    @property
+    def summary(self) -> str:
+        """The score in words, with its name."""
+        if self.values:
+            score = compute_concordance(self.reference, self.probabilities)
+            return f"CCC {score:.3f}"
+        return f"UA {self.ua:.3f}"
 
     def temperature(self) -> float:
         """Fit the temperature that calibrates the logits, with equal weights of all classes."""
+        if self.values:
+            return 1.0
         logits = np.log(np.maximum(self.probabilities, 1e-12))
-        column = np.array([self.classes.index(label) for label in self.reference])
+        column = np.array([self.classes.index(label) for label in self.labels])
         counts = np.bincount(column, minlength=len(self.classes))
         return fit_temperature(logits, column, 1.0 / counts[column])
 
@@ -67,7 +91,7 @@ class HeldOut:
 def predict_held_out(
     estimator: Estimator | EnrolledProbe,
     X: pd.DataFrame,
-    y: NDArray[np.str_],
+    y: NDArray[np.str_] | pd.DataFrame,
     groups: NDArray[Any] | None = None,
     *,
     rounds: int | None = None,
@@ -77,7 +101,7 @@ def predict_held_out(
     Args:
         estimator: estimator that is cloned for each fold.
         X: table of recordings.
-        y: emotion of each recording, shape `(rows,)`.
+        y: emotion of each recording, shape `(rows,)`, or a table of targets.
         groups: group of each row, such as its corpus; groups are never divided. None for the column
             `speaker` or, if that is missing, for folds drawn at random.
         rounds: number of folds that are held out; None for all, so that every recording is
@@ -87,37 +111,46 @@ def predict_held_out(
         SerenadeError: fewer than two emotions, or fewer than two recordings of one.
     """
     from sklearn.base import clone
-    from sklearn.model_selection import GroupKFold, StratifiedKFold
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
     if groups is None and "speaker" in X and X["speaker"].notna().all():
         groups = X["speaker"].to_numpy(dtype=str)
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2 or counts.min() < 2:
+    labels, targets = check_answers(y, len(X))
+    values = has_values(targets)
+    classes, counts = np.unique(labels, return_counts=True)
+    if not values and (len(classes) < 2 or counts.min() < 2):
         raise SerenadeError(
             "training needs at least two emotions with two recordings each; this data has "
             + ", ".join(f"{label}: {count}" for label, count in zip(classes, counts, strict=True))
         )
     known = 0 if groups is None else len(np.unique(groups))
+    draw = KFold if values else StratifiedKFold
     folds: Any = (
         GroupKFold(min(_FOLDS, known))
         if known > 1
-        else StratifiedKFold(min(_FOLDS, int(counts.min())), shuffle=True, random_state=0)
+        else draw(min(_FOLDS, int(counts.min())), shuffle=True, random_state=0)
     )
-    probabilities = np.zeros((len(y), len(classes)))
-    predicted = np.zeros(len(y), dtype=bool)
-    for train, test in itertools.islice(folds.split(y, y, groups), rounds):
+    names = list(map(str, classes)) if targets is None else list(targets.names)
+    probabilities = np.zeros((len(labels), len(names)))
+    predicted = np.zeros(len(labels), dtype=bool)
+    for train, test in itertools.islice(folds.split(labels, labels, groups), rounds):
         predicted[test] = True
-        fitted = clone(estimator).fit(X.iloc[train], y[train])
+        fitted = clone(estimator).fit(X.iloc[train], _take(y, train))
         # A class keeps probability zero if all its recordings are held out.
-        columns = np.searchsorted(classes, fitted.classes_)
+        columns = [names.index(name) for name in fitted.classes_]
         probabilities[np.ix_(test, columns)] = fitted.predict_proba(X.iloc[test])
     return HeldOut(
         probabilities[predicted],
-        tuple(map(str, classes)),
-        y[predicted],
+        tuple(names),
+        _take(y, np.flatnonzero(predicted)),
         known > 1,
         bool(predicted.all()),
     )
+
+
+def _take(y: Any, rows: NDArray[np.int64]) -> Any:
+    """Return some of the emotions, or rows of a table of targets."""
+    return y[rows] if isinstance(y, np.ndarray) else y.iloc[rows]
 
 
 def train_model(
@@ -130,6 +163,7 @@ def train_model(
     citation: str,
     progress: Callable[[str], None] = lambda _: None,
     max_unusable: float = MAX_UNUSABLE,
+    targets: Sequence[str] = (),
 ) -> HeldOut:
     """Fit on all of a corpus and write a model folder.
 
@@ -143,6 +177,7 @@ def train_model(
         progress: called with a line after each step.
         max_unusable: largest share of recordings that may be left out because they cannot be
             used, such as silent or damaged ones; a line is printed for each.
+        targets: columns that are learnt in place of the emotions, see `Corpus.select_targets`.
 
     Returns:
         Predictions of held-out recordings, which calibration and the model card use.
@@ -153,21 +188,22 @@ def train_model(
     require_writable(estimator)
     check_output(out, folder=True)
     table = drop_unusable(table, max_unusable, estimator.jobs, progress)
-    X, y = table.drop(columns="emotion"), table["emotion"].to_numpy(dtype=str)
+    X = table.drop(columns=[name for name in map(str, table) if is_answer(name) or name in targets])
+    y = table[list(targets)] if targets else table["emotion"].to_numpy(dtype=str)
     # A network may take hours: only one group of speakers is held out, not each in turn.
     network = is_network(estimator.get_recipe())
     unseen = predict_held_out(estimator, X, y, rounds=1 if network else None)
     who = "speakers" if unseen.speaker_independent else "recordings (speakers unknown)"
-    progress(f"held-out {who}: UA {unseen.ua:.3f}")
+    progress(f"held-out {who}: {unseen.summary}")
     temperature = unseen.temperature()
     estimator.fit(X, y)
     enrolled, again = None, None
     linear = not network and hasattr(estimator.classifier_.steps[-1][1], "coef_")
-    if not linear:
-        progress("no enrolment: it needs a linear classifier")
+    if targets or not linear:
+        progress(f"no enrolment: it needs {'emotions' if targets else 'a linear classifier'}")
     elif unseen.speaker_independent and X["speaker"].nunique() > SPEAKERS:
         again = predict_held_out(EnrolledProbe(estimator), X, y)
-        progress(f"the same, enrolled with some recordings each: UA {again.ua:.3f}")
+        progress(f"the same, enrolled with some recordings each: {again.summary}")
         enrolled = EnrolledProbe(estimator).fit(X, y), again.temperature()
     else:
         progress(f"no enrolment: it needs {SPEAKERS + 1} speakers or more")
@@ -198,22 +234,31 @@ def _write_card(
     )
     protocol = how.get((unseen.speaker_independent, unseen.complete), drawn)
     enrolment = (
-        "not possible: too few speakers were known in training, or the classifier is not linear"
+        "not possible: too few speakers were known in training, the classifier is not linear, or "
+        "it does not predict emotions"
         if enrolled is None
         else f"{enrolled.ua:.3f} on the same recordings, each speaker enrolled with 0 to 40 others"
     )
     labels = ", ".join(str(label) for label in estimator.classes_)
+    calibration = (
+        "Values are in the units of the ratings they were learnt from, and are not limited to their"
+        " range."
+        if unseen.values
+        else "Probabilities are calibrated by temperature on the same held-out predictions."
+    )
+    name, figure = unseen.summary.split()
+    score = f"{_SCORES[name]}: {figure}"
     return f"""# {estimator.get_system().name} trained on {corpus}
 
 {estimator.get_system().title} ({estimator.get_system().source}).
 
-- Emotions: {labels}
+- {"Values" if unseen.values else "Emotions"}: {labels}
 - Data: {rows} recordings of {corpus}. {citation}
 - Licence of the data, which these weights inherit: {licence}
-- Unweighted average recall: {unseen.ua:.3f} ({protocol};
+- {score} ({protocol};
   for an interval run `serenade evaluate`)
 - With enrolment: {enrolment}
-- Probabilities are calibrated by temperature on the same held-out predictions.
+- {calibration}
 
 It describes how speech sounds, not what a person feels. It was evaluated on this corpus only;
 results with other microphones, languages and situations will be worse. Do not use it to assess

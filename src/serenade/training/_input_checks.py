@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade._targets import Targets
 from serenade.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,6 +63,24 @@ def _list_files(X: Any) -> pd.DataFrame:
     times = [pd.TimedeltaIndex([time] * count) for time in (pd.Timedelta(0), pd.NaT)]
     index = pd.MultiIndex.from_arrays([list(map(os.fspath, values)), *times], names=INDEX)
     return pd.DataFrame(index=index)
+
+
+def check_answers(y: Any, count: int) -> tuple[NDArray[np.str_], Targets | None]:
+    """Return the emotions of recordings, and their targets if a table of numbers is given.
+
+    Args:
+        y: one emotion for each recording; or a table with a column for each target.
+        count: number of recordings.
+
+    Raises:
+        InputError: `y` is something else, is missing, or has gaps or another length.
+    """
+    import pandas as pd
+
+    if not isinstance(y, pd.DataFrame):
+        return check_labels(y, count), None
+    targets = Targets.of(y, count)
+    return targets.labels, targets
 
 
 def check_labels(y: Any, count: int) -> NDArray[np.str_]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
+from serenade._targets import has_values
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.systems import NetworkRecipe
 from serenade.training._clips import list_examples, require_classes
@@ -14,7 +16,7 @@ from serenade.training._search import choose_on_held_out, fit_copies
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,12 +30,14 @@ class Learner(Protocol):
     """Interface of a learner of clips, which are streams of feature matrices.
 
     Attributes:
-        classes_: labels in the order of the posteriors, once fitted.
+        classes_: labels in the order of the posteriors, or names of the values, once fitted.
+        values: whether values are learnt, not emotions, once fitted.
         classifier: the fitted scikit-learn pipeline or skorch net.
         curve: scores after each epoch; empty if it does not learn in epochs.
     """
 
     classes_: NDArray[np.str_]
+    values: bool
     classifier: Any
 
     @property
@@ -44,7 +48,7 @@ class Learner(Protocol):
         """Learn from clips; validation clips only choose the best epoch."""
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Compute posteriors of clips, shape `(clips, classes)`."""
+        """Compute posteriors of clips, shape `(clips, classes)`, or their values."""
 
 
 class PipelineLearner:
@@ -53,41 +57,58 @@ class PipelineLearner:
     Args:
         candidates: unfitted pipelines; of several, the one with the best result on held-out
             training speakers is fitted.
+        regressors: function that returns the candidates for values; None if there are none.
 
     Attributes:
-        classes_: labels in the order of the posteriors.
+        classes_: labels in the order of the posteriors, or names of the values.
+        values: whether values are learnt.
         classifier: the fitted pipeline.
         examples: see `serenade.training._clips.list_examples`.
     """
 
     curve: Curve = ()
 
-    def __init__(self, candidates: Sequence[Any]) -> None:
+    def __init__(
+        self, candidates: Sequence[Any], regressors: Callable[[], Sequence[Any]] | None = None
+    ) -> None:
         self.candidates = candidates
+        self.regressors = regressors
 
     def fit(self, clips: Clips, validation: Clips | None = None) -> Self:  # noqa: ARG002
         """Learn from clips and their copies; validation clips are not used."""
-        require_classes(clips.labels)
+        targets, weights = clips.targets, clips.weights
+        require_classes(clips.labels, targets)
         blocks = [stack_rows(streams) for streams in clips.rounds]
         self.examples = list_examples(clips.streams)
-        if len(self.candidates) == 1:
-            chosen = self.candidates[0]
+        self.values = has_values(targets)
+        labels: NDArray[Any] = clips.labels
+        candidates = self.candidates
+        if targets is not None and self.values:
+            labels = targets.numbers
+            candidates = [] if self.regressors is None else self.regressors()
+        if len(candidates) == 1:
+            chosen = candidates[0]
         elif clips.speakers is None:
             raise SerenadeError(
                 "choosing between settings needs speakers to hold out; add the column speaker to "
                 "the table, or give the recipe one setting"
             )
         else:
-            chosen = choose_on_held_out(
-                self.candidates, blocks, clips.labels, clips.speakers, clips.weights
-            )
-        self.classifier = fit_copies(chosen, blocks, clips.labels, clips.weights)
-        self.classes_ = self.classifier.classes_
+            chosen = choose_on_held_out(candidates, blocks, labels, clips.speakers, weights)
+        if targets is not None and targets.votes:
+            rows, labels, weights = targets.weigh_emotions(weights)
+            blocks = [block[rows] for block in blocks]
+        self.classifier = fit_copies(chosen, blocks, labels, weights)
+        names = np.array(targets.names) if targets is not None else labels
+        self.classes_ = names if self.values else self.classifier.classes_
         return self
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Compute posteriors of clips, shape `(clips, classes)`."""
-        probabilities: NDArray[np.float64] = self.classifier.predict_proba(stack_rows(streams))
+        """Compute posteriors of clips, shape `(clips, classes)`, or their values."""
+        rows = stack_rows(streams)
+        if self.values:
+            return np.asarray(self.classifier.predict(rows)).reshape(len(rows), -1)
+        probabilities: NDArray[np.float64] = self.classifier.predict_proba(rows)
         return probabilities
 
 
@@ -142,7 +163,8 @@ def make_learner(
         )
     system.require_learner(recipe)
     if not is_network(recipe):
-        return PipelineLearner(system.classifiers(recipe, seed))
+        regressors = functools.partial(system.regressors, recipe)
+        return PipelineLearner(system.classifiers(recipe, seed), regressors)
     try:
         from serenade.training._network_learner import NetworkLearner
     except ImportError:

@@ -15,11 +15,19 @@ from skorch.helper import predefined_split
 
 from serenade._malloc import keep_memory
 from serenade._source_code import hash_source_code, is_own
-from serenade.systems import TrainingSet
+from serenade._targets import has_values
+from serenade.systems import SMALLEST_DEVIATION, TrainingSet
 from serenade.training._batches import Batches, ClipSet
 from serenade.training._callbacks import Bar, make_logger
 from serenade.training._checkpoint import Best, Checkpoint, Seeds, derive_epoch_seed, make_run_key
-from serenade.training._clip_net import ClipNet, get_optimiser, make_schedule, score_recall
+from serenade.training._clip_net import (
+    ClipNet,
+    get_optimiser,
+    make_schedule,
+    score_accuracy,
+    score_concordance,
+    score_recall,
+)
 from serenade.training._clips import list_examples, pick_clips, require_classes
 from serenade.training._device import Device
 from serenade.training._scaling import Scaler
@@ -49,7 +57,10 @@ class NetworkLearner:
         tracking: see `serenade.training._callbacks.make_logger`.
 
     Attributes:
-        classes_: labels in the order of the posteriors.
+        classes_: labels in the order of the posteriors, or names of the values.
+        values: whether values are learnt.
+        centre: mean of each value over the training clips, which the network does not see.
+        spread: standard deviation of each value.
         classifier: the skorch net.
         scalers: scaler of each stream, fitted on training clips.
         examples: see `serenade.training._clips.list_examples`.
@@ -84,10 +95,10 @@ class NetworkLearner:
         recipe = self.recipe
         if validation is None and recipe.holdout > 0:
             clips, validation = clips.hold_out(recipe.holdout, self.seed)
-        require_classes(clips.labels)
-        self.classes_ = np.unique(clips.labels)
+        require_classes(clips.labels, clips.targets)
+        self._choose_classes(clips)
         self.examples = list_examples(clips.streams)
-        numbers = np.searchsorted(self.classes_, clips.labels)
+        numbers = self._number(clips)
         reference = clips.take(np.flatnonzero(clips.labels == recipe.reference))
         stated = (reference if len(reference.labels) else clips).stacked
         self.scalers = [
@@ -96,7 +107,9 @@ class NetworkLearner:
         ]
         rounds = len(clips.rounds)
         training = ClipSet(
-            self.scale(clips.stacked), np.tile(numbers, rounds), np.tile(clips.weights, rounds)
+            self.scale(clips.stacked),
+            np.concatenate([numbers] * rounds),
+            np.tile(clips.weights, rounds),
         )
         key = self._make_key(clips, validation)
         # The state of PyTorch's global generator is restored afterwards.
@@ -105,24 +118,40 @@ class NetworkLearner:
             self._train(training)
         return self
 
+    def _choose_classes(self, clips: Clips) -> None:
+        """Take over the classes of the training clips, or names and scales of their values."""
+        targets = clips.targets
+        self.values = has_values(targets)
+        self.classes_ = np.unique(clips.labels) if targets is None else np.array(targets.names)
+        self.centre, self.spread = np.zeros(1), np.ones(1)
+        if targets is not None and self.values:
+            self.centre = targets.numbers.mean(axis=0)
+            self.spread = np.maximum(targets.numbers.std(axis=0), SMALLEST_DEVIATION)
+
+    def _number(self, clips: Clips) -> NDArray[Any]:
+        """Return class numbers, shares of votes, or values without their mean and deviation."""
+        if clips.targets is None:
+            return np.searchsorted(self.classes_, clips.labels)
+        return (clips.targets.numbers - self.centre) / self.spread
+
     def scale(self, streams: Streams) -> Streams:
         """Scale streams for the network."""
         pairs = zip(self.scalers, streams, strict=True)
         return tuple(scaler.transform(matrices) for scaler, matrices in pairs)
 
     def predict_proba(self, streams: Streams) -> NDArray[np.float64]:
-        """Compute posteriors of clips, shape `(clips, classes)`."""
+        """Compute posteriors of clips, shape `(clips, classes)`, or their values."""
         # Clips of similar length in one batch need the least padding.
         order = np.argsort([len(matrix) for matrix in streams[0]], kind="stable")
         found = self.classifier.predict_proba(ClipSet(self.scale(pick_clips(streams, order))))
         posteriors = np.empty(found.shape)
         posteriors[order] = found
-        return posteriors
+        return posteriors * self.spread + self.centre if self.values else posteriors
 
     @property
     def curve(self) -> Curve:
-        """Return losses and validation UA after each epoch, to five digits."""
-        known = ("train_loss", "valid_loss", "valid_ua")
+        """Return losses and validation UA, or CCC, after each epoch, to five digits."""
+        known = ("train_loss", "valid_loss", "valid_ua", "valid_ccc")
         return tuple(
             {name: round(float(epoch[name]), 5) for name in known if name in epoch}
             for epoch in self.classifier.history
@@ -140,29 +169,34 @@ class NetworkLearner:
         """Select validation clips of classes that are trained on, longest last."""
         if validation is None:
             return None
-        known = np.flatnonzero(np.isin(validation.labels, self.classes_))
+        any_class = validation.targets is not None
+        known = np.flatnonzero(np.isin(validation.labels, self.classes_) | any_class)
         if len(known) == 0:
             return None
         lengths = [len(validation.streams[0][row]) for row in known]
         part = validation.take(known[np.argsort(lengths, kind="stable")])
-        numbers = np.searchsorted(self.classes_, part.labels)
-        return ClipSet(self.scale(part.streams), numbers)
+        return ClipSet(self.scale(part.streams), self._number(part))
 
     def _build_net(self, training: ClipSet, validation: ClipSet | None, key: str | None) -> ClipNet:
         recipe = self.recipe
         torch.manual_seed(derive_epoch_seed(self.seed, 0))
         classes = tuple(str(label) for label in self.classes_)
-        shown = TrainingSet(training.streams, training.labels.numpy(), classes, self.seed)
+        numbers = training.labels.numpy()
+        numbers = numbers.argmax(axis=1) if numbers.ndim > 1 else numbers
+        shown = TrainingSet(training.streams, numbers, classes, self.seed)
         module = self.system.network(recipe, shown)
-        best = None if validation is None else Best(recipe.monitor, recipe.patience)
+        monitor = "ccc" if self.values and recipe.monitor != "loss" else recipe.monitor
+        best = None if validation is None else Best(monitor, recipe.patience)
         folder = None if key is None else self.checkpoints
         path = None if folder is None else Path(folder) / f"{key}.pt"
         self._checkpoint = Checkpoint(path, best)
         steps = -(-len(training) // recipe.batch)
         callbacks = [
             ("seeds", Seeds(self.seed)),
-            ("valid_ua", EpochScoring(score_recall, lower_is_better=False, name="valid_ua")),
-            ("valid_wa", EpochScoring("accuracy", lower_is_better=False, name="valid_wa")),
+            *(
+                (f"valid_{name}", EpochScoring(score, lower_is_better=False, name=f"valid_{name}"))
+                for name, score in self._list_scores().items()
+            ),
             ("schedule", LRScheduler("LambdaLR", lr_lambda=make_schedule(recipe, steps))),
             ("clip", GradientNormClipping(recipe.clip) if recipe.clip else None),
             ("bar", Bar(recipe.epochs)),
@@ -173,6 +207,8 @@ class NetworkLearner:
         return ClipNet(
             module,
             recipe,
+            values=self.values,
+            predict_nonlinearity=None if self.values else "auto",
             criterion=torch.nn.CrossEntropyLoss,
             classes=list(range(len(classes))),
             batch_size=recipe.batch,
@@ -188,6 +224,12 @@ class NetworkLearner:
             verbose=0,
             **get_optimiser(recipe),
         )
+
+    def _list_scores(self) -> dict[str, Any]:
+        """Return the scores on validation clips by name."""
+        if self.values:
+            return {"ccc": score_concordance}
+        return {"ua": score_recall, "wa": score_accuracy}
 
     def _train(self, training: ClipSet) -> None:
         """Start or resume training, until the last epoch or until patience is over."""

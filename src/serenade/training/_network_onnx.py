@@ -62,7 +62,7 @@ class Scaling(nn.Module):
 
 
 class Head(nn.Module):
-    """Module from streams and masks to calibrated probabilities.
+    """Module from streams and masks to calibrated probabilities, or to values.
 
     Args:
         parts: networks and the positions of their streams; see `list_members`.
@@ -80,9 +80,18 @@ class Head(nn.Module):
         self.columns: Tensor
         self.register_buffer("columns", torch.tensor(columns))
         self.temperature = temperature
+        self.values = parts[0][0].values
+        self.centre: Tensor
+        self.spread: Tensor
+        for name in ("centre", "spread"):
+            scale = [torch.from_numpy(getattr(learner, name)).float() for learner, _ in parts]
+            self.register_buffer(name, torch.stack(scale))
 
     def forward(self, *streams: Tensor) -> Tensor:
-        """Compute probabilities, `(clips, classes)`, from values and mask of each stream."""
+        """Compute probabilities, `(clips, classes)`, from values and mask of each stream.
+
+        Networks of values give means of their values, `(clips, targets)`.
+        """
         pairs = list(zip(streams[::2], streams[1::2], strict=True))
         found = []
         for network, scalings, places in zip(
@@ -93,7 +102,11 @@ class Head(nn.Module):
                 for scaling, place in zip(scalings, places, strict=True)  # type: ignore[call-overload]
                 for part in (scaling(*pairs[place]), pairs[place][1])
             ]
-            found.append(network(*scaled).log_softmax(dim=1))
+            found.append(network(*scaled))
+        if self.values:
+            parts = torch.stack(found) * self.spread[:, None] + self.centre[:, None]
+            return parts.mean(dim=0).index_select(1, self.columns)
+        found = [logits.log_softmax(dim=1) for logits in found]
         # The sum is enough for a mean: softmax removes the constant.
         posteriors = torch.stack(found).logsumexp(dim=0).index_select(1, self.columns)
         probabilities: Tensor = (posteriors / self.temperature).softmax(dim=1)
@@ -139,7 +152,7 @@ def export_network(
             file,
             dynamo=False,
             input_names=names,
-            output_names=["probabilities"],
+            output_names=["values" if head.values else "probabilities"],
             opset_version=OPSET,
             dynamic_axes={name: {0: "clips", 1: f"frames{name[-2:]}"} for name in names},
         )
@@ -149,7 +162,7 @@ def export_network(
 def make_trials(
     learner: NetworkLearner | Ensemble,
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
-    """Yield inputs of a graph and PyTorch's own posteriors of them.
+    """Yield inputs of a graph and PyTorch's own posteriors, or values, of them.
 
     The inputs are each of the learner's examples alone, then all of them in one padded batch.
     """
@@ -162,7 +175,11 @@ def make_trials(
             padded = map(pad, each.scale(pick_streams(streams, places)))
             with torch.no_grad():
                 logits = network(*itertools.chain.from_iterable(padded))
-            found.append(logits.double().softmax(dim=1))
+            if each.values:
+                scale = torch.from_numpy(each.spread), torch.from_numpy(each.centre)
+                found.append(logits.double() * scale[0] + scale[1])
+            else:
+                found.append(logits.double().softmax(dim=1))
         tensors = itertools.chain.from_iterable(map(pad, streams))
         names = list_inputs(len(streams))
         yield (

@@ -1,4 +1,7 @@
-"""Export fitted scikit-learn pipelines to ONNX graphs from `features` to `probabilities`."""
+"""Export fitted scikit-learn pipelines to ONNX graphs from `features` to `probabilities`.
+
+Pipelines that predict values, such as arousal, give `values` instead.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,13 @@ if TYPE_CHECKING:
 
 
 def to_affine(pipeline: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Join scaling and a linear classifier to one affine map, `(dims, classes)`, `(classes,)`."""
+    """Join scaling and a linear model to one affine map, `(dims, classes)`, `(classes,)`."""
     scaler, classifier = (step for _, step in pipeline.steps)
-    coefficients, intercept = classifier.coef_, classifier.intercept_
-    if len(coefficients) == 1:  # two classes: scikit-learn keeps the second's logit only
+    # A regression of one value has a vector and a number.
+    coefficients = np.atleast_2d(classifier.coef_)
+    intercept = np.atleast_1d(classifier.intercept_)
+    # Two classes: scikit-learn keeps the second's logit only.
+    if len(coefficients) == 1 and _is_classifier(classifier):
         coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
         intercept = np.array([0.0, intercept[0]])
     weights = coefficients / scaler.scale_
@@ -32,9 +38,9 @@ def export_pipeline(pipeline: Any, columns: Sequence[int], temperature: float) -
     """Export a fitted pipeline as an ONNX model.
 
     Args:
-        pipeline: a scaler, then a linear classifier or a `KernelMachine`.
+        pipeline: a scaler, then a linear classifier, a linear regression or a `KernelMachine`.
         columns: columns of its posteriors, in the order of the probabilities.
-        temperature: divides the logits.
+        temperature: divides the logits; 1 for a regression.
 
     Raises:
         SerenadeError: another kind of classifier.
@@ -44,7 +50,9 @@ def export_pipeline(pipeline: Any, columns: Sequence[int], temperature: float) -
         weights, bias = (values[..., list(columns)] / temperature for values in to_affine(pipeline))
         graph = Graph()
         logits = graph.add_node("Gemm", "features", graph.add_array(weights), graph.add_array(bias))
-        return _finish_graph(graph, logits, *weights.shape)
+        if not _is_classifier(last):
+            return _finish_graph(graph, logits, "values", *weights.shape)
+        return _finish_probabilities(graph, logits, *weights.shape)
     if hasattr(last, "vectors_"):
         return _export_kernel_machine(pipeline, list(columns), temperature)
     raise SerenadeError(f"{type(last).__name__}: no model folder can hold this classifier")
@@ -99,14 +107,22 @@ def _export_kernel_machine(pipeline: Any, columns: list[int], temperature: float
     chosen = graph.add_node("Gather", logits, graph.add_array(columns, np.int64), axis=1)
     tempered = graph.add_node("Div", chosen, array([temperature]))
     narrow = graph.add_node("Cast", tempered, to=graph.onnx.TensorProto.FLOAT)
-    return _finish_graph(graph, narrow, dims, classes)
+    return _finish_probabilities(graph, narrow, dims, classes)
 
 
-def _finish_graph(graph: Graph, logits: str, dims: int, classes: int) -> bytes:
-    """Return the graph of logits as the content of a file."""
-    graph.name_output(graph.add_node("Softmax", logits, axis=1), "probabilities")
-    model = graph.build_model(
-        "head", {"features": ["rows", dims]}, {"probabilities": ["rows", classes]}
-    )
+def _is_classifier(model: Any) -> bool:
+    return hasattr(model, "classes_")
+
+
+def _finish_probabilities(graph: Graph, logits: str, dims: int, classes: int) -> bytes:
+    """Return the graph of logits, whose output is probabilities, as the content of a file."""
+    probabilities = graph.add_node("Softmax", logits, axis=1)
+    return _finish_graph(graph, probabilities, "probabilities", dims, classes)
+
+
+def _finish_graph(graph: Graph, result: str, name: str, dims: int, count: int) -> bytes:
+    """Return the graph of a named result as the content of a file."""
+    graph.name_output(result, name)
+    model = graph.build_model("head", {"features": ["rows", dims]}, {name: ["rows", count]})
     content: bytes = model.SerializeToString()
     return content

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade._concordance import compute_concordance
 from serenade._parallel import run_parallel
 from serenade.errors import SerenadeError
 from serenade.training._clips import compute_mean_recall, require_classes
@@ -22,7 +23,7 @@ _FOLDS = 5
 def fit_copies(
     classifier: Any,
     blocks: Sequence[NDArray[np.float32]],
-    labels: NDArray[np.str_],
+    labels: NDArray[Any],
     weights: NDArray[np.float64],
 ) -> Any:
     """Fit a pipeline on features and those of augmented copies.
@@ -30,7 +31,7 @@ def fit_copies(
     Args:
         classifier: a scikit-learn pipeline whose last step takes `sample_weight`.
         blocks: features of the clips and of each round of copies, each `(rows, dims)`.
-        labels: label of each clip, shape `(rows,)`.
+        labels: label of each clip, shape `(rows,)`; or its values, `(rows, targets)`.
         weights: weight of each clip, shape `(rows,)`.
 
     Returns:
@@ -49,7 +50,7 @@ def fit_copies(
         )
     return classifier.fit(
         np.concatenate(blocks),
-        np.tile(labels, len(blocks)),
+        np.concatenate([labels] * len(blocks)),
         **{f"{last}__sample_weight": np.tile(weights, len(blocks))},
     )
 
@@ -57,11 +58,11 @@ def fit_copies(
 def choose_on_held_out(
     candidates: Sequence[Any],
     blocks: Sequence[NDArray[np.float32]],
-    labels: NDArray[np.str_],
+    labels: NDArray[Any],
     speakers: NDArray[np.str_],
     weights: NDArray[np.float64],
 ) -> Any:
-    """Choose the candidate with the highest mean recall over groups of held-out speakers.
+    """Choose the candidate with the highest mean recall, or CCC, on groups of held-out speakers.
 
     Copies of a clip are held out with it and never scored. The groups are distributed over a
     cluster if there is one.
@@ -69,7 +70,7 @@ def choose_on_held_out(
     Args:
         candidates: unfitted pipelines.
         blocks: see `fit_copies`; the first holds the clips themselves.
-        labels: label of each clip, shape `(rows,)`.
+        labels: label of each clip, shape `(rows,)`; or its values, `(rows, targets)`.
         speakers: speaker of each clip, shape `(rows,)`.
         weights: weight of each clip, shape `(rows,)`.
 
@@ -89,18 +90,21 @@ def choose_on_held_out(
 def _score_fold(
     candidates: Sequence[Any],
     blocks: Sequence[NDArray[np.float32]],
-    labels: NDArray[np.str_],
+    labels: NDArray[Any],
     weights: NDArray[np.float64],
     fold: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> list[float]:
-    """Return the mean recall of each candidate on the clips that a fold holds out."""
+    """Return the mean recall, or CCC, of each candidate on the clips that a fold holds out."""
     from sklearn.base import clone
 
     train, test = fold
-    require_classes(labels[train])
+    score = compute_concordance if labels.ndim > 1 else compute_mean_recall
+    if labels.ndim == 1:
+        require_classes(labels[train])
     inner = [block[train] for block in blocks]
     scores = []
     for candidate in candidates:
         fitted = fit_copies(clone(candidate), inner, labels[train], weights[train])
-        scores.append(compute_mean_recall(labels[test], fitted.predict(blocks[0][test])))
+        found = fitted.predict(blocks[0][test]).reshape(labels[test].shape)
+        scores.append(score(labels[test], found))
     return scores

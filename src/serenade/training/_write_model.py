@@ -57,8 +57,8 @@ def write_model(
         estimator: fitted, of a system that `require_writable` accepts.
         folder: created if it does not exist.
         card: the model card, Markdown.
-        temperature: divides the logits; see `fit_temperature`.
-        labels: order of the probabilities; the classifier's own if None.
+        temperature: divides the logits; see `fit_temperature`. 1 for a model of values.
+        labels: order of the probabilities, or of the values; the classifier's own if None.
         facts: JSON-ready entries for `model.json`, such as training corpus and licence.
         enrolled: the fitted probe for enrolled speakers and its temperature, if there is one.
 
@@ -132,7 +132,8 @@ def _describe(
         "serenade": importlib.metadata.version("serenade"),
         "system": system.name,
         "recipe": dataclasses.asdict(recipe),
-        "labels": order,
+        "labels": [] if estimator.values_ else order,
+        **({"dimensions": order} if estimator.values_ else {}),
         "sampling_rate": system.sampling_rate,
         "features": [feature_to_json(feature) for feature in estimator.features],
         "scaling": _list_scaling(estimator.learner_),
@@ -214,6 +215,9 @@ def _make_trials(
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
     """Yield inputs of a learner's graph and the calibrated probabilities of the learner itself."""
     for inputs, posteriors in _predict_examples(learner):
+        if learner.values:
+            yield inputs, posteriors[:, columns]
+            continue
         powered = np.maximum(posteriors[:, columns], 1e-300) ** (1 / temperature)
         yield inputs, powered / powered.sum(axis=1, keepdims=True)
 
@@ -238,6 +242,5 @@ def measure_difference(content: bytes, trials: Iterable[tuple[dict[str, Any], An
     """
     session = open_session(content, threads=1)
     return max(
-        float(np.abs(session.run(["probabilities"], inputs)[0] - expected).max())
-        for inputs, expected in trials
+        float(np.abs(session.run(None, inputs)[0] - expected).max()) for inputs, expected in trials
     )

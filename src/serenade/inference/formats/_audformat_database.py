@@ -44,46 +44,51 @@ def write_audformat(
     timelines = list(timelines)
     adaptations = dict.fromkeys(filter(None, map(describe_adaptation, timelines)))
     named = ["speaker"] * any(timeline.speakers for timeline in timelines)
-    shares = {_name_column(label): {"scheme_id": "probability"} for label in labels}
-    header = {
+    values = next((part.values for one in timelines for part in one.segments), {})
+    shares = {"emotion": {"scheme_id": "emotion"}, "probability": {"scheme_id": "probability"}}
+    shares |= {_name_column(label): {"scheme_id": "probability"} for label in labels}
+    columns = {name: {"scheme_id": name} for name in named}
+    columns |= shares if labels else {name: {"scheme_id": "value"} for name in values}
+    header: dict[str, object] = {
         "name": "timeline",
         "source": "serenade",
         "usage": "other",
         "languages": [],
-        "description": "Emotions over time, predicted by serenade, not annotated."
+        "description": f"{'Emotions' if labels else 'Values'} over time, predicted by serenade, "
+        "not annotated."
         + "".join(f" Model {adaptation}." for adaptation in adaptations)
         + (f" Licence of the model: {licence}." if licence else ""),
         "schemes": {
             "emotion": {"dtype": "str", "labels": list(map(to_csv_cell, labels))},
             "probability": {"dtype": "float", "minimum": 0, "maximum": 1},
             **{name: {"dtype": "str"} for name in named},
-        },
+        }
+        if labels
+        else {**{name: {"dtype": "str"} for name in named}, "value": {"dtype": "float"}},
         "tables": {
             TABLE: {
                 "type": "segmented",
-                "columns": {
-                    **{name: {"scheme_id": name} for name in named},
-                    "emotion": {"scheme_id": "emotion"},
-                    "probability": {"scheme_id": "probability"},
-                    **shares,
-                },
+                "columns": columns,
             }
         },
     }
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["file", "start", "end", *named, "emotion", "probability", *shares])
+    writer.writerow(["file", "start", "end", *columns])
     for timeline in timelines:
         for segment in timeline.segments:
-            values = segment.probability, *(segment.probabilities[label] for label in labels)
+            numbers = [*segment.values.values()]
+            if labels:
+                chances = (segment.probabilities[label] for label in labels)
+                numbers = [segment.probability, *chances]
             writer.writerow(
                 [
                     to_csv_path(timeline.file),
                     _format_time(segment.start),
                     _format_time(segment.end),
                     *(to_csv_cell(segment.speaker) for _ in named),
-                    to_csv_cell(segment.emotion),
-                    *(f"{value:.6f}" for value in values),
+                    *([to_csv_cell(segment.emotion)] if labels else []),
+                    *(f"{number:.6f}" for number in numbers),
                 ]
             )
     folder = Path(folder)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from serenade._printable import to_printable
+from serenade.inference.formats._text_formats import list_numbers
 
 if TYPE_CHECKING:
     from serenade.inference._prediction import Timeline
@@ -24,9 +25,9 @@ _DATE = "1970-01-01T00:00:00+00:00"  # the schema needs one; equal timelines giv
 def to_elan(timeline: Timeline) -> str:
     """Format a timeline as a document of ELAN.
 
-    The tier `emotion` names the segments, and a tier for each emotion contains its probabilities.
-    Each known speaker is the participant of tiers such as `speaker 1 emotion`. All segments have
-    time marks of their own, in milliseconds.
+    The tier `emotion` names the segments, and a tier for each emotion contains its probabilities;
+    a model of values has a tier for each value instead. Each known speaker is the participant of
+    tiers such as `speaker 1 emotion`. All segments have time marks of their own, in milliseconds.
 
     >>> from serenade.inference import Segment, Timeline
     >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
@@ -58,10 +59,12 @@ def to_elan(timeline: Timeline) -> str:
         ET.SubElement(order, "TIME_SLOT", mark)
     first = 1
     for speaker, own in parts.items():
-        _add_tier(root, "emotion", [part.emotion for part in own.segments], first, speaker)
-        for label in own.labels:
-            shares = [f"{part.probabilities[label]:.4f}" for part in own.segments]
-            _add_tier(root, f"probability {label}", shares, first, speaker)
+        if own.labels:
+            emotions = [part.emotion for part in own.segments]
+            _add_tier(root, "emotion", emotions, first, speaker)
+        for name, texts in list_numbers(own).items():
+            tier = f"probability {name}" if own.labels else name
+            _add_tier(root, tier, texts, first, speaker)
         first += len(own.segments)
     kind = {
         "LINGUISTIC_TYPE_ID": _SEGMENTS,

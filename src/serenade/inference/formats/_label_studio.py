@@ -17,9 +17,10 @@ def to_label_studio(timelines: Iterable[Timeline]) -> str:
 
     The labelling interface needs `<Audio name="audio" value="$audio"/>` and
     `<Labels name="emotion" toName="audio">` with the model's labels, and for speakers
-    `<Labels name="speaker" toName="audio">`, whose regions share the identifier. `audio` is the
-    name of the recording as it was given: put the address under which Label Studio finds it in its
-    place, or predict in the folder that its local storage serves.
+    `<Labels name="speaker" toName="audio">`, whose regions share the identifier. A model of values
+    needs a `<Number name="arousal" toName="audio" perRegion="true"/>` for each value. `audio` is
+    the name of the recording as it was given: put the address under which Label Studio finds it in
+    its place, or predict in the folder that its local storage serves.
 
     >>> import json
     >>> from serenade.inference import Segment, Timeline
@@ -33,12 +34,11 @@ def to_label_studio(timelines: Iterable[Timeline]) -> str:
 
 def _make_task(timeline: Timeline) -> dict[str, object]:
     """Make a task; the score of its prediction is the mean probability over the speech."""
-    score = sum(part.probability * (part.end - part.start) for part in timeline.segments)
-    prediction = {
-        "model_version": "serenade",
-        "score": round(score / timeline.speech, 4) if timeline.segments else 0.0,
-        "result": _list_regions(timeline),
-    }
+    prediction: dict[str, object] = {"model_version": "serenade"}
+    if timeline.labels:
+        score = sum(part.probability * (part.end - part.start) for part in timeline.segments)
+        prediction["score"] = round(score / timeline.speech, 4) if timeline.segments else 0.0
+    prediction["result"] = _list_regions(timeline) if timeline.labels else _list_values(timeline)
     return {"data": {"audio": timeline.file}, "predictions": [prediction]}
 
 
@@ -61,4 +61,24 @@ def _list_regions(timeline: Timeline) -> Sequence[dict[str, object]]:
         for number, part in enumerate(timeline.segments, start=1)
         for name, label in (("emotion", part.emotion), ("speaker", part.speaker))
         if label
+    ]
+
+
+def _list_values(timeline: Timeline) -> Sequence[dict[str, object]]:
+    """List the regions of a recording for each value."""
+    return [
+        {
+            "id": f"segment-{number}",
+            "from_name": name,
+            "to_name": "audio",
+            "type": "number",
+            "original_length": round(timeline.duration, 3),
+            "value": {
+                "start": round(part.start, 3),
+                "end": round(part.end, 3),
+                "number": round(value, 4),
+            },
+        }
+        for number, part in enumerate(timeline.segments, start=1)
+        for name, value in part.values.items()
     ]

@@ -16,7 +16,7 @@ from serenade.inference._prediction import describe_adaptation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from serenade.inference._prediction import Prediction, Timeline
+    from serenade.inference._prediction import Prediction, Segment, Timeline
 
     Result = tuple[Prediction, Timeline | None]
 
@@ -31,7 +31,7 @@ def to_json(results: Iterable[Result]) -> str:
         Objects with file, duration, emotion, probability, probabilities, uncertain, speech and,
         for a recording of at least 30 s, a summary; see `Prediction.to_dict`. With a timeline they
         also have segments with start, end, emotion, probability and probabilities. Times are in
-        seconds.
+        seconds. A model of values gives `values` in place of the emotion and its probabilities.
     """
     entries = []
     for prediction, timeline in results:
@@ -45,8 +45,9 @@ def to_csv(
 ) -> None:
     """Write a table with a row for each recording or segment and a column for each emotion.
 
-    If speakers are known, `speaker` follows `end`. If channels were predicted alone, a column
-    `channel` numbers them. If a model was adapted, the last columns are `adapted_to` and `assumed`.
+    A model of values has a column for each value in place of emotion and probabilities. If speakers
+    are known, `speaker` follows `end`. If channels were predicted alone, a column `channel` numbers
+    them. If a model was adapted, the last columns are `adapted_to` and `assumed`.
 
     Args:
         results: see `to_json`.
@@ -61,7 +62,9 @@ def to_csv(
     adapted = any(prediction.adapted_to for prediction, _ in results)
     channels = ["channel"] if any(prediction.channel for prediction, _ in results) else []
     remarks = [*channels, *(["adapted_to", "assumed"] if adapted else [])]
-    names = [*span, *named, "emotion", "probability", *map(to_csv_cell, labels)]
+    values = list(results[0][0].values) if results else []
+    emotion = ["emotion", "probability"] if labels else []
+    names = [*span, *named, *emotion, *map(to_csv_cell, [*labels, *values])]
     columns = ["file", "duration", *names]
     writer = csv.writer(file)
     writer.writerow(columns + remarks)
@@ -74,9 +77,9 @@ def to_csv(
                     round(prediction.duration, 3),
                     *(entry[name] for name in span),
                     *(to_csv_cell(entry.get(name, "")) for name in named),
-                    to_csv_cell(entry["emotion"]),
-                    entry["probability"],
+                    *(to_csv_cell(entry[name]) for name in emotion),
                     *(round(part.probabilities[label], 4) for label in labels),
+                    *(round(part.values[name], 4) for name in values),
                     *(getattr(prediction, name) for name in remarks),
                 ]
             )
@@ -86,20 +89,21 @@ def to_textgrid(timeline: Timeline) -> str:
     """Format a timeline as a TextGrid of Praat, in the long text format.
 
     The tier `emotion` names the segments, and a tier for each emotion contains its probabilities.
-    Intervals without speech have no text. If the model was adapted, the tier `adaptation` says to
-    what. Each speaker has tiers of their own, such as `speaker 1 emotion`.
+    A model of values has a tier for each value. Intervals without speech have no text. If the model
+    was adapted, the tier `adaptation` says to what. Each speaker has tiers of their own, such as
+    `speaker 1 emotion`.
     """
     tiers = []
     for speaker, own in timeline.split_speakers().items():
-        named = f"{speaker} ".lstrip()
+        prefix = f"{speaker} ".lstrip()
         emotions = [segment.emotion for segment in own.segments]
-        tiers.append(_format_tier(f"{named}emotion", own, emotions))
-        for label in own.labels:
-            shares = [f"{segment.probabilities[label]:.4f}" for segment in own.segments]
-            tiers.append(_format_tier(named + label, own, shares))
+        if own.labels:
+            tiers.append(_format_tier(f"{prefix}emotion", own, emotions))
+        for name, texts in list_numbers(own).items():
+            tiers.append(_format_tier(prefix + name, own, texts))
         if adaptation := describe_adaptation(own):
             texts = [adaptation] * len(own.segments)
-            tiers.append(_format_tier(f"{named}adaptation", own, texts))
+            tiers.append(_format_tier(f"{prefix}adaptation", own, texts))
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
@@ -113,6 +117,14 @@ def to_textgrid(timeline: Timeline) -> str:
     for number, tier in enumerate(tiers, start=1):
         lines += [f"    item [{number}]:", *tier]
     return "\n".join(lines) + "\n"
+
+
+def list_numbers(timeline: Timeline) -> dict[str, list[str]]:
+    """Return the probabilities of each emotion, and the values of each dimension, as texts."""
+    parts = timeline.segments
+    shares = {name: [part.probabilities[name] for part in parts] for name in timeline.labels}
+    values = {name: [part.values[name] for part in parts] for name in timeline.dimensions}
+    return {name: [f"{one:.4f}" for one in found] for name, found in (shares | values).items()}
 
 
 def _format_tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
@@ -169,14 +181,13 @@ def to_webvtt(timeline: Timeline) -> str:
     file.write("WEBVTT\n")
     if adaptation := describe_adaptation(timeline):
         file.write(f"\nNOTE {_escape(adaptation)}\n")
-    for segment in timeline.segments:
-        shares = ", ".join(
-            f"{label} {segment.probabilities[label]:.4f}" for label in timeline.labels
-        )
+    numbers = list_numbers(timeline)
+    for place, segment in enumerate(timeline.segments):
+        shares = ", ".join(f"{name} {texts[place]}" for name, texts in numbers.items())
         file.write(f"\nNOTE {_escape(shares)}\n")
         file.write(f"\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n")
         voice = f"<v {_escape(segment.speaker)}>" * bool(segment.speaker)
-        file.write(f"{voice}{_escape(segment.emotion)} {segment.probability:.0%}\n")
+        file.write(f"{voice}{_escape(segment.answer)}\n")
     return file.getvalue()
 
 
@@ -204,7 +215,8 @@ def to_rttm(timeline: Timeline) -> str:
     """Format a timeline as RTTM, the format of speaker diarisation, with emotions as names.
 
     If speakers are known, their names are the names, and emotions the subtypes. Fields contain no
-    spaces; those of names become underscores.
+    spaces; those of names become underscores. A model of values names segments by these, without a
+    confidence.
 
     >>> from serenade.inference import Segment, Timeline
     >>> part = Segment(0.5, 2.0, {"angry": 0.75, "sad": 0.25})
@@ -216,10 +228,15 @@ def to_rttm(timeline: Timeline) -> str:
     adaptation = describe_adaptation(timeline)
     return f";; {adaptation}\n" * bool(adaptation) + "".join(
         f"SPEAKER {recording} {channel} {segment.start:.3f} {segment.end - segment.start:.3f} "
-        f"<NA> {_join_words(segment.emotion if segment.speaker else '')} "
-        f"{_join_words(segment.speaker or segment.emotion)} {segment.probability:.4f} <NA>\n"
+        f"<NA> {_join_words(_name_segment(segment) if segment.speaker else '')} "
+        f"{_join_words(segment.speaker or _name_segment(segment))} "
+        f"{f'{segment.probability:.4f}' if timeline.labels else '<NA>'} <NA>\n"
         for segment in timeline.segments
     )
+
+
+def _name_segment(segment: Segment) -> str:
+    return segment.emotion or segment.answer
 
 
 def _join_words(text: str) -> str:
