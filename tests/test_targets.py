@@ -109,6 +109,7 @@ def test_predictions_timelines_and_exports_carry_the_value(folder, corpus, tmp_p
         "file": file,
         "duration": round(found.duration, 3),
         "values": {"arousal": round(found.values["arousal"], 4)},
+        "speech": round(found.speech, 3),
     }
     timeline = model.timeline(file, window=1, hop=0.5)
     assert len(timeline.segments) == np.ceil(timeline.speech / 0.5)
