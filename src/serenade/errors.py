@@ -88,7 +88,7 @@ class ModelError(SerenadeError):
 
 
 class DeviceError(SerenadeError):
-    """The microphone is missing or cannot be opened."""
+    """The microphone or the GPU is missing or cannot be used."""
 
 
 class MissingExtraError(SerenadeError, ImportError):

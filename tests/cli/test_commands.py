@@ -7,7 +7,7 @@ import pytest
 from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
-from serenade.cli._options import format_command
+from serenade.cli._output import format_command
 from serenade.corpora import write_manifest
 
 

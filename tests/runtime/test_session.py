@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 
 from serenade.encoders.whisper import _whisper_weights
-from serenade.errors import ModelError
-from serenade.runtime import _session, open_session, run_session
+from serenade.errors import DeviceError, ModelError
+from serenade.runtime import (
+    _session,
+    choose_device,
+    import_onnxruntime,
+    open_session,
+    run_session,
+)
 
 BUNDLED = _whisper_weights.locate_whisper(_whisper_weights.WHISPER_BASE)
 
@@ -123,3 +129,43 @@ def test_predicting_stays_light(tmp_path: Path, tone: np.ndarray) -> None:
     assert width == "6144"
     assert heavy == ""
     assert int(memory) / 1024 < 300
+
+
+CUDA = "CUDAExecutionProvider" in import_onnxruntime().get_available_providers()
+
+
+def test_choose_device_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(_session.DEVICE_VARIABLE, "cpu")
+    with pytest.raises(DeviceError, match="'tpu': unknown; choose cpu or cuda"):
+        choose_device("tpu")
+    if not CUDA:
+        with pytest.raises(DeviceError, match="runs on the CPU only; install onnxruntime-gpu"):
+            choose_device("cuda")
+    assert os.environ[_session.DEVICE_VARIABLE] == "cpu"
+    monkeypatch.setenv(_session.DEVICE_VARIABLE, "gpu")
+    with pytest.raises(DeviceError, match="'gpu'"):
+        open_session(BUNDLED)
+
+
+@pytest.mark.skipif(not CUDA, reason="this onnxruntime has no CUDA provider")
+def test_sessions_on_cuda_give_the_values_of_the_cpu(tone: np.ndarray) -> None:
+    mel = np.resize(tone, (1, 80, 200)).astype(np.float32)
+    found = [
+        run_session(open_session(BUNDLED, device=device), "pooled", {"mel": mel})
+        for device in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(*found, atol=1e-2)
+
+
+@pytest.mark.skipif(CUDA, reason="this onnxruntime has a CUDA provider")
+@pytest.mark.parametrize("command", [("predict", "a.wav"), ("serve",)])
+def test_commands_refuse_a_device_in_one_line(command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "serenade", *command, "--device", "cuda"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "device cuda: this onnxruntime runs on the CPU only" in done.stderr

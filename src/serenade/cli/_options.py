@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +105,22 @@ speakers = click.option(
     "number, who are told apart by their voices, or one speaker in each channel. With --adapt, "
     "each speaker of a recording is a place.",
 )
+
+
+def _choose_device(_: click.Context, __: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from serenade.runtime import choose_device
+
+        choose_device(value)
+
+
+device = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    callback=_choose_device,
+    expose_value=False,
+    help="Run the model on the CPU, the default, or on an NVIDIA GPU (needs onnxruntime-gpu).",
+)
 channel = click.option(
     "--channel",
     metavar="N|left|right|mix",
@@ -189,13 +203,6 @@ DATA = ("root", "labels", "label_column", "renames", "max_unusable")
 TRAINING = (*("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),)
 """Names of shared options by the group in which the help of a command shows them."""
 
-_PLACES = {
-    "--root": "ROOT",
-    "--out": "DIR",
-    "--checkpoints": "DIR",
-    "--track": "LOG",
-    "--dask": "ADDRESS",
-}
 """Options whose values are places of one machine, with the word that stands for them."""
 
 
@@ -365,26 +372,3 @@ def _parse_renames(renames: Sequence[str]) -> dict[str, str | None]:
     if wrong := [old for old, equals, _ in pairs if not (old and equals)]:
         raise click.UsageError(f"--map {wrong[0]}: expected OLD=NEW")
     return {old: new or None for old, _, new in pairs}
-
-
-def format_command(arguments: Sequence[str]) -> str:
-    """Format a command without the folders of this machine.
-
-    Args:
-        arguments: words after `serenade`. Absolute paths keep their last part only, and options
-            of places get a word in capitals, because a report is read on other machines.
-
-    >>> format_command(["train", "crnn", "/home/me/my calls.csv", "--out", "a/b", "--set", "f=/x"])
-    "serenade train crnn 'my calls.csv' --out DIR --set f=x"
-    """
-    words, previous = ["serenade"], ""
-    for argument in arguments:
-        name, equals, _ = argument.partition("=")
-        if previous in _PLACES:
-            words.append(_PLACES[previous])
-        elif equals and name in _PLACES:
-            words.append(f"{name}={_PLACES[name]}")
-        else:
-            words.append(re.sub(r"(^|=)/(?:.*/)?(?=[^/])", r"\1", argument.rstrip("/")))
-        previous = argument
-    return shlex.join(words)

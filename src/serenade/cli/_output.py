@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -237,3 +239,35 @@ def write_timelines(
 
         timeline = timelines[0][1]
         plot_timeline(timeline, timeline.file, model, plot, channel=channel)
+
+
+_PLACES = {
+    "--root": "ROOT",
+    "--out": "DIR",
+    "--checkpoints": "DIR",
+    "--track": "LOG",
+    "--dask": "ADDRESS",
+}
+
+
+def format_command(arguments: Sequence[str]) -> str:
+    """Format a command without the folders of this machine.
+
+    Args:
+        arguments: words after `serenade`. Absolute paths keep their last part only, and options
+            of places get a word in capitals, because a report is read on other machines.
+
+    >>> format_command(["train", "crnn", "/home/me/my calls.csv", "--out", "a/b", "--set", "f=/x"])
+    "serenade train crnn 'my calls.csv' --out DIR --set f=x"
+    """
+    words, previous = ["serenade"], ""
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if previous in _PLACES:
+            words.append(_PLACES[previous])
+        elif equals and name in _PLACES:
+            words.append(f"{name}={_PLACES[name]}")
+        else:
+            words.append(re.sub(r"(^|=)/(?:.*/)?(?=[^/])", r"\1", argument.rstrip("/")))
+        previous = argument
+    return shlex.join(words)

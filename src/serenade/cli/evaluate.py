@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from serenade._atomic import write_output
-from serenade.cli import _help, _options
+from serenade.cli import _help, _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,7 +227,7 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
         adapt=_make_adaptation(choices),
         max_unusable=choices.max_unusable,
         jobs=choices.jobs,
-        command=_options.format_command(sys.argv[1:]),
+        command=_output.format_command(sys.argv[1:]),
     )
     _publish(report, choices.out)
 
@@ -347,7 +347,7 @@ def _evaluate(
         seed=choices.seed,
         progress=lambda line: click.echo(line, err=True),
         max_unusable=choices.max_unusable,
-        command=_options.format_command(sys.argv[1:]),
+        command=_output.format_command(sys.argv[1:]),
         conditions=CONDITIONS if choices.robustness else None,
         adapt=_make_adaptation(choices),
     )

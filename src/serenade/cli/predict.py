@@ -35,7 +35,7 @@ _PLACES = {
     cls=_help.GroupedCommand,
     groups={
         "Results": ("timeline", "speakers", "as_json", "csv", "out", "format_", "plot"),
-        "Model": ("model", "licence"),
+        "Model": ("model", "device", "licence"),
         "Adaptation": ("enrol", "enrol_speech", "adapt", "adapt_by"),
         "Analysis": ("channel", "window", "hop", "jobs", "strict"),
     },
@@ -44,6 +44,7 @@ _PLACES = {
     "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST|-...", type=click.Path()
 )
 @_options.model
+@_options.device
 @click.option(
     "--licence",
     type=click.Choice(["any", "commercial"]),

@@ -163,7 +163,7 @@ def command(
             checkpoints=Path(checkpoints) if checkpoints else None,
             every=every,
             watch=shown,
-            details=CardDetails(tuple(licences), _options.format_command(sys.argv[1:])),
+            details=CardDetails(tuple(licences), _output.format_command(sys.argv[1:])),
         )
     if history["points"]:  # with several processes, only the first has them
         click.echo(

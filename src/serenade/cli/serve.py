@@ -26,7 +26,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
 @click.command(
     cls=_help.GroupedCommand,
     groups={
-        "Address and model": ("host", "port", "model"),
+        "Address and model": ("host", "port", "model", "device"),
         "Access": ("api_keys", "hosts", "origins", "access_log"),
         "Limits": (
             *("max_size", "max_duration", "max_concurrency", "queue", "max_streams", "timeout"),
@@ -42,6 +42,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
     help="Port to listen on; 0 for any free port.",
 )
 @_options.model
+@_options.device
 @click.option(
     "--api-key",
     "api_keys",

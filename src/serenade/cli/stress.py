@@ -99,7 +99,7 @@ def command(
         per_speaker=per_speaker,
         seed=seed,
         jobs=jobs,
-        command=_options.format_command(sys.argv[1:]),
+        command=_output.format_command(sys.argv[1:]),
     )
     for path in outputs:
         page = path.suffix == ".md"

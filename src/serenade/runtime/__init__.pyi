@@ -5,6 +5,7 @@ from ._interruption import Interruption as Interruption
 from ._interruption import StoppedError as StoppedError
 from ._interruption import check_interruption as check_interruption
 from ._interruption import get_interruption as get_interruption
+from ._session import choose_device as choose_device
 from ._session import count_cores as count_cores
 from ._session import get_thread_count as get_thread_count
 from ._session import import_onnxruntime as import_onnxruntime

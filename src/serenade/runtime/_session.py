@@ -7,10 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from serenade.errors import ModelError, first_line
+from serenade.errors import DeviceError, ModelError, first_line
 from serenade.runtime._interruption import StoppedError, run_interruptibly
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
+
+DEVICE_VARIABLE = "SERENADE_DEVICE"
+"""Name of the variable that states where models run: `cpu`, the default, or `cuda`."""
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 @functools.cache
@@ -26,23 +31,57 @@ def import_onnxruntime() -> Any:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
+    if _CUDA in onnxruntime.get_available_providers() and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # the libraries of CUDA that pip installed
     return onnxruntime
 
 
-def open_session(source: Path | bytes, *, threads: int | None = None) -> Any:
-    """Open an `onnxruntime.InferenceSession` on the CPU; several threads may call it at once.
+def choose_device(device: str) -> None:
+    """Run models on a device from now on, also in processes that this process starts.
+
+    Args:
+        device: `cpu`, or `cuda` for the first NVIDIA GPU.
+
+    Raises:
+        DeviceError: this onnxruntime cannot use the device.
+    """
+    _list_providers(device)
+    os.environ[DEVICE_VARIABLE] = device
+
+
+def _list_providers(device: str) -> list[str]:
+    """Return onnxruntime's providers for a device, the one to use first."""
+    if device == "cpu":
+        return [_CPU]
+    if device != "cuda":
+        raise DeviceError(f"device {device!r}: unknown; choose cpu or cuda")
+    if _CUDA not in import_onnxruntime().get_available_providers():
+        raise DeviceError(
+            "device cuda: this onnxruntime runs on the CPU only; install onnxruntime-gpu in its "
+            "place (pip uninstall onnxruntime, then pip install onnxruntime-gpu)"
+        )
+    return [_CUDA, _CPU]
+
+
+def open_session(
+    source: Path | bytes, *, threads: int | None = None, device: str | None = None
+) -> Any:
+    """Open an `onnxruntime.InferenceSession`; several threads may call it at once.
 
     Args:
         source: an `.onnx` file or its content.
         threads: threads of one call; None takes `get_thread_count()`.
             Several clips at once, a thread each, gain more than several threads for one clip.
+        device: `cpu` or `cuda`; None for the one of `choose_device`.
 
     Raises:
         ModelError: the file is missing or not a graph this onnxruntime can run.
+        DeviceError: this onnxruntime cannot use the device.
     """
     onnxruntime = import_onnxruntime()
     if isinstance(source, Path) and not source.is_file():
         raise ModelError(f"{source}: missing; install the package or copy the model again")
+    providers = _list_providers(device or os.environ.get(DEVICE_VARIABLE) or "cpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = get_thread_count() if threads is None else max(1, threads)
     options.inter_op_num_threads = 1
@@ -50,15 +89,19 @@ def open_session(source: Path | bytes, *, threads: int | None = None) -> Any:
     # onnxruntime would keep a memory plan for every input length and never free it.
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(
-            str(source) if isinstance(source, Path) else source,
-            options,
-            providers=["CPUExecutionProvider"],
+        session = onnxruntime.InferenceSession(
+            str(source) if isinstance(source, Path) else source, options, providers=providers
         )
     except Exception as error:  # noqa: BLE001 - its exceptions share no other class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         name = source if isinstance(source, Path) else "graph"
         raise ModelError(f"{name}: onnxruntime cannot run it ({reason})") from None
+    if session.get_providers()[0] != providers[0]:  # onnxruntime itself takes the CPU instead
+        raise DeviceError(
+            "device cuda: onnxruntime finds no NVIDIA GPU, or not its libraries of CUDA and cuDNN; "
+            "install them (pip install onnxruntime-gpu[cuda,cudnn]) or use the CPU"
+        )
+    return session
 
 
 def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: bool = False) -> Any:

@@ -105,4 +105,5 @@ class VoiceActivity:
 
 @functools.cache
 def _open_detector() -> Any:
-    return open_session(Path(__file__).with_name("silero-vad-16k.onnx"))
+    # A GPU takes longer for a frame than the CPU.
+    return open_session(Path(__file__).with_name("silero-vad-16k.onnx"), device="cpu")
