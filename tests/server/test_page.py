@@ -174,6 +174,15 @@ def test_a_file_is_shown_saved_and_read_out(client, browser, example):
     assert saved[6].startswith("SPEAKER")
 
 
+def test_speakers_that_are_asked_for_have_lanes(client, browser, example):
+    page = browser()
+    page.open(str(client.base_url))
+    page.wait("!document.getElementById('speakers').closest('p').hidden")
+    page.run("document.getElementById('speakers').value = 'auto'; 0")
+    _choose(page, example)
+    page.wait("document.querySelector('.speaker')?.textContent === 'Speaker 1'")
+
+
 def _save_all(page):
     """Save a result in each format by the page's buttons; return the contents by format."""
     page.run(

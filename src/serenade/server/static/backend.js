@@ -82,7 +82,7 @@ export async function analyse(blob, name, { sent, analysed, signal }) {
   }, 500);
   const form = new FormData();
   form.append("file", blob, name);
-  const parameters = { ...getAdaptation(), envelope: 4000, progress };
+  const parameters = { ...getAdaptation(), speakers: $("speakers").value, envelope: 4000, progress };
   try {
     return await upload("v1/timeline", form, parameters, { sent, signal });
   } finally {
