@@ -8,6 +8,8 @@ FILE ?= $(EXAMPLE)
 CORPORA ?= $(or $(SERENADE_CORPORA),../shared/corpora)
 LIGHT := .venv-demo
 FULL := .venv
+# Building the documentation needs no PyTorch.
+DOCS := .venv-docs
 
 .PHONY: demo page test test-all lint check audit docs pages tables clean
 JOBS ?= auto
@@ -52,8 +54,8 @@ audit:
 	.venv-audit/bin/pip-audit --no-deps --disable-pip --requirement constraints/constraints.txt
 
 # Build the documentation site in build/docs/site, without network access.
-docs: $(FULL)/done
-	$(MAKE) --no-print-directory pages BIN=$(FULL)/bin/
+docs: $(DOCS)/done
+	$(MAKE) --no-print-directory pages BIN=$(DOCS)/bin/
 
 # Fill every table of the five papers quickly from real corpora, in build/reproduction/fast.
 tables: $(FULL)/done
@@ -71,6 +73,11 @@ $(LIGHT)/done: pyproject.toml
 	$(LIGHT)/bin/pip install --quiet --editable ".[plot]" --constraint constraints/constraints.txt
 	touch $@
 
+$(DOCS)/done: pyproject.toml constraints/constraints.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --editable ".[docs]" --constraint constraints/constraints.txt
+	touch $@
+
 $(FULL)/done: pyproject.toml constraints/constraints.txt
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/pip install --quiet --editable ".[dev]" --constraint constraints/constraints.txt
@@ -79,4 +86,4 @@ $(FULL)/done: pyproject.toml constraints/constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(LIGHT) $(FULL) build dist site
+	rm -rf $(LIGHT) $(DOCS) $(FULL) build dist site

@@ -118,7 +118,7 @@ def format_emodb(scores: Sequence[dict[str, Any]]) -> str:
     return (
         "## EMO-DB\n\n"
         "EmoBox's folds of EMO-DB train on all test speakers, so compare its UA with that of a\n"
-        "random split. Intervals are over speakers. The [leaderboard](../leaderboard.md) has more\n"
+        "random split. Intervals are over speakers. The [leaderboard](../../results) has more\n"
         "systems.\n\n"
         + format_table(["system", "protocol", "test speakers", "UA"], rows, "lllr")
         + "\n\nThe rows named `adapted` are adapted to the unlabelled test recordings of each\n"

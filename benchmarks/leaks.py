@@ -258,8 +258,7 @@ def format_result(result: dict[str, Any]) -> str:
             for row in rows
         ]
         head = ["protocol", "seeds", "UA", "against", "difference"]
-        figure = f"![UA of {name} by protocol](leaks-{name}.svg)"
-        parts += [f"## {name}", format_table(head, lines, "lrllr"), figure]
+        parts += [f"## {name}", format_table(head, lines, "lrllr")]
     intro = (
         "The same system and corpus (EMO-DB, 535 clips of 10 speakers, seven emotions) under\n"
         "protocols that each leak one thing from test to training. UA is unweighted average\n"

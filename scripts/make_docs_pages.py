@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from docs_pages import api, corpora, results, systems
+from docs_pages import api, corpora, results, systems, text
 
 from serenade.evaluation import draw_figure
 
@@ -40,12 +40,16 @@ def make(out: Path, root: Path = ROOT) -> Path:
         shutil.rmtree(out)
     pages = out / "pages"
     shutil.copytree(root / "docs", pages, ignore=shutil.ignore_patterns("*.json"))
+    for page in pages.rglob("*.md"):
+        content = page.read_text("utf-8")
+        page.write_text(text.to_site(str(page.relative_to(pages)), content, root), "utf-8")
+    for notebook in pages.rglob("*.ipynb"):
+        content = text.convert_notebook(notebook)
+        name = str(notebook.relative_to(pages))
+        notebook.with_suffix(".md").write_text(text.to_site(name, content, root), "utf-8")
     shutil.copy(root / "ARCHITECTURE.md", pages / "architecture.md")
-    shutil.copy(_model_card(), pages / "model_card.md")
-    for name in ("corpus", "system"):
-        with_example(pages / "extend" / f"{name}.md", root / "examples" / f"own_{name}.py")
-    for name in ("pipecat", "livekit"):
-        with_example(pages / "integrations.md", root / "examples" / f"{name}_agent.py")
+    for name, card in (("model_card", "adaptive"), ("model_card_commercial", "commercial")):
+        shutil.copy(_find_model_card(card), pages / f"{name}.md")
     found = results.Results.load(root / "results")
     made = {
         **systems.pages(found),
@@ -53,94 +57,93 @@ def make(out: Path, root: Path = ROOT) -> Path:
         **results.pages(found),
         **api.pages(),
     }
-    for name, text in made.items():
+    for name, content in made.items():
         path = pages / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        path.write_text(content, "utf-8")
     for name, draw in found.drawings().items():
         draw_figure(draw, pages / name, kinds=("svg",))
     _draw_leaks(root / "docs" / "benchmarks", pages / "benchmarks")
     settings = yaml.safe_load((root / "mkdocs.yml").read_text("utf-8"))
     python = settings["plugins"]["mkdocstrings"]["handlers"]["python"]
     python["paths"] = [str(root / path) for path in python["paths"]]
+    extensions = python["options"]["extensions"]
+    python["options"]["extensions"] = [str(root / path) for path in extensions]
     settings |= {"docs_dir": "pages", "site_dir": "site", "nav": navigation(pages)}
     path = out / "mkdocs.yml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
     return path
 
 
-def with_example(page: Path, example: Path) -> None:
-    """Replace the line `{name of the example}` of a page by the content of the example."""
-    text, mark = page.read_text("utf-8"), f"\n{{{example.name}}}\n"
-    if text.count(mark) != 1:
-        raise SystemExit(f"{page}: write {mark.strip()} on exactly one separate line")
-    code = example.read_text("utf-8")
-    page.write_text(text.replace(mark, f"\n```python\n{code}```\n"), "utf-8")
-
-
 def _draw_leaks(benchmarks: Path, folder: Path) -> None:
-    """Draw the figures of the leak laboratory from its result."""
+    """Draw the figures of the leak laboratory from its result, and show them on its page."""
     sys.path.insert(0, str(ROOT))  # of the package `benchmarks`
     leaks, runner = map(importlib.import_module, ("benchmarks.leaks", "benchmarks.runner"))
-    leaks.draw(runner.read_results(benchmarks)["leaks"], folder)
+    result = runner.read_results(benchmarks)["leaks"]
+    leaks.draw(result, folder)
+    page = folder / "leaks.md"
+    content = page.read_text("utf-8")
+    for name in result["systems"]:
+        figure = f"![UA of {name} by protocol](leaks-{name}.svg)"
+        content = content.replace(f"\n## {name}\n", f"\n## {name}\n\n{figure}\n")
+    page.write_text(content, "utf-8")
 
 
-def _model_card() -> Path:
+def _find_model_card(model: str) -> Path:
     inference = importlib.import_module("serenade.inference")
-    return Path(str(inference.__file__)).parent / "adaptive" / "MODEL_CARD.md"
+    return Path(str(inference.__file__)).parent / model / "MODEL_CARD.md"
 
 
-SECTIONS = {
-    "Tutorials": "tutorials",
-    "Systems": "systems",
-    "Corpora": "corpora",
-    "Add your own": "extend",
-    "Benchmarks": "benchmarks",
-    "Reference": "reference",
+# Sections of the navigation: pages by their paths, and folders with a slash at the end. Pages in
+# none of them go to the section `_OTHERS`.
+_SECTIONS = {
+    "Start": ["tutorials/recording.md", "tutorials/developer.md", "tutorials/researcher.md"],
+    "Notebooks": ["notebooks/recording.md", "notebooks/application.md", "notebooks/research.md"],
+    "How to": [
+        *("recordings.md", "command_line.md", "models.md", "server.md", "browser.md"),
+        *("deploy.md", "integrations.md", "extend/corpus.md", "extend/system.md", "cluster.md"),
+    ],
+    "Explanations": [
+        *("comparison.md", "reliability.md", "security.md", "privacy.md", "architecture.md"),
+        "since_0.1.md",
+    ],
+    "Results": ["results.md", "leaderboard.md", "model_card.md", "model_card_commercial.md"],
+    "Measurements": ["benchmarks/"],
+    "Systems": ["systems/"],
+    "Corpora": ["corpora/"],
+    "Reference": ["reference/commands.md", "reference/"],
 }
-SINGLE = {
-    "Home": "index.md",
-    "Leaderboard": "leaderboard.md",
-    "Runs": "runs/index.md",
-    "Recordings and live speech": "recordings.md",
-    "Models and features": "models.md",
-    "Commands by task": "command_line.md",
-    "The server": "server.md",
-    "Containers and services": "deploy.md",
-    "The browser without a server": "browser.md",
-    "Voice agents, tables and annotation tools": "integrations.md",
-    "Many machines": "cluster.md",
-    "Reliability": "reliability.md",
-    "Attacks and faults": "security.md",
-    "Privacy": "privacy.md",
-    "The bundled model": "model_card.md",
-    "Architecture": "architecture.md",
-}
+_OTHERS = "How to"
 
 
 def navigation(pages: Path) -> list[dict[str, Any]]:
-    """Return the navigation: single pages, and a section per folder with its index first.
+    """Return the navigation: the home page, then sections.
 
     Pages of single runs are left out, because there may be hundreds; the list of runs links them.
     """
-    nav: list[dict[str, Any]] = [{"Home": SINGLE["Home"]}]
-    for title, folder in SECTIONS.items():
-        files = sorted((pages / folder).rglob("*.md"), key=lambda f: (f.stem != "index", f.stem))
-        names = [file.relative_to(pages).as_posix() for file in files]
-        # Readers look for the names that they type, not for the titles of the pages.
-        typed = folder in {"corpora", "reference"}
-        nav.append(
-            {
-                title: [
-                    {file.stem: name} if typed and file.stem != "index" else name
-                    for file, name in zip(files, names, strict=True)
-                ]
-            }
-        )
-        if title == "Corpora":
-            nav += [{one: SINGLE[one]} for one in ("Leaderboard", "Runs")]
-    shown = {title for entry in nav for title in entry}
-    return [*nav, *({title: page} for title, page in SINGLE.items() if title not in shown)]
+    every = {page.relative_to(pages).as_posix() for page in pages.rglob("*.md")}
+    left = {page for page in every if not page.startswith("runs/")} - {"index.md"}
+    sections: dict[str, list[str]] = {}
+    for title, places in _SECTIONS.items():
+        for place in places:
+            folder = place if place.endswith("/") else "/"
+            inside = [page for page in left if page == place or page.startswith(folder)]
+            inside.sort(key=lambda page: (not page.endswith("/index.md"), page))
+            sections.setdefault(title, []).extend(inside)
+            left -= set(inside)
+    sections["Results"].insert(2, "runs/index.md")
+    sections[_OTHERS] += sorted(left)
+    return [
+        {"Home": "index.md"},
+        *({title: [_entitle(page) for page in listed]} for title, listed in sections.items()),
+    ]
+
+
+def _entitle(page: str) -> str | dict[str, str]:
+    """Return the entry of a page; readers look for the names of corpora and packages they type."""
+    folder, _, name = page.rpartition("/")
+    typed = folder in {"corpora", "reference"} and name != "index.md"
+    return {name.removesuffix(".md"): page} if typed else page
 
 
 if __name__ == "__main__":

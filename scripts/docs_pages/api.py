@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import importlib
-import types
-from typing import Any
+import importlib.util
 
 import click
 
+from serenade import protocols
+from serenade._markdown_table import format_table
 from serenade.cli._main import cli
 
 ROOMS = {
     "serenade": "The package",
+    "serenade.errors": "Errors",
     "serenade.inference": "Predicting",
+    "serenade.integrations.pipecat": "Voice agents of Pipecat",
+    "serenade.integrations.livekit": "Voice agents of LiveKit",
     "serenade.audio": "Audio",
     "serenade.corpora": "Corpora",
+    "serenade.protocols": "Protocols",
     "serenade.features": "Features",
     "serenade.encoders": "Encoders",
     "serenade.systems": "Systems",
@@ -22,52 +27,39 @@ ROOMS = {
     "serenade.evaluation": "Evaluation",
     "serenade.papers": "Reproducing papers",
 }
-MODULES = {
-    "serenade.errors": "Errors",
-    "serenade.corpora._corpus": "What a corpus is",
-    "serenade.corpora._checks": "What corpora are checked for",
-    "serenade.systems._system": "What a system is",
-    "serenade.protocols._protocols": "Protocols",
-    "serenade.evaluation._leaks": "Leak audit",
-    "serenade.evaluation._compare": "Comparing runs",
-    "serenade.audio._conditions": "Conditions of robustness",
-}
-"""Modules whose names users need although no package lists them in `__all__`."""
 
 
 def pages() -> dict[str, str]:
     """Return pages by their path."""
     made = {f"reference/{name}.md": _room(name, title) for name, title in ROOMS.items()}
-    for name, title in MODULES.items():
-        options = "    options:\n      show_root_heading: false\n      heading_level: 1\n"
-        made[f"reference/{name}.md"] = f"# {title}: {name}\n\n::: {name}\n{options}"
+    made["reference/serenade.protocols.md"] += _list_protocols()
     made["reference/commands.md"] = commands()
     return made
 
 
 def public(room: str) -> list[str]:
-    """Return the dotted path of each public name of a package, in the order of `__all__`."""
+    """Return the path of each public name of a package, in the order of `__all__`.
+
+    Nothing is imported besides the package itself, so PyTorch is not needed.
+    """
     module = importlib.import_module(room)
-    return [
-        _home(room, name, getattr(module, name))
-        for name in module.__all__
-        if not name.startswith("_")
+    named = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == room and value.__doc__
     ]
-
-
-def _home(room: str, name: str, value: Any) -> str:
-    """Return the dotted path of a definition; for a constant, the module that holds it."""
-    if isinstance(value, type | types.FunctionType):
-        return f"{value.__module__}.{value.__qualname__}"
-    module = importlib.import_module(room)
-    for other in vars(module).values():
-        if isinstance(other, types.ModuleType) and vars(other).get(name) is value:
-            return f"{other.__name__}.{name}"
-    return f"{room}.{name}"
+    paths = [f"{room}.{name}" for name in named if not name.startswith("_")]
+    return [path for path in paths if not (room == "serenade" and importlib.util.find_spec(path))]
 
 
 def _room(name: str, title: str) -> str:
     return f"# {title}: {name}\n\n" + "\n\n".join(f"::: {path}" for path in public(name)) + "\n"
+
+
+def _list_protocols() -> str:
+    """Format the names that `serenade.protocols.get` takes."""
+    rows = [[f"`{name}`", protocols.describe(name)] for name in protocols.names()]
+    return f"\n## Names of protocols\n\n{format_table(['name', 'what it does'], rows)}\n"
 
 
 def commands() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from docs_pages import text
 
+import serenade
 from serenade import corpora, papers
 from serenade._markdown_table import format_table
 from serenade.corpora._corpus import mark_incomplete
@@ -39,6 +40,48 @@ speaker-dependent, test speakers were heard in training, and its numbers say not
 who were not. Below a table, its systems are tested against each other by exchanging speakers as a
 whole; p-values are adjusted within the table. Settings of some recipes were chosen on recordings
 that a table tests: [how recipes were chosen](benchmarks/tuning.md).
+"""
+# Hundreds of pages of runs would hide what readers look for; the list of runs is found.
+_UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
+_CITED = """# Results to cite
+
+The best recipe of each system on speakers that it was not trained on, for each corpus of real
+recordings, from the [run files](runs/index.md) in the repository. The
+[leaderboard](leaderboard.md) has all recipes, random splits, significance tests between systems,
+and the command of each run.
+
+{table}
+
+## What the numbers mean
+
+- **UA** is the mean recall over the emotions, **WA** the share of right predictions. Both count
+  all predictions of all folds at once.
+- **[low, high]** is a 95% interval, bootstrapped over *speakers*: it says how much the number
+  depends on the speakers who were recorded. It does not hold the variation between seeds.
+- **Seeds**: runs with different seeds; the scores are their means.
+- Test speakers occur neither in the training nor in the validation data. Most of these corpora
+  repeat the same sentences in all emotions, in training and in test; the page of each run lists
+  such findings of the leak audit.
+- The best of several recipes is shown, and some recipes were chosen on recordings that a table
+  tests ([how](benchmarks/tuning.md)), so the numbers are slightly optimistic.
+- EMO-DB, RAVDESS and nEMO hold acted speech. Results on everyday speech are lower.
+
+## What to state in a paper
+
+Corpus and its version, number of speakers and emotions, protocol, recipe, seeds, UA with its
+interval, and the version of Serenade. `serenade evaluate --out` writes all of this into
+`report.json`; `serenade compare RUNS --out table.tex` writes the table. Cite the corpus and the
+paper of the system, whose [page](systems/index.md) names it, and:
+
+    @software{{serenade,
+      title   = {{Serenade: speech emotion recognition for Python}},
+      author  = {{{{The Serenade developers}}}},
+      version = {{{version}}},
+      year    = {{2026}},
+    }}
+
+`CITATION.cff` in the repository has the same data for tools. Results of the bundled model on
+corpora that it was not trained on are on its [model card](model_card.md).
 """
 
 
@@ -194,7 +237,7 @@ def pages(found: Results) -> dict[str, str]:
         body = report.to_markdown()
         if report.command:
             body += f"\n\n    {report.command}\n"
-        made[name] = f"{body}\n![Confusion matrix]({Path(name).stem}.svg)\n"
+        made[name] = f"{_UNSEARCHED}{body}\n![Confusion matrix]({Path(name).stem}.svg)\n"
         recipe = str(report.recipe.get("name", "default"))
         again = " (a run once more; counted once)" if name in found.repeats else ""
         link = f"[{Path(name).stem}]({Path(name).name}){again}"
@@ -206,7 +249,42 @@ def pages(found: Results) -> dict[str, str]:
         f"them.\n\n{listed}\n"
     )
     made["leaderboard.md"] = leaderboard(found.entrants)
+    made["results.md"] = _CITED.format(
+        table=_list_unseen(found.entrants), version=serenade.__version__
+    )
     return made
+
+
+def _list_unseen(entrants: Iterable[Entrant]) -> str:
+    """Format the best result of each system on unseen speakers of a corpus.
+
+    Results that are adapted to the test recordings are left out: a single recording offers no
+    such adaptation.
+    """
+    best: dict[tuple[object, ...], Entrant] = {}
+    for one in entrants:
+        report = one.reports[0]
+        plain = "transductive" not in one.name
+        if plain and report.speaker_independent and not _warning(report.corpus):
+            place = (*one.where, report.system)
+            if place not in best or best[place].scores["ua"].value < one.scores["ua"].value:
+                best[place] = one
+    rows = [
+        [
+            f"{mark_incomplete(one.where[0], one.where[3])}, {len(one.where[1])} emotions",
+            one.name,
+            one.reports[0].protocol,
+            *(
+                f"{one.scores[name].value:.3f} "
+                f"[{text.share(one.scores[name].low)}, {text.share(one.scores[name].high)}]"
+                for name in ("ua", "wa")
+            ),
+            str(len(one.reports)),
+        ]
+        for one in sorted(best.values(), key=lambda one: (_order(one)[:2], -one.scores["ua"].value))
+    ]
+    head = ["corpus", "system and recipe", "protocol", "UA", "WA", "seeds"]
+    return format_table(head, rows, "lllllr") if rows else "No run file is committed yet."
 
 
 def leaderboard(entrants: Iterable[Entrant]) -> str:

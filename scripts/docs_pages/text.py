@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
 import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 _GAP = re.compile(
@@ -71,3 +74,87 @@ def code(value: Any) -> str:
 def share(value: float | None) -> str:
     """Format a share with three digits; return a dash if it is missing."""
     return "-" if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN
+
+
+# Pages of the site that are made from files of the repository, by the path of these files.
+_MADE = {
+    "ARCHITECTURE.md": "architecture.md",
+    "src/serenade/inference/adaptive/MODEL_CARD.md": "model_card.md",
+    "src/serenade/inference/commercial/MODEL_CARD.md": "model_card_commercial.md",
+    "results": "leaderboard.md",
+    "results/README.md": "runs/index.md",
+    "src/serenade/cli": "reference/commands.md",
+    "src/serenade/corpora": "corpora/index.md",
+    "src/serenade/systems": "systems/index.md",
+}
+_LINK = re.compile(r"\[([^]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def to_site(page: str, content: str, root: Path) -> str:
+    """Change the links of a page of `docs`, which work in the repository, to those of the site.
+
+    Links to files that the site shows go to their pages, and others become text. A file of `examples` is shown below the
+    paragraph that links it.
+
+    Args:
+        page: path of the page in `docs`.
+        content: its Markdown.
+        root: root of the repository.
+
+    >>> to_site("a/b.md", "[x](../../src/serenade/systems) [y](c.md)", Path())
+    '[x](../systems/index.md) [y](c.md)'
+    """
+    folder = PurePosixPath(page).parent
+
+    def replace(link: re.Match[str]) -> str:
+        target = os.path.normpath("docs" / folder / link[2])
+        if target.startswith("docs/"):
+            if link[2].endswith(".ipynb") and not link[1].startswith("Download"):
+                return f"[{link[1]}]({link[2].removesuffix('.ipynb')}.md{link[3] or ''})"
+            return link[0]
+        if target.startswith("examples/"):
+            return link[1]
+        made = _MADE.get(target) or _name_reference(target)
+        if made is None and not (root / target).exists():
+            raise SystemExit(f"docs/{page}: links to {target}, which does not exist")
+        if made is None:  # a file that the site does not show
+            return link[1]
+        return f"[{link[1]}]({os.path.relpath(made, folder)}{link[3] or ''})"
+
+    paragraphs = []
+    for paragraph in content.split("\n\n"):
+        paragraphs.append(_LINK.sub(replace, paragraph))
+        examples = re.findall(r"\]\((?:\.\./)+(examples/\w+\.py)\)", paragraph)
+        paragraphs += [
+            f"```python\n{(root / example).read_text('utf-8')}```" for example in examples
+        ]
+    return "\n\n".join(paragraphs)
+
+
+def _name_reference(target: str) -> str | None:
+    """Return the page of the reference for a file of the package."""
+    found = re.fullmatch(r"src/(serenade(?:/\w+)*?)(?:/__init__\.pyi|\.py)", target)
+    return found and f"reference/{found[1].replace('/', '.')}.md"
+
+
+def convert_notebook(path: Path) -> str:
+    """Convert an executed notebook to Markdown, with its outputs as text and HTML.
+
+    Args:
+        path: the `.ipynb` file.
+    """
+    parts = []
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+            continue
+        parts.append(f"```python\n{source}\n```")
+        for output in cell["outputs"]:
+            shown = output.get("data", {"text/plain": output.get("text", [])})
+            if "text/html" in shown:
+                parts.append("".join(shown["text/html"]).replace("\n\n", "\n"))
+            elif plain := "".join(shown["text/plain"]).rstrip("\n"):
+                parts.append(f"```text\n{plain}\n```")
+    parts.insert(1, f"[Download the notebook]({path.name})")
+    return "\n\n".join(parts) + "\n"

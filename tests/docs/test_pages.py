@@ -10,8 +10,9 @@ from pathlib import Path
 
 import make_docs_pages
 import pytest
-from docs_pages import api, corpora, results, systems, text
+from docs_pages import api, corpora, doctest_blocks, results, systems, text
 
+import serenade
 from serenade import corpora as all_corpora
 from serenade import papers
 from serenade import systems as all_systems
@@ -260,6 +261,8 @@ def test_reference_lists_every_public_name_and_command():
         names = api.public(room)
         assert names
         assert all(f"::: {name}" in made[f"reference/{room}.md"] for name in names)
+        assert not any(part.startswith("_") for name in names for part in name.split("."))
+    assert "| `loso` | leave one speaker out |" in made["reference/serenade.protocols.md"]
     for line in ("## serenade predict", "## serenade compare", "--speaker-standardisation"):
         assert line in made["reference/commands.md"]
 
@@ -270,11 +273,37 @@ def test_prose_keeps_code_and_brackets():
 
 
 def test_docstrings_of_the_scripts():
-    assert doctest.testmod(text) == doctest.TestResults(failed=0, attempted=3)
+    assert doctest.testmod(text) == doctest.TestResults(failed=0, attempted=4)
+    assert doctest.testmod(doctest_blocks) == doctest.TestResults(failed=0, attempted=1)
 
 
-def test_an_example_needs_its_place(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("no place\n")
-    with pytest.raises(SystemExit, match=r"own_system\.py"):
-        make_docs_pages.with_example(page, ROOT / "examples" / "own_system.py")
+def test_to_site_shows_examples_below_their_links_and_refuses_links_to_nowhere():
+    example = "[`own`](../../examples/own_system.py) is short.\n\nMore."
+    shown = text.to_site("extend/system.md", example, ROOT)
+    assert shown.startswith("`own` is short.\n\n```python\n")
+    assert (ROOT / "examples" / "own_system.py").read_text("utf-8") in shown
+    assert shown.endswith("```\n\nMore.")
+    link = "[x](../src/serenade/corpora/__init__.pyi#a)"
+    assert text.to_site("page.md", link, ROOT) == "[x](reference/serenade.corpora.md#a)"
+    assert text.to_site("page.md", "[x](../tests)", ROOT) == "x"
+    with pytest.raises(SystemExit, match=r"page\.md: links to nowhere, which does not exist"):
+        text.to_site("page.md", "[x](../nowhere)", ROOT)
+
+
+def test_navigation_has_every_page_once(tmp_path):
+    names = ("index", "results", "recordings", "new", "runs/index", "runs/one", "corpora/emodb")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.md").touch()
+    shown = json.dumps(make_docs_pages.navigation(tmp_path))
+    assert {name: shown.count(f'"{name}.md"') for name in names} == dict.fromkeys(names, 1) | {
+        "runs/one": 0
+    }
+
+
+def test_results_to_cite_have_unseen_speakers_only(found):
+    page = results.pages(found)["results.md"]
+    assert "| whisper-probe | speaker-independent |" in page
+    assert "| random |" not in page
+    assert "paired" not in page
+    assert f"version = {{{serenade.__version__}}}" in page

@@ -79,4 +79,4 @@ def test_search_finds_systems_by_an_index_of_its_own(site):
 def test_docstrings_are_in_the_reference(site):
     page = (site / "reference" / "serenade.inference" / "index.html").read_text("utf-8")
     assert "Predict the emotion of a recording as a whole." in page
-    assert 'id="serenade.inference._model.Model.predict"' in page
+    assert 'id="serenade.inference.Model.predict"' in page

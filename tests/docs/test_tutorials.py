@@ -1,11 +1,13 @@
 """Commands and Python blocks of README and of the pages run, in order, on synthetic speech.
 
 A page's `sh` blocks are run by bash and its `python` blocks in one namespace, in a folder that has
-the files that the page names. Lines that install are compared with pyproject instead. Lines that
-need a corpus, a microphone, a hub or a cluster are compared with the options of the command.
+the files that the page names; cells of notebooks are `python` blocks. Lines that install are
+compared with pyproject instead. Lines that need a corpus, a microphone, a hub or a cluster are
+compared with the options of the command. A block after `<!-- not run: reason -->` is not run.
 """
 
 import importlib
+import json
 import os
 import re
 import shlex
@@ -30,21 +32,34 @@ TUTORIALS = [
     for folder in ("tutorials", "extend")
     for path in sorted((ROOT / "docs" / folder).glob("*.md"))
 ]
-OTHERS = ["README.md", "docs/command_line.md", "docs/models.md", "docs/recordings.md"]
-EVERY = ["README.md", "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+NOTEBOOKS = [path.relative_to(ROOT) for path in sorted((ROOT / "docs" / "notebooks").iterdir())]
+EVERY = [
+    *("README.md", "CONTRIBUTING.md", "results/README.md"),
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+]
+OTHERS = [page for page in EVERY if Path(page) not in TUTORIALS]
 # Corpora, hubs, clusters, servers, microphones; and trainings that another test or page has.
 NOT_HERE = re.compile(
     r"CORPORA|HEAD|USER/NAME|/path/|^make |^serenade (listen|serve|compare|pretrain|transcribe)\b"
     r"|own_system"
 )
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DATA = {"text", "dockerfile", "ini", "nginx", "yaml", "json", "js", "html", "javascript"}
 
 
-def blocks(page):
-    """Return language, code and line of each block."""
+def blocks(page, every=True):
+    """Return language, code and line of each block; without those that are not run if asked."""
     text = (ROOT / page).read_text("utf-8")
-    return [(b[1], b[2], text[: b.start()].count("\n") + 2) for b in BLOCK.finditer(text)]
+    if Path(page).suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        return [("python", code, number) for number, code in enumerate(codes)]
+    return [
+        (b[2], b[3], text[: b.start()].count("\n") + 2)
+        for b in BLOCK.finditer(text)
+        if every or not b[1]
+    ]
 
 
 def write_class_folders(folder):
@@ -78,7 +93,7 @@ def things(tmp_path_factory):
         f"{row.file},{row.emotion},{row.speaker},{('read', 'free')[number % 2]}"
         for number, row in enumerate(rows)
     )
-    for name in ("my.csv", "other.csv"):
+    for name in ("my.csv", "other.csv", "calls.csv"):
         (folder / name).write_text(f"file,emotion,speaker,style\n{table}\n", "utf-8")
     emotions = {"wut": "angry", "freude": "happy", "ruhe": "neutral", "trauer": "sad"}
     write_class_folders(folder / "my-calls")
@@ -92,6 +107,8 @@ def things(tmp_path_factory):
     for name in ("own_corpus.py", "own_system.py", "synthetic_corpus.py"):
         shutil.copy(ROOT / "examples" / name, folder)
     shutil.copytree(ROOT / "examples" / "synthetic_speech", folder / "synthetic_speech")
+    published = Path("results", "whisper-probe")
+    shutil.copytree(ROOT / published, folder / published)
     program = folder / "bin" / "serenade"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serenade "$@"\n')
     program.chmod(0o755)
@@ -127,10 +144,13 @@ def installs(line):
     return True
 
 
-@pytest.mark.parametrize("page", [*TUTORIALS, *OTHERS], ids=str)
+RUN = [page for page in [*TUTORIALS, *NOTEBOOKS, *OTHERS] if blocks(page, every=False)]
+
+
+@pytest.mark.parametrize("page", RUN, ids=str)
 def test_what_a_page_says_works(page, folder):
     namespace = {"__name__": "page", "serenade": serenade, "chunks": [np.zeros(4800, np.float32)]}
-    for language, code, line in blocks(page):
+    for language, code, line in blocks(page, every=False):
         where = f"{page}, line {line}"
         if language == "python":
             exec(compile(code, where, "exec"), namespace)
@@ -149,7 +169,7 @@ def test_what_a_page_says_works(page, folder):
             assert done.returncode == 0, f"{where}:\n{done.stdout}\n{done.stderr}"
             assert "Traceback" not in done.stderr, where
         else:
-            assert language == "text", f"{where}: a block of {language or 'no language'}"
+            assert language in DATA, f"{where}: a block of {language or 'no language'}"
 
 
 @pytest.mark.parametrize("page", EVERY, ids=lambda page: Path(page).name)
@@ -162,6 +182,25 @@ def test_commands_of_a_page_have_options_that_exist(page):
                 known = {option for each in command.params for option in each.opts}
                 given = {word.split("=")[0] for word in words if word.startswith("--")}
                 assert given <= known, line
+
+
+@pytest.mark.parametrize("page", EVERY)
+def test_links_of_a_page_work_in_the_repository(page):
+    text = BLOCK.sub("", (ROOT / page).read_text("utf-8"))
+    for target in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text):
+        assert ((ROOT / page).parent / target).exists(), target
+    assert not re.search(r"^\{.*\}$", text, re.MULTILINE)  # a placeholder of the site
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=str)
+def test_notebooks_have_small_outputs_without_errors_and_places(page):
+    content = (ROOT / page).read_text("utf-8")
+    cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
+    kinds = {output["output_type"] for cell in cells for output in cell["outputs"]}
+    assert kinds <= {"stream", "execute_result"}
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert len(content) < 150_000
+    assert not re.search(r"/(home|tmp|work|root|Users)/", content)
 
 
 def test_tutorials_have_commands():
