@@ -93,8 +93,8 @@ _LINK = re.compile(r"\[([^]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 def to_site(page: str, content: str, root: Path) -> str:
     """Change the links of a page of `docs`, which work in the repository, to those of the site.
 
-    Links to files that the site shows go to their pages, and others become text. A file of `examples` is shown below the
-    paragraph that links it.
+    Links to files that the site shows go to their pages, and links to others become text. A file
+    of `examples` is shown below the paragraph that links it.
 
     Args:
         page: path of the page in `docs`.
