@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serenade.audio import CONDITIONS, STRESS_CONDITIONS, Babble
-from serenade.audio._codecs import Coded
 from serenade.audio._conditions import (
+    Coded,
     Excerpt,
     LateStart,
     Level,
