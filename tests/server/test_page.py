@@ -435,15 +435,20 @@ def still(runtime, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def talks(still, example):
-    """Write speech and pauses of several lengths into the folder of the page."""
+    """Write speech and pauses of several lengths into the folder; the short ones in stereo."""
     signal = read(example, sampling_rate=16000).signal
     signal = np.concatenate([level * signal for level in (1, 0.6, 0.8, 0.5, 0.9)])
     signal[np.arange(signal.size) // 80_000 % 2 == 1] = 0  # pauses of 5 s
     noise = np.random.default_rng(0).normal(0, 1e-4, signal.size)  # no two windows are the same
-    paths = {seconds: still[0] / f"{seconds}.wav" for seconds in (1, 4, 14, 30, 31, 70)}
+    paths = {seconds: still[0] / f"{seconds}.wav" for seconds in (14, 30, 31, 70)}
     for seconds, path in paths.items():
         part = slice(8000, 8000 + 16000 * seconds)
         soundfile.write(path, (signal + noise)[part], 16000, "PCM_16")
+    for seconds, rate, name in ((1, 48000, "1.wav"), (4, 44100, "4.flac")):
+        talk = read(example, sampling_rate=rate).signal[rate // 2 :][: seconds * rate]
+        talk = talk + np.random.default_rng(0).normal(0, 1e-3, talk.size)  # also above 8 kHz
+        paths[seconds] = still[0] / name
+        soundfile.write(paths[seconds], np.stack([talk, talk / 2], axis=1), rate, "PCM_16")
     return paths
 
 

@@ -3,9 +3,9 @@
 import { $, Failure, text } from "./dom.js";
 import { FORMATTERS } from "./formats.js";
 
-const RATE = 16000;
 const [SHORTEST, SILENCE] = [0.1, 1e-4]; // seconds; of full scale
 const POINTS = 4000; // of a waveform
+const [LARGE, LARGE_WAV] = [2 ** 24, 2 ** 28]; // bytes
 const LONGEST = 3600; // seconds of a recording from the microphone
 
 export const backend = { model: { labels: [] }, voice: null };
@@ -68,11 +68,27 @@ async function run(kind, message, { progressed = () => {}, signal } = {}) {
   });
 }
 
-// Reads a recording with the browser's decoders, as the mean of its channels at 16 kHz.
+// The rate to decode a file at: its own, so that its samples are resampled as in Python, if its
+// header is of a kind that is known here; else a common one. Large files are decoded at the rate of
+// the model, which takes less memory.
+function chooseRate(bytes) {
+  const view = new DataView(bytes);
+  const has = (place, letters) => [...letters].every((letter, i) => view.getUint8(place + i) === letter.charCodeAt(0));
+  const wav = bytes.byteLength > 44 && has(0, "RIFF") && has(12, "fmt ");
+  let rate = 48000;
+  if (bytes.byteLength > (wav ? LARGE_WAV : LARGE)) rate = 16000;
+  else if (wav) rate = view.getUint32(24, true);
+  else if (bytes.byteLength > 44 && has(0, "fLaC")) rate = view.getUint32(18) >>> 12;
+  else if (bytes.byteLength > 44 && has(0, "OggS") && has(29, "vorbis")) rate = view.getUint32(40, true);
+  return Math.min(96000, Math.max(8000, rate));
+}
+
+// Reads a recording with the browser's decoders, as the mean of its channels.
 async function decode(blob, name) {
   let buffer;
   try {
-    buffer = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await blob.arrayBuffer());
+    const bytes = await blob.arrayBuffer();
+    buffer = await new OfflineAudioContext(1, 1, chooseRate(bytes)).decodeAudioData(bytes);
   } catch {
     throw new Failure("NotDecoded", `${name}: this browser cannot read it; convert it to WAV, MP3 or M4A`);
   }
@@ -81,13 +97,13 @@ async function decode(blob, name) {
     buffer.getChannelData(channel).forEach((value, i) => (signal[i] += value));
   }
   if (buffer.numberOfChannels > 1) signal.forEach((value, i) => (signal[i] = value / buffer.numberOfChannels));
-  if (signal.length < SHORTEST * RATE) {
+  if (buffer.duration < SHORTEST) {
     throw new Failure("TooShortError", `${name}: is too short; give at least ${SHORTEST} s of speech`);
   }
   if (!signal.some((value) => Math.abs(value) >= SILENCE)) {
     throw new Failure("SilenceError", `${name}: is silent; check the microphone and its level`);
   }
-  return signal;
+  return [signal, buffer.sampleRate];
 }
 
 // The lowest and the highest sample of equal stretches.
@@ -106,13 +122,13 @@ export async function analyse(blob, name, { loadingModel, sent, analysed, signal
   if (!ready) loadingModel();
   await loading;
   sent(1);
-  const signal = await decode(blob, name);
+  const [samples, rate] = await decode(blob, name);
   stopping.throwIfAborted();
-  const found = await run("analyse", { signal, adapt: $("adapt").checked }, { progressed: analysed, signal: stopping });
+  const found = await run("analyse", { samples, rate, adapt: $("adapt").checked }, { progressed: analysed, signal: stopping });
   if (!found) {
     throw new Failure("NoSpeechError", `${name}: contains no speech that was found; give a recording of speech, or a louder one`);
   }
-  return { file: name, ...found, envelope: computeEnvelope(signal) };
+  return { file: name, ...found, envelope: computeEnvelope(samples) };
 }
 
 export function openStream(recording, update, fault) {

@@ -28,8 +28,8 @@ export class Resampler {
     this.up = RATE / common;
     this.down = rate / common;
     const slower = Math.max(1, rate / RATE);
-    this.reach = Math.ceil(32 * slower); // samples on each side
-    this.kernels = Array.from({ length: this.up }, (_, phase) => this.makeKernel(phase / this.up, 0.95 / slower));
+    this.reach = Math.ceil(48 * slower); // samples on each side
+    this.kernels = Array.from({ length: this.up }, (_, phase) => this.makeKernel(phase / this.up, 0.965 / slower));
     this.kept = new Float32Array(this.reach); // silence before the first sample
     this.first = -this.reach; // place of the first of them in the signal
     this.taken = 0;

@@ -108,8 +108,10 @@ function describe(shares) {
 
 const toSegment = ({ start, end, shares }) => ({ start: seconds(start), end: seconds(end), ...describe(shares) });
 
-// Analyses a signal at 16 kHz as Python's `Model.predict_with_timeline` does.
-async function analyse({ id, signal, adapt }) {
+// Analyses a signal as Python's `Model.predict_with_timeline` does.
+async function analyse({ id, samples, rate, adapt }) {
+  const resampler = new Resampler(rate);
+  const signal = concatenate(resampler.push(samples), resampler.finish());
   const stream = new Stream({ rate: RATE, adapt, live: false });
   const parts = [];
   for (let start = 0; start < signal.length; start += BLOCK) {
