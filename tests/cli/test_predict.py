@@ -274,6 +274,20 @@ def test_adapt_by_channel_predicts_and_adapts_each_channel_alone(run, example, t
     assert "add --adapt" in run("predict", ".", "--adapt-by", "folder").stderr
 
 
+def test_speakers_are_named_by_voice_or_by_channel(run, example, tmp_path):
+    samples, rate = soundfile.read(example)
+    soundfile.write(tmp_path / "call.wav", np.stack([samples, samples[::-1]], axis=1), rate)
+    by_channel = run("predict", "call.wav", "--speakers", "channels", "--csv", "-")
+    table = list(csv.DictReader(io.StringIO(by_channel.stdout)))
+    assert {row["speaker"] for row in table} == {"left", "right"}, by_channel.stderr
+    by_voice = run("predict", "call.wav", "--speakers", "1", "--adapt", "--channel", "left")
+    assert "speaker 1: " in by_voice.stdout, by_voice.stderr
+    for wrong in ("--speakers", "none"), ("--speakers", "channels", "--channel", "left"):
+        assert run("predict", "call.wav", *wrong).returncode == 2
+    grouped = run("predict", "call.wav", example, "--adapt", "--adapt-by", "auto", "--json")
+    assert len(json.loads(grouped.stdout)) == 2, grouped.stderr
+
+
 def test_adapt_by_speaker_takes_the_speakers_of_a_manifest(run, example, tmp_path):
     for number in range(4):
         shutil.copy(example, tmp_path / f"{number}.flac")

@@ -1,5 +1,6 @@
 """`draw_timeline` and `plot_timeline`."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -43,6 +44,21 @@ def test_draw_timeline_places_and_names_segments(drawn, talk):
     assert axes.get_xlim() == (0, pytest.approx(talk.size / 16000))
     wave = axes.collections[0].get_paths()[0].vertices
     assert np.abs(wave[:, 1]).max() == pytest.approx(np.abs(talk).max(), rel=1e-5)
+
+
+def test_draw_timeline_draws_a_lane_for_each_speaker(drawn, talk):
+    names = ("left", "right")
+    parts = [
+        dataclasses.replace(part, speaker=name)
+        for part, name in zip(drawn.segments, names, strict=True)
+    ]
+    spoken = dataclasses.replace(drawn, segments=tuple(parts))
+    axes = draw_timeline(spoken, open_source(talk, 16000, 16000)).axes[0]
+    within = axes.transAxes.inverted()
+    spans = [patch for patch in axes.patches if patch.get_extents().width > 1]
+    heights = [within.transform(patch.get_extents())[:, 1] for patch in spans]
+    np.testing.assert_allclose(heights, [(0.5, 1), (0, 0.5)], atol=1e-6)
+    assert {*names} <= {text.get_text() for text in axes.texts}
 
 
 def test_draw_timeline_draws_improbable_segments_fainter_and_means_of_many(talk, model):

@@ -46,6 +46,7 @@ def predict_many(
     sources: Any,
     *,
     windows: tuple[float, float] | None = None,
+    speakers: int | str | None = None,
     adapt: Expect | None = None,
     by_speaker: bool = False,
     audio: str = "audio",
@@ -61,6 +62,8 @@ def predict_many(
             of a data set need not be decoded, so that torchcodec is not needed.
         windows: length and hop of windows in seconds, for a row for each segment of speech; None
             for a row for each recording.
+        speakers: see `Model.timeline`; needs windows. The column `speaker` then names the speaker
+            of each segment, and `adapt` adapts to each speaker of a recording.
         adapt: see `Model.adapt`; each recording is read once.
         by_speaker: whether to adapt to each speaker instead of all recordings together. A recording
             whose speaker is not known is then predicted without adaptation.
@@ -77,22 +80,27 @@ def predict_many(
 
     Raises:
         CorpusError: a manifest cannot be read.
-        InputError: the data set has no column of that name.
+        InputError: the data set has no column of that name; there are speakers without windows.
         ModelError: the model cannot adapt.
     """
+    if speakers is not None and windows is None:
+        raise InputError("speakers need windows: give their length and hop, as in windows=(2, 1)")
     rows = _list_rows(sources, audio, speaker)
+    alone = adapt is None or speakers is not None
     threads = jobs or os.cpu_count() or 1
 
     def work(row: TableRow) -> Reading | Result:
         try:
-            if adapt is None:
-                return predict_file(model, row.source, windows, jobs=1)
+            if alone:
+                return predict_file(
+                    model, row.source, windows, speakers=speakers, adapt=adapt, jobs=1
+                )
             return read_recording(model, row.source, windows, jobs=1)
         except AudioError as error:
             return error
 
     pairs = map_in_threads(work, rows, threads)
-    if adapt is None:
+    if alone or adapt is None:
         return _tabulate(model, ((row, found) for row, found in pairs))  # type: ignore[misc]
     done = [(dataclasses.replace(row, source=""), found) for row, found in pairs]
     # A recording without a speaker is alone in its place.
