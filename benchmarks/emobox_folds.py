@@ -32,14 +32,8 @@ PRINTED = 0.926
 ROWS = (
     ("emodb-random-complete", "whisper-probe"),
     ("emodb-speaker-independent-complete", "whisper-probe"),
-    (
-        "emodb-speaker-independent-whisper-base",
-        "whisper-probe, encoder whisper-base",
-    ),
-    (
-        "emodb-speaker-independent-whisper-base-mean",
-        "whisper-probe, settings of the bundled model's head on whisper-base",
-    ),
+    ("emodb-speaker-independent-whisper-base", "whisper-probe, C 0.0005"),
+    ("emodb-speaker-independent-whisper-base-mean", "whisper-probe, recipe transfer"),
 )
 """Run and name of each row."""
 
