@@ -14,10 +14,17 @@ cores, a thread each. The bundled model has one thread for a signal either way. 
 turns in every round, so that all meet the same load of the machine; the fastest round counts. The
 real time factor is seconds per second of speech, of the clock and of the processor: on a machine
 with other work, only the second is the program's own. A table is written next to the JSON.
+
+With `--folder`, recordings of a folder are also predicted as `serenade predict` does, a thread for
+each core. Linux counts the time that each thread runs, and the time that it is ready to run but
+waits for a core that has other work. Their share of the clock's time says how busy the threads
+keep the cores, whatever else the machine does; the rest is time in which a thread waits for
+others, for the disk or for Python's lock.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -34,7 +41,7 @@ from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade._markdown_table import format_table
 from serenade.audio import find_active_part, read
 from serenade.evaluation import list_versions
-from serenade.inference import Model
+from serenade.inference import Model, find_recordings, predict_files
 from serenade.inference._threads import map_in_threads
 from serenade.runtime import open_session
 
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
 
 RATE = 16000
 LENGTHS = (2.0, 4.0, 10.0)
+EVERY = 6  # of the recordings of a folder, one in so many is predicted
 EXAMPLE = Path(__file__).parents[1] / "examples" / "example.flac"
 ALL, EACH = "every core for each", "a core each"
 KINDS = ("clock", "processor")
@@ -138,19 +146,59 @@ def measured(
     return best
 
 
-def measure(cores: int, rounds: int, count: int) -> dict[str, Any]:
+def read_schedule() -> dict[str, NDArray[np.float64]]:
+    """Return the seconds that each thread of this process has run, and waited for a core."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            run, wait, _ = (task / "schedstat").read_text().split()
+            found[task.name] = np.array([float(run), float(wait)]) / 1e9
+    return found
+
+
+def measure_folder(model: Model, folder: Path, cores: int) -> dict[str, float]:
+    """Predict a folder's recordings, and return how busy the threads keep the cores."""
+    files = find_recordings([folder])[::EVERY]
+    before, after = read_schedule(), {}
+    begun = np.array([time.perf_counter(), time.process_time()])
+    for _ in predict_files(model, files, jobs=cores):
+        after |= read_schedule()
+    clock, processor = np.array([time.perf_counter(), time.process_time()]) - begun
+    # The thread that collects the results only waits.
+    threads = sorted((sum(after[name]) for name in after.keys() - before.keys()), reverse=True)
+    return {
+        "recordings": len(files),
+        "busy": float(sum(threads[:cores]) / (clock * cores)),
+        "processor": float(processor / (clock * cores)),
+    }
+
+
+def measure(cores: int, rounds: int, count: int, folder: Path | None = None) -> dict[str, Any]:
     """Run the complete benchmark; the result is written to JSON."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
     os.environ["OMP_NUM_THREADS"] = "1"  # of the bundled model: a thread for a signal
+    model = Model.load()
     with tempfile.TemporaryDirectory() as scratch:
         contenders = {
-            SUBJECT: ours(Model.load()),
+            SUBJECT: ours(model),
             **wav2vec2(cores, Path(scratch)),
         }
         factors = measured(contenders, cores, rounds, count)
     known = list_versions() | {"transformers": transformers.__version__}
-    return {"cores": cores, "real_time_factors": factors, "versions": known}
+    result = {"cores": cores, "real_time_factors": factors, "versions": known}
+    return result if folder is None else result | {"folder": measure_folder(model, folder, cores)}
+
+
+def format_folder(found: dict[str, float], cores: int) -> list[str]:
+    """Format the part of the page about a folder."""
+    text = (
+        f"{found['recordings']} recordings, predicted in {cores} threads as by\n"
+        "`serenade predict FOLDER`: the threads run, or wait for a core that has other work, in\n"
+        f"{found['busy']:.1%} of the time. Their own share of the cores was"
+        f" {found['processor']:.0%}; other\nwork had the rest."
+    )
+    return ["## A folder of recordings", text]
 
 
 def fastest(ways: dict[str, dict[str, float]], place: str) -> float:
@@ -182,6 +230,8 @@ def format_result(result: dict[str, Any]) -> str:
             "How many times faster the bundled model is, each in the faster of its two ways:",
             format_table(["compared with", *heads], ratios),
         ]
+    if "folder" in result:
+        parts += format_folder(result["folder"], result["cores"])
     return format_page(
         "Real time factor",
         f"Seconds per second of speech on {result['cores']} cores of one machine, in one run: the\n"
@@ -197,10 +247,11 @@ def format_result(result: dict[str, Any]) -> str:
 if __name__ == "__main__":
     run_benchmark(
         __doc__,
-        lambda options: measure(options.cores, options.rounds, options.signals),
+        lambda options: measure(options.cores, options.rounds, options.signals, options.folder),
         format_result,
         {
             "--cores": {"type": int, "default": 2},
+            "--folder": {"type": Path, "help": "recordings to predict as a folder"},
             "--rounds": {"type": int, "default": 5},
             "--signals": {"type": int, "default": 4, "help": "of each length in a round"},
         },
