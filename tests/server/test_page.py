@@ -423,7 +423,8 @@ def still(runtime, tmp_path_factory):
     """Write the page without a server; return its folder and its address."""
     pytest.importorskip("onnx", reason='needs the extra "train"')
     folder = tmp_path_factory.mktemp("still")
-    write_browser_folder(None, folder, runtime=runtime)
+    words = ("export", "bundled", "--browser", "--out", folder, "--onnxruntime-web", runtime)
+    subprocess.run([sys.executable, "-m", "serenade", *words, "--limit", "1"], check=True)
     handler = functools.partial(_Files, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
         thread = threading.Thread(target=listening.serve_forever)
@@ -519,7 +520,7 @@ def _list_leaves(found, place=()):
     }
 
 
-def test_a_page_without_a_server_records_shows_and_saves(still, talks, browser, spoken):
+def test_a_page_without_a_server_records_shows_and_saves(still, talks, browser, spoken, axe):
     page = browser(*_microphone(spoken))
     page.open(still[1])
     seen = "[...document.querySelectorAll('#enrol, #key, a[href=docs], #adapt')]"
@@ -535,6 +536,8 @@ def test_a_page_without_a_server_records_shows_and_saves(still, talks, browser, 
     page.wait(f"document.querySelector('h3').textContent === {json.dumps(odd.name)}")
     page.wait(_EMOTION)
     assert page.run("document.querySelectorAll('.strip button').length") > 2
+    page.run(axe)
+    assert page.run(_VIOLATIONS) == []
     saved = _save_all(page)
     timeline = saved.pop("json")
     assert json.loads(timeline)["adapted_to"] > 2
