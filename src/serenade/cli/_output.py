@@ -1,7 +1,8 @@
-"""Print results for people, safely on every terminal."""
+"""Print and write results, safely on every terminal and without places of this machine."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import re
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the number of SIGINT."""
+
+_PLACES = {
+    "--root": "ROOT",
+    "--out": "DIR",
+    "--checkpoints": "DIR",
+    "--track": "LOG",
+    "--dask": "ADDRESS",
+}
+"""Options whose values are places of one machine, with the word that stands for them."""
 
 _COLUMNS = 24
 _WORD = 10  # width of the column of emotions
@@ -209,7 +219,81 @@ def print_results(
     return done, False
 
 
-def write_table(done: Sequence[Result], model: Model, path: Path, *, timeline: bool) -> None:
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Outputs of `serenade predict` besides its lines for people.
+
+    Args:
+        as_json: whether to print JSON.
+        csv: file for a table; `-` for standard output.
+        out: file or folder for timelines.
+        format: format of `out`; None for that of its suffix.
+        plot: file of a figure.
+    """
+
+    as_json: bool
+    csv: Path | None
+    out: str | None
+    format: str | None
+    plot: Path | None
+
+    @property
+    def people(self) -> bool:
+        """Whether standard output is for people."""
+        return not (self.as_json or str(self.csv) == "-")
+
+    def check(self, recordings: int) -> None:
+        """Check before the work that the results of a number of recordings can be written."""
+        from serenade._figure_style import check_figure
+
+        if self.as_json and str(self.csv) == "-":
+            raise click.UsageError(
+                "--json and --csv - both print to standard output; give --csv a file"
+            )
+        if self.csv and self.csv.suffix.lower() not in {"", ".csv", ".txt"}:
+            raise click.UsageError(
+                f"--csv {self.csv}: writes a CSV file, which spreadsheets open as well; name it "
+                f"{self.csv.with_suffix('.csv')}"
+            )
+        if self.format and not self.out:
+            raise click.UsageError("--format needs --out; name the file or folder to write")
+        if self.plot and recordings != 1:
+            raise click.UsageError("--plot draws one recording; give one file")
+        if self.plot:
+            check_figure(self.plot)
+        if target := self._target:
+            target.check(recordings)
+
+    @property
+    def _target(self) -> Target | None:
+        from serenade.inference import Target
+
+        return Target.of(self.out, self.format) if self.out else None
+
+    def write(self, done: Sequence[Result], model: Model, *, channel: str, timeline: bool) -> None:
+        """Write results.
+
+        Args:
+            done: predictions, with their timelines if there are any.
+            model: the model that predicted them.
+            channel: channel of the figure.
+            timeline: whether the table has a row for each segment.
+        """
+        from serenade.inference import plot_timeline, to_json
+
+        if self.as_json:
+            click.echo(to_json(done))
+        if self.csv:
+            _write_table(done, model, self.csv, timeline=timeline)
+        timelines = [(prediction, found) for prediction, found in done if found is not None]
+        if timelines and (target := self._target):
+            target.write(timelines, model)
+        if timelines and self.plot:
+            first = timelines[0][1]
+            plot_timeline(first, first.file, model, self.plot, channel=channel)
+
+
+def _write_table(done: Sequence[Result], model: Model, path: Path, *, timeline: bool) -> None:
     """Write results as CSV to a file, or to standard output for `-`."""
     from serenade.inference import to_csv
 
@@ -219,35 +303,6 @@ def write_table(done: Sequence[Result], model: Model, path: Path, *, timeline: b
         click.echo(table.getvalue(), nl=False)
     else:
         write_output(path, table.getvalue())
-
-
-def write_timelines(
-    done: Sequence[Result],
-    model: Model,
-    target: Target | None,
-    plot: Path | None,
-    channel: str,
-) -> None:
-    """Write the timelines to a file or a folder, and draw the first one."""
-    timelines = [(prediction, found) for prediction, found in done if found is not None]
-    if not timelines:
-        return
-    if target:
-        target.write(timelines, model)
-    if plot:
-        from serenade.inference import plot_timeline
-
-        timeline = timelines[0][1]
-        plot_timeline(timeline, timeline.file, model, plot, channel=channel)
-
-
-_PLACES = {
-    "--root": "ROOT",
-    "--out": "DIR",
-    "--checkpoints": "DIR",
-    "--track": "LOG",
-    "--dask": "ADDRESS",
-}
 
 
 def format_command(arguments: Sequence[str]) -> str:

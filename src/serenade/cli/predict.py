@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serenade.adaptation import Expect
-    from serenade.inference import Model, Target
+    from serenade.inference import Model
 
 
 _SEVERAL = 8
@@ -194,9 +194,11 @@ def command(
     serenade predict calls/ --adapt=neutral --adapt-by channel --csv emotions.csv
     serenade predict recordings/ --json --strict > emotions.json
     """
-    from serenade.inference import Target, list_channels, predict_files, to_json
+    from serenade.inference import list_channels, predict_files
 
-    _check_options(as_json, csv, hop, window, format_, out)
+    if hop > window:
+        raise click.UsageError(f"--hop {hop:g} leaves gaps; give at most --window {window:g}")
+    outputs = _output.Outputs(as_json, csv, out, format_, plot)
     _check_channels(adapt_by, channel, format_, plot)
     _check_speakers(speakers, channel, enrol, adapt_by)
     adaptation = _choose_adaptation(enrol, adapt, adapt_by, speakers)
@@ -204,11 +206,10 @@ def command(
     channels: Any = channel
     if adapt_by == "channel":
         files, channels = list_channels(files)
-    target = Target.of(out, format_) if out else None
-    _check_outputs(files, target, plot)
+    outputs.check(len(files))
     loaded = _load_model(model, licence, enrol, enrol_speech)
     adaptation |= _find_places(loaded, files, sources, adapt_by, channels)
-    timeline = any((timeline, target, plot, speakers))
+    timeline = any((timeline, out, plot, speakers))
     results = predict_files(
         loaded,
         files,
@@ -219,14 +220,10 @@ def command(
         jobs=jobs,
         bar=sys.stderr.isatty(),
     )
-    done, interrupted = _output.print_results(results, files, people=not (as_json or _is_dash(csv)))
+    done, interrupted = _output.print_results(results, files, people=outputs.people)
     if done or not interrupted:
         _recommend_adaptation(loaded, len(done), asked=bool(adapt or enrol or interrupted))
-        if as_json:
-            click.echo(to_json(done))
-        if csv:
-            _output.write_table(done, loaded, csv, timeline=timeline)
-        _output.write_timelines(done, loaded, target, plot, channel)
+        outputs.write(done, loaded, channel=channel, timeline=timeline)
     if interrupted:
         sys.exit(_output.report_interruption(len(done), len(files)))
     if not done or (strict and len(done) < len(files)):
@@ -243,39 +240,6 @@ def _find_files(sources: Sequence[str]) -> list[str]:
             f"no recordings in {', '.join(sources)}; give audio files, or folders with such files"
         )
     return files
-
-
-def _check_outputs(files: Sequence[str], target: Target | None, plot: Path | None) -> None:
-    """Check before the work that the timeline and the figure can be written."""
-    from serenade._figure_style import check_figure
-
-    if plot and len(files) != 1:
-        raise click.UsageError("--plot draws one recording; give one file")
-    if plot:
-        check_figure(plot)
-    if target:
-        target.check(len(files))
-
-
-def _check_options(
-    as_json: bool, csv: Path | None, hop: float, window: float, format_: str | None, out: str | None
-) -> None:
-    if as_json and _is_dash(csv):
-        raise click.UsageError(
-            "--json and --csv - both print to standard output; give --csv a file"
-        )
-    if csv and csv.suffix.lower() not in {"", ".csv", ".txt"}:
-        raise click.UsageError(
-            f"--csv {csv}: writes a CSV file, which spreadsheets open as well; name it "
-            f"{csv.with_suffix('.csv')}"
-        )
-    if hop > window:
-        raise click.UsageError(
-            f"--hop {hop:g} is longer than --window {window:g} and leaves gaps; choose a "
-            "shorter hop"
-        )
-    if format_ and not out:
-        raise click.UsageError("--format needs --out; name the file or folder to write")
 
 
 def _check_channels(adapt_by: str, channel: str, format_: str | None, plot: Path | None) -> None:
@@ -341,11 +305,6 @@ def _find_places(
         )
     # A recording without speaker is alone.
     return {"places": [speakers.get(file) or file for file in files]}
-
-
-def _is_dash(path: Path | None) -> bool:
-    """Return whether a path stands for standard output."""
-    return str(path) == "-"
 
 
 def _recommend_adaptation(model: Model, usable: int, *, asked: bool) -> None:

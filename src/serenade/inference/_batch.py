@@ -190,8 +190,8 @@ def predict_files(
     threads = jobs or os.cpu_count() or 1
     channels = [channel] * len(files) if isinstance(channel, str | int) else list(channel)
     enrols = by_itself and expect is None
-    # Recordings that enrol themselves are read twice.
-    timed = all((bar, len(files) <= _TIMED, speakers != "channels"))
+    # Recordings that enrol themselves are read twice, and channels of speakers are not counted.
+    timed = bar and speakers != "channels"
     seconds = (1 + enrols) * _measure_files(files) if timed else 0.0
     shown = ProgressBar(seconds or len(files), "predicting")
     spare = max(1, threads // max(1, len(files)))
@@ -276,7 +276,9 @@ class _Work:
 
 
 def _measure_files(files: Sequence[str]) -> float:
-    """Return the length in seconds of the files that can be read, by their headers."""
+    """Return the length in seconds of a few files that can be read, by their headers, or 0."""
+    if len(files) > _TIMED:
+        return 0.0
     headers = (_catch(functools.partial(inspect_file, file)) for file in files)
     return sum(0.0 if isinstance(found, AudioError) else found.duration for found in headers)
 

@@ -43,10 +43,7 @@ class Summary:
     def describe(self) -> dict[str, str]:
         """Describe each part in words, by a name; parts that are empty are left out."""
         shares = [f"{label} {share:.0%}" for label, share in self.shares.items() if share >= 0.005]
-        moments = [
-            f"{part.emotion} {part.probability:.0%} at {format_clock(part.start)}"
-            for part in self.moments
-        ]
+        moments = [f"{part.caption} at {format_clock(part.start)}" for part in self.moments]
         thirds = [
             f"{part.emotion} {part.probability:.0%}" if part else "no speech"
             for part in self.thirds
@@ -119,7 +116,7 @@ def _cut(segments: Sequence[Segment], start: float, end: float) -> Segment | Non
     if not parts:
         return None
     return dataclasses.replace(
-        parts[0], start=start, end=end, probabilities=average_segments(parts)
+        parts[0], start=start, end=end, probabilities=average_segments(parts), speaker=""
     )
 
 
