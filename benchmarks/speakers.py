@@ -468,7 +468,7 @@ _TABLE = (
 )
 _INTRODUCTION = (
     "Speakers are told apart by the speaker encoder of Resemblyzer 0.1.4, in windows of 1.6 s "
-    "every 0.4 s, and average linkage on the cosine. Acted emotions move its embedding more than "
+    "every 0.4 s, and Ward's linkage. Acted emotions move its embedding more than "
     "most speech does, so these conversations are hard. `python -m benchmarks.speakers` made this "
     "page; nothing here was learned or chosen on the corpus that is tested."
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST = 2000  # embeddings that are clustered, because memory grows with their square
 _SHORT = 16000  # samples; the embedding of a shorter window says little
 _SMALL = 6  # windows; smaller clusters are not speakers
+_ROUNDS = 4  # in which centres and clusters are estimated
 _EXTRA = 15  # clusters beyond the number of speakers that outliers may take
 _CHANGE = 0.1  # similarity that a change of speakers within an utterance has to gain
 _NEAR = 8000  # samples: standard deviation of the weights of windows around a cell
@@ -70,7 +71,10 @@ def find_turns(
 def cluster_voices(
     voices: NDArray[np.floating[Any]], speakers: int | None, threshold: float, small: int = _SMALL
 ) -> NDArray[np.floating[Any]]:
-    """Cluster embeddings by average linkage, and return the centre of each speaker.
+    """Cluster embeddings, and return the centre of each speaker.
+
+    Average linkage estimates the number of speakers, because its distances do not depend on the
+    sizes of clusters. Ward's linkage, which finds speakers better, makes the clusters.
 
     Args:
         voices: embeddings of length one, `(windows, dims)`.
@@ -84,26 +88,34 @@ def cluster_voices(
     voices = voices[:: -(-len(voices) // _MOST)]
     if len(voices) < 2:
         return voices
-    tree = linkage(voices, "average", metric="cosine")
     if speakers is None:
-        numbers = fcluster(tree, threshold, "distance")
-        sizes = np.bincount(numbers)
-        kept = np.flatnonzero(sizes >= small)
-        kept = kept if kept.size else np.array([sizes.argmax()])
-    else:
-        # Outliers would take the place of a speaker: the tree is cut lower until enough are large.
-        for wanted in range(speakers, speakers + _EXTRA):
-            numbers = fcluster(tree, wanted, "maxclust")
-            sizes = np.bincount(numbers)
-            if np.count_nonzero(sizes >= small) >= speakers:
-                break
-        else:
-            numbers = fcluster(tree, speakers, "maxclust")
-            sizes = np.bincount(numbers)
-        kept = np.argsort(-sizes, kind="stable")[: min(speakers, np.count_nonzero(sizes))]
-    centres = np.stack([voices[numbers == number].mean(axis=0) for number in kept])
-    unit: NDArray[np.floating[Any]] = centres / np.linalg.norm(centres, axis=1, keepdims=True)
+        numbers = fcluster(linkage(voices, "average", metric="cosine"), threshold, "distance")
+        speakers = max(1, np.count_nonzero(np.bincount(numbers) >= small))
+    numbers = _cut_tree(linkage(voices, "ward"), speakers, small)
+    for _ in range(_ROUNDS):
+        known = np.unique(numbers[numbers >= 0])
+        centres = np.stack([voices[numbers == number].mean(axis=0) for number in known])
+        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+        numbers = (voices @ centres.T).argmax(axis=1)
+    unit: NDArray[np.floating[Any]] = centres
     return unit
+
+
+def _cut_tree(tree: NDArray[np.float64], speakers: int, small: int) -> NDArray[np.intp]:
+    """Return the cluster of each embedding, or another number than those of speakers.
+
+    Outliers would take the place of a speaker: the tree is cut lower until enough clusters are
+    large.
+    """
+    for wanted in range(speakers, speakers + _EXTRA):
+        numbers = fcluster(tree, wanted, "maxclust")
+        if np.count_nonzero(np.bincount(numbers) >= small) >= speakers:
+            break
+    else:
+        numbers = fcluster(tree, speakers, "maxclust")
+    sizes = np.bincount(numbers)
+    large = np.argsort(-sizes, kind="stable")[: min(speakers, np.count_nonzero(sizes))]
+    return np.where(np.isin(numbers, large), numbers, -1)
 
 
 def _divide_utterance(
