@@ -90,7 +90,7 @@ def cluster_voices(
         return voices
     if speakers is None:
         numbers = fcluster(linkage(voices, "average", metric="cosine"), threshold, "distance")
-        speakers = max(1, np.count_nonzero(np.bincount(numbers) >= small))
+        speakers = max(1, int(np.count_nonzero(np.bincount(numbers) >= small)))
     numbers = _cut_tree(linkage(voices, "ward"), speakers, small)
     for _ in range(_ROUNDS):
         known = np.unique(numbers[numbers >= 0])
