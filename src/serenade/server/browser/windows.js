@@ -8,7 +8,7 @@ export const HOP = RATE;
 export const LONGEST_UTTERANCE = 12 * RATE;
 
 const SPEECH = 0.1;
-const [SURE, SURE_FRAMES] = [0.5, 3];
+const [SURE, SURE_FRAMES] = [0.5, 5];
 const PAUSE = 14; // frames
 const ONSET = 2; // frames
 const SHORTEST = 0.2 * RATE;
