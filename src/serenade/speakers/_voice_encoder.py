@@ -70,7 +70,7 @@ class VoiceEncoder:
     def __init__(self, *, projected: bool = True) -> None:
         self._projection = _read_projection() if projected else None
         self.threshold = 0.7 if projected else 0.425
-        self.recording_threshold = 0.6 if projected else 0.33
+        self.recording_threshold = 0.6 if projected else 0.36
 
     def embed(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute the embedding `(dims,)`, of length one, of up to 1.6 s of speech at 16 kHz."""
