@@ -18,7 +18,6 @@ from ._precision import measure_size as measure_size
 from ._prediction import Prediction as Prediction
 from ._prediction import Segment as Segment
 from ._prediction import Timeline as Timeline
-from ._prediction import Update as Update
 from ._prediction import describe_adaptation as describe_adaptation
 from ._prediction import describe_basis as describe_basis
 from ._prediction_table import predict_many as predict_many
@@ -31,6 +30,7 @@ from ._speaker_timeline import open_speakers as open_speakers
 from ._speaker_timeline import parse_speakers as parse_speakers
 from ._speaker_timeline import predict_speakers as predict_speakers
 from ._stream import Stream as Stream
+from ._stream import Update as Update
 from ._summary import Summary as Summary
 from ._timeline_figure import plot_timeline as plot_timeline
 from ._windows import DEFAULT_HOP as DEFAULT_HOP

@@ -13,6 +13,7 @@ from serenade.inference._svg_figure import draw_bars, draw_timeline_bands
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from serenade.inference._stream import Update
     from serenade.inference._summary import Summary
 
 _LONG = 30.0  # seconds from which a recording has a summary
@@ -54,16 +55,16 @@ class _MostProbable:
     def _round_probabilities(self) -> dict[str, object]:
         """Return emotion, probabilities and values as JSON data, those that the model gives."""
         if not self.probabilities:
-            return _round_values(self.values)
+            return round_values(self.values)
         return {
             "emotion": self.emotion,
             "probability": round(self.probability, 4),
             "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
-            **_round_values(self.values),
+            **round_values(self.values),
         }
 
 
-def _round_values(values: Mapping[str, float]) -> dict[str, object]:
+def round_values(values: Mapping[str, float]) -> dict[str, object]:
     """Return values as JSON data; nothing for a model of emotions only."""
     return {"values": {k: round(v, 4) for k, v in values.items()}} if values else {}
 
@@ -320,7 +321,7 @@ def _list_remarks(found: Prediction | Timeline) -> dict[str, object]:
     """Return what a result says about enrolment and adaptation."""
     channel = {"channel": found.channel} if found.channel else {}
     enrolment = {"enrolment": found.enrolment} if found.enrolment else {}
-    return channel | enrolment | _list_adaptation(found)
+    return channel | enrolment | list_adaptation(found)
 
 
 def describe_adaptation(found: Prediction | Timeline) -> str:
@@ -354,49 +355,7 @@ def describe_basis(found: Prediction) -> str:
     return "; ".join(parts)
 
 
-def _list_adaptation(found: Prediction | Timeline | Update) -> dict[str, object]:
+def list_adaptation(found: Prediction | Timeline | Update) -> dict[str, object]:
     """Return the number of utterances that a model was adapted to, and what was assumed of them."""
     adapted = {"adapted_to": found.adapted_to, "assumed": found.assumed}
     return adapted if found.adapted_to else {}
-
-
-@dataclasses.dataclass(frozen=True)
-class Update:
-    """New results of a stream.
-
-    Args:
-        start: beginning, in seconds of the stream, of the speech that was predicted.
-        end: end of that speech.
-        speaking: whether the utterance continues; False if a pause has ended it.
-        probabilities: probability of each emotion between `start` and `end`, from one window, for
-            a live display.
-        segments: segments that are finished and will not change. They are those of
-            `Model.timeline` for the same signal.
-        adapted_to: number of earlier windows that a stream with `adapt` is adapted to.
-        assumed: assumed content of the stream; empty without adaptation.
-        values: value of each dimension between `start` and `end`; see `Prediction`.
-    """
-
-    start: float
-    end: float
-    speaking: bool
-    probabilities: Mapping[str, float]
-    segments: tuple[Segment, ...] = ()
-    adapted_to: int = 0
-    assumed: str = ""
-    values: Mapping[str, float] = dataclasses.field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return JSON data: start, end, speaking, probabilities, segments, and an adaptation.
-
-        A model of values also has `values`.
-        """
-        return {
-            "start": round(self.start, 3),
-            "end": round(self.end, 3),
-            "speaking": self.speaking,
-            "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
-            "segments": [segment.to_dict() for segment in self.segments],
-            **_round_values(self.values),
-            **_list_adaptation(self),
-        }

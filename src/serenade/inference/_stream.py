@@ -1,28 +1,72 @@
-"""Predict a signal while it arrives: from a microphone, a telephone line or a pipe."""
+"""Predict a signal while it arrives, in updates: from a microphone, a telephone line or a pipe."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from serenade.audio import Intake, to_float32
 from serenade.inference._own_adaptation import OwnAdaptation
-from serenade.inference._prediction import Update
+from serenade.inference._prediction import list_adaptation, round_values
 from serenade.inference._segmentation import SegmentJoiner
 from serenade.inference._source import to_array
 from serenade.inference._windows import DEFAULT_HOP, DEFAULT_WINDOW, PAUSE, Windower, check_windows
 from serenade.voice_activity import DETECTOR_FRAME, DETECTOR_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike
 
     from serenade.adaptation import Expect
     from serenade.inference._classifier import Classifier
+    from serenade.inference._prediction import Segment
     from serenade.inference._windows import Window
 
 RESAMPLING = 0.3
 """Longest delay of the resampler in seconds, measured for rates from 8 to 192 kHz."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """New results of a stream.
+
+    Args:
+        start: beginning, in seconds of the stream, of the speech that was predicted.
+        end: end of that speech.
+        speaking: whether the utterance continues; False if a pause has ended it.
+        probabilities: probability of each emotion between `start` and `end`, from one window, for
+            a live display.
+        segments: segments that are finished and will not change. They are those of
+            `Model.timeline` for the same signal.
+        adapted_to: number of earlier windows that a stream with `adapt` is adapted to.
+        assumed: assumed content of the stream; empty without adaptation.
+        values: value of each dimension between `start` and `end`; see `Prediction`.
+    """
+
+    start: float
+    end: float
+    speaking: bool
+    probabilities: Mapping[str, float]
+    segments: tuple[Segment, ...] = ()
+    adapted_to: int = 0
+    assumed: str = ""
+    values: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON data: start, end, speaking, probabilities, segments, and an adaptation.
+
+        A model of values also has `values`.
+        """
+        return {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "speaking": self.speaking,
+            "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
+            "segments": [segment.to_dict() for segment in self.segments],
+            **round_values(self.values),
+            **list_adaptation(self),
+        }
 
 
 class Stream:

@@ -116,7 +116,12 @@ def _cut(segments: Sequence[Segment], start: float, end: float) -> Segment | Non
     if not parts:
         return None
     return dataclasses.replace(
-        parts[0], start=start, end=end, probabilities=average_segments(parts), speaker=""
+        parts[0],
+        start=start,
+        end=end,
+        probabilities=average_segments(parts),
+        speaker="",
+        values=average_segments(parts, "values"),
     )
 
 
