@@ -26,7 +26,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
 @click.command(
     cls=_help.GroupedCommand,
     groups={
-        "Address and model": ("host", "port", "model", "device"),
+        "Address and model": ("host", "port", "model", "device", "hume_routes"),
         "Access": ("api_keys", "hosts", "origins", "access_log"),
         "Limits": (
             *("max_size", "max_duration", "max_concurrency", "queue", "max_streams", "timeout"),
@@ -108,6 +108,11 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
     type=click.FloatRange(min=1),
     help="Most seconds for the work of a request.",
 )
+@click.option(
+    "--hume-routes",
+    is_flag=True,
+    help="Also serve routes shaped like version 0 of Hume's API of expression measurement.",
+)
 @click.option("--access-log", is_flag=True, help="Write a line for each request to standard error.")
 def command(
     host: str,
@@ -122,6 +127,7 @@ def command(
     queue: int,
     max_streams: int,
     timeout: float,
+    hume_routes: bool,
     access_log: bool,
 ) -> None:
     r"""Serve a web page that records, and an API for programs.
@@ -157,6 +163,7 @@ def command(
             queue=queue,
             streams=max_streams,
             timeout=timeout,
+            hume_routes=hume_routes,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

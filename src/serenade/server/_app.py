@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import serenade
-from serenade.server import _docs_page, _live_routes, _recording_routes, _schemas
+from serenade.server import _docs_page, _hume_routes, _live_routes, _recording_routes, _schemas
 from serenade.server._guard import Guard
 from serenade.server._refusals import Refused, respond_refused
 from serenade.server._service import Service
@@ -59,6 +59,8 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
     app.state.service = service
     app.include_router(_recording_routes.make_recording_router(service))
     app.include_router(_live_routes.make_live_router(service))
+    if settings.hume_routes:
+        app.include_router(_hume_routes.make_hume_router(service))
     _add_state(app, service)
     _add_page(app)
     app.add_exception_handler(Refused, respond_refused)

@@ -113,7 +113,7 @@ def _add_predict(routes: APIRouter, service: Service) -> None:
         Up to 12 s are predicted as a whole. A longer recording gets the mean of its timeline. With
         `adapt`, each utterance of a longer recording is adapted to those before it.
         """
-        done = await _run_on_files(
+        done = await run_on_files(
             service,
             request,
             lambda worker, files: worker.predict(files[0]),
@@ -162,7 +162,7 @@ def _add_timeline(routes: APIRouter, service: Service) -> None:
         if envelope == 1:
             raise Refused(422, "ValueError", "envelope must be 0 or at least 2")
         with service.follow(progress) as note:
-            text = await _run_on_files(
+            text = await run_on_files(
                 service,
                 request,
                 lambda worker, files: dataclasses.replace(
@@ -198,7 +198,7 @@ def _add_batch(routes: APIRouter, service: Service) -> None:
         With `adapt`, the model is adapted to all recordings of the request. One recording alone
         is predicted without adaptation.
         """
-        found = await _run_on_files(
+        found = await run_on_files(
             service,
             request,
             lambda worker, files: worker.predict_each(files),
@@ -226,7 +226,7 @@ def _add_enrol(routes: APIRouter, service: Service) -> None:
         A few sentences in a normal voice are enough. The recordings are not kept. The voice is
         forgotten some time after its last use.
         """
-        model = await _run_on_files(
+        model = await run_on_files(
             service,
             request,
             lambda worker, files: worker.enrol(files, speech),
@@ -268,7 +268,7 @@ def _add_convert(routes: APIRouter, service: Service) -> None:
         return Response(text, media_type=MEDIA[format])
 
 
-async def _run_on_files(
+async def run_on_files(
     service: Service,
     request: Request,
     work: Callable[[Worker, list[Upload]], Any],

@@ -132,4 +132,5 @@ class Service:
 
 def _read_key(headers: Mapping[str, str]) -> str:
     kind, _, token = headers.get("authorization", "").partition(" ")
-    return headers.get("x-api-key", "") or (token if kind.lower() == "bearer" else "")
+    named = headers.get("x-api-key", "") or headers.get("x-hume-api-key", "")
+    return named or (token if kind.lower() == "bearer" else "")

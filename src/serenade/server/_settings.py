@@ -30,6 +30,7 @@ class Settings:
         connections: most connections; at the limit, the one idle for longest is closed.
         voices: most enrolled voices; the one unused for longest is forgotten first.
         voice_lifetime: seconds after its last use until a voice is forgotten.
+        hume_routes: whether to serve the routes of `_hume_routes` as well.
 
     Raises:
         ValueError: a limit is not positive, or an API key is empty.
@@ -54,11 +55,12 @@ class Settings:
     connections: int = 2000
     voices: int = 256
     voice_lifetime: float = 3600.0
+    hume_routes: bool = False
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, tuple) or value > 0:
+            if isinstance(value, tuple | bool) or value > 0:
                 continue
             if field.name not in {"queue", "streams", "voices"} or value != 0:
                 raise ValueError(f"{field.name} must be positive, got {value}")

@@ -1,0 +1,198 @@
+"""Serve routes shaped like version 0 of Hume's API of expression measurement, for its clients.
+
+Route names and fields are those of the batch and stream API for the prosody of speech. Emotions
+and scores are the labels and probabilities of the served model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import collections
+import contextlib
+import hashlib
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, Field, ValidationError
+
+from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW
+from serenade.server import _schemas
+from serenade.server._recording_routes import run_on_files
+from serenade.server._refusals import Refused
+from serenade.server._uploads import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from serenade.inference import Segment
+    from serenade.server._jobs import Worker
+    from serenade.server._service import Service
+
+_WINDOWS = DEFAULT_WINDOW, DEFAULT_HOP
+_KEPT = 64 * 2**20  # bytes of all finished jobs; the oldest are forgotten first
+_POLICY, _AGAIN = 1008, 1013  # RFC 6455, section 7.4.1
+
+
+class Message(BaseModel):
+    """Message of a client: a recording in base 64. Other fields are ignored."""
+
+    data: Annotated[str, Field(min_length=1)]
+    models: dict[str, Any]
+    payload_id: str | None = None
+
+
+class Jobs:
+    """Finished jobs in memory by unguessable names, each with its state and its predictions."""
+
+    def __init__(self) -> None:
+        self._known: collections.OrderedDict[str, tuple[str, str]] = collections.OrderedDict()
+
+    def add(self, begun: float, found: list[dict[str, Any]]) -> str:
+        """Keep a job that has ended now, and return its name."""
+        name = secrets.token_urlsafe(16)
+        failed = sum(len(each["results"]["errors"]) for each in found)
+        start = round(1000 * begun)
+        state = {
+            "status": "COMPLETED",
+            **{"created_timestamp_ms": start, "started_timestamp_ms": start},
+            "ended_timestamp_ms": round(1000 * time.time()),
+            "num_predictions": len(found) - failed,
+            "num_errors": failed,
+        }
+        files = [each["source"]["filename"] for each in found]
+        request = {"files": files, "models": {"prosody": {}}}
+        details = {"type": "INFERENCE", "job_id": name, "request": request, "state": state}
+        self._known[name] = json.dumps(details), json.dumps(found)
+        while len(self._known) > 1 and sum(map(len, sum(self._known.values(), ()))) > _KEPT:
+            self._known.popitem(last=False)
+        return name
+
+    def get(self, name: str) -> tuple[str, str]:
+        """Return state and predictions as JSON.
+
+        Raises:
+            Refused: 404, the job is unknown or was forgotten.
+        """
+        if name not in self._known:
+            raise Refused(404, "UnknownJob", "unknown or forgotten job; send the recordings again")
+        return self._known[name]
+
+
+def make_hume_router(service: Service) -> APIRouter:
+    """Make the router of `/v0/batch/jobs` and `/v0/stream/models`.
+
+    Args:
+        service: state that all routes share.
+    """
+    routes = APIRouter(prefix="/v0", tags=["shaped like Hume's"], responses=_schemas.REFUSALS)
+    jobs = Jobs()
+
+    @routes.post("/batch/jobs", summary="Predict recordings as a job", openapi_extra=_schemas.FILES)
+    async def start(request: Request) -> dict[str, str]:
+        """Predict the files of the form and return the name of the job, which has then ended."""
+        if request.headers.get("content-type", "").startswith("application/json"):
+            raise Refused(422, "ValueError", "urls are not fetched; send files in a form")
+        begun = time.time()
+
+        def work(worker: Worker, files: Sequence[Upload]) -> list[dict[str, Any]]:
+            return [_predict(worker, file) for file in files]
+
+        return {"job_id": jobs.add(begun, await run_on_files(service, request, work, many=True))}
+
+    @routes.get("/batch/jobs/{name}", summary="Return the state of a job")
+    async def describe(request: Request, name: str) -> Response:
+        service.check_key(request.headers)
+        return Response(jobs.get(name)[0], media_type="application/json")
+
+    @routes.get("/batch/jobs/{name}/predictions", summary="Return the predictions of a job")
+    async def get_predictions(request: Request, name: str) -> Response:
+        service.check_key(request.headers)
+        return Response(jobs.get(name)[1], media_type="application/json")
+
+    @routes.websocket("/stream/models")
+    async def stream(socket: WebSocket) -> None:
+        await socket.accept()
+        # The client may leave before the last message is sent.
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await socket.close(await _serve(service, socket))
+
+    return routes
+
+
+async def _serve(service: Service, socket: WebSocket) -> int:
+    """Answer the messages of a stream, and return the code to close it with."""
+    try:
+        service.check_key(socket.headers, socket.query_params.get("apiKey", ""))
+    except Refused as refused:
+        await socket.send_json({"error": refused.message, "code": refused.kind})
+        return _POLICY
+    if service.streams >= service.settings.streams:
+        return _AGAIN
+    service.streams += 1
+    try:
+        while True:
+            async with asyncio.timeout(service.settings.idle):
+                text = await socket.receive_text()
+            await socket.send_json(await _answer(service, socket, text))
+    except (TimeoutError, KeyError):  # nothing in time, or bytes instead of text
+        return _POLICY
+    finally:
+        service.streams -= 1
+
+
+def _predict(worker: Worker, file: Upload) -> dict[str, Any]:
+    """Return the predictions of a file, or why there are none."""
+    with file.path.open("rb") as content:
+        digest = hashlib.file_digest(content, "md5").hexdigest()
+    source = {"type": "file", "filename": file.name, "content_type": None, "md5sum": digest}
+    try:
+        predictions = _list_predictions(worker, file)
+    except Refused as refused:
+        errors = [{"message": refused.message, "file": file.name}]
+        return {"source": source, "results": {"predictions": [], "errors": errors}}
+    groups = [{"id": "unknown", "predictions": predictions}]
+    models = {"prosody": {"metadata": None, "grouped_predictions": groups}}
+    given = [{"file": file.name, "file_type": "audio", "models": models}]
+    return {"source": source, "results": {"predictions": given, "errors": []}}
+
+
+def _list_predictions(worker: Worker, file: Upload) -> list[dict[str, Any]]:
+    timeline = worker.predict(file, _WINDOWS)[1]
+    return [_format(segment) for segment in timeline.segments] if timeline else []
+
+
+def _format(segment: Segment) -> dict[str, Any]:
+    emotions = [{"name": name, "score": score} for name, score in segment.probabilities.items()]
+    return {"time": {"begin": segment.start, "end": segment.end}, "emotions": emotions}
+
+
+async def _answer(service: Service, socket: WebSocket, text: str) -> dict[str, Any]:
+    """Predict the recording in a message, and return the answer or an error."""
+    try:
+        message = Message.model_validate_json(text)
+        content = base64.b64decode(message.data, validate=True)
+        async with service.gate.place(service.name_client(socket)) as job:
+            worker = service.make_worker(service.model, "mix", None)
+            found = await job.run(
+                lambda: service.gate.measure(lambda: _write(worker, job.folder, content)),
+                service.settings.timeout,
+            )
+    except Refused as refused:
+        return {"error": refused.message, "code": refused.kind}
+    except (ValidationError, binascii.Error):
+        needed = '{"models": {"prosody": {}}, "data": "a recording in base 64"}'
+        return {"error": f"not understood; send {needed}", "code": "Protocol"}
+    return {"payload_id": message.payload_id, "prosody": {"predictions": found}}
+
+
+def _write(worker: Worker, folder: Path, content: bytes) -> list[dict[str, Any]]:
+    """Write a recording to the folder of its request, and predict it."""
+    path = folder / "recording"
+    path.write_bytes(content)
+    return _list_predictions(worker, Upload("recording", path))

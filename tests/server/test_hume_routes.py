@@ -1,0 +1,75 @@
+"""Routes shaped like Hume's API: batch jobs and the stream of recordings."""
+
+import base64
+import hashlib
+import json
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+NEEDED = {"models": {"prosody": {}}}
+
+
+@pytest.fixture(scope="module")
+def shaped(serve):
+    with serve(hume_routes=True, api_keys=("secret",)) as found:
+        found.headers["X-Hume-Api-Key"] = "secret"
+        yield found
+
+
+def stream(client, key="secret"):
+    address = str(client.base_url).replace("http", "ws") + f"/v0/stream/models?apiKey={key}"
+    return connect(address, proxy=None)
+
+
+def test_routes_are_off_unless_they_are_asked_for(client):
+    assert client.post("/v0/batch/jobs").status_code == 404
+
+
+def test_job_has_a_state_and_the_segments_of_the_timeline_in_its_shape(shaped, words):
+    files = [("file", ("call.wav", words)), ("file", ("notes.txt", b"no sound"))]
+    name = shaped.post("/v0/batch/jobs", files=files).json()["job_id"]
+    state = shaped.get(f"/v0/batch/jobs/{name}").json()["state"]
+    assert (state["status"], state["num_predictions"], state["num_errors"]) == ("COMPLETED", 1, 1)
+    found, failed = shaped.get(f"/v0/batch/jobs/{name}/predictions").json()
+    assert found["source"]["md5sum"] == hashlib.md5(words).hexdigest()
+    (given,) = found["results"]["predictions"]
+    (group,) = given["models"]["prosody"]["grouped_predictions"]
+    timeline = shaped.post("/v1/timeline", files={"file": ("call.wav", words)}).json()
+    for part, segment in zip(group["predictions"], timeline["segments"], strict=True):
+        assert part["time"]["begin"] == pytest.approx(segment["start"], abs=0.01)
+        scores = {each["name"]: each["score"] for each in part["emotions"]}
+        assert scores == pytest.approx(segment["probabilities"], abs=1e-3)
+    assert failed["results"]["predictions"] == []
+    assert "notes.txt: is not audio" in failed["results"]["errors"][0]["message"]
+
+
+def test_job_routes_refuse_strangers_addresses_and_unknown_names(shaped):
+    assert shaped.get("/v0/batch/jobs/unknown").status_code == 404
+    refused = shaped.post("/v0/batch/jobs", json={"urls": ["http://127.0.0.1/a.wav"]})
+    assert refused.status_code == 422
+    assert "urls are not fetched" in refused.json()["error"]["message"]
+    for path in ("/v0/batch/jobs/unknown", "/v0/batch/jobs/unknown/predictions"):
+        assert shaped.get(path, headers={"X-Hume-Api-Key": "wrong"}).status_code == 401
+
+
+def test_stream_answers_each_recording_and_goes_on_after_an_error(shaped, words):
+    data = base64.b64encode(words).decode()
+    with stream(shaped) as socket:
+        socket.send(json.dumps(NEEDED | {"data": data, "payload_id": "one"}))
+        answer = json.loads(socket.recv())
+        assert answer["payload_id"] == "one"
+        (first, *_) = answer["prosody"]["predictions"]
+        assert sum(each["score"] for each in first["emotions"]) == pytest.approx(1, abs=1e-2)
+        for wrong, code in (("???", "Protocol"), (base64.b64encode(b"text").decode(), "NotAudio")):
+            socket.send(json.dumps(NEEDED | {"data": wrong}))
+            assert json.loads(socket.recv())["code"].startswith(code)
+        socket.send(json.dumps(NEEDED | {"data": data}))
+        assert (
+            json.loads(socket.recv())["prosody"]["predictions"] == answer["prosody"]["predictions"]
+        )
+    with stream(shaped, "wrong") as socket:
+        assert json.loads(socket.recv())["code"] == "Unauthorized"
+        with pytest.raises(ConnectionClosed):
+            socket.recv()
