@@ -60,7 +60,8 @@ class Jobs:
         start = round(1000 * begun)
         state = {
             "status": "COMPLETED",
-            **{"created_timestamp_ms": start, "started_timestamp_ms": start},
+            "created_timestamp_ms": start,
+            "started_timestamp_ms": start,
             "ended_timestamp_ms": round(1000 * time.time()),
             "num_predictions": len(found) - failed,
             "num_errors": failed,
