@@ -1,15 +1,21 @@
 """`serenade predict`: its outputs, and what bad files do to it."""
 
 import csv
+import dataclasses
 import io
 import itertools
 import json
 import shutil
+import sys
 
+import click
 import numpy as np
 import pytest
 import soundfile
 from support.model_folders import write_probe
+
+from serenade.cli import _output
+from serenade.inference import Segment, Timeline
 
 
 @pytest.fixture
@@ -18,6 +24,34 @@ def bad(tmp_path):
     (tmp_path / "text.wav").write_text("no audio in here")
     (tmp_path / "empty.wav").touch()
     return tmp_path / "text.wav", tmp_path / "empty.wav"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "no_color", "row"),
+    [
+        ("utf-8", "", "  \x1b[36m████████████\x1b[0m              50%"),
+        ("utf-8", "1", "  ████████████              50%"),
+        ("ascii", "1", "  ############              50%"),
+    ],
+)
+def test_terminals_get_bars_in_colours_and_characters_that_they_have(
+    monkeypatch, encoding, no_color, row
+):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding, write_through=True)
+    monkeypatch.setattr(shown, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    shares = {"sad": 0.5, "fear": 0.3, "happy": 0.15, "angry": 0.05}
+    parts = (Segment(0.0, 9.0, {**shares}), Segment(9.0, 31.0, {**shares, "happy": 0.9}))
+    timeline = Timeline("a.wav", 40.0, tuple(shares), parts, uncertain_below=0.6)
+    _output.print_prediction(dataclasses.replace(timeline.overall(), probabilities=shares), None)
+    lines = shown.buffer.getvalue().decode().splitlines()
+    assert lines[1] == f"  sad  {row}"
+    assert "uncertain: no emotion reaches 60%" in lines[0]
+    assert [click.unstyle(line).split(":")[0].strip() for line in lines[4:]] == [
+        *("based on", "share of time", "strongest", "in thirds")
+    ]
 
 
 def test_strict_counts_the_files_of_other_formats(run, example, tmp_path):

@@ -20,6 +20,15 @@ def test_find_recordings_searches_folders_and_keeps_files(folder):
     assert not any("._" in name for name in names)
 
 
+def test_find_recordings_expands_patterns_that_are_not_files(tmp_path):
+    for name in ("[0].flac", "0.flac", "1.flac", "2.flac"):
+        (tmp_path / name).touch()
+    found = find_recordings(tmp_path / name for name in ("[01].flac", "[0].flac", "none*.wav"))
+    assert [os.path.relpath(file, tmp_path) for file in found] == [
+        *("0.flac", "1.flac", "[0].flac", "none*.wav")
+    ]
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_predict_files_reports_a_bad_file_and_continues(model, folder, jobs):
     files = find_recordings([folder])

@@ -30,6 +30,21 @@ def signal_of(source, sampling_rate=None, wanted=RATE):
     return np.concatenate(list(open_source(source, sampling_rate, wanted).read()))
 
 
+def test_open_source_reads_standard_input_more_than_once(tmp_path, monkeypatch):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, RATE).astype(np.float32)
+    path = tmp_path / "call.wav"
+    soundfile.write(path, samples, RATE, "FLOAT")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    for _ in range(2):
+        np.testing.assert_array_equal(signal_of("-"), samples)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(EmptyFileError, match=r"^-: is empty"):
+        signal_of("-")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    with pytest.raises(InputError, match="pipe a recording to it"):
+        signal_of("-")
+
+
 def test_open_source_takes_a_channel_of_each_kind_of_recording(tmp_path):
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
     path = tmp_path / "call.wav"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
 import io
@@ -227,16 +228,18 @@ def _keep_standard_input() -> Path:
     """
     if sys.stdin.isatty():
         raise InputError("-: standard input is a terminal; pipe a recording to it")
-    return Path(_copy_stream(sys.stdin.buffer).name, "recording")
+    return _copy_stream(sys.stdin.buffer)
 
 
 @functools.lru_cache(maxsize=1)
-def _copy_stream(stream: IO[bytes]) -> tempfile.TemporaryDirectory[str]:
+def _copy_stream(stream: IO[bytes]) -> Path:
     """Copy a stream to a file in a folder that is removed when the program ends."""
-    folder = tempfile.TemporaryDirectory(prefix="serenade-")
-    with Path(folder.name, "recording").open("wb") as file:
+    folder = tempfile.mkdtemp(prefix="serenade-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "recording")
+    with path.open("wb") as file:
         shutil.copyfileobj(stream, file)
-    return folder
+    return path
 
 
 def _open_samples(
