@@ -145,13 +145,8 @@ def load(
     reading = _Reading(root, _RATED if rated else {})
     for number in _PER_SESSION:
         reading.session(number)
-    for row in reading.rows:
-        if row["emotion"] == "excited" and excited_as_happy:
-            row["emotion"] = "happy"
     if excited_as_happy:
-        for row in reading.rows:
-            if (excited := row.pop(f"{VOTES}excited", None)) is not None:
-                row[f"{VOTES}happy"] += excited  # type: ignore[operator]
+        _merge_excited(reading.rows)
     rows = sorted((r for r in reading.rows if r["emotion"] in kept), key=lambda r: str(r["file"]))
     silent = [to_relative(str(row["file"]), root) for row in rows if row["text"] is None]
     if silent:
@@ -306,6 +301,15 @@ def _make_row(
         "arousal": activation,
         "dominance": dominance,
     }
+
+
+def _merge_excited(rows: Iterable[dict[str, object]]) -> None:
+    """Count "excited", as emotion and in votes, as happy."""
+    for row in rows:
+        if row["emotion"] == "excited":
+            row["emotion"] = "happy"
+        if (excited := row.pop(f"{VOTES}excited", None)) is not None:
+            row[f"{VOTES}happy"] += excited  # type: ignore[operator]
 
 
 def _count_votes(lines: Iterable[str]) -> dict[str, dict[str, float]]:

@@ -88,8 +88,8 @@ class FoldResult:
         """Compute the scores of a fold from its predictions."""
         counts = confusion(*list_columns(predictions), labels)
         ua, wa = (float(SCORES[score](counts)) for score in ("ua", "wa"))
-        who = list_speakers(predictions)
-        return cls(name, train, len(predictions), who, ua, wa, seconds, tuple(curve))
+        test, speakers = len(predictions), list_speakers(predictions)
+        return cls(name, train, test, speakers, ua, wa, seconds, tuple(curve))
 
     @property
     def summary(self) -> str:
@@ -101,15 +101,8 @@ class FoldResult:
 class ValueFold:
     """Scores of one fold with predictions of values; they are means over the targets.
 
-    Args:
-        name: see `FoldResult`.
-        train: see `FoldResult`.
-        test: see `FoldResult`.
-        speakers: see `FoldResult`.
-        ccc: concordance correlation coefficient.
-        mae: mean absolute error.
-        seconds: see `FoldResult`.
-        curve: see `FoldResult`; `valid_ccc` in place of `valid_ua`.
+    Fields are those of `FoldResult`, with `ccc` (concordance correlation coefficient) and `mae`
+    (mean absolute error) as scores, and `valid_ccc` in the curve.
     """
 
     name: str

@@ -71,17 +71,7 @@ class ValueReport(Report):
         return {"target": "values", **super().to_dict()}
 
     def to_figures(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Draw `scatter`, predicted over true values, as `.png` (300 dpi) and `.pdf`.
-
-        Args:
-            folder: made where it is missing.
-
-        Returns:
-            The files.
-
-        Raises:
-            MissingExtraError: matplotlib is not installed.
-        """
+        """Draw `scatter`, predicted over true values; see `Report.to_figures`."""
         from serenade.evaluation._figures import draw_figure, make_scatter_figure
 
         return draw_figure(lambda: make_scatter_figure(self), Path(folder) / "scatter")

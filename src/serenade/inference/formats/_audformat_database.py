@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-    from serenade.inference._prediction import Timeline
+    from serenade.inference._prediction import Segment, Timeline
 
 TABLE = "segments"
 """Name of the table."""
@@ -45,10 +45,8 @@ def write_audformat(
     adaptations = dict.fromkeys(filter(None, map(describe_adaptation, timelines)))
     named = ["speaker"] * any(timeline.speakers for timeline in timelines)
     values = next((part.values for one in timelines for part in one.segments), {})
-    shares = {"emotion": {"scheme_id": "emotion"}, "probability": {"scheme_id": "probability"}}
-    shares |= {_name_column(label): {"scheme_id": "probability"} for label in labels}
-    columns = {name: {"scheme_id": name} for name in named}
-    columns |= shares if labels else {name: {"scheme_id": "value"} for name in values}
+    schemes, columns = _describe_answers(labels, list(values))
+    columns = {name: {"scheme_id": name} for name in named} | columns
     header: dict[str, object] = {
         "name": "timeline",
         "source": "serenade",
@@ -58,43 +56,49 @@ def write_audformat(
         "not annotated."
         + "".join(f" Model {adaptation}." for adaptation in adaptations)
         + (f" Licence of the model: {licence}." if licence else ""),
-        "schemes": {
-            "emotion": {"dtype": "str", "labels": list(map(to_csv_cell, labels))},
-            "probability": {"dtype": "float", "minimum": 0, "maximum": 1},
-            **{name: {"dtype": "str"} for name in named},
-        }
-        if labels
-        else {**{name: {"dtype": "str"} for name in named}, "value": {"dtype": "float"}},
-        "tables": {
-            TABLE: {
-                "type": "segmented",
-                "columns": columns,
-            }
-        },
+        "schemes": {**schemes, **{name: {"dtype": "str"} for name in named}},
+        "tables": {TABLE: {"type": "segmented", "columns": columns}},
     }
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["file", "start", "end", *columns])
     for timeline in timelines:
         for segment in timeline.segments:
-            numbers = [*segment.values.values()]
-            if labels:
-                chances = (segment.probabilities[label] for label in labels)
-                numbers = [segment.probability, *chances]
             writer.writerow(
                 [
                     to_csv_path(timeline.file),
                     _format_time(segment.start),
                     _format_time(segment.end),
                     *(to_csv_cell(segment.speaker) for _ in named),
-                    *([to_csv_cell(segment.emotion)] if labels else []),
-                    *(f"{number:.6f}" for number in numbers),
+                    *_list_answers(segment, labels),
                 ]
             )
     folder = Path(folder)
     # The header comes last: with it, the table is complete.
     write_output(folder / f"db.{TABLE}.csv", file.getvalue())
     write_output(folder / "db.yaml", json.dumps(header, indent=2) + "\n")
+
+
+def _describe_answers(
+    labels: Sequence[str], values: Sequence[str]
+) -> tuple[dict[str, object], dict[str, dict[str, str]]]:
+    """Return schemes and columns of emotions with probabilities, or of values without labels."""
+    if not labels:
+        return {"value": {"dtype": "float"}}, {name: {"scheme_id": "value"} for name in values}
+    schemes: dict[str, object] = {
+        "emotion": {"dtype": "str", "labels": list(map(to_csv_cell, labels))},
+        "probability": {"dtype": "float", "minimum": 0, "maximum": 1},
+    }
+    columns = {name: {"scheme_id": name} for name in schemes}
+    return schemes, columns | {_name_column(one): {"scheme_id": "probability"} for one in labels}
+
+
+def _list_answers(segment: Segment, labels: Sequence[str]) -> list[str]:
+    """Return the cells of the columns of `_describe_answers`."""
+    if not labels:
+        return [f"{value:.6f}" for value in segment.values.values()]
+    shares = segment.probability, *(segment.probabilities[label] for label in labels)
+    return [str(to_csv_cell(segment.emotion)), *(f"{share:.6f}" for share in shares)]
 
 
 def _name_column(label: str) -> str:

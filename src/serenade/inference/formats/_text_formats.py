@@ -58,10 +58,7 @@ def to_csv(
     results = list(results)
     span = ["start", "end"] if timeline else []
     spoken = timeline and any(found.speakers for _, found in results if found is not None)
-    named = ["speaker"] * spoken
-    adapted = any(prediction.adapted_to for prediction, _ in results)
-    channels = ["channel"] if any(prediction.channel for prediction, _ in results) else []
-    remarks = [*channels, *(["adapted_to", "assumed"] if adapted else [])]
+    named, remarks = ["speaker"] * spoken, _list_remarks(results)
     values = list(results[0][0].values) if results else []
     emotion = ["emotion", "probability"] if labels else []
     names = [*span, *named, *emotion, *map(to_csv_cell, [*labels, *values])]
@@ -83,6 +80,13 @@ def to_csv(
                     *(getattr(prediction, name) for name in remarks),
                 ]
             )
+
+
+def _list_remarks(results: Sequence[Result]) -> list[str]:
+    """Return the columns after the answers: the channel, and the adaptation."""
+    adapted = any(prediction.adapted_to for prediction, _ in results)
+    channels = ["channel"] if any(prediction.channel for prediction, _ in results) else []
+    return [*channels, *(["adapted_to", "assumed"] if adapted else [])]
 
 
 def to_textgrid(timeline: Timeline) -> str:
