@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -444,22 +445,26 @@ def format_result(result: dict[str, Any]) -> str:
     ]
     return format_page(
         "Speakers",
-        _INTRODUCTION,
+        _wrap(_INTRODUCTION),
         "## Voices of single sentences",
-        _EER,
+        _wrap(_EER),
         "| corpus | without the projection | with it |\n|---|--:|--:|\n" + "\n".join(eer),
         "## Recordings grouped by voice",
-        _GROUPS,
+        _wrap(_GROUPS),
         "| corpus | index | groups | index, projected | groups, projected |\n"
         "|---|--:|--:|--:|--:|\n" + "\n".join(groups),
         "## Conversations",
-        _DER,
-        _summarise_errors(result["der"]),
+        _wrap(_DER),
+        _wrap(_summarise_errors(result["der"])),
         *tables,
         "## Emotions of each speaker",
-        _UA + f" {sizes}.",
+        _wrap(_UA + f" {sizes}."),
         "| corpus | adaptation | UA per speaker |\n|---|---|--:|\n" + "\n".join(emotions),
     )
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
 
 
 def _summarise_errors(found: Mapping[str, Any]) -> str:

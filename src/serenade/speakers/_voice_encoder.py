@@ -69,7 +69,7 @@ class VoiceEncoder:
 
     def __init__(self, *, projected: bool = True) -> None:
         self._projection = _read_projection() if projected else None
-        self.threshold = 0.7 if projected else 0.425
+        self.threshold = 0.725 if projected else 0.425
         self.recording_threshold = 0.6 if projected else 0.36
 
     def embed(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
