@@ -45,6 +45,10 @@ _SECTIONS = {
         "doctor": "check the installation, for bug reports",
     },
 }
+DATA = ("root", "labels", "label_column", "renames", "max_unusable")
+TRAINING = (*("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),)
+"""Names of shared options by the group in which the help of a command shows them."""
+
 _COMMANDS = {name: text for section in _SECTIONS.values() for name, text in section.items()}
 _WIDTH = max(map(len, _COMMANDS))
 _FIRST_COLUMN = 30  # of the help of an option

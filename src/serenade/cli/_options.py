@@ -199,11 +199,6 @@ _TRAINING = (
 )
 
 
-DATA = ("root", "labels", "label_column", "renames", "max_unusable")
-TRAINING = (*("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),)
-"""Names of shared options by the group in which the help of a command shows them."""
-
-
 def add_corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for corpus, recipe, processes and cluster to a command."""
     function = add_dask_option(function)

@@ -63,8 +63,8 @@ class Choices:
 @click.command(
     cls=_help.GroupedCommand,
     groups={
-        "Data": _options.DATA,
-        "Training": (*_options.TRAINING, "speaker_standardisation"),
+        "Data": _help.DATA,
+        "Training": (*_help.TRAINING, "speaker_standardisation"),
         "Folds": ("protocol", "plan_changes", "folds", "write_folds", "repeats"),
         "Trained models and other corpora": ("model", "train_on", "test_on", "classes"),
         "Report": ("out", "robustness", "adapt", "adapt_by"),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @click.command(
     cls=_help.GroupedCommand,
     groups={
-        "Data": (*_options.DATA, "named", "licence"),
-        "Training": _options.TRAINING,
+        "Data": (*_help.DATA, "named", "licence"),
+        "Training": _help.TRAINING,
         "Model": ("out", "overwrite"),
     },
 )
