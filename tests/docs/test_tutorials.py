@@ -134,7 +134,7 @@ def folder(things, tmp_path, monkeypatch):
 
 def installs(line):
     """Return whether a line installs the package, and check the names of the extras."""
-    if not line.startswith("pip install "):
+    if not line.startswith("pip "):
         return False
     # The package is on no index: a page that names it there would install something else.
     found = re.fullmatch(r'pip install (?:\.|"\.\[([\w,]+)\]")(?: +# .*)?', line)
