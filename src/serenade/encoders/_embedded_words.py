@@ -43,7 +43,7 @@ class EmbeddedWords(TextFeature):
     Args:
         vectors: a file of word vectors that `load_word_vectors` reads,
             `glove-6b-50d`, or `random` for rows without vectors.
-        split: see `serenade.transcription._tokens.tokenise`; as the file's words were made.
+        split: see `serenade.transcription._alignment.tokenise`; as the file's words were made.
         longest: words that are kept of a text.
 
     >>> EmbeddedWords()("No, no.").shape

@@ -78,7 +78,7 @@ class WordVectors:
         A word is looked up as it is written, then in lower case.
 
         Args:
-            words: of `serenade.transcription._tokens.tokenise`, or any.
+            words: of `serenade.transcription._alignment.tokenise`, or any.
 
         Returns:
             The vectors, float32 `(len(words), dims)`, zeros where a word is not known; and

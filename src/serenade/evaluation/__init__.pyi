@@ -1,6 +1,5 @@
 from ._adapted_fold import AdaptationPlan as AdaptationPlan
 from ._adapted_report import make_adapted_report as make_adapted_report
-from ._calibration import calibration_error as calibration_error
 from ._compare import COMPARED_SCORES as COMPARED_SCORES
 from ._compare import Entrant as Entrant
 from ._compare import compare_runs as compare_runs
@@ -9,6 +8,7 @@ from ._compare import format_comparison as format_comparison
 from ._compare import format_tests as format_tests
 from ._compare import list_entrants as list_entrants
 from ._compare import load_runs as load_runs
+from ._confidence import calibration_error as calibration_error
 from ._evaluate import evaluate as evaluate
 from ._figures import compute_shares as compute_shares
 from ._figures import draw_figure as draw_figure

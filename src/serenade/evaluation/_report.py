@@ -154,7 +154,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Show the scores and the confusion matrix, for notebooks."""
-        from serenade.evaluation._html import to_html
+        from serenade.evaluation._markdown import to_html
 
         return to_html(self)
 
@@ -299,9 +299,8 @@ class Report:
         Raises:
             MissingExtraError: matplotlib is not installed.
         """
-        from serenade.evaluation._calibration import draw_reliability
+        from serenade.evaluation._confidence import draw_reliability, draw_risk_coverage
         from serenade.evaluation._figures import draw_figure, make_confusion_figure
-        from serenade.evaluation._risk_coverage import draw_risk_coverage
 
         folder = Path(folder)
         confusion = draw_figure(lambda: make_confusion_figure(self), folder / "confusion")

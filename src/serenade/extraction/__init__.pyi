@@ -6,10 +6,10 @@ from ._content import get_file_state as get_file_state
 from ._content import hash_content as hash_content
 from ._extract import Clip as Clip
 from ._extract import extract as extract
+from ._extract import extract_texts as extract_texts
 from ._extract import extract_usable as extract_usable
 from ._extract import list_clips as list_clips
 from ._extract import prefetch as prefetch
-from ._extract_texts import extract_texts as extract_texts
 from ._shards import read_shards as read_shards
 from ._shards import write_shards as write_shards
 from ._training_record import TrainingRecord as TrainingRecord

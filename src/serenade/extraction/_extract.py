@@ -1,4 +1,4 @@
-"""Extract features of many recordings: from the cache, or else on all cores."""
+"""Extract features of many recordings or texts: from the cache, or else computed, on all cores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from serenade import _parallel
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.errors import AudioError
-from serenade.extraction._cache import Cache, make_entry_key
+from serenade.extraction._cache import Cache, make_entry_key, make_text_key
 from serenade.extraction._content import FileContent
+from serenade.features import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from serenade.features import Feature
 
     Result = NDArray[np.float32] | AudioError
+    from serenade.features import TextFeature
 
 _TOGETHER = 16  # clips sent to a cluster in one task
 _WORTH_A_POOL = 1.0  # seconds of work before processes are started; starting takes about as long
@@ -233,3 +235,40 @@ def _run(tasks: Sequence[_Task], jobs: int | None) -> Iterator[Result]:
             yield from _parallel.run_parallel(_Task.__call__, tasks[done:], jobs=jobs)
             return
         yield task()
+
+
+_AT_ONCE = 512  # texts computed between two writes to the cache
+
+
+def extract_texts(
+    texts: Sequence[object], feature: TextFeature, *, cache: Cache | None = None
+) -> list[NDArray[np.float32]]:
+    """Extract a feature from each text in order; equal texts are computed once.
+
+    Args:
+        texts: cells of a table; missing cells count as empty texts.
+        feature: feature to extract.
+        cache: cache of the results; None for the user's cache.
+
+    Returns:
+        Matrices `(tokens, dims)`, float32.
+
+    Raises:
+        ModelError: the feature's model cannot be used.
+    """
+    cache = Cache() if cache is None else cache
+    identity = feature.identity()
+    keys = {text: make_text_key(text, identity) for text in map(to_text, texts)}
+    found = {
+        text: matrix
+        for text, key in keys.items()
+        if key is not None and (matrix := cache.get(key)) is not None
+    }
+    missing = [text for text in keys if text not in found]
+    for start in range(0, len(missing), _AT_ONCE):
+        part = missing[start : start + _AT_ONCE]
+        for text, matrix in zip(part, feature.batch(part), strict=True):
+            if (key := keys[text]) is not None:
+                cache.put(key, matrix)
+            found[text] = matrix
+    return [found[to_text(text)] for text in texts]

@@ -15,10 +15,12 @@ from .sets._standard import MFCC40 as MFCC40
 from .sets._standard import KaldiFbank as KaldiFbank
 from .sets._standard import LogMel as LogMel
 from .sets._standard import SpectralMeans as SpectralMeans
+from .spectral._cepstra import dct_matrix as dct_matrix
+from .spectral._cepstra import deltas as deltas
+from .spectral._cepstra import mfcc as mfcc
+from .spectral._cepstra import regression_deltas as regression_deltas
 from .spectral._chroma import chroma as chroma
 from .spectral._chroma import tonnetz as tonnetz
-from .spectral._deltas import deltas as deltas
-from .spectral._deltas import regression_deltas as regression_deltas
 from .spectral._fbank import PREEMPHASIS as PREEMPHASIS
 from .spectral._fbank import WHISPER_FRAMING as WHISPER_FRAMING
 from .spectral._fbank import kaldi_bank as kaldi_bank
@@ -31,8 +33,6 @@ from .spectral._mel import mel_bank as mel_bank
 from .spectral._mel import mel_spectrogram as mel_spectrogram
 from .spectral._mel import mel_to_hz as mel_to_hz
 from .spectral._mel import power_to_db as power_to_db
-from .spectral._mfcc import dct_matrix as dct_matrix
-from .spectral._mfcc import mfcc as mfcc
 from .spectral._shape import spectral_centroid as spectral_centroid
 from .spectral._shape import spectral_contrast as spectral_contrast
 from .spectral._shape import spectral_entropy as spectral_entropy

@@ -13,10 +13,9 @@ from serenade._atomic import remove_unfinished
 from serenade._parallel import use_safe_path
 from serenade.encoders import ENCODER_WEIGHTS, build_network, save_encoder
 from serenade.errors import ModelError, SerenadeError
-from serenade.pretraining._model_card import CardDetails, write_card
 from serenade.pretraining._recordings import Crops
 from serenade.pretraining._run import TrainingRun
-from serenade.pretraining._run_history import HISTORY, Watch, write_history
+from serenade.pretraining._run_records import HISTORY, CardDetails, Watch, write_card, write_history
 from serenade.training import StateFile, choose_device
 
 if TYPE_CHECKING:

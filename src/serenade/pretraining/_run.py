@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from serenade.pretraining._run_history import Watch
+    from serenade.pretraining._run_records import Watch
     from serenade.training import Device, StateFile
 
 Network = TypeVar("Network", bound=torch.nn.Module)

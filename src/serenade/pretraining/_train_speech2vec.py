@@ -17,7 +17,7 @@ import torch
 from serenade.encoders import build_speech2vec, pad_words, prepare_words
 from serenade.errors import ModelError
 from serenade.pretraining._run import TrainingRun
-from serenade.pretraining._run_history import Watch
+from serenade.pretraining._run_records import Watch
 from serenade.training import Device, StateFile, cut_by_length
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from serenade.errors import NoSamplesError, SignalFormatError
 from serenade.features import Pitch
-from serenade.features.voice._autocorrelation import parabola
-from serenade.features.voice._decimate import decimate
+from serenade.features.voice._autocorrelation import decimate, parabola
 from serenade.features.voice._pitch import find_best_path
 
 RATE = 16000

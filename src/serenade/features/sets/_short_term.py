@@ -16,8 +16,15 @@ import scipy.fft
 
 from serenade._malloc import keep_scratch
 from serenade.features._feature import Feature
-from serenade.features.sets._short_term_sums import FrameSums, magnitudes, sum_samples, widen
-from serenade.features.sets._short_term_tables import N_CHROMA, N_MFCC, make_short_term_tables
+from serenade.features.sets._short_term_sums import (
+    N_CHROMA,
+    N_MFCC,
+    FrameSums,
+    magnitudes,
+    make_short_term_tables,
+    sum_samples,
+    widen,
+)
 from serenade.features.spectral import as_signal, frames
 
 if TYPE_CHECKING:

@@ -1,7 +1,9 @@
+from ._cepstra import dct_matrix as dct_matrix
+from ._cepstra import deltas as deltas
+from ._cepstra import mfcc as mfcc
+from ._cepstra import regression_deltas as regression_deltas
 from ._chroma import chroma as chroma
 from ._chroma import tonnetz as tonnetz
-from ._deltas import deltas as deltas
-from ._deltas import regression_deltas as regression_deltas
 from ._fbank import kaldi_fbank as kaldi_fbank
 from ._fbank import log_mel_whisper as log_mel_whisper
 from ._mel import FilterBank as FilterBank
@@ -12,8 +14,6 @@ from ._mel import mel_spectrogram as mel_spectrogram
 from ._mel import mel_to_hz as mel_to_hz
 from ._mel import power_to_db as power_to_db
 from ._mel import triangles as triangles
-from ._mfcc import dct_matrix as dct_matrix
-from ._mfcc import mfcc as mfcc
 from ._shape import spectral_centroid as spectral_centroid
 from ._shape import spectral_contrast as spectral_contrast
 from ._shape import spectral_entropy as spectral_entropy
