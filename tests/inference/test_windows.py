@@ -1,12 +1,16 @@
 """`Windower`: utterances and the windows over them."""
 
+import importlib.resources
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serenade.adaptation import _places
 from serenade.audio import from_array
-from serenade.inference import check_windows
+from serenade.inference import _windows, check_windows
+from serenade.inference._own_adaptation import MOST_OWN
 from serenade.inference._windows import Windower, measure_speech
 
 RATE = 16000
@@ -144,3 +148,22 @@ def test_music_is_no_utterance():
     sound = (0.1 * np.concatenate(melody)).astype(np.float32)
     assert not measure_speech(sound, RATE)
     assert looks(sound, live=1.0) == []
+
+
+def test_the_page_without_a_server_has_the_constants_of_python():
+    folder = importlib.resources.files("serenade.server") / "browser"
+    scripts = [(folder / name).read_text("utf-8") for name in ("windows.js", "adaptation.js")]
+    for line in (
+        f"export const WINDOW = {_windows.DEFAULT_WINDOW:g} * RATE;",
+        f"export const LONGEST_UTTERANCE = {_windows.LONGEST_UTTERANCE:g} * RATE;",
+        f"const SPEECH = {_windows.SPEECH};",
+        f"const [SURE, SURE_FRAMES] = [{_windows._SURE}, {_windows._SURE_FRAMES}];",
+        f"const PAUSE = {_windows.PAUSE};",
+        f"const ONSET = {_windows._ONSET};",
+        f"const SHORTEST = {_windows._SHORTEST / RATE:g} * RATE;",
+        f"const MOST_OWN = {MOST_OWN};",
+        f"const [STEPS, DAMPING] = [{_places._STEPS}, {_places._DAMPING}];",
+        f"const [DOUBT, ENOUGH, MOSTLY] = {[_places._DOUBT, _places._ENOUGH, _places._MOSTLY]};",
+    ):
+        assert line in "".join(scripts)
+    assert _windows.DEFAULT_HOP == 1

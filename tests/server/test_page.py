@@ -523,7 +523,7 @@ def _list_leaves(found, place=()):
 def test_a_page_without_a_server_records_shows_and_saves(still, talks, browser, spoken, axe):
     page = browser(*_microphone(spoken))
     page.open(still[1])
-    seen = "[...document.querySelectorAll('#enrol, #key, a[href=docs], #adapt')]"
+    seen = "[...document.querySelectorAll('#enrol, #key, #speakers, a[href=docs], #adapt')]"
     assert page.run(f"{seen}.filter(e => e.checkVisibility()).map(e => e.id)") == ["adapt"]
     assert "stay on this machine" in page.run("document.body.innerText")
     expected = _commanded(spoken)

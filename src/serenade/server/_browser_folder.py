@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import serenade
 from serenade._atomic import write_output
 from serenade.adaptation import make_contrasts
-from serenade.errors import SerenadeError, first_line
+from serenade.errors import ModelError, SerenadeError, first_line
 from serenade.inference import Model, convert_precision
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def write_browser_folder(
     out = Path(out)
     model = Model.load(source)
     model.require_windows()
+    if not model.labels:
+        raise ModelError(f"{model.folder.path}: predicts values, and the page shows emotions")
     with tempfile.TemporaryDirectory() as scratch:
         package = _check_runtime(Path(runtime)) if runtime else fetch_runtime(Path(scratch))
         out.mkdir(parents=True, exist_ok=True)
