@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -464,7 +465,10 @@ def format_result(result: dict[str, Any]) -> str:
 
 
 def _wrap(text: str) -> str:
-    return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
+    """Wrap a paragraph, but not within code."""
+    whole = re.sub("`[^`]*`", lambda code: code[0].replace(" ", "\0"), text)
+    filled = textwrap.fill(whole, 112, break_long_words=False, break_on_hyphens=False)
+    return filled.replace("\0", " ")
 
 
 def _summarise_errors(found: Mapping[str, Any]) -> str:
@@ -489,9 +493,10 @@ _TABLE = (
 )
 _INTRODUCTION = (
     "Speakers are told apart by the speaker encoder of Resemblyzer 0.1.4, in windows of 1.6 s "
-    "every 0.4 s, and Ward's linkage. Acted emotions move its embedding more than "
-    "most speech does, so these conversations are hard. `python -m benchmarks.speakers` made this "
-    "page; nothing here was learned or chosen on the corpus that is tested."
+    "every 0.4 s, and Ward's linkage. Acted emotions move its embedding more than most speech "
+    "does, so these conversations are hard. `python -m benchmarks.speakers` made this "
+    "page. Projection and thresholds were not learned or chosen on the corpus that is tested; the "
+    "linkage and the windows were chosen on similar conversations of the same corpora."
 )
 _EER = (
     "Equal error rate over all pairs of at most 60 recordings of each speaker (seed 0), whose "

@@ -24,6 +24,7 @@ from serenade.inference import (
 )
 from serenade.runtime import StoppedError, check_interruption
 from serenade.server._refusals import Refused, to_refused
+from serenade.server._storage import refuse_on_disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,7 +107,8 @@ class Worker:
             Refused: the file cannot be used.
         """
         done: Done
-        with _refuse_errors(upload.name):
+        # Speakers need a temporary file.
+        with _refuse_errors(upload.name), refuse_on_disk_errors():
             # One thread: the other cores process other requests.
             if self.speakers:
                 by_channel = self.speakers == "channels"
