@@ -186,35 +186,44 @@ def format_result(result: dict[str, Any]) -> str:
             title,
             f"{result[key]['recordings']} ({result[key]['speakers']})",
             *(format_interval(result[key][name]["ccc"]) for name in SYSTEMS),
-            f"{result[key]['difference']:+.3f}",
-            f"{result[key]['p']:.3f}",
+            f"{result[key]['difference']:+.3f} ({_format_p(result[key]['p'])})",
+            *(f"{result[key][name]['pearson']['value']:.2f}" for name in SYSTEMS),
             *(f"{result[key][name]['mae']['value']:.2f}" for name in SYSTEMS),
         ]
         for key, title in words.items()
     ]
-    head = ["", "recordings (speakers)", *(f"CCC, {name}" for name in SYSTEMS)]
-    head += ["difference", "p", *(f"MAE, {name}" for name in SYSTEMS)]
+    head = ["", "recordings (speakers)", *(f"CCC, {name}" for name in SYSTEMS), "difference"]
+    head += [f"{score}, {name}" for score in ("correlation", "MAE") for name in SYSTEMS]
     order = "; ".join(f"{name} {format_interval(result['order'][name])}" for name in SYSTEMS)
     pairs = result["order"][SYSTEMS[0]]["pairs"]
     return format_page(
         "Arousal from derived labels",
         "Can the encoder of the bundled model give arousal, and does it say more than loudness and "
-        "pitch? **The labels are derived, not rated**: "
+        "pitch? Made by `benchmarks/arousal.py`, which says how; intervals are 95%, over speakers.",
+        "**The labels are derived, not rated.** They are the mean arousal of a word for the "
+        "category: "
         + ", ".join(f"{name} {value:g}" for name, value in AROUSAL.items())
-        + f" (Russell & Mehrabian 1977, J. Research in Personality 11, 273-294), and {NORMAL:g} of "
-        "it for recordings of RAVDESS with normal intensity, which is our choice. They say what "
-        "acted categories mean on average, and nothing about how a recording was heard. Ridge "
-        f"regressions on {result['columns'][SYSTEMS[0]]} means of Whisper-base's states, or on "
-        f"{result['columns'][SYSTEMS[1]]} statistics of level, loudness and pitch. Made by "
-        "`benchmarks/arousal.py`, which says how; intervals are 95%, over speakers.",
+        + " (Russell & Mehrabian 1977, Journal of Research in Personality 11, 273-294). Recordings "
+        f"of RAVDESS with normal intensity have {NORMAL:g} of it, which is our choice. The labels "
+        "state the meaning of acted categories on average, and not how a recording was heard.",
+        f"Ridge regressions learn them from {result['columns'][SYSTEMS[0]]} means of "
+        f"Whisper-base's hidden states, or from {result['columns'][SYSTEMS[1]]} statistics of "
+        "level, loudness and pitch. CCC, unlike correlation, also counts shifts by another "
+        "microphone, which are large for level and loudness.",
         format_table(head, rows, "lr"),
-        f"Share of {pairs} pairs of RAVDESS, which was left out, in which the strong recording has "
-        f"more arousal than the normal one: {order}.",
-        "No model of the package predicts arousal yet: without rated recordings it cannot be shown "
-        "that these values are what people hear. `serenade train SYSTEM CORPUS --target arousal` "
-        "makes a model of your own rated recordings.",
+        f"In {pairs} pairs of RAVDESS, which was left out, the strong recording has more arousal "
+        f"than the normal one of the same actor, emotion, sentence and repetition: {order}.",
+        "The states are better than loudness and pitch on the unseen speakers and on each unseen "
+        "corpus. The bundled model does not predict arousal all the same: a model folder holds "
+        "either emotions or values, and values from derived labels need a model that states so "
+        "with every answer. `serenade train SYSTEM CORPUS --target arousal` makes a model of rated "
+        "recordings.",
         format_versions(result["versions"]),
     )
+
+
+def _format_p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 if __name__ == "__main__":
