@@ -38,10 +38,10 @@ EVERY = [
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
 ]
 OTHERS = [page for page in EVERY if Path(page) not in TUTORIALS]
-# Corpora, hubs, clusters, servers, microphones; and trainings that another test or page has.
+# Corpora, hubs, npm, clusters, servers, microphones; and trainings that another test or page has.
 NOT_HERE = re.compile(
     r"CORPORA|HEAD|USER/NAME|/path/|^make |^serenade (listen|serve|compare|pretrain|transcribe)\b"
-    r"|own_system"
+    r"|own_system|--browser"
 )
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
