@@ -32,6 +32,7 @@ from serenade.evaluation import (
 from serenade.protocols import join_corpora
 from serenade.server import Settings, make_server
 from serenade.training import Estimator
+from serenade.training._fit import HeldOut
 
 TARGET = ("--target", "arousal", "--set", "copies=0", "--set", "layers=(1,2)", "--set", "C=0.001")
 
@@ -233,3 +234,12 @@ def test_targets_that_are_missing_are_named(corpus, voted, tmp_path):
     votes = corpora.open(tmp_path / "rated.csv", target="votes")
     assert votes.table[["votes_happy", "votes_sad"]].to_numpy().tolist() == [[0.75, 0.25]]
     assert votes.table["emotion"].tolist() == ["happy"]
+
+
+def test_temperature_calibrates_to_the_shares_of_votes():
+    shares = np.random.default_rng(0).dirichlet([1, 1, 1], 50)
+    votes = pd.DataFrame(shares, columns=[f"votes_{label}" for label in ("a", "b", "c")])
+    sharper = shares**2 / (shares**2).sum(axis=1, keepdims=True)
+    for found, temperature in ((shares, 1.0), (sharper, 2.0)):
+        held = HeldOut(found, ("a", "b", "c"), votes, speaker_independent=True)
+        assert held.temperature() == pytest.approx(temperature, rel=0.02)

@@ -79,11 +79,19 @@ class HeldOut:
         return f"UA {self.ua:.3f}"
 
     def temperature(self) -> float:
-        """Fit the temperature that calibrates the logits, with equal weights of all classes."""
-        if self.values:
+        """Fit the temperature that calibrates the logits, with equal weights of all classes.
+
+        For votes, it calibrates to their shares, with equal weights of all recordings.
+        """
+        labels, targets = check_answers(self.reference, len(self.probabilities))
+        if has_values(targets):
             return 1.0
         logits = np.log(np.maximum(self.probabilities, 1e-12))
-        column = np.array([self.classes.index(label) for label in self.labels])
+        if targets is not None:
+            rows, labels, shares = targets.weigh_emotions(np.ones(len(labels)))
+            column = np.array([self.classes.index(label) for label in labels])
+            return fit_temperature(logits[rows], column, shares)
+        column = np.array([self.classes.index(label) for label in labels])
         counts = np.bincount(column, minlength=len(self.classes))
         return fit_temperature(logits, column, 1.0 / counts[column])
 
