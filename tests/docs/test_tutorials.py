@@ -38,10 +38,11 @@ EVERY = [
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
 ]
 OTHERS = [page for page in EVERY if Path(page) not in TUTORIALS]
-# Corpora, hubs, npm, clusters, servers, microphones; and trainings that another test or page has.
+# Corpora, hubs, npm, ffmpeg, clusters, servers, microphones, stereo, ratings; and trainings that
+# another test or page has.
 NOT_HERE = re.compile(
     r"CORPORA|HEAD|USER/NAME|/path/|^make |^serenade (listen|serve|compare|pretrain|transcribe)\b"
-    r"|own_system|--browser"
+    r"|own_system|--browser|^ffmpeg |--speakers channels|arousal"
 )
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -77,9 +78,10 @@ def things(tmp_path_factory):
     folder = tmp_path_factory.mktemp("things")
     signal, rate = soundfile.read(ROOT / "examples" / "example.flac")
     soundfile.write(folder / "call.wav", signal, rate)
-    for name in ("recordings", "normal-voice", "my-normal-voice", "bin"):
+    for name in ("recordings", "calls", "normal-voice", "my-normal-voice", "bin"):
         (folder / name).mkdir()
     shutil.copy(folder / "call.wav", folder / "recordings" / "first.wav")
+    shutil.copy(folder / "call.wav", folder / "calls" / "first.wav")
     (folder / "recordings" / "second.wav").write_text("not a recording")
     for name, text in (("one", "We go home."), ("two", "We go home.")):
         said = synthesise(text, speaker(1), "neutral", seed=len(name))
