@@ -1,8 +1,8 @@
 """Embed voices: a vector for a window of speech that depends on the speaker.
 
-The network is the speaker encoder of Resemblyzer 0.1.4 (Apache-2.0, see LICENSE). Emotions move its
-embedding. A projection that was learned on acted emotions moves it back in part; see
-docs/benchmarks/speakers.md.
+The network is the speaker encoder of Resemblyzer 0.1.4, with weights in half precision; its licence
+is Apache-2.0, like that of this package. Emotions move its embedding. A projection that was learned
+on acted emotions moves it back in part; see docs/benchmarks/speakers.md.
 """
 
 from __future__ import annotations
