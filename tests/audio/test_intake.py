@@ -1,6 +1,9 @@
-"""Samples in blocks: the same signal however it was cut, the same errors as for whole arrays."""
+"""Samples in blocks: signal and errors as for whole arrays; samples of pipes and microphones."""
 
 from __future__ import annotations
+
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serenade import errors
-from serenade.audio import Intake, from_array
+from serenade.audio import Intake, from_array, read_raw_samples, record_microphone
 
 RATES = [8000, 11025, 16000, 22050, 44100, 48000]
 
@@ -112,3 +115,30 @@ def test_intake_takes_an_array_as_one_block(tone: np.ndarray) -> None:
         joined(intake, tone[:, None], [100, 7000]),
         from_array(tone, 16000, sampling_rate=8000).signal,
     )
+
+
+def test_read_raw_samples_yields_available_bytes(tone: np.ndarray) -> None:
+    samples = (tone * 32767).astype("<i2")
+    content = samples.tobytes()
+    out, into = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(into, "wb", buffering=0) as file:
+            for start in range(0, len(content), 777):  # odd: samples are torn apart
+                file.write(content[start : start + 777])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(out, "rb") as file:
+        chunks = list(read_raw_samples(file, 16000))
+    writer.join()
+    np.testing.assert_array_equal(np.concatenate(chunks), samples)
+    assert all(chunk.size <= 1600 for chunk in chunks)
+
+
+def test_record_microphone_explains_a_missing_microphone() -> None:
+    """Wherever this runs: with or without sounddevice, PortAudio and devices."""
+    with pytest.raises(
+        (errors.DeviceError, errors.MissingExtraError), match=r"--input -|serenade\[listen\]"
+    ):
+        next(record_microphone(16000, "there is no such microphone"))
