@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import audio, corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import compute_intervals, list_versions, paired_permutation
 from serenade.features import AcousticSet

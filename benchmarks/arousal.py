@@ -26,7 +26,7 @@ from sklearn.model_selection import GroupKFold
 from benchmarks.adaptation_study.features import CORPORA, RATE, list_clips, load
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade._concordance import VALUE_SCORES, compute_concordance, list_moments
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.audio import read
 from serenade.evaluation import list_versions
 from serenade.evaluation._paired_tests import permute_clusters

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.runner import format_interval, format_page, run_benchmark
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.evaluation import RUN_FILE_SUFFIX, make_adapted_report, read_runs
 from serenade.protocols import list_fold_speakers
 

@@ -27,7 +27,7 @@ from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 from benchmarks.recordings import FEW, LABELS, SOURCES, list_incomplete, load_rows, name_probe
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import corpora, systems
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.adaptation import NEUTRAL
 from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import EvaluationError

@@ -25,7 +25,7 @@ import soundfile
 
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.evaluation import list_versions
 from serenade.extraction import Clip, write_shards
 from serenade.features import MFCC40

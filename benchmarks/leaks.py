@@ -20,7 +20,7 @@ from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold
 
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import corpora, systems
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.audio import WhiteNoise
 from serenade.evaluation import (
     compute_intervals,

@@ -27,7 +27,7 @@ from sklearn.model_selection import GroupKFold
 import serenade
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.audio import find_active_part, read
 from serenade.evaluation import compute_intervals, list_versions
 from serenade.inference import Stream

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora, systems
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade._progress import show_progress
 from serenade.audio import read
 from serenade.corpora import mark_incomplete

@@ -32,7 +32,7 @@ from sklearn.svm import SVC
 
 from benchmarks.runner import format_interval, format_page, format_versions, run_benchmark
 from serenade import corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora import mark_incomplete
 from serenade.encoders.selfsupervised import SelfSupervised
 from serenade.encoders.selfsupervised._encoder_folder import read_encoder_settings, save_untrained

@@ -38,7 +38,7 @@ import transformers
 from torch.nn.utils import parametrize
 
 from benchmarks.runner import format_page, format_versions, run_benchmark
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.audio import find_active_part, read
 from serenade.evaluation import list_versions
 from serenade.inference import Model, find_recordings, predict_files

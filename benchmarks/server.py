@@ -30,7 +30,7 @@ import soundfile
 
 import serenade
 from benchmarks.runner import format_page, run_benchmark
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.audio import read
 from serenade.inference._threads import map_in_threads
 

@@ -31,7 +31,7 @@ from websockets.exceptions import ConnectionClosed
 import serenade
 from benchmarks.runner import format_page, run_benchmark
 from benchmarks.server import EXAMPLE, RATE, read_memory, start_server
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.audio import read
 from serenade.errors import AudioError
 from serenade.inference import predict_file

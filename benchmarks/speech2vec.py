@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora import read_words, write_words
 from serenade.encoders import (
     Speech2VecSettings,

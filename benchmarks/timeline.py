@@ -23,7 +23,7 @@ from sklearn.model_selection import GroupKFold
 from benchmarks.recordings import FEW, LEVEL, RATE, SOURCES, join, load_rows, name_probe
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import systems
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.evaluation import list_versions
 from serenade.inference._windows import Window, Windower
 from serenade.training import Estimator

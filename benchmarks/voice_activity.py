@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.recordings import LEVEL, NOISES, RATE, join
 from benchmarks.runner import format_page, format_versions, run_benchmark
 from serenade import corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.evaluation import list_versions
 from serenade.voice_activity import DETECTOR_FRAME, VoiceActivity

@@ -45,8 +45,8 @@ from benchmarks.adaptation_study.heads import balance
 from benchmarks.adaptation_study.report import CALIBRATION, CALIBRATION_HEADER
 from benchmarks.recordings import LABELS
 
-from serenade._markdown_table import format_table
 from serenade._model_files import read_description, read_model_file, write_model_files
+from serenade._printable import format_table
 from serenade.adaptation import (
     EXPECTATIONS,
     NEUTRAL_SPEECH,

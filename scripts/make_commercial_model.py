@@ -32,8 +32,8 @@ from scripts.make_adaptive_model import (
     write_record,
 )
 
-from serenade._markdown_table import format_table
 from serenade._model_files import write_model_files
+from serenade._printable import format_table
 from serenade.adaptation import EXPECTATIONS, Places, log_normalise, make_contrasts
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.runner import format_versions
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.feature_speed.measure import FEWEST
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 
 if TYPE_CHECKING:
     from benchmarks.feature_speed.measure import Result

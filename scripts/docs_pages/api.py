@@ -8,7 +8,7 @@ import importlib.util
 import click
 
 from serenade import protocols
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.cli._main import cli
 
 ROOMS = {

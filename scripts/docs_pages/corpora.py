@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from docs_pages import text
 
 from serenade import corpora
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 
 if TYPE_CHECKING:
     from serenade.corpora import CorpusInfo

@@ -12,7 +12,7 @@ from docs_pages import text
 
 import serenade
 from serenade import corpora, papers
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora._corpus import mark_incomplete
 from serenade.errors import CorpusError
 from serenade.evaluation import RUN_FILE_SUFFIX, _compare, make_confusion_figure, read_runs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docs_pages import text
 
 from serenade import papers, systems
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 
 if TYPE_CHECKING:
     from docs_pages.results import Results

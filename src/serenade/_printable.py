@@ -1,16 +1,14 @@
-"""Make names and labels safe to print and to write, whatever characters they contain.
-
-File names of POSIX systems are bytes: Python shows those that are not UTF-8 as lone surrogates,
-which no encoding can hold. Names may also hold control characters, which terminals obey, and
-begin like a formula, which spreadsheets execute.
-"""
+"""Print text on any terminal, in CSV cells and in tables of Markdown."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _ORDERS = "\u202a-\u202e\u2066-\u2069"  # overrides of the writing direction
 _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_ORDERS}]")
@@ -110,3 +108,26 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     # JSON escapes the other control characters, except for the line breaks of its own layout.
     return re.sub(_UNSAFE, lambda f: f[0] if f[0] == "\n" else f"\\u{ord(f[0]):04x}", text)
+
+
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
+    r"""Format rows as a Markdown table.
+
+    Args:
+        head: titles of the columns.
+        rows: cells of each row.
+        align: a letter for each column, `l` or `r`; further columns are like the last.
+
+    >>> print(format_table(["name", "UA", "WA"], [["x|y", "0.5", "0.6"]], "lr"))
+    | name | UA | WA |
+    |---|--:|--:|
+    | x\|y | 0.5 | 0.6 |
+    """
+    letters = align.ljust(len(head), align[-1:] or "l")
+    bars = "|".join("--:" if letter == "r" else "---" for letter in letters)
+    return "\n".join([_format_row(head), f"|{bars}|", *map(_format_row, rows)])
+
+
+def _format_row(cells: Sequence[str]) -> str:
+    escaped = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in escaped)

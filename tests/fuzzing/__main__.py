@@ -29,7 +29,7 @@ from benchmarks.runner import format_page, format_versions, read_results, run_be
 
 from fuzzing.targets import TARGETS
 from fuzzing.workers import MEGABYTES, PER_HOUR, SECONDS, Verdict, judge
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.evaluation import list_versions
 
 

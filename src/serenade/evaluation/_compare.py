@@ -11,7 +11,7 @@ import statistics as spread
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_report import list_variants

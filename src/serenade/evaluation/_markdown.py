@@ -9,8 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from serenade._figure_style import use_style
-from serenade._markdown_table import format_table
-from serenade._printable import to_printable
+from serenade._printable import format_table, to_printable
 from serenade.corpora import mark_incomplete
 from serenade.evaluation import _fairness
 from serenade.evaluation._adapted_report import make_adapted_report

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from serenade._markdown_table import format_table
-from serenade._printable import to_printable
+from serenade._printable import format_table, to_printable
 from serenade.corpora import mark_incomplete
 from serenade.evaluation._stress import SHARE_GAP, UA_FALL, UA_GAP, UNCHANGED
 

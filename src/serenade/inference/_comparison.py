@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.evaluation import unweighted_accuracy
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from serenade import corpora
 from serenade._atomic import write_atomically
-from serenade._markdown_table import format_table
+from serenade._printable import format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation import (
