@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -28,11 +29,13 @@ from serenade.evaluation import (
     evaluate_model,
     format_comparison,
     list_entrants,
+    stress_model,
 )
 from serenade.protocols import join_corpora
 from serenade.server import Settings, make_server
 from serenade.training import Estimator
 from serenade.training._fit import HeldOut
+from serenade.training._write_model import write_model
 
 TARGET = ("--target", "arousal", "--set", "copies=0", "--set", "layers=(1,2)", "--set", "C=0.001")
 
@@ -162,11 +165,23 @@ def test_a_server_and_a_stream_answer_with_the_value(folder, corpus, example):
 
 
 def test_evaluate_model_compares_values_and_compare_tests_them(folder, corpus, valence):
+    manifest = corpus.root / "manifest.csv"
+    assert "| CCC | " in run("evaluate", "--model", folder, manifest, "--target", "arousal")
+    for option in (("--labels", "sad"), ("--label-column", "gender"), ("--map", "sad=")):
+        given = ["evaluate", "--model", str(folder), str(manifest), "--target", "arousal", *option]
+        refusal = CliRunner().invoke(cli, given).output
+        assert "--labels, --map and --label-column choose emotions" in refusal
     own = evaluate_model(load(folder), corpus)
     assert "heard" in own.protocol
     assert own.metrics["ccc"].value > 0.7
     with pytest.raises(EvaluationError, match="its valence are not among what the model"):
         evaluate_model(load(folder), valence)
+    plain = dataclasses.replace(corpus, targets=())
+    for refused in (evaluate_model, lambda model, one: stress_model(model, [one])):
+        with pytest.raises(EvaluationError, match="the model predicts arousal, not emotions"):
+            refused(load(folder), plain)
+    with pytest.raises(EvaluationError, match="a stress test needs emotions"):
+        stress_model(load(folder), [corpus])
     with pytest.raises(EvaluationError, match="only predictions of emotions can be adapted"):
         evaluate(Estimator(), corpus, conditions={"noise": None})
     reports = [
@@ -205,7 +220,7 @@ def test_votes_are_learnt_as_shares_by_a_probe_and_a_network(voted, tmp_path):
     assert network.predict_proba(X).sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_networks_learn_values_in_their_units_and_join_corpora(corpus, valence):
+def test_networks_learn_values_in_their_units_and_join_corpora(corpus, valence, tmp_path):
     table = corpus.table.assign(arousal=10 * corpus.table["arousal"] + 100)
     X, y = table[["speaker"]], table[["arousal", "valence"]]
     estimator = Estimator(SmallSystem(), epochs=15, learning_rate=0.05, holdout=0.2).fit(X, y)
@@ -213,6 +228,8 @@ def test_networks_learn_values_in_their_units_and_join_corpora(corpus, valence):
     found = estimator.predict(X)
     assert found.mean(axis=0) == pytest.approx(y.to_numpy().mean(axis=0), abs=3)
     assert np.corrcoef(found[:, 0], y["arousal"])[0, 1] > 0.6
+    large = Estimator(SmallSystem(), epochs=1).fit(X, 1000 * y)
+    write_model(large, tmp_path / "large", card="")  # float32 has few digits after the point
     with pytest.raises(EvaluationError, match="other targets: arousal; valence"):
         join_corpora([corpus], valence)
 
@@ -225,6 +242,14 @@ def test_targets_that_are_missing_are_named(corpus, voted, tmp_path):
         Estimator().fit(X, pd.DataFrame({"votes_sad": np.ones(len(X)), "arousal": 0.0}))
     with pytest.raises(InputError, match="without gaps"):
         Estimator().fit(X, pd.DataFrame({"arousal": np.full(len(X), np.nan)}))
+    with pytest.raises(InputError, match="y: mood: no numbers"):
+        Estimator().fit(X, pd.DataFrame({"mood": ["good"] * len(X)}))
+    with pytest.raises(CorpusError, match="votes_sad are votes for one emotion"):
+        voted.select_targets("votes_sad")
+    assert corpus.select_targets("arousal", "arousal").targets == ("arousal",)
+    endless = dataclasses.replace(corpus, table=corpus.table.assign(mood=np.inf))
+    with pytest.raises(CorpusError, match="no row has mood"):
+        endless.select_targets("mood")
     file = corpus.table.index[0][0]
     (tmp_path / "rated.csv").write_text(
         f"file,Arousal,Votes_happy,votes_sad\n{file},0.5,3,1\n{corpus.table.index[1][0]},,0,0\n"

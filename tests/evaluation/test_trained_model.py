@@ -23,6 +23,7 @@ from serenade.evaluation import (
     stress_model,
 )
 from serenade.evaluation._stress import choose_clips
+from serenade.evaluation._trained_model import match_labels
 from serenade.extraction import TrainingRecord
 from serenade.inference import Model
 
@@ -74,6 +75,15 @@ def test_evaluate_model_matches_emotions_to_those_of_the_model(model, speech):
     every = evaluate_model(model, odd, classes="all")
     assert every.metrics["ua"].value <= 0.5
     assert "always wrong: boredom, which the model does not know" in every.notes
+
+
+def test_match_labels_notes_votes_that_only_one_side_has(model, speech):
+    table = speech.table.assign(votes_sad=1, votes_boredom=1)
+    voted = dataclasses.replace(speech, table=table).select_targets("votes")
+    kept, (unknown, others) = match_labels(model, voted, "shared")
+    assert kept is voted
+    assert unknown == "probability 0: boredom, which the model does not know"
+    assert others.startswith("not offered as answers: angry, happy, neutral, fear")
 
 
 def test_evaluate_model_adapts_to_speakers_and_leaves_out_unusable_recordings(speech):
@@ -180,6 +190,7 @@ def test_stress_model_states_groups_conditions_and_what_was_heard(model, speech)
         ],
         age=[25 if name == speech.speakers[1] else 60 for name in speech.table.speaker],
         accent="none",
+        school=[9 if name == speech.speakers[0] else 13 for name in speech.table.speaker],
         language="xx",
     )
     corpus = dataclasses.replace(speech, table=table)
@@ -187,7 +198,7 @@ def test_stress_model_states_groups_conditions_and_what_was_heard(model, speech)
     report = stress_model(
         model,
         [corpus, _rename(corpus, "other")],
-        by=["accent"],
+        by=["accent", "school"],
         conditions=conditions,
         speakers=3,
         per_speaker=2,
@@ -203,8 +214,11 @@ def test_stress_model_states_groups_conditions_and_what_was_heard(model, speech)
     assert babble.probability != 0.0
     groups = [(one.attribute, one.group) for one in first.groups]
     assert groups == [
-        *(("gender", "female"), ("gender", "male"), ("age", "50 and over"), ("age", "under 30"))
+        *(("gender", "female"), ("gender", "male"), ("age", "50 and over"), ("age", "under 30")),
+        *(("school", "13"), ("school", "9")),
     ]
+    with pytest.raises(EvaluationError, match="by: no corpus has the column acent; choose from"):
+        stress_model(model, [corpus], by=["acent"])
     assert [one.group for one in report.languages] == ["xx (other)", f"xx ({first.corpus})"]
     page = report.to_markdown()
     assert first.heard == audit_training(model.description, speech).verdict

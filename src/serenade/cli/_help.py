@@ -45,7 +45,7 @@ _SECTIONS = {
         "doctor": "check the installation, for bug reports",
     },
 }
-DATA = ("root", "labels", "label_column", "renames", "max_unusable")
+DATA = ("root", "labels", "label_column", "target", "renames", "max_unusable")
 TRAINING = (*("recipe", "changes", "seed", "jobs", "device", "checkpoints", "tracking", "dask"),)
 """Names of shared options by the group in which the help of a command shows them."""
 

@@ -303,8 +303,7 @@ def open_corpus(
     from serenade import corpora
 
     kept = tuple(labels.split(",")) if labels else None
-    if renames and target != "emotion":
-        raise click.UsageError(f"--target {target}: --map renames emotions; leave it out")
+    _check_target(target, labels, renames, label_column)
     if renames:
         corpus = corpora.open(corpus_name, root, label_column=label_column)
         corpus = corpus.map_labels(_parse_renames(renames))
@@ -335,11 +334,10 @@ def open_corpora(
     """
     from serenade.corpora import require_labels
 
+    _check_target(target, labels, renames, label_column)
     options = {"label_column": label_column, "target": target}
     opened = [open_corpus(name, root, None, (), **options) for name in names]
     if target != "emotion":
-        if labels or renames:
-            raise click.UsageError(f"--target {target}: leave out --labels and --map")
         return opened
     parsed = _parse_renames(renames)
     together = " and ".join(names)
@@ -353,6 +351,16 @@ def open_corpora(
     kept = labels.split(",")
     require_labels(together, kept, sorted({one for each in mapped for one in each.labels}))
     return [each.select(labels=[one for one in kept if one in each.labels]) for each in mapped]
+
+
+def _check_target(
+    target: str, labels: str | None, renames: Sequence[str], label_column: str
+) -> None:
+    """Raise an error for options of emotions with another target; a report would not state them."""
+    if target != "emotion" and (labels or renames or label_column != "emotion"):
+        raise click.UsageError(
+            f"--target {target}: --labels, --map and --label-column choose emotions; leave them out"
+        )
 
 
 def _parse_renames(renames: Sequence[str]) -> dict[str, str | None]:

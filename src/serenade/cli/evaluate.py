@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _FOR_MODELS = {
-    *("system", "corpus", "model", "root", "labels", "label_column", "renames"),
+    *("system", "corpus", "model", "root", "labels", "label_column", "target", "renames"),
     *("classes", "jobs", "max_unusable", "adapt", "adapt_by", "out"),
 }
 """Names of the parameters that have an effect on the evaluation of a trained model."""

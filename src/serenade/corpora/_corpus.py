@@ -253,34 +253,49 @@ class Corpus:
             names: columns, such as `arousal`; or `votes` alone, for the columns `votes_EMOTION`.
 
         Returns:
-            A corpus of the rows that have these numbers, whose name ends with theirs. Of votes,
-            the numbers are shares that add up to one, and the emotion is the one with most
-            votes, the first of several.
+            A corpus of the rows that have these numbers, whose name ends with theirs; a problem
+            states how many rows are left out. Of votes, the numbers are shares that add up to
+            one, and the emotion is the one with most votes, the first of several.
 
         Raises:
-            CorpusError: the table has no such column of numbers.
+            CorpusError: the table has no such column of numbers, or it has the votes for one
+                emotion alone.
         """
-        votes = [VOTES + label for label in self._list_voted()] if names == ("votes",) else []
-        columns = votes or list(names)
+        import numpy as np
+
+        voted = [VOTES + label for label in self._list_voted()]
+        votes = voted if names == ("votes",) else []
+        columns = votes or list(dict.fromkeys(names))
         table = self.table
-        if lacking := [one for one in columns if one not in table or table[one].dtype.kind == "O"]:
-            numbers = [name for name in map(str, table) if table[name].dtype.kind in "if"]
+        numbers = [name for name in map(str, table) if table[name].dtype.kind in "iuf"]
+        if lacking := [one for one in columns if one not in numbers]:
             raise CorpusError(
                 f"{self.info.name}: no column of numbers {', '.join(lacking)}; it has "
                 f"{', '.join(numbers) or 'none'}"
             )
-        table = table[table[columns].notna().all(axis=1)]
+        if not votes and (single := [one for one in columns if one in voted]):
+            raise CorpusError(
+                f"{self.info.name}: {', '.join(single)} are votes for one emotion; all votes "
+                "together are the target votes"
+            )
+        table = table[np.isfinite(table[columns]).all(axis=1)]
         if votes:
             table = table[(table[votes] >= 0).all(axis=1) & (table[votes].sum(axis=1) > 0)]
             shares = table[votes].div(table[votes].sum(axis=1), axis=0)
             most = shares.to_numpy().argmax(axis=1)
-            voted = [votes[place].removeprefix(VOTES) for place in most]
-            table = table.assign(**{name: shares[name] for name in votes}, emotion=voted)
+            chosen = [votes[place].removeprefix(VOTES) for place in most]
+            table = table.assign(**{name: shares[name] for name in votes}, emotion=chosen)
         if table.empty:
             raise CorpusError(f"{self.info.name}: no row has {' and '.join(names)}")
-        name = "-".join([self.info.name, *names])
+        problems = list(self.problems)
+        if left := len(self) - len(table):
+            message = f"{left} of {len(self)} rows without {' and '.join(names)}; left out"
+            problems.append(Problem("excluded", message))
+        name = "-".join([self.info.name, *(["votes"] if votes else columns)])
         info = dataclasses.replace(self.info, name=name, expected=None)
-        return dataclasses.replace(self, info=info, table=table, targets=tuple(columns))
+        return dataclasses.replace(
+            self, info=info, table=table, problems=tuple(problems), targets=tuple(columns)
+        )
 
     def _list_voted(self) -> tuple[str, ...]:
         """Return the emotions that raters could vote for, in the toolkit's order."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from serenade.audio import STRESS_CONDITIONS
 from serenade.corpora import Item, list_items
+from serenade.errors import EvaluationError
 from serenade.evaluation._fairness import GroupScore, compare_groups
 from serenade.evaluation._fold_run import list_versions
 from serenade.evaluation._leaks import audit_training
@@ -150,10 +151,12 @@ def stress_model(
 
     Raises:
         CorpusError: a tenth of the recordings cannot be used.
-        EvaluationError: model and corpus share no emotion.
+        EvaluationError: model and corpus share no emotion, a corpus has targets that are values,
+            or none has a column of `by`.
         MissingExtraError: conditions with codecs need the extra "media".
     """
     conditions = STRESS_CONDITIONS if conditions is None else conditions
+    _check_corpora(corpora, by)
     found, reports = [], []
     for corpus in corpora:
         matched, notes = match_labels(model, corpus, "shared")
@@ -189,6 +192,20 @@ def stress_model(
         versions=list_versions(),
         command=command,
     )
+
+
+def _check_corpora(corpora: Sequence[Corpus], by: Sequence[str]) -> None:
+    """Raise an error for corpora of values, and for groups that no corpus has."""
+    for corpus in corpora:
+        if corpus.has_values:
+            raise EvaluationError(
+                f"{corpus.info.name}: a stress test needs emotions; open the corpus without target"
+            )
+    columns = dict.fromkeys(str(name) for corpus in corpora for name in corpus.table)
+    if absent := [name for name in by if name not in columns]:
+        raise EvaluationError(
+            f"by: no corpus has the column {absent[0]}; choose from {', '.join(columns)}"
+        )
 
 
 def choose_clips(corpus: Corpus, speakers: int, per_speaker: int, seed: int) -> Corpus:
@@ -231,19 +248,20 @@ def _compare_columns(
     items = list_items(corpus.table, corpus.root)
     for column in columns:
         if column in corpus.table:
-            names = dict(zip(items, _name_groups(corpus.table[column]), strict=True))
+            values = corpus.table[column]
+            names = dict(zip(items, _name_groups(values, ages=column == "age"), strict=True))
             groups = [names[Item(one.file, one.start, one.end)] for one in report.predictions]
             yield from compare_groups(column, report.predictions, groups, report.labels)
 
 
-def _name_groups(column: pd.Series[Any]) -> list[str | None]:
-    """Return the group of each value: a range for numbers, None where it is unknown."""
+def _name_groups(column: pd.Series[Any], *, ages: bool) -> list[str | None]:
+    """Return the group of each value: a range for numbers of years, None where it is unknown."""
     import pandas as pd
 
     def name(value: Any) -> str | None:
         if pd.isna(value):
             return None
-        if isinstance(value, int | float | np.number):
+        if ages and isinstance(value, int | float | np.number):
             return next(words for limit, words in _AGES if float(value) < limit)
         return str(value)
 

@@ -169,7 +169,13 @@ def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple
             f"predicts ({', '.join((*model.labels, *model.dimensions))}); choose another --target"
         )
     if corpus.targets:
-        return corpus, []
+        return corpus, _note_votes(model, corpus)
+    if not model.labels:
+        raise EvaluationError(
+            f"{corpus.info.name}: the model predicts {', '.join(model.dimensions)}, not emotions; "
+            f"compare it with these values: serenade evaluate --model MODEL CORPUS --target "
+            f"{','.join(model.dimensions)}"
+        )
     notes = []
     if "calm" in corpus.labels and "neutral" in model.labels and "calm" not in model.labels:
         corpus = corpus.map_labels({"calm": "neutral"})
@@ -195,6 +201,20 @@ def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple
     if unknown:
         notes.append(f"always wrong: {', '.join(unknown)}, which the model does not know")
     return corpus, notes
+
+
+def _note_votes(model: TrainedModel, corpus: Corpus) -> list[str]:
+    """Return notes on the emotions that only the votes or only the model has."""
+    if corpus.has_values:
+        return []
+    unknown = [label for label in corpus.labels if label not in model.labels]
+    others = [label for label in model.labels if label not in corpus.labels]
+    notes = []
+    if unknown:
+        notes.append(f"probability 0: {', '.join(unknown)}, which the model does not know")
+    if others:
+        notes.append(f"not offered as answers: {', '.join(others)}, which got no column of votes")
+    return notes
 
 
 def _list_answers(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple[str, ...]:
