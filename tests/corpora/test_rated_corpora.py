@@ -56,9 +56,11 @@ def test_msp_podcast_reads_ratings_splits_and_votes(podcast):
     every = corpora.open("msp-podcast", podcast, labels=["happy", "contempt"])
     said = {problem.kind: str(problem) for problem in every.problems}
     assert "1 segments of the table whose recordings are missing" in said["missing"]
+    assert (corpus.incomplete, every.incomplete) == ("", "incomplete MSP-Podcast, 1 of 2")
     rated = corpora.open("msp-podcast", podcast, target="arousal,valence")
     assert rated.table["arousal"].tolist() == [2.6, 5.0, 4.6]
     assert rated.labels == ("arousal", "valence")
+    assert rated.incomplete == "incomplete MSP-Podcast, 3 of 4"
     assert corpora.open("msp-podcast", podcast, test="Test2").table["split"].tolist()[-1] == "test"
 
 
@@ -98,6 +100,11 @@ def test_crema_d_reads_people_and_votes_on_the_voice(record, tmp_path):
     assert votes.labels == ("angry", "happy", "neutral", "sad", "fear", "disgust")
     assert votes.table["votes_neutral"].tolist() == pytest.approx([1 / 9, 0.5])
     assert corpus.incomplete == "incomplete CREMA-D, 3 of 7442"
+    assert votes.problems[-1].message == "1 of 3 rows without votes; left out"
+    pointer = tmp_path / "processedResults" / "tabulatedVotes.csv"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(CorpusError, match=r"tabulatedVotes\.csv: no column '', fileName, A, D"):
+        corpora.open("crema-d", tmp_path)
 
 
 def test_iemocap_counts_the_choices_of_raters_and_keeps_rated_recordings(write_iemocap, tmp_path):
@@ -113,7 +120,9 @@ def test_iemocap_counts_the_choices_of_raters_and_keeps_rated_recordings(write_i
         "A-E3:\tval 2; act 4; dom  3;\t()",
     ]
     path.write_text("\n".join(lines))
-    rated = corpora.open("iemocap", root, target="arousal").table
+    every = corpora.open("iemocap", root, target="arousal")
+    assert every.incomplete == f"incomplete IEMOCAP, {len(every)} of 10039"
+    rated = every.table
     assert {"undecided", "frustrated"} <= set(rated["emotion"])
     votes = corpora.open("iemocap", root, target="votes").table
     found = votes.xs(str(root / f"Session1/sentences/wav/{path.stem}/{first}.wav"), level="file")

@@ -18,7 +18,7 @@ from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 WordInterval = tuple[str, float, float]
@@ -92,6 +92,23 @@ def read_text(path: str | os.PathLike[str]) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("cp1252", errors="replace")
+
+
+def read_lines(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the lines of a CSV file by the names of its columns; missing cells are empty.
+
+    Args:
+        path: the file.
+        needed: columns that it must have.
+
+    Raises:
+        CorpusError: the file cannot be read, or lacks a column.
+    """
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="")
+    if lacking := [name or "''" for name in needed if name not in (reader.fieldnames or ())]:
+        raise CorpusError(f"{path}: no column {', '.join(lacking)}; copy the table again")
+    for line in reader:
+        yield {str(name): value for name, value in line.items() if isinstance(value, str)}
 
 
 def write_words(

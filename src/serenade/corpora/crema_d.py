@@ -6,7 +6,6 @@ is the acted emotion. The votes are those of raters who only heard the voice.
 
 from __future__ import annotations
 
-import csv
 import re
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from serenade._targets import VOTES
 from serenade.corpora._checks import check_corpus
 from serenade.corpora._corpus import CorpusInfo, Counts, Problem
 from serenade.corpora._discovery import has_recording, locate_corpus, parse_paths, scan_recordings
+from serenade.corpora._word_times import read_lines
 
 if TYPE_CHECKING:
     import os
@@ -47,6 +47,9 @@ _SENTENCES = {
     "WSI": "We'll stop in a couple of minutes",
 }
 _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX|X)")
+_NEEDED = ("ActorID",), ("", "fileName", *(code[0] for code in _EMOTIONS))
+"""Columns of the tables of actors and of votes; the first of the votes has no name."""
+
 _VOICE = "1"  # first digit of the numbers of answers to the voice alone
 
 INFO = CorpusInfo(
@@ -92,12 +95,13 @@ def load(
     """
     root = locate_corpus(root, INFO, _fits)
     files, problems = scan_recordings(root / "AudioWAV", root, key=lambda path: path.stem)
-    people = {line["ActorID"]: line for line in _read(root / "VideoDemographics.csv")}
-    votes = {
-        line["fileName"]: line
-        for line in _read(root / "processedResults" / "tabulatedVotes.csv")
-        if line[""].startswith(_VOICE)
-    }
+    tables = root / "VideoDemographics.csv", root / "processedResults" / "tabulatedVotes.csv"
+    actors, answers = (
+        read_lines(path, needed) if path.is_file() else []
+        for path, needed in zip(tables, _NEEDED, strict=True)
+    )
+    people = {line["ActorID"]: line for line in actors}
+    votes = {line["fileName"]: line for line in answers if line[""].startswith(_VOICE)}
     rows, misnamed = parse_paths(
         files, root, lambda path: _parse(path.stem, people, votes), "a name of CREMA-D"
     )
@@ -129,14 +133,6 @@ def _parse(
         "intensity": _INTENSITIES.get(level),
         **{VOTES + _EMOTIONS[code]: counts.get(code[0]) for code in _EMOTIONS if votes},
     }
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    """Return the lines of a table by the names of its columns; none if it is missing."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file, restval=""))
 
 
 def _fits(folder: Path) -> bool:

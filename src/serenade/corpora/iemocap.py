@@ -63,6 +63,7 @@ _RATERS = {
     "disgust": "disgust",
 }
 _RATED = {"xxx": "undecided", "oth": "other"}
+_RATED_COUNTS = {"undecided": 2507, "other": 3}  # 10039 recordings in all
 _FOUR = ("angry", "happy", "neutral", "sad")
 _PER_SESSION = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}  # of the four classes
 
@@ -78,7 +79,7 @@ _TRANSCRIPTION = re.compile(r"(Ses0\w+)\s*\[[-\d. ]+\]\s*:?\s*(.*)")
 
 def _get_counts(labels: Iterable[str], *, merged: bool) -> Counts:
     """Return the published counts of a selection."""
-    published = _PUBLISHED | ({"happy": 595 + 1041} if merged else {})
+    published = _PUBLISHED | _RATED_COUNTS | ({"happy": 595 + 1041} if merged else {})
     per_label = {label: published[label] for label in labels}
     return Counts(files=sum(per_label.values()), speakers=10, per_label=per_label)
 
@@ -140,7 +141,7 @@ def load(
     known += _RATED.values() if rated else ()
     kept = tuple(labels) if labels is not None else tuple(known) if rated else _FOUR
     require_labels(INFO.name, kept, known)
-    expected = None if rated else _get_counts(kept, merged=excited_as_happy)
+    expected = _get_counts(kept, merged=excited_as_happy)
     info = dataclasses.replace(INFO, labels=kept, expected=expected)
     reading = _Reading(root, _RATED if rated else {})
     for number in _PER_SESSION:

@@ -7,21 +7,20 @@ answers of each rater, from which the votes are counted.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from serenade._targets import VOTES
 from serenade.corpora._checks import check_corpus
-from serenade.corpora._corpus import CorpusInfo, Problem
+from serenade.corpora._corpus import CorpusInfo, Counts, Problem
 from serenade.corpora._discovery import locate_corpus
 from serenade.corpora._labels import require_labels
-from serenade.errors import CorpusError
+from serenade.corpora._word_times import read_lines
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from serenade.corpora._corpus import Corpus
@@ -97,8 +96,9 @@ def load(
     require_labels(INFO.name, kept, known)
     votes = _count_votes(root / "Labels" / "labels_detailed.csv")
     rows: list[dict[str, object]] = []
+    published, speakers = Counter[str](), set[str]()
     left = defaultdict[str, list[str]](list)
-    for line in _read(root / _CONSENSUS, ("FileName", "EmoClass", "SpkrID", "Split_Set")):
+    for line in read_lines(root / _CONSENSUS, ("FileName", "EmoClass", "SpkrID", "Split_Set")):
         name, code, part = line["FileName"], line["EmoClass"], line["Split_Set"]
         path = root / "Audios" / name
         emotion = (_CODES | _UNDECIDED).get(code)
@@ -108,16 +108,21 @@ def load(
             left[f"{{}} segments of other parts than train, development and {test}"].append(name)
         elif emotion not in kept:
             left["{} segments of other emotions, or without a majority; left out"].append(name)
-        elif not path.is_file():
-            left["{} segments of the table whose recordings are missing"].append(name)
         else:
-            rows.append(_make_row(path, line, emotion, votes))
+            row = _make_row(path, line, emotion, votes)
+            published[emotion] += 1
+            speakers |= {str(row["speaker"])} - {"None"}
+            if path.is_file():
+                rows.append(row)
+            else:
+                left["{} segments of the table whose recordings are missing"].append(name)
     problems = [
         Problem("excluded" if "missing" not in message else "missing", text, tuple(files))
         for message, files in left.items()
         if (text := message.replace("{}", str(len(files))))
     ]
-    info = dataclasses.replace(INFO, labels=tuple(kept))
+    expected = Counts(published.total(), len(speakers), published)
+    info = dataclasses.replace(INFO, labels=tuple(kept), expected=expected)
     return check_corpus(info, root, rows, problems, drop_duplicates=drop_duplicates)
 
 
@@ -146,22 +151,12 @@ def _count_votes(path: Path) -> dict[str, Counter[str]]:
     Older releases have one column after the name: `worker; emotion; …; A:4.0; V:3.0; D:5.0;`.
     """
     found = defaultdict[str, Counter[str]](Counter)
-    for line in _read(path, ("FileName",)) if path.is_file() else ():
-        name, *others = line.values()
-        chosen = line.get("EmoClass_Major")
+    for line in read_lines(path, ("FileName",)) if path.is_file() else ():
+        name = line.pop("FileName")
+        others, chosen = list(line.values()), line.get("EmoClass_Major")
         if chosen is None:
             parts = [part.strip() for part in others[0].split(";")] if others else []
             chosen = parts[1] if len(parts) > 1 else ""
         if chosen in _VOTED:
             found[name][_VOTED[chosen]] += 1
     return found
-
-
-def _read(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield the lines of a table by the names of its columns."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, restval="")
-        if lacking := [name for name in needed if name not in (reader.fieldnames or ())]:
-            raise CorpusError(f"{path}: no column {', '.join(lacking)}; copy the table again")
-        for line in reader:
-            yield {str(name): value for name, value in line.items() if isinstance(value, str)}
