@@ -245,6 +245,8 @@ def test_adjust_p_values_equals_the_steps_of_holm():
                 rejected[place] = True
             np.testing.assert_array_equal(adjust_p_values(p) <= alpha, rejected)
     assert adjust_p_values([]).shape == (0,)
+    # A comparison of values has no test of McNemar, and does not count among the others.
+    np.testing.assert_allclose(adjust_p_values([math.nan, 0.01, 0.04]), [math.nan, 0.02, 0.04])
 
 
 def test_compute_difference_draws_the_same_speakers_for_the_same_items():

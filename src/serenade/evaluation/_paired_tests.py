@@ -145,7 +145,7 @@ def adjust_p_values(p_values: Sequence[float]) -> NDArray[np.float64]:
     """Adjust p-values for their number (Holm 1979, Scandinavian J. Statistics 6(2)).
 
     Args:
-        p_values: shape `(tests,)`.
+        p_values: shape `(tests,)`; NaN stands for no test, and does not count.
 
     Returns:
         Adjusted p-values in the same order; those below α hold together with error rate α.
@@ -154,8 +154,8 @@ def adjust_p_values(p_values: Sequence[float]) -> NDArray[np.float64]:
     array([0.03, 0.06, 0.06])
     """
     p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
+    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]  # NaN is sorted last
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
+    adjusted = np.full_like(p, np.nan)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
