@@ -64,6 +64,23 @@ def test_timeline_overall_names_a_file_without_speech():
         Timeline("a.wav", 7.0, ("angry",), ()).overall()
 
 
+def test_split_speakers_reads_each_segment_a_few_times_for_many_speakers():
+    reads = []
+
+    class Watched(Segment):
+        def __getattribute__(self, name):
+            reads.append(name)
+            return super().__getattribute__(name)
+
+    names = [f"speaker {number % 100}" for number in range(200)]
+    parts = tuple(Watched(k, k + 1, {"sad": 1.0}, speaker=name) for k, name in enumerate(names))
+    reads.clear()
+    found = Timeline("a.wav", 200.0, ("sad",), parts).split_speakers()
+    assert list(found) == names[:100]
+    assert found["speaker 7"].segments == (parts[7], parts[107])
+    assert reads.count("speaker") < 6 * len(parts)
+
+
 def test_summary_states_shares_moments_and_thirds_of_a_long_recording():
     parts = (
         Segment(2.0, 12.0, {"neutral": 0.7, "angry": 0.2, "sad": 0.1}),

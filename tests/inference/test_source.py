@@ -20,6 +20,7 @@ from serenade.errors import (
     NotAudioError,
     SignalFormatError,
 )
+from serenade.inference import list_channels, open_speakers
 from serenade.inference._source import Source, list_recordings, open_source
 
 RATE = 16000
@@ -40,6 +41,10 @@ def test_open_source_reads_standard_input_more_than_once(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(EmptyFileError, match=r"^-: is empty"):
         signal_of("-")
+    soundfile.write(path, np.stack([samples, 0 * samples], axis=1), 16000)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert list_channels(["-", "none.wav"]) == (["-", "-", "none.wav"], [1, 2, 0])
+    assert list(open_speakers("-", None, 16000, "mix", "channels")) == ["left", "right"]
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     with pytest.raises(InputError, match="pipe a recording to it"):
         signal_of("-")

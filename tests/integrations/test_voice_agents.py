@@ -160,6 +160,21 @@ def test_listener_follows_a_change_of_the_sampling_rate(model):
     assert asyncio.run(run()).duration == pytest.approx(2.0, abs=0.6)
 
 
+def test_listener_follows_a_change_of_the_number_of_channels(model):
+    async def run():
+        async def report(_):
+            pass
+
+        with Listener(model, report, backlog=5.0) as listener:
+            for number, chunk in enumerate(read_call(2.0)):
+                channels = 1 + number % 2
+                listener.push(chunk.repeat(channels).tobytes(), RATE, channels)
+            await asyncio.wait([listener._worker])
+            return await listener.turn()
+
+    assert asyncio.run(run()).duration == pytest.approx(2.0, abs=0.6)
+
+
 def test_listener_adapts_to_the_caller_during_the_call(model):
     call = [*read_call(3.0, silence=1.0), *read_call(6.0)]
     _, updates, turn, _ = _listen(model, call, backlog=20.0)

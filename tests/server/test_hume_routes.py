@@ -8,6 +8,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from serenade.server import _hume_routes
+from serenade.server._refusals import Refused
+
 NEEDED = {"models": {"prosody": {}}}
 
 
@@ -73,3 +76,28 @@ def test_stream_answers_each_recording_and_goes_on_after_an_error(shaped, words)
         assert json.loads(socket.recv())["code"] == "Unauthorized"
         with pytest.raises(ConnectionClosed):
             socket.recv()
+
+
+def test_stream_answers_a_fault_of_the_server_and_logs_it(shaped, words, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("of a library")
+
+    monkeypatch.setattr(_hume_routes, "_list_predictions", fail)
+    with stream(shaped) as socket:
+        socket.send(json.dumps(NEEDED | {"data": base64.b64encode(words).decode()}))
+        assert json.loads(socket.recv())["code"] == "Internal"
+    assert "a recording of a stream failed" in caplog.text
+
+
+def test_jobs_forget_the_oldest_beyond_their_size(monkeypatch):
+    jobs = _hume_routes.Jobs()
+    file = {"source": {"filename": "a.wav"}, "results": {"predictions": [], "errors": []}}
+    one, two = jobs.add(0.0, [file]), jobs.add(0.0, [file])
+    size = sum(map(len, jobs.get(one)))
+    monkeypatch.setattr(_hume_routes, "_KEPT", 2 * size + 20)
+    for _ in range(3):
+        before, last = two, jobs.add(0.0, [file])
+        assert jobs.get(before)
+        with pytest.raises(Refused):
+            jobs.get(one)
+        one, two = two, last

@@ -1,6 +1,7 @@
 """Speakers found by their voices: the encoder, clustering, turns and error rates."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,6 +92,33 @@ def test_find_turns_places_a_change_within_an_utterance_where_it_is_quiet():
     assert (first.speaker, second.speaker) == (0, 1)
     assert first.end == second.start
     assert abs(first.end - 80_000) < 800
+
+
+def test_find_turns_gives_no_turn_that_is_short_or_overlaps_another():
+    rng = np.random.default_rng(0)
+    starts = np.arange(0, 60 * RATE, 6400)
+    for _ in range(20):
+        signal = np.ones(starts[-1] + 25_600, np.float32)
+        signal[rng.integers(0, signal.size, 200)] = 0
+        places = np.stack([starts, starts + 25_600, 0 * starts], axis=1)
+        voices = np.eye(6, dtype=np.float32)[rng.integers(0, 6, len(starts))]
+        turns = find_turns(places, voices, signal, 6, 0.5)
+        assert all(turn.end - turn.start >= 400 for turn in turns)  # the model takes no less
+        assert all(a.end == b.start for a, b in itertools.pairwise(turns))
+        assert (turns[0].start, turns[-1].end) == (0, signal.size)
+
+
+def test_find_turns_takes_little_memory_for_a_long_utterance():
+    starts = np.arange(0, 2400 * RATE, 6400)
+    places = np.stack([starts, starts + 25_600, 0 * starts], axis=1)
+    voices = np.eye(2, dtype=np.float32)[starts // (1200 * RATE)]
+    signal = np.broadcast_to(np.float32(1), starts[-1] + 25_600)
+    tracemalloc.start()
+    turns = find_turns(places, voices, signal, 2, 0.5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [turn.speaker for turn in turns] == [0, 1]
+    assert peak < 200e6
 
 
 def test_a_timeline_names_the_speakers_of_a_dialogue(dialogue):

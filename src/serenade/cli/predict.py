@@ -208,7 +208,7 @@ def command(
         files, channels = list_channels(files)
     outputs.check(len(files))
     loaded = _load_model(model, licence, enrol, enrol_speech)
-    adaptation |= _find_places(loaded, files, sources, adapt_by, channels)
+    adaptation |= _find_places(loaded, files, sources, adapt_by, channels, jobs)
     timeline = any((timeline, out, plot, speakers))
     results = predict_files(
         loaded,
@@ -284,13 +284,18 @@ def _choose_adaptation(
 
 
 def _find_places(
-    model: Model, files: Sequence[str], sources: Sequence[str], by: str, channels: Any
+    model: Model,
+    files: Sequence[str],
+    sources: Sequence[str],
+    by: str,
+    channels: Any,
+    jobs: int | None,
 ) -> dict[str, Any]:
     """Return the argument `places` of `predict_files`: the place of each recording."""
     from serenade.inference import find_speakers, group_by_voice
 
     if by == "auto":
-        return {"places": group_by_voice(model, files, channels)}
+        return {"places": group_by_voice(model, files, channels, jobs)}
     if by == "channel":
         return {"places": list(map(str, channels))}
     if by == "folder":

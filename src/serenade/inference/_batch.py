@@ -14,7 +14,7 @@ from serenade.audio import RECORDING_SUFFIXES, inspect_file
 from serenade.corpora import read_column, read_speakers
 from serenade.errors import AudioError
 from serenade.inference._reading import Reading, adapt_to_readings, read_recording
-from serenade.inference._source import open_source
+from serenade.inference._source import count_channels, open_source
 from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
     pairs: list[tuple[str, int]] = []
     for file in files:
         try:
-            count = inspect_file(file).channels
+            count = count_channels(file)
         except AudioError:
             count = 1
         pairs += ((file, number) for number in (range(1, count + 1) if count > 1 else (0,)))

@@ -255,11 +255,12 @@ class Timeline:
 
     def split_speakers(self) -> dict[str, Timeline]:
         """Return the timeline of each speaker by name; the whole one by "" if none is known."""
+        own: dict[str, list[Segment]] = {name: [] for name in self.speakers or ("",)}
+        for part in self.segments:
+            if part.speaker in own:
+                own[part.speaker].append(part)
         return {
-            name: dataclasses.replace(
-                self, segments=tuple(part for part in self.segments if part.speaker == name)
-            )
-            for name in self.speakers or ("",)
+            name: dataclasses.replace(self, segments=tuple(parts)) for name, parts in own.items()
         }
 
     @property

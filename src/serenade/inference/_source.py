@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.audio import Audio, from_array, parse_channel, read_blocks
+from serenade.audio import Audio, from_array, inspect_file, parse_channel, read_blocks
 from serenade.errors import AudioError, InputError, MissingFileError, SignalFormatError
 
 if TYPE_CHECKING:
@@ -108,6 +108,23 @@ def open_source(
         )
     samples: Any = source
     return _open_samples(samples, sampling_rate, wanted, "array", channel)
+
+
+def count_channels(source: str | os.PathLike[str]) -> int:
+    """Count the channels of a file, or of standard input for `-`.
+
+    Args:
+        source: path of the file.
+
+    Raises:
+        AudioError: the file cannot be used.
+        InputError: standard input is a terminal.
+    """
+    name = os.fsdecode(source)
+    try:
+        return inspect_file(_keep_standard_input() if name == "-" else name).channels
+    except AudioError as error:
+        raise type(error)(name, error.problem, error.fix) from None
 
 
 def list_recordings(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serenade.audio import from_array, inspect_file, parse_channel
+from serenade.audio import from_array, parse_channel
 from serenade.errors import AudioError, InputError, SignalFormatError, SilenceError
 from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Timeline
@@ -19,7 +19,7 @@ from serenade.inference._segmentation import (
     predict_cut_windows,
     predict_windows,
 )
-from serenade.inference._source import Source, open_source, to_array
+from serenade.inference._source import Source, count_channels, open_source, to_array
 from serenade.inference._threads import map_in_threads
 from serenade.inference._windows import Window, Windower, check_windows
 from serenade.speakers import VOICE_HOP, VOICE_WINDOW, VoiceEncoder, cluster_voices, find_turns
@@ -307,7 +307,7 @@ def open_speakers(
     if parse_channel(channel):
         raise InputError("speakers=channels uses all channels: leave channel out")
     if isinstance(source, str | os.PathLike):
-        name, count = os.fsdecode(source), inspect_file(source).channels
+        name, count = os.fsdecode(source), count_channels(source)
     elif hasattr(source, "shape") and sampling_rate:
         name, count = "array", from_array(to_array(source), sampling_rate).channels
     else:

@@ -238,12 +238,18 @@ class Listener:
             size -= lost
             self.dropped += lost / self._rate
 
+    def _take_waiting(self) -> NDArray[np.int16]:
+        """Take the audio that waits, up to a change of the number of channels."""
+        taken = [self._waiting.popleft()]
+        while self._waiting and self._waiting[0].shape[1] == taken[0].shape[1]:
+            taken.append(self._waiting.popleft())
+        return np.concatenate(taken)
+
     async def _work(self) -> None:
         """Predict the audio that waits, until there is none."""
         loop = asyncio.get_running_loop()
         while self._waiting:
-            rate, chunk = self._rate, np.concatenate(self._waiting)
-            self._waiting.clear()
+            rate, chunk = self._rate, self._take_waiting()
             try:
                 stream, updates = await loop.run_in_executor(
                     self._thread, self._push, self._stream, rate, chunk

@@ -72,7 +72,7 @@ def create_app(model: Model, settings: Settings) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.origins),
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Hume-Api-Key"],
             expose_headers=["Retry-After"],
         )
     return app

@@ -13,6 +13,7 @@ import collections
 import contextlib
 import hashlib
 import json
+import logging
 import secrets
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from serenade.server._jobs import Worker
     from serenade.server._service import Service
 
+_LOGGER = logging.getLogger(__name__)
+
 _WINDOWS = DEFAULT_WINDOW, DEFAULT_HOP
 _KEPT = 64 * 2**20  # bytes of all finished jobs; the oldest are forgotten first
 _POLICY, _AGAIN = 1008, 1013  # RFC 6455, section 7.4.1
@@ -52,6 +55,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self._known: collections.OrderedDict[str, tuple[str, str]] = collections.OrderedDict()
+        self._size = 0  # bytes of all jobs
 
     def add(self, begun: float, found: list[dict[str, Any]]) -> str:
         """Keep a job that has ended now, and return its name."""
@@ -70,8 +74,9 @@ class Jobs:
         request = {"files": files, "models": {"prosody": {}}}
         details = {"type": "INFERENCE", "job_id": name, "request": request, "state": state}
         self._known[name] = json.dumps(details), json.dumps(found)
-        while len(self._known) > 1 and sum(map(len, sum(self._known.values(), ()))) > _KEPT:
-            self._known.popitem(last=False)
+        self._size += sum(map(len, self._known[name]))
+        while len(self._known) > 1 and self._size > _KEPT:
+            self._size -= sum(map(len, self._known.popitem(last=False)[1]))
         return name
 
     def get(self, name: str) -> tuple[str, str]:
@@ -189,6 +194,10 @@ async def _answer(service: Service, socket: WebSocket, text: str) -> dict[str, A
     except (ValidationError, binascii.Error):
         needed = '{"models": {"prosody": {}}, "data": "a recording in base 64"}'
         return {"error": f"not understood; send {needed}", "code": "Protocol"}
+    except Exception:
+        _LOGGER.exception("a recording of a stream failed")
+        fix = "send the recording again, or report this"
+        return {"error": f"the server failed; {fix}", "code": "Internal"}
     return {"payload_id": message.payload_id, "prosody": {"predictions": found}}
 
 

@@ -25,7 +25,8 @@ _CHANGE = 0.1  # similarity that a change of speakers within an utterance has to
 _NEAR = 8000  # samples: standard deviation of the weights of windows around a cell
 _CELL = 3200  # samples
 _REACH = 4800  # samples around a change in which the quietest place is searched
-_HUSH = 800  # samples that a change is quiet for
+_HUSH = 800  # samples that a change is quiet for; turns are not shorter
+_BLOCK = 256  # cells that are smoothed at once: an utterance may last an hour
 
 
 class SpeakerTurn(NamedTuple):
@@ -130,19 +131,33 @@ def _divide_utterance(
     """
     first, last = int(places[0, 2]), int(places[:, 1].max())
     edges = np.append(np.arange(first, last, _CELL), last)
-    middles = (edges[:-1] + edges[1:]) / 2
-    apart = middles[:, None] - places[:, :2].mean(axis=1)
-    weights = np.exp(-0.5 * (apart / _NEAR) ** 2) + 1e-6
-    cells = weights @ scores / weights.sum(axis=1, keepdims=True)
-    path = _find_path(cells)
+    path = _find_path(_smooth_scores(places, scores, (edges[:-1] + edges[1:]) / 2))
     start = first
     for cell in [*np.flatnonzero(np.diff(path)), len(path) - 1]:
         end = last
         if cell < len(path) - 1:
             end = _find_hush(signal, start, int(edges[cell + 1]), last)
-        if end > start:
+        if last - end < _HUSH:
+            end = last
+        # The quietest places of two changes in a row may lie in the other order.
+        if end - start >= _HUSH:
             yield SpeakerTurn(start, end, int(path[cell]))
-        start = end
+            start = end
+
+
+def _smooth_scores(
+    places: NDArray[np.intp],
+    scores: NDArray[np.floating[Any]],
+    middles: NDArray[np.floating[Any]],
+) -> NDArray[np.floating[Any]]:
+    """Average the scores of the windows around the middle of each cell, `(cells, speakers)`."""
+    centres = places[:, :2].mean(axis=1)
+    cells = []
+    for begin in range(0, len(middles), _BLOCK):
+        apart = middles[begin : begin + _BLOCK, None] - centres
+        weights = np.exp(-0.5 * (apart / _NEAR) ** 2) + 1e-6
+        cells.append(weights @ scores / weights.sum(axis=1, keepdims=True))
+    return np.concatenate(cells)
 
 
 def _find_path(scores: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
