@@ -69,7 +69,8 @@ def measure_speech(signal: NDArray[np.float32], sampling_rate: int) -> float:
     """
     if sampling_rate != DETECTOR_RATE:
         signal = from_array(signal, sampling_rate, sampling_rate=DETECTOR_RATE).signal
-    windower = Windower(_SHORTEST, _SHORTEST)
+    # Where an utterance begins depends on the windows: those of a timeline give the same speech.
+    windower = Windower(*(round(one * DETECTOR_RATE) for one in (DEFAULT_WINDOW, DEFAULT_HOP)))
     windows = itertools.chain(windower.push(signal), windower.finish())
     return sum(part.end - part.origin for part in windows if part.last) / DETECTOR_RATE
 
