@@ -167,7 +167,8 @@ def format_result(result: dict[str, Any]) -> str:
         "AcousticSet and ComParE 2016",
         "Unweighted average recall of a linear support vector machine on unseen speakers, values\n"
         "standardised per speaker; 95% intervals bootstrapped over speakers; p by exchanging\n"
-        "speakers' predictions. Made by `benchmarks/acoustic_set.py`, which says how.",
+        "speakers' predictions. RAVDESS has eight classes; of EMO-DB, the classes are angry,\n"
+        "happy, neutral and sad. Made by `benchmarks/acoustic_set.py`, which says how.",
         format_table(["corpus", "recordings", "speakers", OURS, THEIRS, "difference", "p"], rows),
         f"Values: {dimensions[OURS]['dimensions']} and {dimensions[THEIRS]['dimensions']}.\n"
         f"Speed on {measured['clips']} RAVDESS recordings at {RATE // 1000} kHz, one thread:\n"

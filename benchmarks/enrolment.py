@@ -292,7 +292,7 @@ def format_result(result: dict[str, Any]) -> str:
         "UA of `whisper-probe` on unseen speakers, enrolled with some of their recordings, and of\n"
         "the ordinary model on the same test recordings; 95% intervals bootstrapped over speakers;"
         "\np by exchanging speakers' predictions. Corpora that were never heard are predicted by\n"
-        "the recipe for other corpora, which is named below. The card of the\n"
+        "another recipe of the system, which the line of versions names. The card of the\n"
         "present model has its own figures. Made by `benchmarks/enrolment.py`, which says how.",
         *parts,
         format_versions(result["versions"]),

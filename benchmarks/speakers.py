@@ -492,8 +492,8 @@ _TABLE = (
     "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 )
 _INTRODUCTION = (
-    "Speakers are told apart by the speaker encoder of Resemblyzer 0.1.4, in windows of 1.6 s "
-    "every 0.4 s, and Ward's linkage. Acted emotions move its embedding more than most speech "
+    "The speaker encoder of Resemblyzer 0.1.4 embeds windows of 1.6 s every 0.4 s, and Ward's "
+    "linkage clusters them to speakers. Acted emotions move its embedding more than most speech "
     "does, so these conversations are hard. `python -m benchmarks.speakers` made this "
     "page. Projection and thresholds were not learned or chosen on the corpus that is tested; the "
     "linkage and the windows were chosen on similar conversations of the same corpora."

@@ -208,9 +208,9 @@ def format_result(result: dict[str, Any]) -> str:
     return format_page(
         "Timelines",
         "Unweighted average recall over time on joined clips of unseen speakers, mean of three\n"
-        "corpora, predicted by the recipe of `whisper-probe` for other corpora, which is named\n"
-        "below. Windows are laid over each utterance that was found, or on\n"
-        "a fixed grid; overlapping ones are averaged, then smoothed. Made by\n"
+        "corpora that were never heard. The line of versions names the recipe of\n"
+        "`whisper-probe` that predicts them. Windows are laid over each utterance that was\n"
+        "found, or on a fixed grid; overlapping ones are averaged, then smoothed. Made by\n"
         "`benchmarks/timeline.py`, which says how.",
         format_table(["windows", "smoothing", *MATERIALS, "mean"], rows),
         format_versions(result["versions"]),

@@ -30,7 +30,7 @@ class Agent(EmotionAgent):
         raise StopResponse  # there is no language model
 
 
-class Words(stt.STT):  # stands for speech recognition
+class Words(stt.STT):  # in place of speech recognition
     async def _recognize_impl(self, buffer, **settings):
         text = stt.SpeechData(language="en", text="hello")
         return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[text])

@@ -14,7 +14,7 @@ def generator(*key: object) -> np.random.Generator:
     """Return the random generator for a purpose, the same in every process.
 
     Args:
-        key: what it is for: strings, integers and such, told apart by their `repr`.
+        key: name of the purpose: strings, integers and such, compared by their `repr`.
 
     Returns:
         A PCG64 generator seeded by the BLAKE2 hash of the key (Python's own `hash` changes

@@ -92,7 +92,7 @@ def use_style() -> Iterator[None]:
 def _require_matplotlib() -> None:
     try:
         found = importlib.util.find_spec("matplotlib")
-    except ValueError:  # a module without a specification stands in its place
+    except ValueError:  # `sys.modules` has a module without a specification
         found = None
     if found is None:
         raise MissingExtraError("drawing figures", "plot")

@@ -102,7 +102,7 @@ speakers = click.option(
     metavar="N|auto|channels",
     callback=_check_speakers,
     help="Print a timeline that names the speaker of each segment: N speakers, or an estimated "
-    "number, who are told apart by their voices, or one speaker in each channel. With --adapt, "
+    "number, distinguished by their voices, or one speaker in each channel. With --adapt, "
     "each speaker of a recording is a place.",
 )
 

@@ -243,7 +243,7 @@ def _find_files(sources: Sequence[str]) -> list[str]:
 
 
 def _check_channels(adapt_by: str, channel: str, format_: str | None, plot: Path | None) -> None:
-    """Refuse what predicting each channel alone cannot be combined with."""
+    """Refuse options that cannot be combined with predictions of each channel."""
     for option, given in (
         (f"--channel {channel}", channel != "mix"),
         ("--format audformat", format_ == "audformat"),
@@ -258,7 +258,7 @@ def _check_channels(adapt_by: str, channel: str, format_: str | None, plot: Path
 def _check_speakers(
     speakers: str | None, channel: str, enrol: Sequence[str], adapt_by: str
 ) -> None:
-    """Refuse what timelines with speakers cannot be combined with."""
+    """Refuse options that cannot be combined with timelines of speakers."""
     for option, given in (
         (f"--channel {channel}", speakers == "channels" and channel != "mix"),
         ("--enrol self", "self" in enrol),

@@ -131,8 +131,8 @@ def make_embedding_figure(
 ) -> Figure:
     """Draw embeddings in a plane that keeps neighbours together, with a colour for each group.
 
-    Distances between far points and axes have no meaning, and groups that lie apart need not be
-    told apart by a classifier of unseen speakers.
+    Distances between far points, and the axes, have no meaning. A classifier of unseen speakers
+    may confuse groups that lie apart.
 
     Args:
         rows: embeddings `(recordings, dims)`.

@@ -142,9 +142,9 @@ class Model(Classifier):
             channel: see `predict`.
             window: length of a window in seconds, at least 0.5.
             hop: distance between windows in seconds, which is the resolution of the segments.
-            speakers: number of speakers, who are told apart by their voices; `auto` to estimate
-                the number; `channels` for a speaker in each channel of a file; None for segments
-                without speakers.
+            speakers: number of speakers, who are distinguished by their voices; `auto` to
+                estimate the number; `channels` for a speaker in each channel of a file; None for
+                segments without speakers.
             adapt: content of the recording (see `expect` of `adapt`), to adapt each utterance to
                 those before it, of the same speaker if there are speakers; None for no adaptation.
                 The first utterance is predicted as without adaptation.

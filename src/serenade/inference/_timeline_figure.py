@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from serenade.inference._source import RecordingLike, Source
 
 _POINTS = 2000
-_PARTS = 120  # parts that can be told from each other; with more segments, their means are drawn
+_PARTS = 120  # parts that a reader can distinguish; the means of more segments are drawn
 _HATCHES = ("", "//", "..", "xx")
 _FAINTEST, _STRONGEST = 0.1, 0.75  # opacity of bands, from a probability of 0 to 1
 _SEEN = 0.05  # probability from which an emotion can be seen and is in the legend

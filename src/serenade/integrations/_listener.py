@@ -123,7 +123,7 @@ class Listener:
     All methods are called in the event loop, and none of them waits for the model: the thread
     loads and runs it. Memory is bounded: audio that the model has no time for is dropped, the
     oldest first, so that answers stay current. If the model or `report` fails, the error is
-    logged, and the call goes on.
+    logged, and the call continues.
 
     Args:
         model: model that predicts; None for the bundled one.
@@ -271,7 +271,7 @@ class Listener:
             await self._report(prediction)
         except Exception:
             name = getattr(self._report, "__qualname__", repr(self._report))
-            _LOGGER.exception("%s failed with the emotion of a call; the call goes on", name)
+            _LOGGER.exception("%s failed with the emotion of a call; the call continues", name)
 
     def _predict(self, name: str, update: Update) -> Prediction:
         """Make a prediction of an update, with the remarks of the model and the stream."""

@@ -47,8 +47,8 @@ Speakers = Annotated[
     str | None,
     Query(
         pattern=r"^(auto|channels|[1-9]|1[0-9]|20)$",
-        description="Name the speaker of each segment: a number of speakers or auto, who are told "
-        "apart by their voices, or channels, a speaker in each channel.",
+        description="Name the speaker of each segment: a number of speakers, or auto to estimate "
+        "it (voices distinguish them), or channels for a speaker in each channel.",
     ),
 ]
 Format = Annotated[

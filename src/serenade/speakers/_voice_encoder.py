@@ -31,14 +31,14 @@ VOICE_HOP = 0.4
 VOICE_FILES = (
     {
         "name": "speaker-encoder",
-        "title": "tells speakers apart: three recurrent layers on mel spectrograms",
+        "title": "distinguishes speakers: three recurrent layers on mel spectrograms",
         "licence": "Apache-2.0",
         "source": "Resemblyzer 0.1.4",
         "size": "1.4 M parameters, in the package",
     },
     {
         "name": "emotion-projection",
-        "title": "lets emotions change embeddings of the speaker encoder less",
+        "title": "reduces the effect of emotions on embeddings of the speaker encoder",
         "licence": "CC-BY-NC-SA-4.0, not used with models that allow commercial use",
         "source": "learned on RAVDESS, EMO-DB and nEMO",
         "size": "74,000 parameters, in the package",

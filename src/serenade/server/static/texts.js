@@ -51,7 +51,7 @@ const en = {
   segments: "Segments of speech",
   speaker: "Speaker {name}",
   speakers: "Speakers",
-  speakersNone: "not told apart",
+  speakersNone: "do not distinguish",
   speakersAuto: "estimate their number",
   speakersChannels: "one in each channel",
   listen: "{emotion} {share}, {start} to {end} s: listen",
