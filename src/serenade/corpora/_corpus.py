@@ -278,7 +278,8 @@ class Corpus:
                 f"{self.info.name}: {', '.join(single)} are votes for one emotion; all votes "
                 "together are the target votes"
             )
-        table = table[np.isfinite(table[columns]).all(axis=1)]
+        finite = np.isfinite(table[columns].to_numpy(dtype=np.float64)).all(axis=1)
+        table = table.loc[finite]
         if votes:
             table = table[(table[votes] >= 0).all(axis=1) & (table[votes].sum(axis=1) > 0)]
             shares = table[votes].div(table[votes].sum(axis=1), axis=0)
