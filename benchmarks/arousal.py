@@ -77,11 +77,13 @@ def measure_levels(files: pd.Series[str]) -> Floats:
     return np.array([10 * np.log10(np.mean(signal**2) + 1e-12) for signal in signals])
 
 
-def fit_ridge(X: Floats, y: Floats, weights: Floats, penalties: tuple[float, ...]) -> Any:
+def fit_ridge(
+    X: Floats, y: Floats, weights: Floats, penalties: tuple[float, ...]
+) -> tuple[Floats, Floats]:
     """Fit ridge regressions on standardised columns, one for each penalty.
 
     Returns:
-        A function from rows to their predictions, `(penalties, rows)`.
+        Coefficients of the columns as they are, `(penalties, columns)`, and the constants.
     """
     weights = weights / weights.mean()
     mean, deviation = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-9)
@@ -92,7 +94,8 @@ def fit_ridge(X: Floats, y: Floats, weights: Floats, penalties: tuple[float, ...
     found = np.stack(
         [np.linalg.solve(gram + penalty * np.eye(len(gram)), moments) for penalty in penalties]
     )
-    return lambda rows: found @ ((rows - mean) / deviation - centre).T + middle
+    found /= deviation
+    return found, middle - found @ (mean + centre * deviation)
 
 
 def weigh_corpora(corpora: NDArray[Any]) -> Floats:
@@ -102,18 +105,28 @@ def weigh_corpora(corpora: NDArray[Any]) -> Floats:
     return weights
 
 
-def predict(X: Floats, y: Floats, table: pd.DataFrame, train: Any, test: Any) -> Floats:
-    """Predict test rows by a regression whose penalty is chosen on held-out training speakers."""
+def fit(X: Floats, y: Floats, table: pd.DataFrame, train: Any) -> tuple[Floats, float, float]:
+    """Fit a regression whose penalty is chosen on held-out training speakers.
+
+    Returns:
+        Coefficients of the columns, the constant and the penalty.
+    """
     speakers = table["speaker"].to_numpy(dtype=str)[train]
     weights = weigh_corpora(table["corpus"].to_numpy(dtype=str)[train])
     scores = np.zeros(len(PENALTIES))
     for inner, held in GroupKFold(3).split(train, groups=speakers):
-        found = fit_ridge(X[train[inner]], y[train[inner]], weights[inner], PENALTIES)
-        truth = y[train[held]][:, None]
-        scores += [compute_concordance(truth, row[:, None]) for row in found(X[train[held]])]
-    best = (PENALTIES[int(scores.argmax())],)
-    result: Floats = fit_ridge(X[train], y[train], weights, best)(X[test])[0]
-    return result
+        found, constants = fit_ridge(X[train[inner]], y[train[inner]], weights[inner], PENALTIES)
+        rows, truth = X[train[held]] @ found.T + constants, y[train[held]][:, None]
+        scores += [compute_concordance(truth, row[:, None]) for row in rows.T]
+    best = PENALTIES[int(scores.argmax())]
+    found, constants = fit_ridge(X[train], y[train], weights, (best,))
+    return found[0], float(constants[0]), best
+
+
+def predict(X: Floats, y: Floats, table: pd.DataFrame, train: Any, test: Any) -> Floats:
+    """Predict test rows by a regression on training rows; see `fit`."""
+    found, constant, _ = fit(X, y, table, train)
+    return X[test] @ found + constant
 
 
 def score(y: Floats, found: dict[str, Floats], speakers: NDArray[Any]) -> dict[str, Any]:
@@ -178,8 +191,8 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     return result | {"versions": list_versions()}
 
 
-def format_result(result: dict[str, Any]) -> str:
-    """Format the page."""
+def tabulate_scores(result: dict[str, Any]) -> str:
+    """Lay out the scores of both regressions on each corpus and on all speakers."""
     words = {**{name: f"{name}, left out" for name in CORPORA}, "speakers": "unseen speakers"}
     rows = [
         [
@@ -194,30 +207,46 @@ def format_result(result: dict[str, Any]) -> str:
     ]
     head = ["", "recordings (speakers)", *(f"CCC, {name}" for name in SYSTEMS), "difference"]
     head += [f"{score}, {name}" for score in ("correlation", "MAE") for name in SYSTEMS]
+    return format_table(head, rows, "lr")
+
+
+def describe_order(result: dict[str, Any]) -> str:
+    """State how often the strong recording of a pair has more arousal."""
     order = "; ".join(f"{name} {format_interval(result['order'][name])}" for name in SYSTEMS)
-    pairs = result["order"][SYSTEMS[0]]["pairs"]
+    return (
+        f"In {result['order'][SYSTEMS[0]]['pairs']} pairs of RAVDESS, which was left out, the "
+        "strong recording has more arousal than the normal one of the same actor, emotion, "
+        f"sentence and repetition: {order}."
+    )
+
+
+def list_labels() -> str:
+    """List the derived arousal of each emotion."""
+    return ", ".join(f"{name} {value:g}" for name, value in AROUSAL.items())
+
+
+def format_result(result: dict[str, Any]) -> str:
+    """Format the page."""
     return format_page(
         "Arousal from derived labels",
         "Can the encoder of the bundled model give arousal, and does it say more than loudness and "
         "pitch? Made by `benchmarks/arousal.py`, which says how; intervals are 95%, over speakers.",
         "**The labels are derived, not rated.** They are the mean arousal of a word for the "
-        "category: "
-        + ", ".join(f"{name} {value:g}" for name, value in AROUSAL.items())
-        + " (Russell & Mehrabian 1977, Journal of Research in Personality 11, 273-294). Recordings "
+        f"category: {list_labels()} (Russell & Mehrabian 1977, Journal of Research in Personality "
+        "11, 273-294). Recordings "
         f"of RAVDESS with normal intensity have {NORMAL:g} of it, which is our choice. The labels "
         "state the meaning of acted categories on average, and not how a recording was heard.",
         f"Ridge regressions learn them from {result['columns'][SYSTEMS[0]]} means of "
         f"Whisper-base's hidden states, or from {result['columns'][SYSTEMS[1]]} statistics of "
         "level, loudness and pitch. CCC, unlike correlation, also counts shifts by another "
         "microphone, which are large for level and loudness.",
-        format_table(head, rows, "lr"),
-        f"In {pairs} pairs of RAVDESS, which was left out, the strong recording has more arousal "
-        f"than the normal one of the same actor, emotion, sentence and repetition: {order}.",
+        tabulate_scores(result),
+        describe_order(result),
         "The states are better than loudness and pitch on the unseen speakers and on each unseen "
-        "corpus. The bundled model does not predict arousal all the same: a model folder holds "
-        "either emotions or values, and values from derived labels need a model that states so "
-        "with every answer. `serenade train SYSTEM CORPUS --target arousal` makes a model of rated "
-        "recordings.",
+        'corpus. The package has such a model, `arousal`: `serenade.load("arousal")` loads it. '
+        "`scripts/make_arousal_model.py` fits it on all three corpora. Its `model.json`, its card, "
+        "`serenade models` and `serenade predict` say that the labels are derived. `serenade train "
+        "SYSTEM CORPUS --target arousal` makes a model of rated recordings.",
         format_versions(result["versions"]),
     )
 

@@ -19,6 +19,7 @@ import argparse
 import dataclasses
 import importlib.metadata
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OUT = Path(__file__).parents[1] / "src" / "serenade" / "inference" / "adaptive"
-TEMPLATE = Path(__file__).with_name("adaptive_model_card.md")
+CARDS = Path(__file__).with_name("model_cards.md")
+"""Templates of the model cards. A comment names each one; all of them end with `shared`."""
+
 TARGET = 0.7
 """Share of right answers that the threshold of uncertain answers aims at."""
 
@@ -213,27 +216,41 @@ def make_places(places: Places, labels: tuple[str, ...]) -> Places:
     )
 
 
-def describe(temperatures: Mapping[str, float], threshold: float, rows: int) -> dict[str, Any]:
-    """Return the content of `model.json`."""
+def read_card(name: str) -> str:
+    """Return the template of a model's card."""
+    _, *parts = re.split(r"^<!-- (\w+) -->\n", CARDS.read_text("utf-8"), flags=re.MULTILINE)
+    cards = dict(zip(parts[::2], parts[1::2], strict=True))
+    return cards[name] + cards["shared"]
+
+
+def describe_form(system: str, recipe: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the part of `model.json` that models of all three corpora share."""
     feature = WhisperPooled(
         encoder="whisper-base", dynamic_range=5.0, layers=(1, 2, 3, 4, 5), deviation=False
     )
-    rest = {name: round(each, 4) for name, each in temperatures.items() if name != ALONE}
-    settings = {name: dataclasses.asdict(each) for name, each in read_expectations({}).items()}
     return {
         "format": 2,
         "serenade": importlib.metadata.version("serenade"),
-        "system": "whisper-places",
-        "recipe": {"C": C_STATES, "copies": len(kept_features.COPIES)},
-        "labels": list(LABELS),
+        "system": system,
+        "recipe": dict(recipe),
         "sampling_rate": 16000,
         "features": [feature_to_json(feature)],
-        "temperature": round(temperatures[ALONE], 4),
-        "uncertain_below": threshold,
-        "adaptation": {"temperature": rest, "settings": settings},
         "trained_on": list(kept_features.CORPORA),
         "recordings": rows,
         "licence": "CC-BY-NC-SA-4.0",
+    }
+
+
+def describe(temperatures: Mapping[str, float], threshold: float, rows: int) -> dict[str, Any]:
+    """Return the content of `model.json`."""
+    rest = {name: round(each, 4) for name, each in temperatures.items() if name != ALONE}
+    settings = {name: dataclasses.asdict(each) for name, each in read_expectations({}).items()}
+    recipe = {"C": C_STATES, "copies": len(kept_features.COPIES)}
+    return describe_form("whisper-places", recipe, rows) | {
+        "labels": list(LABELS),
+        "temperature": round(temperatures[ALONE], 4),
+        "uncertain_below": threshold,
+        "adaptation": {"temperature": rest, "settings": settings},
     }
 
 
@@ -273,7 +290,7 @@ def write_folder(
     places = Places.learn(held_out, y[rows], speaker, corpus, labels, weights)
     arrays = io.BytesIO()
     make_places(places, labels).save(arrays)
-    card = TEMPLATE.read_text("utf-8").format(
+    card = read_card("adaptive").format(
         recalls=tabulate_recalls(tasks),
         calibration=tabulate_calibration(tasks),
         recordings=len(rows),

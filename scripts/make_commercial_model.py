@@ -29,6 +29,7 @@ from scripts.make_adaptive_model import (
     make_head,
     make_places,
     order_labels,
+    read_card,
     write_record,
 )
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OUT = Path(__file__).parents[1] / "src" / "serenade" / "inference" / "commercial"
-TEMPLATE = Path(__file__).with_name("commercial_model_card.md")
 CORPUS = "emodb"
 LICENCE = "Apache-2.0"
 THRESHOLD = 0.5
@@ -166,7 +166,7 @@ def write_folder(
         "measured": list_measured(measured),
         "heard": dict(heard),
     }
-    card = TEMPLATE.read_text("utf-8").format(
+    card = read_card("commercial").format(
         recalls=tabulate_recalls(tasks),
         calibration=tabulate_calibration(tasks),
         recordings=len(rows),

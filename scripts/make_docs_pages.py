@@ -48,8 +48,8 @@ def make(out: Path, root: Path = ROOT) -> Path:
         name = str(notebook.relative_to(pages))
         notebook.with_suffix(".md").write_text(text.to_site(name, content, root), "utf-8")
     shutil.copy(root / "ARCHITECTURE.md", pages / "architecture.md")
-    for name, card in (("model_card", "adaptive"), ("model_card_commercial", "commercial")):
-        shutil.copy(_find_model_card(card), pages / f"{name}.md")
+    for model, name in _CARDS.items():
+        shutil.copy(_find_model_card(model), pages / name)
     found = results.Results.load(root / "results")
     made = {
         **systems.pages(found),
@@ -73,6 +73,13 @@ def make(out: Path, root: Path = ROOT) -> Path:
     path = out / "mkdocs.yml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
     return path
+
+
+_CARDS = {
+    "adaptive": "model_card.md",
+    "commercial": "model_card_commercial.md",
+    "arousal": "model_card_arousal.md",
+}
 
 
 def _draw_leaks(benchmarks: Path, folder: Path) -> None:
@@ -107,7 +114,7 @@ _SECTIONS = {
         *("comparison.md", "reliability.md", "security.md", "privacy.md", "architecture.md"),
         "since_0.1.md",
     ],
-    "Results": ["results.md", "leaderboard.md", "model_card.md", "model_card_commercial.md"],
+    "Results": ["results.md", "leaderboard.md", *_CARDS.values()],
     "Measurements": ["benchmarks/"],
     "Systems": ["systems/"],
     "Corpora": ["corpora/"],

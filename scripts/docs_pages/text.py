@@ -81,6 +81,7 @@ _MADE = {
     "ARCHITECTURE.md": "architecture.md",
     "src/serenade/inference/adaptive/MODEL_CARD.md": "model_card.md",
     "src/serenade/inference/commercial/MODEL_CARD.md": "model_card_commercial.md",
+    "src/serenade/inference/arousal/MODEL_CARD.md": "model_card_arousal.md",
     "results": "leaderboard.md",
     "results/README.md": "runs/index.md",
     "src/serenade/cli": "reference/commands.md",

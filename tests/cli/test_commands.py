@@ -28,6 +28,9 @@ def test_models_lists_licences_data_sizes_and_figures(run):
     assert named["commercial"]["licence"] == "Apache-2.0"
     assert named["commercial"]["data"] == "emodb"
     assert "(ravdess, never heard, 6 classes)" in named["commercial"]["UA"]
+    assert named["arousal"]["licence"] == "CC-BY-NC-SA-4.0"
+    assert named["arousal"]["labels"].startswith("derived: mean arousal of the word")
+    assert "0.807 [0.745, 0.858] (emodb, never heard)" in named["arousal"]["CCC"]
     assert named["whisper-base"]["licence"] == "MIT"
     assert named["speaker-encoder"]["licence"] == "Apache-2.0"
     assert "CC-BY-NC-SA-4.0" in named["emotion-projection"]["licence"]

@@ -272,6 +272,19 @@ def test_licence_refuses_weights_that_exclude_commercial_use(run, example):
     done = run("predict", example, "--licence", "commercial", "--model", "commercial", "--json")
     assert done.returncode == 0, done.stderr
     assert "surprise" not in json.loads(done.stdout)[0]["probabilities"]
+    done = run("predict", example, "--licence", "commercial", "--model", "arousal")
+    assert done.returncode == 1
+    assert "arousal: its licence (CC-BY-NC-SA-4.0) is not known to allow" in done.stderr
+
+
+def test_the_model_of_arousal_gives_a_value_and_states_derived_labels(run, example):
+    done = run("predict", example, "--model", "arousal", "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert "probabilities" not in found
+    assert set(found["values"]) == {"arousal"}
+    assert -1 < found["values"]["arousal"] < 1
+    assert "serenade: the labels of arousal are derived: mean arousal" in done.stderr
 
 
 def test_adapt_states_the_recordings_and_the_expectation(run, example, tmp_path):

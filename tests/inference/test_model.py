@@ -48,6 +48,27 @@ def test_the_commercial_model_states_its_licence_and_adapts(model, example):
     assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
 
 
+def test_the_arousal_model_gives_a_value_and_states_its_derived_labels(example):
+    found = serenade.load("arousal")
+    assert (found.labels, found.dimensions) == ((), ("arousal",))
+    assert repr(found) == "Model(whisper-ridge, arousal, arousal, derived labels)"
+    assert "not ratings" in found.description["derived"]
+    card = (found.folder.path / "MODEL_CARD.md").read_text("utf-8")
+    for stated in ("derived, not rated", "CC BY-NC-SA 4.0", "RAVDESS", "EMO-DB", "nEMO"):
+        assert stated in card
+    timeline = found.timeline(example)
+    assert all(-1.5 < segment.values["arousal"] < 1.5 for segment in timeline.segments)
+    assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
+
+
+def test_the_arousal_model_orders_emotions_of_a_speaker(corpora_root):
+    found = serenade.load("arousal")
+    clips = ("03a01Wa", "03a01Nc", "03a02Ta")  # angry, neutral and sad of one actor
+    files = [next((corpora_root / "emodb" / "wav").glob(f"{clip}.*")) for clip in clips]
+    angry, neutral, sad = (found.predict(file).values["arousal"] for file in files)
+    assert angry > neutral > sad
+
+
 def test_bundled_model_and_each_encoder_have_at_most_20_megabytes():
     encoders = Path(module.__file__).parents[1] / "encoders"
     assert measure_size(None) <= 20e6

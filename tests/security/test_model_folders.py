@@ -12,7 +12,7 @@ import serenade
 from serenade import _hub, _model_files
 from serenade._model_files import write_model_files
 from serenade.errors import ModelError
-from serenade.inference._model_folder import BUNDLED, COMMERCIAL
+from serenade.inference._model_folder import PACKAGED
 from serenade.runtime import Graph
 
 onnx = pytest.importorskip("onnx")
@@ -42,7 +42,7 @@ def test_folders_with_and_without_checksums_load(checked, unchecked, example, mo
         assert serenade.load(folder).predict(example) == model.predict(example)
 
 
-@pytest.mark.parametrize("folder", [BUNDLED, COMMERCIAL], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", sorted({*PACKAGED.values()}), ids=lambda folder: folder.name)
 def test_the_models_of_the_package_have_checksums(folder):
     description = json.loads((folder / "model.json").read_text("utf-8"))
     names = {path.name for path in folder.iterdir() if path.suffix in {".onnx", ".npz"}}

@@ -76,7 +76,7 @@ class Choices:
     "--model",
     metavar="DIR|USER/NAME|bundled",
     help="Evaluate a trained model on CORPUS instead of training a system: a model folder, a model "
-    "on the Hugging Face hub, or a model of the package (bundled, commercial).",
+    "on the Hugging Face hub, or a model of the package (bundled, commercial, arousal).",
 )
 @click.option(
     "--train-on",

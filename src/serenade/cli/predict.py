@@ -328,6 +328,9 @@ def _load_model(name: str | None, licence: str, enrol: Sequence[str], speech: st
     model = serenade.load(name)
     if licence == "commercial":
         model.require_commercial_licence()
+    if model.folder.derivation:
+        names = ", ".join(model.folder.answers)
+        _output.report_problem(f"the labels of {names} are derived: {model.folder.derivation}")
     if "self" in enrol:
         if len(enrol) > 1:
             raise click.UsageError("--enrol self cannot be combined with another --enrol")

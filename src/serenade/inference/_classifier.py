@@ -8,7 +8,7 @@ import numpy as np
 
 from serenade.errors import ModelError, TooShortError
 from serenade.inference._head_checks import check_probabilities, check_values
-from serenade.inference._model_folder import BUNDLED, COMMERCIAL, PACKAGED, read_folder
+from serenade.inference._model_folder import BUNDLED, PACKAGED, read_folder
 from serenade.inference._prediction import Segment
 from serenade.inference._windows import LONGEST_UTTERANCE
 from serenade.runtime import run_session
@@ -63,11 +63,13 @@ class Classifier:
 
     def __repr__(self) -> str:
         here = self.folder.path
-        place = {BUNDLED: "bundled", COMMERCIAL: COMMERCIAL.name}.get(here, str(here))
+        place = here.name if here in PACKAGED.values() else str(here)
+        place = "bundled" if here == BUNDLED else place
         system = self.description.get("system")
         parts = [str(system)] if system else []
         answers = f"{len(self.labels)} labels" if self.labels else ", ".join(self.dimensions)
         parts += [answers, place]
+        parts += ["derived labels"] if self.folder.derivation else []
         parts += [f"enrolment: {self.enrolment}"] if self.enrolment else []
         if self.adaptation is not None and not self.enrolment:
             adapted = self.adaptation

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FLOAT, _BOOL = "tensor(float)", "tensor(bool)"
-_TEXTS = ("licence", "system", "serenade")
+_TEXTS = ("licence", "system", "serenade", "derived")
 
 
 def check_head(head: Any, name: str, widths: Sequence[int], output: str, labels: int) -> None:
@@ -93,7 +93,8 @@ def _check_facts(description: Mapping[str, Any]) -> None:
     figures = description.get("measured", {})
     if not isinstance(figures, dict):
         raise ValueError("measured is not an object")
-    numbers = [description.get("recordings", 0), *(each["ua"] for each in figures.values())]
+    numbers = [description.get("recordings", 0)]
+    numbers += [number for each in figures.values() for number in each.values()]
     if not all(isinstance(number, int | float) for number in numbers):
         raise ValueError("recordings or a figure is not a number")
 

@@ -65,7 +65,8 @@ class Model(Classifier):
 
         Args:
             path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None or
-                `adaptive` for the bundled model; `commercial` for that for commercial use.
+                `adaptive` for the bundled model; `commercial` for that for commercial use;
+                `arousal` for that of arousal, whose labels are derived from emotions.
 
         Raises:
             ModelError: the folder is missing, damaged or of a later version, or its encoder

@@ -47,13 +47,9 @@ FILES = ("head.onnx", "enrolled.onnx", "speakers.npz", "places.npz", ENCODER, "M
 BUNDLED = Path(__file__).parent / "adaptive"
 """Folder of the bundled model."""
 
-COMMERCIAL = Path(__file__).parent / "commercial"
-"""Folder of the model for commercial use."""
-
 PACKAGED: Mapping[Any, Path] = {
     None: BUNDLED,
-    BUNDLED.name: BUNDLED,
-    COMMERCIAL.name: COMMERCIAL,
+    **{name: BUNDLED.with_name(name) for name in (BUNDLED.name, "commercial", "arousal")},
 }
 """Models of the package by the names that load them."""
 
@@ -100,6 +96,11 @@ class Folder:
     def feature(self) -> Feature:
         """Feature of the first stream."""
         return self.features[0]
+
+    @property
+    def derivation(self) -> str:
+        """How the labels of a model were derived; empty if people gave them."""
+        return str(self.description.get("derived", ""))
 
     @property
     def allows_commercial_use(self) -> bool:
@@ -194,7 +195,7 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
 
     Args:
         path: the folder; None or `adaptive` for the bundled model, `commercial` for the model
-            for commercial use.
+            for commercial use, `arousal` for the model of arousal.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version, or its encoder differs

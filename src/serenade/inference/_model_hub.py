@@ -36,7 +36,7 @@ def open_folder(path: str | os.PathLike[str] | None = None) -> Folder:
 
     Args:
         path: the folder; `USER/NAME`, if that is not a folder, for a model of the hub, which is
-            downloaded once; None, `adaptive` or `commercial` for a model of the package.
+            downloaded once; or a name of a model of the package, see `read_folder`.
 
     Raises:
         ModelError: see `read_folder` and `fetch_model`.

@@ -119,6 +119,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
             labels=list(service.model.labels),
             dimensions=list(service.model.dimensions),
             licence=described.get("licence", ""),
+            derived=service.model.folder.derivation,
             enrolment=not {"enrolment", "adaptation"}.isdisjoint(described),
             adaptation="adaptation" in described,
             key_needed=bool(settings.api_keys),

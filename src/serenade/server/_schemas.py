@@ -202,6 +202,7 @@ class Served(BaseModel):
     labels: list[str]
     dimensions: list[str] = Field(description="Values that the model predicts, without labels.")
     licence: str
+    derived: str = Field(description="How the labels were derived; empty if people gave them.")
     enrolment: bool = Field(description="Whether the model can adapt to a speaker.")
     adaptation: bool = Field(description="Whether the model can adapt without labels.")
     key_needed: bool
