@@ -41,7 +41,7 @@ who were not. Below a table, its systems are tested against each other by exchan
 whole; p-values are adjusted within the table. Settings of some recipes were chosen on recordings
 that a table tests: [how recipes were chosen](benchmarks/tuning.md).
 """
-# Hundreds of pages of runs would hide what readers look for; the list of runs is found.
+# Hundreds of pages of runs would hide other results of a search; the list of runs is found.
 _UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
 _CITED = """# Results to cite
 
@@ -57,13 +57,13 @@ and the command of each run.
 - **UA** is the mean recall over the emotions, **WA** the share of right predictions. Both count
   all predictions of all folds at once.
 - **[low, high]** is a 95% interval, bootstrapped over *speakers*: it says how much the number
-  depends on the speakers who were recorded. It does not hold the variation between seeds.
+  depends on the speakers who were recorded. It does not contain the variation between seeds.
 - **Seeds**: runs with different seeds; the scores are their means.
 - Test speakers occur neither in the training nor in the validation data. Most of these corpora
   repeat the same sentences in all emotions, in training and in test; the page of each run lists
   such findings of the leak audit.
-- The best of several recipes is shown, and some recipes were chosen on recordings that a table
-  tests ([how](benchmarks/tuning.md)), so the numbers are slightly optimistic.
+- The best of several recipes is shown, and some recipes were chosen on recordings that are also
+  tested ([how](benchmarks/tuning.md)), so the numbers are slightly optimistic.
 - EMO-DB, RAVDESS and nEMO hold acted speech. Results on everyday speech are lower.
 
 ## What to state in a paper

@@ -171,7 +171,7 @@ def sum_divergences(predictions: Sequence[LabelledPrediction]) -> NDArray[np.flo
 
 
 def result_to_json(one: FoldResult | ValueFold | LabelledPrediction) -> dict[str, Any]:
-    """Return fields as JSON data, without a truth or labels that there are not.
+    """Return fields as JSON data; truth and labels that are missing are left out.
 
     `dataclasses.asdict` copies deeply, which is slow by the thousand.
     """

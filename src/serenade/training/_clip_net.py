@@ -64,7 +64,7 @@ class ClipNet(NeuralNetClassifier):  # type: ignore[misc]
     ) -> Tensor:
         """Compute the weighted mean cross-entropy, with labels that are smoothed in training only.
 
-        Of values, the loss is one minus their concordance correlation coefficient.
+        The loss of values is one minus their concordance correlation coefficient.
         """
         if self.values:
             weights = torch.ones(len(y_pred)) if X is None else X["weights"]
@@ -153,7 +153,7 @@ def compute_concordance_loss(found: Tensor, truth: Tensor, weights: Tensor) -> T
 
 
 def score_recall(net: Any, X: Any, y: NDArray[Any]) -> float:
-    """Score a network by mean recall, as skorch calls its scorers; of votes, most count."""
+    """Score a network by mean recall, as skorch calls its scorers; most votes decide."""
     return compute_mean_recall(_list_classes(y), net.predict(X))
 
 
