@@ -20,7 +20,7 @@ from support.small_system import SmallSystem
 from serenade import corpora, load
 from serenade.audio import read
 from serenade.cli._main import cli
-from serenade.errors import CorpusError, EvaluationError, InputError
+from serenade.errors import CorpusError, EvaluationError, InputError, SerenadeError
 from serenade.evaluation import (
     Report,
     ValueReport,
@@ -34,7 +34,7 @@ from serenade.evaluation import (
 from serenade.protocols import join_corpora
 from serenade.server import Settings, make_server
 from serenade.training import Estimator
-from serenade.training._fit import HeldOut
+from serenade.training._fit import HeldOut, predict_held_out
 from serenade.training._write_model import write_model
 
 TARGET = ("--target", "arousal", "--set", "copies=0", "--set", "layers=(1,2)", "--set", "C=0.001")
@@ -171,6 +171,9 @@ def test_evaluate_model_compares_values_and_compare_tests_them(folder, corpus, v
         given = ["evaluate", "--model", str(folder), str(manifest), "--target", "arousal", *option]
         refusal = CliRunner().invoke(cli, given).output
         assert "--labels, --map and --label-column choose emotions" in refusal
+    given = ["evaluate", "--model", str(folder), str(manifest), "--target", "arousal"]
+    refusal = CliRunner().invoke(cli, [*given, "--classes", "all"]).output
+    assert "--classes chooses among the emotions" in refusal
     own = evaluate_model(load(folder), corpus)
     assert "heard" in own.protocol
     assert own.metrics["ccc"].value > 0.7
@@ -259,6 +262,19 @@ def test_targets_that_are_missing_are_named(corpus, voted, tmp_path):
     votes = corpora.open(tmp_path / "rated.csv", target="votes")
     assert votes.table[["votes_happy", "votes_sad"]].to_numpy().tolist() == [[0.75, 0.25]]
     assert votes.table["emotion"].tolist() == ["happy"]
+
+
+def test_predict_held_out_takes_an_emotion_with_most_votes_of_one_recording(voted):
+    table = voted.table.iloc[:: len(voted) // 12].copy()
+    shares = pd.DataFrame(0.5, table.index, ["votes_sad", "votes_happy"])
+    shares.iloc[::2, 0], shares["votes_disgust"] = 0.4, 0.1
+    shares.iloc[0, 2] = 2.0
+    probe = Estimator("whisper-probe", copies=0, layers=(1,), deviation=False, C=0.1)
+    held = predict_held_out(probe, table[["gender"]], shares)
+    assert held.classes == ("sad", "happy", "disgust")
+    assert held.labels.tolist().count("disgust") == 1
+    with pytest.raises(SerenadeError, match="at least two recordings with values"):
+        predict_held_out(probe, table[["gender"]][:1], pd.DataFrame({"arousal": [0.5]}))
 
 
 def test_temperature_calibrates_to_the_shares_of_votes():

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from support.small_encoders import LAYOUTS, save_encoder
 
-from serenade.encoders import LayerMeans, Waveform, WhisperPooled, load_encoder, locate_whisper
+from serenade.encoders import (
+    LayerMeans,
+    Waveform,
+    WhisperPooled,
+    fingerprint_weights,
+    load_encoder,
+    locate_whisper,
+)
 from serenade.errors import ModelError, SignalFormatError, TooShortError
 
 if TYPE_CHECKING:
@@ -68,6 +75,12 @@ def test_layer_means_name_what_is_wrong(tmp_path: Path, cache: Path) -> None:
     feature = LayerMeans(str(tmp_path))
     with pytest.raises(SignalFormatError, match="takes 16000 Hz, not 8000"):
         feature(np.zeros(8000, np.float32), 8000)
+    first = fingerprint_weights(str(tmp_path))
+    save_encoder(tmp_path, "WavLM")
+    assert fingerprint_weights(str(tmp_path)) != first
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"no model\.safetensors or pytorch_model\.bin"):
+        fingerprint_weights(str(tmp_path))
     with pytest.raises(TooShortError, match="at least 400 samples"):
         feature(np.zeros(399, np.float32), 16000)
     (tmp_path / "preprocessor_config.json").unlink()

@@ -80,6 +80,7 @@ def test_write_model_keeps_predictions_of_each_system(rows, tmp_path, name):
         found = list(model.predict(file).probabilities.values())
         np.testing.assert_allclose(found, wanted, atol=1e-4)
     assert model.description["difference"] < 1e-4
+    assert str(tmp_path) not in str(model.description["recipe"])
     if len(estimator.learner_.examples) == 1:
         assert expected.std(axis=0).max() > 0  # answers do depend on what is heard
 

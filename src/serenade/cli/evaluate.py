@@ -186,6 +186,12 @@ def command(
     choices = Choices(**options)
     if choices.adapt is None and "adapt_by" in dict(_list_given()):
         raise click.UsageError("--adapt-by adapts nothing without --adapt; add --adapt")
+    if "classes" in dict(_list_given()) and (
+        choices.target != "emotion" or not (model or train_on)
+    ):
+        raise click.UsageError(
+            "--classes chooses among the emotions of --model or --train-on; leave it out"
+        )
     if model is not None:
         if train_on is not None or test_on is not None:
             raise click.UsageError(f"--model {model}: leave out --train-on and --test-on")

@@ -4,6 +4,7 @@ from ._embedded_words import EmbeddedWords as EmbeddedWords
 from ._embedded_words import get_word_codes as get_word_codes
 from ._layer_means import LayerMeans as LayerMeans
 from ._layer_means import Waveform as Waveform
+from ._pooled_graph import fingerprint_weights as fingerprint_weights
 from ._pooled_graph import load_encoder as load_encoder
 from ._registry import Encoder as Encoder
 from ._registry import describe as describe

@@ -7,8 +7,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from serenade._hub import CONFIG, PREPROCESSOR, download_model, is_hub_id, read_model_type
+from serenade._hub import (
+    CONFIG,
+    PREPROCESSOR,
+    WEIGHTS,
+    download_model,
+    is_hub_id,
+    read_model_type,
+)
 from serenade.errors import MissingExtraError, ModelError, first_line
+from serenade.extraction import hash_content
 
 REVISION = 1
 """Raise when `export_pooled` writes another graph from the same weights."""
@@ -108,6 +116,24 @@ def load_encoder(encoder: str) -> tuple[Any, bool]:
         ModelError: no such encoder, or one that does not take signals, such as Whisper's.
         MissingExtraError: transformers, PyTorch or onnx is not installed.
     """
+    return load_network(_locate_config(encoder).parent)
+
+
+def fingerprint_weights(encoder: str) -> str:
+    """Return a hash of the weights of an encoder of raw signals; see `load_encoder`.
+
+    Raises:
+        ModelError: no such encoder, or its folder has no weights.
+    """
+    folder = _locate_config(encoder).parent
+    for name in WEIGHTS:
+        if (folder / name).is_file():
+            return hash_content(folder / name)[:32]
+    raise ModelError(f"{folder}: no {' or '.join(WEIGHTS)}; copy the weights of the model there")
+
+
+def _locate_config(encoder: str) -> Path:
+    """Return the configuration of an encoder of raw signals, downloaded if necessary."""
     refuse_known(encoder)
     if (Path(encoder) / CONFIG).is_file():
         config = Path(encoder) / CONFIG
@@ -123,7 +149,7 @@ def load_encoder(encoder: str) -> tuple[Any, bool]:
             f"{encoder}: takes spectrograms, not signals, so it is used as a frozen probe alone; "
             "give wav2vec 2.0, HuBERT or WavLM, or the recipe 'default'"
         )
-    return load_network(config.parent)
+    return config
 
 
 def refuse_known(encoder: str) -> None:

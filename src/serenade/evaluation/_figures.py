@@ -1,4 +1,4 @@
-"""Figures for print: confusion matrices, training curves and embeddings."""
+"""Figures for print: confusion matrices, predicted values, training curves and embeddings."""
 
 from __future__ import annotations
 
@@ -209,8 +209,6 @@ def make_scatter_figure(report: Report) -> Figure:
         axes.plot(*means.T, color="black", marker="o", markersize=3, linewidth=0.8)
         axes.set_xlabel(f"true {label}")
         axes.set_ylabel(f"predicted {label}")
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
     score = report.metrics["ccc"]
     title = f"{report.system} on {report.corpus}, CCC {score.value:.3f}"
     figure.suptitle(title, fontsize="medium")

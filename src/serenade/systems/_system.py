@@ -230,6 +230,17 @@ class System:
         """
         raise NotImplementedError(f"{self.name}: define the method network")
 
+    def fingerprint(self, recipe: Any) -> str:
+        """Return a hash of the files that a network begins with, by which runs are told apart.
+
+        Args:
+            recipe: as in `features`.
+
+        Returns:
+            The hash; empty for networks that begin with random weights.
+        """
+        return ""
+
     def members(self, recipe: Any) -> Sequence[Any]:
         """Return recipes of this system whose networks are fitted one by one and averaged.
 

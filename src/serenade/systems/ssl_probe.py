@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from serenade.encoders import LayerMeans, Waveform, load_encoder
+from serenade.encoders import LayerMeans, Waveform, fingerprint_weights, load_encoder
 from serenade.systems._system import NetworkRecipe, Scaling, System
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ class SSLProbeSystem(System):
                 dropout=recipe.dropout,
             )
         return LayerProbe(data.frames, data.dims, len(data.classes), dropout=recipe.dropout)
+
+    def fingerprint(self, recipe: SSLProbeRecipe) -> str:
+        """Return a hash of the weights of an encoder that is trained further."""
+        return "" if recipe.tuning == "frozen" else fingerprint_weights(recipe.encoder)
 
 
 SYSTEM = SSLProbeSystem()

@@ -126,17 +126,20 @@ def predict_held_out(
     labels, targets = check_answers(y, len(X))
     values = has_values(targets)
     classes, counts = np.unique(labels, return_counts=True)
-    if not values and (len(classes) < 2 or counts.min() < 2):
+    # A rare emotion may have the most votes of one recording; others hold some of its votes.
+    if not values and (len(classes) < 2 or (targets is None and counts.min() < 2)):
         raise SerenadeError(
             "training needs at least two emotions with two recordings each; this data has "
             + ", ".join(f"{label}: {count}" for label, count in zip(classes, counts, strict=True))
         )
     known = 0 if groups is None else len(np.unique(groups))
-    draw = KFold if values else StratifiedKFold
+    if values and len(labels) < 2:
+        raise SerenadeError("training needs at least two recordings with values; this data has one")
+    draw, most = (StratifiedKFold, counts.min()) if targets is None else (KFold, len(labels))
     folds: Any = (
         GroupKFold(min(_FOLDS, known))
         if known > 1
-        else draw(min(_FOLDS, int(counts.min())), shuffle=True, random_state=0)
+        else draw(min(_FOLDS, int(most)), shuffle=True, random_state=0)
     )
     names = list(map(str, classes)) if targets is None else list(targets.names)
     probabilities = np.zeros((len(labels), len(names)))

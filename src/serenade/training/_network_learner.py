@@ -249,7 +249,9 @@ class NetworkLearner:
     def _describe_run(self) -> dict[str, Any]:
         versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
         recipe = dataclasses.asdict(self.recipe)
-        return {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
+        stated = {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
+        start = self.system.fingerprint(self.recipe)
+        return stated | ({"start": start} if start else {})
 
     def _make_key(self, clips: Clips, validation: Clips | None) -> str | None:
         """Make the name of the run; None, and a warning, if its code cannot be identified."""

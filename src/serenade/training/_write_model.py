@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import importlib.util
 import io
@@ -134,7 +133,7 @@ def _describe(
         "format": _FORMAT,
         "serenade": importlib.metadata.version("serenade"),
         "system": system.name,
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": estimator.describe()["recipe"],
         "labels": [] if estimator.values_ else order,
         **({"dimensions": order} if estimator.values_ else {}),
         "sampling_rate": system.sampling_rate,
