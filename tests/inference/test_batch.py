@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serenade.errors import AudioError, MissingFileError, NotAudioError
+from serenade.errors import AudioError, InputError, MissingFileError, NotAudioError
 from serenade.inference import Prediction, Source, find_recordings, predict_file, predict_files
 
 
@@ -47,6 +47,16 @@ def test_predict_files_reports_a_missing_file(model, example, tmp_path):
     results = list(predict_files(model, [str(tmp_path / "absent.wav"), str(example)]))
     assert isinstance(results[0], MissingFileError)
     assert isinstance(results[1][0], Prediction)
+
+
+def test_speakers_are_refused_without_windows_and_with_other_places(model, example):
+    windows, files = (2.0, 1.0), [str(example)]
+    with pytest.raises(InputError, match="speakers need windows"):
+        next(predict_files(model, files, speakers=2))
+    with pytest.raises(InputError, match="by_itself=True"):
+        next(predict_files(model, files, speakers=2, windows=windows, expect="mixed"))
+    with pytest.raises(InputError, match="leave by_speaker out"):
+        model.predict_many(files, speakers=2, windows=windows, adapt="mixed", by_speaker=True)
 
 
 def test_predict_files_gives_timelines(model, example):

@@ -165,7 +165,8 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
 def _suggest_file(path: Path) -> str:
     """Name the file that a missing one is most similar to, if its folder has such a file."""
     try:
-        known = [one.name for one in itertools.islice(os.scandir(path.parent), _SUGGESTED)]
+        with os.scandir(path.parent) as entries:
+            known = [one.name for one in itertools.islice(entries, _SUGGESTED)]
     except OSError:
         known = []
     near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.8)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from serenade._progress import ProgressBar
 from serenade.audio import RECORDING_SUFFIXES, inspect_file
 from serenade.corpora import read_column, read_speakers
-from serenade.errors import AudioError
+from serenade.errors import AudioError, InputError
 from serenade.inference._reading import Reading, adapt_to_readings, read_recording
 from serenade.inference._source import count_channels, open_source
 from serenade.inference._threads import map_in_threads
@@ -148,6 +148,28 @@ def predict_file(
     )
 
 
+def check_speakers(
+    speakers: int | str | None, windows: tuple[float, float] | None, *, together: bool
+) -> None:
+    """Refuse what timelines with speakers cannot be combined with.
+
+    Args:
+        speakers: see `Model.timeline`; None for no speakers.
+        windows: see `predict_file`.
+        together: whether to adapt to several recordings.
+
+    Raises:
+        InputError: there are speakers without windows, or with such an adaptation.
+    """
+    if speakers is not None and windows is None:
+        raise InputError("speakers need windows: give their length and hop, as in windows=(2, 1)")
+    if speakers is not None and together:
+        raise InputError(
+            "with speakers, a model adapts to each speaker of a recording: give predict_files "
+            "by_itself=True, and leave by_speaker out"
+        )
+
+
 def predict_files(
     model: Model,
     files: Sequence[str],
@@ -186,17 +208,21 @@ def predict_files(
     Yields:
         The prediction and the timeline of each file, or the error that explains why there is
         none.
+
+    Raises:
+        InputError: see `check_speakers`.
     """
     threads = jobs or os.cpu_count() or 1
     channels = [channel] * len(files) if isinstance(channel, str | int) else list(channel)
     enrols = by_itself and expect is None
+    together = expect is not None and not by_itself
+    check_speakers(speakers, windows, together=together)
     # Recordings that enrol themselves are read twice, and channels of speakers are not counted.
     timed = bar and speakers != "channels"
     seconds = (1 + enrols) * _measure_files(files) if timed else 0.0
     shown = ProgressBar(seconds or len(files), "predicting")
     spare = max(1, threads // max(1, len(files)))
     work = _Work(model, windows, speakers, expect, enrols, spare, shown if seconds else None)
-    together = expect is not None and not by_itself
     pairs = map_in_threads(
         work.read if together else work.predict,
         list(zip(files, channels, strict=True)),

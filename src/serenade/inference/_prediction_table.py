@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from serenade.errors import AudioError, InputError
 from serenade.inference._batch import (
     answer_readings,
+    check_speakers,
     find_recordings,
     find_speakers,
     predict_file,
@@ -80,11 +81,10 @@ def predict_many(
 
     Raises:
         CorpusError: a manifest cannot be read.
-        InputError: the data set has no column of that name; there are speakers without windows.
+        InputError: the data set has no column of that name; see `check_speakers`.
         ModelError: the model cannot adapt.
     """
-    if speakers is not None and windows is None:
-        raise InputError("speakers need windows: give their length and hop, as in windows=(2, 1)")
+    check_speakers(speakers, windows, together=by_speaker)
     rows = _list_rows(sources, audio, speaker)
     alone = adapt is None or speakers is not None
     threads = jobs or os.cpu_count() or 1

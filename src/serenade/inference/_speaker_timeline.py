@@ -22,7 +22,14 @@ from serenade.inference._segmentation import (
 from serenade.inference._source import Source, count_channels, open_source, to_array
 from serenade.inference._threads import map_in_threads
 from serenade.inference._windows import Window, Windower, check_windows
-from serenade.speakers import VOICE_HOP, VOICE_WINDOW, VoiceEncoder, cluster_voices, find_turns
+from serenade.speakers import (
+    VOICE_HOP,
+    VOICE_RATE,
+    VOICE_WINDOW,
+    VoiceEncoder,
+    cluster_voices,
+    find_turns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -154,14 +161,13 @@ def group_by_voice(
         jobs: number of threads; None for one per core.
     """
     encoder = _open_encoder(classifier)
-    rate = classifier.sampling_rate
-    size = round(VOICE_WINDOW * rate)
+    size = round(VOICE_WINDOW * VOICE_RATE)
 
     def embed(file: str) -> NDArray[np.float32] | None:
         windower = Windower(size, size)
         speech: list[NDArray[np.float32]] = []
         try:
-            for block in open_source(file, None, rate, channel).read():
+            for block in open_source(file, None, VOICE_RATE, channel).read():
                 speech += (window.signal for window in windower.push(block))
                 if len(speech) >= _ENOUGH:
                     break

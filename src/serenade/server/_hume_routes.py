@@ -1,7 +1,7 @@
 """Serve routes shaped like version 0 of Hume's API of expression measurement, for its clients.
 
 Route names and fields are those of the batch and stream API for the prosody of speech. Emotions
-and scores are the labels and probabilities of the served model.
+and scores are the labels and probabilities of the served model, or the names of its values.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ def _list_predictions(worker: Worker, file: Upload) -> list[dict[str, Any]]:
 
 
 def _format(segment: Segment) -> dict[str, Any]:
-    emotions = [{"name": name, "score": score} for name, score in segment.probabilities.items()]
+    scores = {**segment.probabilities, **segment.values}
+    emotions = [{"name": name, "score": score} for name, score in scores.items()]
     return {"time": {"begin": segment.start, "end": segment.end}, "emotions": emotions}
 
 
