@@ -88,25 +88,6 @@ def adapt(text: str) -> Callable[[Any], Any]:
     )
 
 
-def _check_speakers(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    from serenade.inference import parse_speakers
-
-    try:
-        return value if value is None else str(parse_speakers(value))
-    except InputError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-speakers = click.option(
-    "--speakers",
-    metavar="N|auto|channels",
-    callback=_check_speakers,
-    help="Print a timeline that names the speaker of each segment: N speakers, or an estimated "
-    "number, distinguished by their voices, or one speaker in each channel. With --adapt, "
-    "each speaker of a recording is a place.",
-)
-
-
 def _choose_device(_: click.Context, __: click.Parameter, value: str | None) -> None:
     if value is not None:
         from serenade.runtime import choose_device

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serenade.cli import _help, _options, _output
+from serenade.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,16 @@ _PLACES = {
     "recording": "each recording alone; each of its utterances is adapted to those before it",
 }
 """Recordings that share a place, by the value of --adapt-by."""
+
+
+def _parse_speakers(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Check the value of --speakers before the work."""
+    from serenade.inference import parse_speakers
+
+    try:
+        return value if value is None else str(parse_speakers(value))
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(
@@ -86,7 +97,14 @@ _PLACES = {
     is_flag=True,
     help="Print emotions over time: one line for each segment of speech.",
 )
-@_options.speakers
+@click.option(
+    "--speakers",
+    metavar="N|auto|channels",
+    callback=_parse_speakers,
+    help="Print a timeline that names the speaker of each segment: N speakers, or an estimated "
+    "number, distinguished by their voices, or one speaker in each channel. With --adapt, "
+    "each speaker of a recording is a place.",
+)
 @click.option(
     "--window",
     default=2.0,
