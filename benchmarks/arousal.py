@@ -231,9 +231,9 @@ def format_result(result: dict[str, Any]) -> str:
         "Arousal from derived labels",
         "Can the encoder of the bundled model give arousal, and does it say more than loudness and "
         "pitch? Made by `benchmarks/arousal.py`, which says how; intervals are 95%, over speakers.",
-        "**The labels are derived, not rated.** They are the mean arousal of a word for the "
-        f"category: {list_labels()} (Russell & Mehrabian 1977, Journal of Research in Personality "
-        "11, 273-294). Recordings "
+        "**The labels are derived, not rated.** Each category has the mean arousal of the word "
+        f"that names it: {list_labels()} (Russell & Mehrabian 1977, Journal of Research in "
+        "Personality 11, 273-294). Recordings "
         f"of RAVDESS with normal intensity have {NORMAL:g} of it, which is our choice. The labels "
         "state the meaning of acted categories on average, and not how a recording was heard.",
         f"Ridge regressions learn them from {result['columns'][SYSTEMS[0]]} means of "
