@@ -170,10 +170,10 @@ def test_evaluate_model_compares_values_and_compare_tests_them(folder, corpus, v
     for option in (("--labels", "sad"), ("--label-column", "gender"), ("--map", "sad=")):
         given = ["evaluate", "--model", str(folder), str(manifest), "--target", "arousal", *option]
         refusal = CliRunner().invoke(cli, given).output
-        assert "--labels, --map and --label-column choose emotions" in refusal
+        assert "--target arousal: leave out --labels, --map and --label-column" in refusal
     given = ["evaluate", "--model", str(folder), str(manifest), "--target", "arousal"]
     refusal = CliRunner().invoke(cli, [*given, "--classes", "all"]).output
-    assert "--classes chooses among the emotions" in refusal
+    assert "--classes chooses emotions" in refusal
     own = evaluate_model(load(folder), corpus)
     assert "heard" in own.protocol
     assert own.metrics["ccc"].value > 0.7

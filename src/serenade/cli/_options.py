@@ -283,17 +283,14 @@ def open_corpus(
     """Open a corpus, rename its emotions, and print its problems on standard error."""
     from serenade import corpora
 
-    kept = tuple(labels.split(",")) if labels else None
-    _check_target(target, labels, renames, label_column)
+    kept: dict[str, Any] = {"labels": tuple(labels.split(","))} if labels else {}
+    _check_target(target, labels, renames, label_column != "emotion")
+    options = {"label_column": label_column, "target": target}
     if renames:
-        corpus = corpora.open(corpus_name, root, label_column=label_column)
-        corpus = corpus.map_labels(_parse_renames(renames))
-        corpus = corpus.select(labels=kept)
+        corpus = corpora.open(corpus_name, root, **options).map_labels(_parse_renames(renames))
+        corpus = corpus.select(**kept)
     else:
-        options = {"labels": kept} if kept else {}
-        corpus = corpora.open(
-            corpus_name, root, label_column=label_column, target=target, **options
-        )
+        corpus = corpora.open(corpus_name, root, **options, **kept)
     for problem in corpus.problems:
         text = str(problem).removeprefix(f"{problem.kind}: ")
         _output.report_problem(f"{corpus.info.name}: {text}")
@@ -315,9 +312,8 @@ def open_corpora(
     """
     from serenade.corpora import require_labels
 
-    _check_target(target, labels, renames, label_column)
-    options = {"label_column": label_column, "target": target}
-    opened = [open_corpus(name, root, None, (), **options) for name in names]
+    _check_target(target, labels, renames, label_column != "emotion")
+    opened = [open_corpus(name, root, None, (), label_column, target) for name in names]
     if target != "emotion":
         return opened
     parsed = _parse_renames(renames)
@@ -334,14 +330,10 @@ def open_corpora(
     return [each.select(labels=[one for one in kept if one in each.labels]) for each in mapped]
 
 
-def _check_target(
-    target: str, labels: str | None, renames: Sequence[str], label_column: str
-) -> None:
+def _check_target(target: str, *of_emotions: object) -> None:
     """Raise an error for options of emotions with another target; a report would not state them."""
-    if target != "emotion" and (labels or renames or label_column != "emotion"):
-        raise click.UsageError(
-            f"--target {target}: --labels, --map and --label-column choose emotions; leave them out"
-        )
+    if target != "emotion" and any(of_emotions):
+        raise click.UsageError(f"--target {target}: leave out --labels, --map and --label-column")
 
 
 def _parse_renames(renames: Sequence[str]) -> dict[str, str | None]:

@@ -184,14 +184,11 @@ def command(
     serenade evaluate whisper-probe --train-on ravdess,emodb --test-on nemo --root CORPORA
     """
     choices = Choices(**options)
-    if choices.adapt is None and "adapt_by" in dict(_list_given()):
+    given = dict(_list_given())
+    if choices.adapt is None and "adapt_by" in given:
         raise click.UsageError("--adapt-by adapts nothing without --adapt; add --adapt")
-    if "classes" in dict(_list_given()) and (
-        choices.target != "emotion" or not (model or train_on)
-    ):
-        raise click.UsageError(
-            "--classes chooses among the emotions of --model or --train-on; leave it out"
-        )
+    if "classes" in given and (choices.target != "emotion" or not (model or train_on)):
+        raise click.UsageError("--classes chooses emotions of --model or --train-on; leave it out")
     if model is not None:
         if train_on is not None or test_on is not None:
             raise click.UsageError(f"--model {model}: leave out --train-on and --test-on")
