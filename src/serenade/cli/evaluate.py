@@ -59,6 +59,11 @@ class Choices:
     classes: Classes
     out: Path | None
 
+    @property
+    def material(self) -> tuple[str | None, str | None, Sequence[str], str, str]:
+        """Arguments of `_options.open_corpus` after the name of the corpus."""
+        return self.root, self.labels, self.renames, self.label_column, self.target
+
 
 @click.command(
     cls=_help.GroupedCommand,
@@ -204,7 +209,7 @@ def command(
         )
     estimator = _make_estimator(system, choices)
     plan = _get_protocol(choices)
-    opened = _open_corpus(corpus, choices)
+    opened = _options.open_corpus(corpus, *choices.material)
     _evaluate(estimator, opened, _read_or_write_folds(plan, opened, choices), choices)
 
 
@@ -224,7 +229,7 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     loaded = Model.load(None if model == "bundled" else model)
     report = evaluate_model(
         loaded,
-        _open_corpus(corpus, choices),
+        _options.open_corpus(corpus, *choices.material),
         name=Path(model).name,
         classes=choices.classes,
         adapt=_make_adaptation(choices),
@@ -245,18 +250,6 @@ def _list_given() -> list[tuple[str, str]]:
     ]
 
 
-def _open_corpus(corpus: str, choices: Choices) -> Corpus:
-    """Open the corpus with the labels that the options choose."""
-    return _options.open_corpus(
-        corpus,
-        choices.root,
-        choices.labels,
-        choices.renames,
-        choices.label_column,
-        choices.target,
-    )
-
-
 def _evaluate_across(
     system: str, excess: str | None, train_on: str | None, test_on: str | None, choices: Choices
 ) -> None:
@@ -273,14 +266,7 @@ def _evaluate_across(
     from serenade.protocols import join_corpora
 
     estimator = _make_estimator(system, choices)
-    *train, test = _options.open_corpora(
-        names,
-        choices.root,
-        choices.labels,
-        choices.renames,
-        choices.label_column,
-        choices.target,
-    )
+    *train, test = _options.open_corpora(names, *choices.material)
     joined, plan = join_corpora(train, test, choices.classes)
     _evaluate(estimator, joined, _read_or_write_folds(plan, joined, choices), choices)
 
