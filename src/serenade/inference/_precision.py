@@ -166,7 +166,7 @@ def _import_onnx() -> Any:
     try:
         import onnx
     except ImportError:
-        raise MissingExtraError("export in another precision", "train") from None
+        raise MissingExtraError("exporting a model", "train") from None
     return onnx
 
 
