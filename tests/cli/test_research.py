@@ -103,7 +103,13 @@ SMALL = {
     "attentive-crnn": ("epochs=3", "coder_steps=20", "patches=500", "cells=8"),
     "lld-svm": ("C=(0.1,1.0)",),
     "cnn-transformer": ("epochs=2", "copies=1", "layers=1"),
-    "fusion-transformer": ("acoustic=own", "encoder=whisper", "epochs=2", "width=16", "layers=1"),
+    "fusion-transformer": (
+        "acoustic=own",
+        "encoder=whisper-base",
+        "epochs=2",
+        "width=16",
+        "layers=1",
+    ),
 }
 
 
