@@ -18,6 +18,7 @@ from support.small_corpora import SYNTHETIC
 from support.small_system import SmallSystem
 
 from serenade import corpora, load
+from serenade._targets import Targets
 from serenade.audio import read
 from serenade.cli._main import cli
 from serenade.errors import CorpusError, EvaluationError, InputError, SerenadeError
@@ -245,6 +246,7 @@ def test_targets_that_are_missing_are_named(corpus, voted, tmp_path):
         Estimator().fit(X, pd.DataFrame({"votes_sad": np.ones(len(X)), "arousal": 0.0}))
     with pytest.raises(InputError, match="without gaps"):
         Estimator().fit(X, pd.DataFrame({"arousal": np.full(len(X), np.nan)}))
+    assert Targets.of(pd.DataFrame([[0.5], [0.1]]), 2).names == ("0",)
     with pytest.raises(InputError, match="y: mood: no numbers"):
         Estimator().fit(X, pd.DataFrame({"mood": ["good"] * len(X)}))
     with pytest.raises(CorpusError, match="votes_sad are votes for one emotion"):

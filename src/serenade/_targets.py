@@ -58,7 +58,8 @@ class Targets:
         import numpy as np
 
         columns = list(map(str, y.columns))
-        if texts := [name for name in columns if y[name].dtype.kind not in "iuf"]:
+        kinds = zip(columns, y.dtypes, strict=True)
+        if texts := [name for name, dtype in kinds if dtype.kind not in "iuf"]:
             raise InputError(f"y: {', '.join(texts)}: no numbers; give columns of numbers")
         numbers = y.to_numpy(dtype=np.float64)
         if len(numbers) != count or not columns or not np.isfinite(numbers).all():

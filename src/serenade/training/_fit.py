@@ -116,7 +116,8 @@ def predict_held_out(
             predicted.
 
     Raises:
-        SerenadeError: fewer than two emotions, or fewer than two recordings of one.
+        SerenadeError: fewer than two emotions, fewer than two recordings of one (unless votes are
+            given), or fewer than two recordings with values.
     """
     from sklearn.base import clone
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
