@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,12 @@ import serenade
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+# librosa's compiled functions are cached next to it. Two processes that write this cache at once
+# can damage it, and a damaged cache ends Python with a segmentation fault.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    _COMPILED = tempfile.TemporaryDirectory(prefix="numba-", ignore_cleanup_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = _COMPILED.name
 
 # Files and folders whose tests take long: training, kills, browsers, fuzzing, whole commands.
 _SLOW = (
