@@ -81,6 +81,7 @@ def test_layer_means_name_what_is_wrong(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"no model\.safetensors or pytorch_model\.bin"):
         fingerprint_weights(str(tmp_path))
+    save_encoder(tmp_path)
     with pytest.raises(TooShortError, match="at least 400 samples"):
         feature(np.zeros(399, np.float32), 16000)
     (tmp_path / "preprocessor_config.json").unlink()
