@@ -112,6 +112,7 @@ def type_command(command):
 def normalise(text, folder):
     """Replace what differs between machines: folders, versions, digits of shares, weak answers."""
     text = text.replace(str(folder), "HERE").replace(serenade.__version__, "VERSION")
+    text = text.replace("[OPTIONS] COMMAND [ARGS]", "[OPTIONS] [COMMAND] [ARGS]")  # of click 8.1
     text = re.sub(r"\w+(?=[ #█▏▎▍▌▋▊▉]* ([12]?\d|3[0-4])%)", "EMOTION", text)
     text = re.sub(r"\b[01]\.\d{2,4}\b", "N.NN", re.sub(r"\b\d+%", "NN%", text))
     return re.sub(r"[#█]*[#█▏▎▍▌▋▊▉] *", lambda bar: "#".ljust(len(bar[0])), text)

@@ -107,6 +107,7 @@ class Graph:
         inputs += [make(taken, kinds.FLOAT, None)] if carried else []
         outputs = [make(f"{going}_on", kinds.BOOL, []), make(given, kinds.FLOAT, None)]
         body.name_output(going, f"{going}_on")
+        _name_nodes(body.nodes)
         graph = self.onnx.helper.make_graph(
             body.nodes, f"{body.prefix}body", inputs, outputs, list(body.arrays.values())
         )
@@ -154,6 +155,8 @@ class Graph:
             [helper.make_tensor_value_info(each, kind, shape) for each, shape in shapes.items()]
             for shapes in (inputs, outputs)
         ]
+        if any(node.op_type == "Loop" for node in self.nodes):
+            _name_nodes(self.nodes)
         model = helper.make_model(
             helper.make_graph(self.nodes, name, *infos, initializer=list(self.arrays.values())),
             opset_imports=[helper.make_opsetid(*each) for each in self.domains.items()],
@@ -163,3 +166,9 @@ class Graph:
         if facts:
             helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
         return model
+
+
+def _name_nodes(nodes: Sequence[Any]) -> None:
+    """Name nodes after their results: onnxruntime 1.18 joins nodes around loops by their names."""
+    for node in nodes:
+        node.name = node.name or node.output[0]
