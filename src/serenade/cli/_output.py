@@ -34,7 +34,7 @@ _PLACES = {
     "--track": "LOG",
     "--dask": "ADDRESS",
 }
-"""Options whose values are places of one machine, with the word that stands for them."""
+"""Options whose values are paths or addresses of one machine, with the word printed instead."""
 
 _COLUMNS = 24
 _WORD = 10  # width of the column of emotions

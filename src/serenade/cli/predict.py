@@ -25,7 +25,7 @@ _PLACES = {
     "all": "all recordings",
     "folder": "those of each folder",
     "speaker": "those of each speaker in a manifest",
-    "auto": "those of each speaker, who is recognised by the voice",
+    "auto": "those of each speaker; speakers are found by their voices",
     "channel": "the same channel of all recordings; each channel is then predicted alone",
     "recording": "each recording alone; each of its utterances is adapted to those before it",
 }

@@ -121,7 +121,7 @@ class ValueFold:
         train: int,
         seconds: float,
         predictions: Sequence[LabelledPrediction],
-        labels: Sequence[str],  # noqa: ARG003 - as of `FoldResult`
+        labels: Sequence[str],  # noqa: ARG003 - `FoldResult.of` needs them
         curve: Sequence[Mapping[str, float]] = (),
     ) -> Self:
         """Compute the scores of a fold from its predictions."""

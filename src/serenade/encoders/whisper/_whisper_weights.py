@@ -29,7 +29,7 @@ def locate_whisper(encoder: str) -> Path:
     Args:
         encoder: `whisper-base` (inside the package); an `.onnx` file; a `.safetensors` file with
             the model's `config.json` in its folder; a folder with both; or a hub id such as
-            `openai/whisper-tiny.en`, which `whisper-tiny-en` stands for. For
+            `openai/whisper-tiny.en`, whose short name is `whisper-tiny-en`. For
             `serenade.encoders.LayerMeans` the folder or the hub id may be of any speech encoder
             that transformers loads.
 
