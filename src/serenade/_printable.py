@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,7 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     r"""Format data as JSON that is valid UTF-8 and safe on a terminal; reading it gives the data.
 
     Args:
-        value: JSON data without NaN.
+        value: JSON data without NaN; see `drop_nan`.
         indent: spaces of each level; None for one line.
 
     >>> print(dump_json({"file": "M\udcfcller.wav", "label": "嬉しい"}))
@@ -108,6 +109,19 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     # JSON escapes the other control characters, except for the line breaks of its own layout.
     return re.sub(_UNSAFE, lambda f: f[0] if f[0] == "\n" else f"\\u{ord(f[0]):04x}", text)
+
+
+def drop_nan(value: Any) -> Any:
+    """Return JSON data in which NaN is None, and tuples are lists.
+
+    >>> drop_nan({"low": float("nan"), "ends": (0.5, 1.0)})
+    {'low': None, 'ends': [0.5, 1.0]}
+    """
+    if isinstance(value, dict):
+        return {name: drop_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [drop_nan(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:

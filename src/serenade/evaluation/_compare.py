@@ -11,7 +11,7 @@ import statistics as spread
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from serenade._printable import format_table
+from serenade._printable import drop_nan, format_table
 from serenade.corpora import mark_incomplete
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_report import list_variants
@@ -230,11 +230,9 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
                 **{
                     score: {
                         "value": one.value,
-                        "low": None if math.isnan(one.low) else one.low,
-                        "high": None if math.isnan(one.high) else one.high,
-                        "deviation": None
-                        if math.isnan(entrant.deviations[score])
-                        else entrant.deviations[score],
+                        "low": drop_nan(one.low),
+                        "high": drop_nan(one.high),
+                        "deviation": drop_nan(entrant.deviations[score]),
                     }
                     for score, one in entrant.scores.items()
                 },
@@ -244,7 +242,7 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
         "comparisons": [
             {
                 **dataclasses.asdict(test),
-                "mcnemar": None if math.isnan(test.mcnemar) else test.mcnemar,
+                "mcnemar": drop_nan(test.mcnemar),
                 "where": dict(
                     zip(("corpus", "labels", "protocol", "incomplete"), test.where, strict=True)
                 ),

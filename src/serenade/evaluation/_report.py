@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from serenade._atomic import write_atomically
 from serenade._concordance import SHARE_SCORES
-from serenade._printable import dump_json
+from serenade._printable import drop_nan, dump_json
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_report import AdaptedPosteriors, make_adapted_report
 from serenade.evaluation._fold_result import (
@@ -343,9 +343,6 @@ def format_report(data: Mapping[str, Any]) -> str:
 def _metrics_to_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
     """Return scores as JSON data; NaN becomes None."""
     return {
-        name: {
-            end: None if math.isnan(value) else value
-            for end, value in (("value", one.value), ("low", one.low), ("high", one.high))
-        }
+        name: drop_nan({"value": one.value, "low": one.low, "high": one.high})
         for name, one in metrics.items()
     }

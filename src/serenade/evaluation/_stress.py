@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serenade._printable import drop_nan
 from serenade.audio import STRESS_CONDITIONS
 from serenade.corpora import Item, list_items
 from serenade.errors import EvaluationError
@@ -112,7 +113,7 @@ class StressReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the results as JSON data; NaN becomes None."""
-        found: dict[str, Any] = _drop_nan(dataclasses.asdict(self))
+        found: dict[str, Any] = drop_nan(dataclasses.asdict(self))
         return found
 
     def to_markdown(self) -> str:
@@ -290,12 +291,3 @@ def _compare_languages(reports: Sequence[tuple[str, Report]]) -> list[GroupScore
                 predictions.append(dataclasses.replace(one, speaker=speaker, predicted=best))
                 groups.append(name)
     return compare_groups("language", predictions, groups, shared) if len(reports) > 1 else []
-
-
-def _drop_nan(value: Any) -> Any:
-    """Return JSON data in which NaN is None."""
-    if isinstance(value, dict):
-        return {name: _drop_nan(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_drop_nan(one) for one in value]
-    return None if isinstance(value, float) and np.isnan(value) else value

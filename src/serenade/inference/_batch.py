@@ -48,10 +48,7 @@ def is_manifest(source: str | os.PathLike[str]) -> bool:
 
 def find_speakers(sources: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
     """Return the speakers of files that the manifests among the sources name."""
-    found: dict[str, str] = {}
-    for source in filter(is_manifest, _expand_patterns(sources)):
-        found |= read_speakers(source)
-    return found
+    return _read_manifests(sources, read_speakers)
 
 
 def find_column(sources: Iterable[str | os.PathLike[str]], column: str) -> dict[str, str]:
@@ -64,10 +61,7 @@ def find_column(sources: Iterable[str | os.PathLike[str]], column: str) -> dict[
     Raises:
         CorpusError: a manifest has no such column.
     """
-    found: dict[str, str] = {}
-    for source in filter(is_manifest, _expand_patterns(sources)):
-        found |= read_column(source, column)
-    return found
+    return _read_manifests(sources, lambda source: read_column(source, column))
 
 
 def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -108,6 +102,16 @@ def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
             count = 1
         pairs += ((file, number) for number in (range(1, count + 1) if count > 1 else (0,)))
     return [file for file, _ in pairs], [number for _, number in pairs]
+
+
+def _read_manifests(
+    sources: Iterable[str | os.PathLike[str]], read: Callable[[str], dict[str, str]]
+) -> dict[str, str]:
+    """Join what a function reads by file from each manifest among the sources."""
+    found: dict[str, str] = {}
+    for source in filter(is_manifest, _expand_patterns(sources)):
+        found |= read(source)
+    return found
 
 
 def _expand_patterns(sources: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
