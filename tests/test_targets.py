@@ -238,6 +238,18 @@ def test_networks_learn_values_in_their_units_and_join_corpora(corpus, valence, 
         join_corpora([corpus], valence)
 
 
+def test_joined_corpora_warn_of_values_on_other_scales(corpus):
+    table = corpus.table
+    other = dataclasses.replace(corpus, info=dataclasses.replace(corpus.info, name="other"))
+    assert "scale" not in join_corpora([corpus], other)[0].info.warning
+    for changed in (1 + 6 * table["arousal"], 5 + table["arousal"]):
+        shifted = dataclasses.replace(other, table=table.assign(arousal=changed))
+        warning = join_corpora([corpus], shifted)[0].info.warning
+        ranges = f"{changed.min():g} to {changed.max():g} in other"
+        assert "arousal has other scales (" in warning
+        assert ranges in warning
+
+
 def test_targets_that_are_missing_are_named(corpus, voted, tmp_path):
     with pytest.raises(CorpusError, match="no column of numbers mood; it has repetition, arousal"):
         corpus.select_targets("mood")

@@ -1,6 +1,7 @@
 """Routes shaped like Hume's API: batch jobs and the stream of recordings."""
 
 import base64
+import contextlib
 import hashlib
 import json
 
@@ -76,6 +77,16 @@ def test_stream_answers_each_recording_and_goes_on_after_an_error(shaped, words)
         assert json.loads(socket.recv())["code"] == "Unauthorized"
         with pytest.raises(ConnectionClosed):
             socket.recv()
+
+
+def test_stream_ends_after_the_longest_duration_although_recordings_come(serve):
+    limits = {"max_duration": 1.0, "idle": 30.0}
+    with serve(hume_routes=True, **limits) as client, stream(client) as socket:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                socket.send(json.dumps(NEEDED | {"data": "???"}))
+                assert json.loads(socket.recv())["code"] == "Protocol"
+        assert socket.close_code == 1008
 
 
 def test_stream_answers_a_fault_of_the_server_and_logs_it(shaped, words, monkeypatch, caplog):

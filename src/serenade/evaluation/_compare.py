@@ -91,7 +91,9 @@ class Comparison:
     Args:
         first: name of the first entrant.
         second: name of the second entrant.
-        difference: main score (UA, or CCC of values) of the first minus that of the second.
+        difference: main score (UA, or CCC of values) of the first minus that of the second, over
+            the predictions of all seeds together. CCC of several seeds is not the mean of their
+            CCCs, so it can differ from the difference of the entrants' scores.
         p: p-value of the permutation test over speakers, adjusted for the number of comparisons
             (Holm 1979).
         mcnemar: p-value of McNemar's test, adjusted in the same way. The test assumes that

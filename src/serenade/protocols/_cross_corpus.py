@@ -90,12 +90,13 @@ def join_corpora(
     every, kept = _choose_labels(train, test, classes)
     tables = [_label_rows(corpus, kept) for corpus in corpora]
     licences = dict.fromkeys(corpus.info.licence for corpus in corpora)
+    warnings = [*(corpus.info.warning for corpus in corpora), *_list_other_scales(corpora)]
     info = dataclasses.replace(
         test.info,
         licence="; ".join(licences),
         labels=tuple(kept) if test.targets else order_labels(kept),
         expected=None,
-        warning="; ".join(filter(None, dict.fromkeys(corpus.info.warning for corpus in corpora))),
+        warning="; ".join(filter(None, dict.fromkeys(warnings))),
     )
     incomplete = "; ".join(filter(None, (corpus.incomplete for corpus in corpora)))
     rows = pd.concat(tables, join="inner")
@@ -126,6 +127,27 @@ def _choose_labels(
         )
     every = order_labels({*known, *test.labels})
     return every, every if classes == "all" else shared
+
+
+def _list_other_scales(corpora: Sequence[Corpus]) -> list[str]:
+    """Return a warning for each value whose range in one corpus is another than in the others.
+
+    Ranges differ if one is more than twice as wide as another, or if two do not overlap.
+    """
+    found = []
+    for name in corpora[0].targets if corpora[0].has_values else ():
+        values = [corpus.table[name] for corpus in corpora]
+        lows, highs = ([float(end(one)) for one in values] for end in (min, max))
+        widths = [high - low for low, high in zip(lows, highs, strict=True)]
+        if max(widths) > 2 * min(widths) or max(lows) >= min(highs):
+            ranges = ", ".join(
+                f"{low:g} to {high:g} in {corpus.info.name}"
+                for corpus, low, high in zip(corpora, lows, highs, strict=True)
+            )
+            found.append(
+                f"{name} has other scales ({ranges}), which lowers CCC; rescale the column"
+            )
+    return found
 
 
 def _label_rows(corpus: Corpus, kept: Sequence[str]) -> pd.DataFrame:

@@ -141,12 +141,14 @@ async def _serve(service: Service, socket: WebSocket) -> int:
     if service.streams >= service.settings.streams:
         return _AGAIN
     service.streams += 1
+    clock = asyncio.get_running_loop().time
+    end = clock() + service.settings.max_duration
     try:
         while True:
-            async with asyncio.timeout(service.settings.idle):
+            async with asyncio.timeout(min(service.settings.idle, end - clock())):
                 text = await socket.receive_text()
             await socket.send_json(await _answer(service, socket, text))
-    except (TimeoutError, KeyError):  # nothing in time, or bytes instead of text
+    except (TimeoutError, KeyError):  # nothing in time, too long, or bytes instead of text
         return _POLICY
     finally:
         service.streams -= 1
