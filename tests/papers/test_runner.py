@@ -216,6 +216,12 @@ def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
     made = report.recipe["resources"]["vectors"]
     assert made["name"] == "vectors/50.txt"
     assert list_labels(Row("words", {}), [run], {run.name: report}) == ["vectors/50.txt"]
+    other = dataclasses.replace(run, seed=1)
+    changed = dataclasses.replace(report, recipe={**report.recipe, "epochs": 3})
+    both = {run.name: report, other.name: changed}
+    _, label = list_labels(Row("words", {}), [run, other], both)
+    assert label.startswith("epochs 3 instead of ")
+    assert label.endswith(" (groups, seed 1)")
     vectors.rename(tmp_path / "other")
     renamed = {"speech2vec": str(tmp_path / "other")}
     with pytest.raises(EvaluationError, match=r"made with vectors/50\.txt .*, not with other/50"):

@@ -97,14 +97,34 @@ def list_labels(row: Row, runs: Sequence[Run], reports: Mapping[str, Report]) ->
         runs: runs of the row, as they would be made now.
         reports: kept reports by the name of the run; some can be missing.
     """
-    found = []
-    for run in runs:
-        if (report := reports.get(run.name)) is not None:
-            found += _name_resources(row, report) + list_differences(run, report)
-            precision = report.recipe.get("precision", _FULL_PRECISION)
-            found += [precision] if precision != _FULL_PRECISION else []
-    found += [row.remark] if row.remark and reports else []
-    return list(dict.fromkeys(found))
+    finished = list({run.name: run for run in runs if run.name in reports}.values())
+    found: dict[str, list[Run]] = {}
+    for run in finished:
+        report = reports[run.name]
+        precision = report.recipe.get("precision", _FULL_PRECISION)
+        labels = _name_resources(row, report) + list_differences(run, report)
+        labels += [precision] if precision != _FULL_PRECISION else []
+        for label in dict.fromkeys(labels):
+            found.setdefault(label, []).append(run)
+    described = [label + _name_runs(own, finished) for label, own in found.items()]
+    return described + [row.remark] * bool(row.remark and reports)
+
+
+def _name_runs(some: Sequence[Run], finished: Sequence[Run]) -> str:
+    """Name the runs that a label is true of, after it; "" if it is true of all.
+
+    A protocol stands for all its finished runs.
+    """
+    if len(some) == len(finished):
+        return ""
+    names = []
+    for protocol in dict.fromkeys(run.protocol for run in some):
+        own, every = (
+            [str(run.seed) for run in runs if run.protocol == protocol] for runs in (some, finished)
+        )
+        seeds = f"seed{'s' * (len(own) > 1)} {' '.join(own)}"
+        names.append(protocol if own == every else f"{protocol}, {seeds}")
+    return f" ({'; '.join(names)})"
 
 
 def _name_resources(row: Row, report: Report) -> list[str]:
