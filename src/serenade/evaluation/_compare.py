@@ -220,7 +220,7 @@ def format_tests(tests: Sequence[Comparison]) -> str:
 
 def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
     """Return entrants and tests as JSON data; NaN becomes None."""
-    return {
+    data = {
         "entrants": [
             {
                 "name": entrant.name,
@@ -232,9 +232,9 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
                 **{
                     score: {
                         "value": one.value,
-                        "low": drop_nan(one.low),
-                        "high": drop_nan(one.high),
-                        "deviation": drop_nan(entrant.deviations[score]),
+                        "low": one.low,
+                        "high": one.high,
+                        "deviation": entrant.deviations[score],
                     }
                     for score, one in entrant.scores.items()
                 },
@@ -244,7 +244,6 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
         "comparisons": [
             {
                 **dataclasses.asdict(test),
-                "mcnemar": drop_nan(test.mcnemar),
                 "where": dict(
                     zip(("corpus", "labels", "protocol", "incomplete"), test.where, strict=True)
                 ),
@@ -252,6 +251,8 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
             for test in tests
         ],
     }
+    result: dict[str, Any] = drop_nan(data)
+    return result
 
 
 def _list_run_files(folder: Path) -> list[Path]:
