@@ -144,11 +144,12 @@ async def _serve(service: Service, socket: WebSocket) -> int:
     clock = asyncio.get_running_loop().time
     end = clock() + service.settings.max_duration
     try:
-        while True:
-            async with asyncio.timeout(min(service.settings.idle, end - clock())):
-                text = await socket.receive_text()
-            await socket.send_json(await _answer(service, socket, text))
-    except (TimeoutError, KeyError):  # nothing in time, too long, or bytes instead of text
+        # A stream also ends if nothing comes in time, or bytes come instead of text.
+        with contextlib.suppress(TimeoutError, KeyError):
+            while (left := end - clock()) > 0:
+                async with asyncio.timeout(min(service.settings.idle, left)):
+                    text = await socket.receive_text()
+                await socket.send_json(await _answer(service, socket, text))
         return _POLICY
     finally:
         service.streams -= 1
