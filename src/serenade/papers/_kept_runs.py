@@ -111,9 +111,9 @@ def list_labels(row: Row, runs: Sequence[Run], reports: Mapping[str, Report]) ->
 
 
 def _name_runs(some: Sequence[Run], finished: Sequence[Run]) -> str:
-    """Name the runs that a label is true of, after it; "" if it is true of all.
+    """Return the protocols and seeds that a label is true of; "" if it is true of all runs.
 
-    A protocol stands for all its finished runs.
+    Seeds are left out if the label is true of all finished runs of the protocol.
     """
     if len(some) == len(finished):
         return ""

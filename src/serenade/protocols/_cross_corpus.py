@@ -130,14 +130,15 @@ def _choose_labels(
 
 
 def _list_other_scales(corpora: Sequence[Corpus]) -> list[str]:
-    """Return a warning for each value whose range in one corpus is another than in the others.
+    """Return a warning for each target of numbers whose range differs between corpora.
 
     Ranges differ if one is more than twice as wide as another, or if two do not overlap.
     """
     found = []
     for name in corpora[0].targets if corpora[0].has_values else ():
         values = [corpus.table[name] for corpus in corpora]
-        lows, highs = ([float(end(one)) for one in values] for end in (min, max))
+        lows = [float(one.min()) for one in values]
+        highs = [float(one.max()) for one in values]
         widths = [high - low for low, high in zip(lows, highs, strict=True)]
         if max(widths) > 2 * min(widths) or max(lows) >= min(highs):
             ranges = ", ".join(
