@@ -165,7 +165,7 @@ def format_result(result: dict[str, Any]) -> str:
     times = measured["times_real_time"]
     return format_page(
         "AcousticSet and ComParE 2016",
-        "Unweighted average recall of a linear support vector machine on unseen speakers, values\n"
+        "UA (mean recall) of a linear support vector machine on unseen speakers, values\n"
         "standardised per speaker; 95% intervals bootstrapped over speakers; p by exchanging\n"
         "speakers' predictions. RAVDESS has eight classes; of EMO-DB, the classes are angry,\n"
         "happy, neutral and sad. Made by `benchmarks/acoustic_set.py`, which says how.",

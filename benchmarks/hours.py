@@ -79,7 +79,7 @@ def measure(root: Path, hours: float) -> dict[str, Any]:
         "megabytes": {
             "first": points[0]["megabytes"],
             "last": points[-1]["megabytes"],
-            "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 1),
+            "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
         },
         "gigabytes_written": round(size / 1e9, 3),
         "minutes": round((time.monotonic() - begun) / 60, 1),

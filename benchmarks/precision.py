@@ -125,7 +125,7 @@ def measure(root: Path) -> dict[str, Any]:
 def format_result(result: dict[str, Any]) -> str:
     """Format the page of a result."""
     head = ["", "MB", "times real time", "UA", "difference", "agreement"]
-    head += ["mean away", "largest away"]
+    head += ["mean distance", "largest distance"]
     parts = []
     for name, corpus in result["corpora"].items():
         exact = corpus["precisions"]["fp32"]["ua"]
@@ -153,7 +153,7 @@ def format_result(result: dict[str, Any]) -> str:
         "(`serenade export`); 95% intervals of the difference in UA bootstrapped over speakers.\n"
         "Made by `benchmarks/precision.py`, which says how. Sizes include the encoder, whose\n"
         "weights are in half precision unless they are in eight bits. Times real time: one thread,"
-        "\non a machine with other work. Away: difference of a probability from that of fp32.",
+        "\non a machine with other work. Distance: of a probability from the one in fp32.",
         *parts,
         format_versions(result["versions"]),
     )

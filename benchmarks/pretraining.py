@@ -222,7 +222,7 @@ def format_result(result: dict[str, Any]) -> str:
     encoders = [format_encoder(name, facts) for name, facts in result["encoders"].items() if facts]
     return format_page(
         "What pre-training is worth",
-        "Unweighted average recall of a linear support vector machine on unseen speakers, on mean\n"
+        "UA (mean recall) of a linear support vector machine on unseen speakers, on mean\n"
         "and standard deviation over time; 95% intervals bootstrapped over speakers; p by\n"
         "exchanging speakers' predictions, adjusted by Holm's method. Made by\n"
         "`benchmarks/pretraining.py`, which says how.",

@@ -57,7 +57,7 @@ RATE = 16000
 LENGTHS = (2.0, 4.0, 10.0)
 EVERY = 6  # of the recordings of a folder, one in so many is predicted
 EXAMPLE = Path(__file__).parents[1] / "examples" / "example.flac"
-ALL, EACH = "every core for each", "a core each"
+ALL, EACH = "all cores for one signal", "one core per signal, in parallel"
 KINDS = ("clock", "processor")
 SUBJECT = "the bundled model"
 

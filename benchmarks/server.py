@@ -181,7 +181,7 @@ def format_result(result: dict[str, Any]) -> str:
         part = result[name]
         cells = [part["clients"], part["clips_per_s"], f"{part['clips_per_s'] / offline:.0%}"]
         cells += [part["p50_s"], part["p95_s"], " → ".join(map(str, part.get("memory_mb", [])))]
-        answers = ", ".join(f"{count} of {status}" for status, count in part["answers"].items())
+        answers = ", ".join(f"{status}: {count}" for status, count in part["answers"].items())
         rows.append([name, *map(str, [*cells, part.get("peak_mb", ""), answers])])
     head = ["", "clients", "clips/s", "of offline", "p50, s", "p95, s", "memory, MB", "peak, MB"]
     before, after = result["offline_clips_per_s"]

@@ -302,7 +302,7 @@ def format_result(result: dict[str, Any]) -> str:
     ]
 
     def name_counts(found: dict[str, int]) -> str:
-        return ", ".join(f"{number} of {name}" for name, number in found.items()) or "none"
+        return ", ".join(f"{name}: {number}" for name, number in found.items()) or "none"
 
     def describe_memory(found: dict[str, float]) -> str:
         slope = found["slope_per_minute"]

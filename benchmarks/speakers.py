@@ -496,9 +496,9 @@ _INTRODUCTION = (
     "linkage clusters them to speakers. Acted emotions move its embedding more than most speech "
     "does, so these conversations are hard. `python -m benchmarks.speakers` made this "
     "page. The projection was not learned on the corpus that is tested, nor was the threshold "
-    "chosen on it. But each projection that the threshold was chosen with had heard the tested "
-    "corpus, so rows of `auto` with a projection can be slightly too good. The linkage and the "
-    "windows were chosen on similar conversations of the same corpora."
+    "chosen on it. But the projections with which the threshold was chosen were learned on the "
+    "tested corpus as well, so rows of `auto` with a projection can be slightly too good. The "
+    "linkage and the windows were chosen on similar conversations of the same corpora."
 )
 _EER = (
     "Equal error rate over all pairs of at most 60 recordings of each speaker (seed 0), whose "

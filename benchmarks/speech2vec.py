@@ -257,8 +257,9 @@ def format_result(result: dict[str, Any]) -> str:
         "Speech2Vec: same word or not",
         "Area under the ROC curve of the cosine between vectors of two spoken words, same against\n"
         "different, over pairs from two different actors (prompts) that training never heard; 95%\n"
-        "intervals bootstrapped over actors (prompts). Of untrained encoders the mean of five\n"
-        "seeds, and the least and greatest. Made by `benchmarks/speech2vec.py`, which says how.",
+        "intervals bootstrapped over actors (prompts). For untrained encoders, the table has the\n"
+        "mean of five seeds and, in brackets, the lowest and the highest. Made by\n"
+        "`benchmarks/speech2vec.py`, which says how.",
         format_table(["test data", "cosine", "instances", "words", *WAYS], rows),
         f"Trained on {heard['instances']} instances of {heard['words']} words in "
         f"{heard['recordings']} recordings: size {settings['size']}, {settings['window']} words on "

@@ -207,11 +207,12 @@ def format_result(result: dict[str, Any]) -> str:
         rows.append([name, row["smoothing"], *shown])
     return format_page(
         "Timelines",
-        "Unweighted average recall over time on joined clips of unseen speakers, mean of three\n"
-        "corpora that were never heard. The line of versions names the recipe of\n"
-        "`whisper-probe` that predicts them. Windows are laid over each utterance that was\n"
-        "found, or on a fixed grid; overlapping ones are averaged, then smoothed. Made by\n"
-        "`benchmarks/timeline.py`, which says how.",
+        "UA (mean recall) over time on joined clips of unseen speakers, mean of three corpora.\n"
+        "The models were trained on other speakers of these corpora. In columns `changing`, the\n"
+        "emotion changes with every clip; in `lasting`, with every two to four. The line of\n"
+        "versions names the recipe of `whisper-probe` that predicts them. Windows are laid over\n"
+        "each utterance that was found, or on a fixed grid; overlapping ones are averaged, then\n"
+        "smoothed. Made by `benchmarks/timeline.py`, which says how.",
         format_table(["windows", "smoothing", *MATERIALS, "mean"], rows),
         format_versions(result["versions"]),
     )

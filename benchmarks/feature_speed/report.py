@@ -91,8 +91,8 @@ _NOTES = (
 
 _MEL = (
     "Whisper's log-mel takes {:.1%} of the processor's time of the bundled model's features, and"
-    " the encoder almost all of the rest. A prediction cannot gain more than that from asrfront, so"
-    " Serenade does not use it."
+    " the encoder almost all of the rest. asrfront, another library for log-mel features, is"
+    " faster, but could save no more than this share, so Serenade does not use it."
 )
 
 

@@ -4,7 +4,7 @@ Shortest example, offline and without PyTorch:
 
 >>> import serenade
 >>> serenade.__version__
-'0.1.0'
+'0.2.0.dev0'
 >>> model = serenade.load()
 >>> "angry" in model.labels
 True
@@ -16,5 +16,5 @@ trains a system, and `serenade.evaluate` evaluates it.
 
 import lazy_loader as _lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -170,9 +170,9 @@ def test_evaluate_model_finds_training_recordings_under_other_names(model, corpo
         ("ravdess", ["ravdess", "emodb"], "heard in training"),
         ("paired-ravdess-x4", ["ravdess"], "heard in training"),
         ("nemo", ["ravdess", "emodb"], "not heard in training"),
-        ("mine", ["ravdess"], "cannot be told whether heard"),
-        ("ravdess", "mine", "cannot be told whether heard"),
-        ("ravdess", [], "cannot be told whether heard"),
+        ("mine", ["ravdess"], "unknown whether heard in training"),
+        ("ravdess", "mine", "unknown whether heard in training"),
+        ("ravdess", [], "unknown whether heard in training"),
     ],
 )
 def test_audit_training_compares_names_of_corpora_without_a_record(

@@ -144,7 +144,7 @@ class TrainingAudit:
             return "not heard in training"
         if self.by_content:
             return "not heard in training, but perhaps other recordings of the speakers"
-        return "cannot be told whether heard"
+        return "unknown whether heard in training"
 
     @property
     def is_clean(self) -> bool:

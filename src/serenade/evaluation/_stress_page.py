@@ -38,7 +38,8 @@ over the whole recording; the babble is six recordings of other speakers of the 
 300 to 3400 Hz and 8-bit µ-law. Reverberation: noise that decays by 60 dB in the stated time, as
 loud as the direct sound. Spectral tilt: around 1 kHz, at the same level. Speech that is missing or
 kept is found by its energy. Recordings without an answer, because no speech is found, count as
-wrong. Probability: mean change of that of the first prediction."""
+wrong. Column `probability`: mean change of the probability of the emotion that was predicted for
+the unchanged recording."""
 """What the tables of a page mean."""
 
 
