@@ -1,6 +1,7 @@
 """Files are written completely or stay as they were, and checked before the work."""
 
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -40,14 +41,32 @@ def test_remove_unfinished_removes_the_files_of_dead_processes_only(tmp_path):
             os._exit(9)
     """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.bin")], check=False)
-    (tmp_path / "own.tmp").write_bytes(b"of the user")
-    assert len(list(tmp_path.glob(".a.bin.*.tmp"))) == 1
+    others = [".chromium.tmp", f".{'0' * 31}.tmp", f".a.{'g' * 32}.tmp", "own.tmp"]
+    for name in (*others, f".b.bin.{'0' * 32}.tmp"):  # the last is the form of version 0.1
+        (tmp_path / name).write_bytes(b"half")
+    assert len(list(tmp_path.iterdir())) == 6
     with replace_atomically(tmp_path / "b.bin") as unfinished:
         unfinished.write_bytes(b"whole")
         write_atomically(tmp_path / "c.bin", b"whole")
     assert remove_unfinished(tmp_path) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.bin", "c.bin", "own.tmp"]
+    assert {path.name for path in tmp_path.iterdir()} == {"b.bin", "c.bin", *others}
     assert remove_unfinished(tmp_path / "missing") == 0
+
+
+def test_write_atomically_writes_the_longest_names_and_keeps_permissions(tmp_path):
+    path = write_atomically(tmp_path / ("n" * 255), b"old")
+    for mode in (0o600, 0o444):
+        path.chmod(mode)
+        write_atomically(path, b"new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_bytes() == b"new"
+
+
+def test_replace_atomically_hides_private_content_while_it_is_written(tmp_path):
+    path = tmp_path / "private.txt"
+    path.touch(0o600)
+    with replace_atomically(path) as unfinished:
+        assert stat.S_IMODE(unfinished.stat().st_mode) == 0o600
 
 
 def test_processes_write_and_clean_one_folder_at_once(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import stat
 import tempfile
 import uuid
 from pathlib import Path
@@ -15,12 +17,15 @@ from serenade.errors import SerenadeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SUFFIX = ".tmp"
+# Versions before 0.2 put the name of the file before the digits.
+_UNFINISHED = re.compile(r"\.(.+\.)?[0-9a-f]{32}\.tmp", re.DOTALL)
 
 
 @contextlib.contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary file, and move it to `path` if the block ends without an error.
+
+    A file that is replaced keeps its permissions.
 
     Args:
         path: the file, in a folder that exists.
@@ -32,20 +37,42 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     >>> [path.name for path in file.parent.iterdir()]
     ['a.txt']
     """
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_SUFFIX}")
+    # Without the file's name, because that can be as long as the file system allows.
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    mode = _get_mode(path)
     try:
         # The lock tells `remove_unfinished` that the process is alive.
         with _lock(unfinished, os.O_RDWR | os.O_CREAT):
+            if mode is not None:  # private content is private also while it is written
+                unfinished.touch()
+                _set_mode(unfinished, mode | stat.S_IRUSR | stat.S_IWUSR)
             yield unfinished
+            if mode is not None:
+                _set_mode(unfinished, mode)
             os.replace(unfinished, path)  # noqa: PTH105 - the atomic call, by its name
     finally:
         unfinished.unlink(missing_ok=True)
 
 
+def _get_mode(path: Path) -> int | None:
+    """Return the permissions of a file; None if it does not exist."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    """Set the permissions of a file, if its file system has any."""
+    with contextlib.suppress(OSError):
+        path.chmod(mode)
+
+
 def remove_unfinished(folder: Path) -> int:
     """Remove temporary files of processes that were killed while they wrote into a folder.
 
-    Files of running processes are kept. Without file locks, as on Windows, all are kept.
+    Files of running processes and of other programs are kept. Without file locks, as on Windows,
+    all are kept.
 
     Args:
         folder: folder of the files; need not exist.
@@ -58,7 +85,9 @@ def remove_unfinished(folder: Path) -> int:
     except ImportError:
         return 0
     removed = 0
-    for path in folder.glob(f".*{_SUFFIX}"):
+    for path in folder.glob(".*.tmp"):
+        if not _UNFINISHED.fullmatch(path.name):
+            continue
         # Network drives lock only files that are open for writing.
         with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

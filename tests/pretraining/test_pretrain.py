@@ -168,7 +168,7 @@ def test_a_complete_run_is_not_repeated(
     weights = tmp_path / "model.safetensors"
     written = weights.stat().st_mtime_ns
     # As after a kill between the last file and the removal of the checkpoint.
-    leftovers = [tmp_path / "checkpoint.pt", tmp_path / ".checkpoint.pt.0123.tmp"]
+    leftovers = [tmp_path / "checkpoint.pt", tmp_path / f".{'0' * 32}.tmp"]
     for path in leftovers:
         path.write_bytes(b"left")
     assert pretrain(tiny_npc, training, material, tmp_path, watch=Kill(1)) == history
