@@ -56,7 +56,7 @@ class TooShortError(AudioError):
 
 
 class TooLongError(AudioError):
-    """The recording is longer than fits in memory or than a server accepts."""
+    """The recording is longer than fits in memory, or than a model or a server accepts."""
 
 
 class SilenceError(AudioError):
@@ -85,6 +85,27 @@ class EvaluationError(SerenadeError, ValueError):
 
 class ModelError(SerenadeError):
     """The model folder is missing, damaged or of another version."""
+
+
+class GraphError(ModelError):
+    """The graph of a model cannot run on a signal.
+
+    Args:
+        problem: the problem, as a clause.
+        fix: the remedy, as a clause.
+    """
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"{problem}; {fix}")
+        self.problem = problem
+        self.fix = fix
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.problem, self.fix)
+
+    def name_recording(self, source: str) -> AudioError:
+        """Return the error of the recording whose signal the graph cannot take."""
+        return AudioError(source, self.problem, self.fix)
 
 
 class DeviceError(SerenadeError):

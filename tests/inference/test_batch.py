@@ -6,9 +6,28 @@ import re
 import numpy as np
 import pytest
 import soundfile
+from support.model_folders import write_probe
 
-from serenade.errors import AudioError, InputError, MissingFileError, NotAudioError
-from serenade.inference import Prediction, Source, find_recordings, predict_file, predict_files
+import serenade
+from serenade.errors import (
+    AudioError,
+    InputError,
+    MissingFileError,
+    ModelError,
+    NotAudioError,
+    TooLongError,
+)
+from serenade.inference import (
+    Prediction,
+    Source,
+    embed_files,
+    find_recordings,
+    predict_file,
+    predict_files,
+    read_recording,
+)
+from serenade.inference._batch import catch_errors
+from serenade.runtime import run_session
 
 
 def test_find_recordings_searches_folders_and_keeps_files(folder):
@@ -47,6 +66,37 @@ def test_predict_files_reports_a_missing_file(model, example, tmp_path):
     results = list(predict_files(model, [str(tmp_path / "absent.wav"), str(example)]))
     assert isinstance(results[0], MissingFileError)
     assert isinstance(results[1][0], Prediction)
+
+
+def test_long_recordings_are_errors_of_their_own_for_a_model_of_another_rate(talk, tmp_path):
+    other = serenade.load(write_probe(tmp_path / "probe", sampling_rate=22050))
+    files = [str(tmp_path / name) for name in ("long.wav", "short.wav")]
+    soundfile.write(files[0], np.tile(talk, 2), 16000)
+    soundfile.write(files[1], talk, 16000)
+    says = r"long\.wav: lasts more than the 12 s that a model of 22050 Hz takes; cut it into parts"
+    for long, short in (
+        predict_files(other, files),
+        (found for _, found in embed_files(other, files)),
+    ):
+        assert isinstance(long, TooLongError)
+        assert re.search(says, str(long))
+        assert not isinstance(short, AudioError)
+    table = other.predict_many(files)
+    assert re.search(says, table["error"][0])
+    assert table["error"][1] == ""
+    for work in (other.enrol, lambda file: read_recording(other, file)):
+        with pytest.raises(TooLongError, match=says):
+            work(files[0])
+    with pytest.raises(ModelError, match="22050 Hz"):
+        read_recording(other, files[1], (2.0, 1.0))
+
+
+def test_catch_errors_names_the_recording_that_a_graph_cannot_take(tmp_path):
+    probe = serenade.load(write_probe(tmp_path / "probe", sampling_rate=22050))
+    inputs = {"features": np.zeros((1, 3), np.float32)}
+    found = catch_errors("a.wav", lambda: run_session(probe._head, "probabilities", inputs))
+    assert isinstance(found, AudioError)
+    assert re.match(r"a\.wav: the model's graph failed \(.*; copy the model again, or", str(found))
 
 
 def test_speakers_are_refused_without_windows_and_with_other_places(model, example):

@@ -8,6 +8,7 @@ import numpy as np
 
 from serenade.adaptation import Population
 from serenade.encoders import WhisperPooled
+from serenade.features import SpectralMeans
 from serenade.inference._model_folder import BUNDLED
 from serenade.runtime import Graph
 from serenade.systems import feature_to_json
@@ -25,16 +26,20 @@ def copy_unchecked(folder):
     return folder
 
 
-def make_probe(**settings):
+def make_probe(sampling_rate=16000, **settings):
     """Make a random model as version 0.1 wrote them, which enrols by the means of features.
 
     Args:
+        sampling_rate: sampling rate in Hz; a model of another rate than 16 kHz takes spectral means
+            and is of format 2.
         settings: settings of the feature, such as the encoder.
 
     Returns:
         The content of `model.json`, and the other files by name.
     """
-    feature = WhisperPooled(layers=(1, 2), deviation=False, **settings)
+    other = sampling_rate != 16000
+    settings = {"layers": (1, 2), "deviation": False, **settings}
+    feature = SpectralMeans() if other else WhisperPooled(**settings)
     entry = feature_to_json(feature)
     rng, width = np.random.default_rng(0), len(feature.names)
     rows = rng.standard_normal((60, width)) * 0.3
@@ -42,11 +47,11 @@ def make_probe(**settings):
     statistics = io.BytesIO()
     Population.learn(rows.astype(np.float32), speakers, labels).save(statistics)
     description = {
-        "format": 1,
+        "format": 2 if other else 1,
         "system": "whisper-probe",
         "labels": list(LABELS),
-        "sampling_rate": 16000,
-        "feature": entry,
+        "sampling_rate": sampling_rate,
+        **({"features": [entry]} if other else {"feature": entry}),
         "enrolment": {"temperature": 1.5, "neutral": True},
         "licence": "CC-BY-NC-SA-4.0",
     }

@@ -11,7 +11,7 @@ import numpy as np
 
 from serenade.audio import read
 from serenade.corpora import list_items, order_labels
-from serenade.errors import AudioError, EvaluationError
+from serenade.errors import AudioError, EvaluationError, GraphError
 from serenade.evaluation._adapted_report import AdaptedPosteriors
 from serenade.evaluation._evaluate import check_targets, note_left_out
 from serenade.evaluation._fold_result import FoldResult, ValueFold, label_predictions
@@ -234,6 +234,8 @@ def _predict_clips(
             found = model.predict(_read_clip(clip, model))
         except AudioError as error:
             return error
+        except GraphError as error:
+            return error.name_recording(str(clip.file))
         return {**found.probabilities, **found.values}
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:

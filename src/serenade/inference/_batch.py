@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from serenade._progress import ProgressBar
 from serenade.audio import RECORDING_SUFFIXES, inspect_file
 from serenade.corpora import read_column, read_speakers
-from serenade.errors import AudioError, InputError
+from serenade.errors import AudioError, GraphError, InputError
 from serenade.inference._reading import Reading, adapt_to_readings, read_recording
 from serenade.inference._source import count_channels, open_source
 from serenade.inference._threads import map_in_threads
@@ -267,8 +267,9 @@ class _Work:
 
     def read(self, item: Item) -> Reading | AudioError:
         """Read a file for an adaptation to all files."""
-        return _catch(
-            lambda: read_recording(self.model, self._open(item), self.windows, jobs=self.jobs)
+        return catch_errors(
+            item[0],
+            lambda: read_recording(self.model, self._open(item), self.windows, jobs=self.jobs),
         )
 
     def predict(self, item: Item) -> Result:
@@ -287,7 +288,7 @@ class _Work:
                 jobs=self.jobs,
             )
 
-        return _catch(predict)
+        return catch_errors(item[0], predict)
 
     def _open(self, item: Item) -> Source:
         file, channel = item
@@ -309,7 +310,7 @@ def _measure_files(files: Sequence[str]) -> float:
     """Return the length in seconds of a few files that can be read, by their headers, or 0."""
     if len(files) > _TIMED:
         return 0.0
-    headers = (_catch(functools.partial(inspect_file, file)) for file in files)
+    headers = (catch_errors(file, functools.partial(inspect_file, file)) for file in files)
     return sum(0.0 if isinstance(found, AudioError) else found.duration for found in headers)
 
 
@@ -325,11 +326,19 @@ def _state_channel(result: Result, channel: int) -> Result:
     )
 
 
-def _catch(work: Callable[[], T]) -> T | AudioError:
+def catch_errors(name: str, work: Callable[[], T]) -> T | AudioError:
+    """Return the result of work on a recording, or the error that explains why there is none.
+
+    Args:
+        name: file name of the recording.
+        work: function that reads the recording.
+    """
     try:
         return work()
     except AudioError as error:
         return error
+    except GraphError as error:
+        return error.name_recording(name)
 
 
 def answer_readings(
@@ -362,6 +371,6 @@ def answer_readings(
     }
     for place, reading in zip(places, readings, strict=True):
         if isinstance(reading, Reading):
-            yield _catch(functools.partial(reading.answer, models[place]))
+            yield catch_errors(reading.name, functools.partial(reading.answer, models[place]))
         else:
             yield reading

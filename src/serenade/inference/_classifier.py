@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade.errors import ModelError, TooShortError
+from serenade.errors import ModelError, TooLongError, TooShortError
 from serenade.inference._head_checks import check_probabilities, check_values
 from serenade.inference._model_folder import BUNDLED, PACKAGED, read_folder
 from serenade.inference._prediction import Segment
@@ -120,6 +120,23 @@ class Classifier:
                 f"{self.folder.path}: the model takes {self.sampling_rate} Hz, and the speech "
                 f"detector {DETECTOR_RATE} Hz; such a model only predicts recordings of up to "
                 f"{LONGEST_UTTERANCE:g} s"
+            )
+
+    def refuse_long(self, name: str) -> None:
+        """Refuse a recording of over 12 s if the model cannot divide it into windows.
+
+        Args:
+            name: file name of the recording.
+
+        Raises:
+            TooLongError: the model has another sampling rate than 16 kHz.
+        """
+        if self.sampling_rate != DETECTOR_RATE:
+            raise TooLongError(
+                name,
+                f"lasts more than the {LONGEST_UTTERANCE:g} s that a model of "
+                f"{self.sampling_rate} Hz takes",
+                f"cut it into parts, or use a model of {DETECTOR_RATE} Hz",
             )
 
     def features(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from serenade._atomic import write_atomically, write_output
 from serenade._printable import to_printable
-from serenade.errors import AudioError, MissingExtraError, SerenadeError
+from serenade.errors import MissingExtraError, SerenadeError
+from serenade.inference._batch import catch_errors
 from serenade.inference._enrolment import split_utterances
 from serenade.inference._prediction import make_no_speech_error
 from serenade.inference._threads import map_in_threads
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serenade.errors import AudioError
     from serenade.inference._classifier import Classifier
     from serenade.inference._source import RecordingLike
 
@@ -45,7 +47,8 @@ def embed(
         channel: see `Model.predict`.
 
     Raises:
-        AudioError: the recording cannot be used. NoSpeechError if it contains no speech.
+        AudioError: the recording cannot be used. NoSpeechError if it contains no speech;
+            TooLongError if it is longer than 12 s and the model has another rate than 16 kHz.
         InputError: the input is not one recording, or the sampling rate is missing.
     """
     total: NDArray[np.float32] | None = None
@@ -71,10 +74,7 @@ def embed_files(
     """Yield each file with its embedding, or with the error that explains why there is none."""
 
     def work(file: str) -> NDArray[np.float32] | AudioError:
-        try:
-            return embed(classifier, file, channel=channel)
-        except AudioError as error:
-            return error
+        return catch_errors(file, lambda: embed(classifier, file, channel=channel))
 
     yield from map_in_threads(work, files, jobs or os.cpu_count() or 1)
 

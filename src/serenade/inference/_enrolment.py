@@ -122,6 +122,10 @@ def split_utterances(
     """Yield a short recording as one utterance, or the parts of speech of a long one.
 
     Parts do not overlap, except for the last one of an utterance.
+
+    Raises:
+        AudioError: the recording cannot be used. TooLongError if it is longer than 12 s and the
+            model has another rate than 16 kHz.
     """
     rate = classifier.sampling_rate
     opening = open_source(source, sampling_rate, rate, channel)
@@ -130,6 +134,7 @@ def split_utterances(
         if measure_speech(signal, rate):
             yield signal
         return
+    classifier.refuse_long(opening.name)
     windower = make_utterance_windower(rate)
     for block in blocks:
         yield from (window.signal for window in windower.push(block))

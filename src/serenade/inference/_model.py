@@ -101,17 +101,17 @@ class Model(Classifier):
 
         Raises:
             AudioError: the recording cannot be used; the message says why. NoSpeechError if
-                it contains no speech.
+                it contains no speech; TooLongError if it is longer than 12 s and the model has
+                another rate than 16 kHz.
             InputError: the input is not one recording, or the sampling rate is missing.
-            ModelError: the recording is long and the model has another rate than 16 kHz; the
-                model cannot adapt.
+            ModelError: the model cannot adapt.
             ValueError: another expectation, or the model is adapted already.
         """
         own = None if adapt is None else OwnAdaptation(self, adapt)
         opening = open_source(source, sampling_rate, self.sampling_rate, channel)
         signal, blocks = opening.read_short(LONGEST_UTTERANCE * self.sampling_rate)
         if signal is None:
-            self.require_windows()
+            self.refuse_long(opening.name)
             return predict_timeline(self, opening.name, blocks, Spans(), jobs, own).overall()
         speech = measure_speech(signal, self.sampling_rate)
         if not speech:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from serenade.errors import AudioError, InputError
 from serenade.inference._batch import (
     answer_readings,
+    catch_errors,
     check_speakers,
     find_recordings,
     find_speakers,
@@ -89,15 +90,13 @@ def predict_many(
     alone = adapt is None or speakers is not None
     threads = jobs or os.cpu_count() or 1
 
+    def predict(row: TableRow) -> Reading | Result:
+        if alone:
+            return predict_file(model, row.source, windows, speakers=speakers, adapt=adapt, jobs=1)
+        return read_recording(model, row.source, windows, jobs=1)
+
     def work(row: TableRow) -> Reading | Result:
-        try:
-            if alone:
-                return predict_file(
-                    model, row.source, windows, speakers=speakers, adapt=adapt, jobs=1
-                )
-            return read_recording(model, row.source, windows, jobs=1)
-        except AudioError as error:
-            return error
+        return catch_errors(row.name, lambda: predict(row))
 
     pairs = map_in_threads(work, rows, threads)
     if alone or adapt is None:

@@ -87,14 +87,19 @@ def read_recording(
         jobs: number of threads; None for one per core.
 
     Raises:
-        AudioError: the recording cannot be used. NoSpeechError if it is short without speech.
+        AudioError: the recording cannot be used. NoSpeechError if it is short without speech;
+            TooLongError if it is longer than 12 s and the model has another rate than 16 kHz.
+        ModelError: there are windows, and the model has another rate than 16 kHz.
         ValueError: see `check_windows`.
     """
     spans = Spans(*(windows or ()))
     check_windows(*spans)
+    if windows:
+        model.require_windows()
     opening = open_source(source, None, model.sampling_rate)
     complete, blocks = opening.read_short(LONGEST_UTTERANCE * model.sampling_rate)
     if complete is None:
+        model.refuse_long(opening.name)
         whole, speech = None, 0.0
         utterances: list[NDArray[np.float64]] = []
         signal = _collect_utterances(model, blocks, utterances)
@@ -107,7 +112,6 @@ def read_recording(
         signal = blocks
     kept: list[Predicted] = []
     if whole is None or windows:
-        model.require_windows()
         predicted = predict_windows(model, signal, spans, jobs)
         kept += ((window.drop_samples(), shares) for window, shares in predicted)
     duration = opening.samples / model.sampling_rate

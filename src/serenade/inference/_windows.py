@@ -184,7 +184,9 @@ class Windower:
             growing = (self._covered // self._live + 1) * self._live
             if growing < self.window:
                 return growing
-        return max(-(-self.window // self.hop), self._covered // self.hop + 1) * self.hop
+        if self._covered < self.window:
+            return self.window
+        return self.window + ((self._covered - self.window) // self.hop + 1) * self.hop
 
     def _end_utterance(self) -> Iterator[Window]:
         """Yield the last window of the utterance, if it is long enough and speech for sure."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from serenade.errors import DeviceError, ModelError, first_line
+from serenade.errors import DeviceError, GraphError, ModelError, first_line
 from serenade.runtime._interruption import StoppedError, run_interruptibly
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
@@ -116,7 +116,7 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
 
     Raises:
         StoppedError: the work of this thread was stopped.
-        ModelError: the graph cannot run on these inputs, or needs too much memory.
+        GraphError: the graph cannot run on these inputs, or needs too much memory.
     """
     options = import_onnxruntime().RunOptions()
     options.log_severity_level = 4  # errors are raised
@@ -127,9 +127,9 @@ def run_session(session: Any, output: str, inputs: dict[str, Any], *, large: boo
     except StoppedError:
         raise
     except Exception as error:  # noqa: BLE001 - its exceptions share no other class
-        raise ModelError(
-            f"the model's graph failed ({first_line(error) or type(error).__name__}); copy the "
-            "model again, or give a shorter recording"
+        raise GraphError(
+            f"the model's graph failed ({first_line(error) or type(error).__name__})",
+            "copy the model again, or give a shorter recording",
         ) from None
 
 
