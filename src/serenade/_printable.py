@@ -100,7 +100,7 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     r"""Format data as JSON that is valid UTF-8 and safe on a terminal; reading it gives the data.
 
     Args:
-        value: JSON data without NaN; see `drop_nan`.
+        value: JSON data without NaN and infinite numbers; see `drop_nan`.
         indent: spaces of each level; None for one line.
 
     >>> print(dump_json({"file": "M\udcfcller.wav", "label": "嬉しい"}))
@@ -112,16 +112,16 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
 
 
 def drop_nan(value: Any) -> Any:
-    """Return JSON data in which NaN is None, and tuples are lists.
+    """Return JSON data in which NaN and infinite numbers are None, and tuples are lists.
 
-    >>> drop_nan({"low": float("nan"), "ends": (0.5, 1.0)})
-    {'low': None, 'ends': [0.5, 1.0]}
+    >>> drop_nan({"low": float("nan"), "high": float("inf"), "ends": (0.5, 1.0)})
+    {'low': None, 'high': None, 'ends': [0.5, 1.0]}
     """
     if isinstance(value, dict):
         return {name: drop_nan(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [drop_nan(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:

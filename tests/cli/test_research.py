@@ -184,6 +184,11 @@ def test_other_features_in_the_same_folder_are_made_anew(tmp_path):
     assert made(MFCC40()) == [False]
     assert made(MFCC40(duration=0.5)) == [True]
     ((_, matrix),) = read_shards(out)
+    for each, rows in ((1, 3), (2, 3), (3, 3)):  # fewer shards each time
+        list(write_shards(segments * 3, MFCC40(duration=0.5), out, each=each, jobs=1))
+        assert len(list(read_shards(out))) == rows
+        assert len(list(out.iterdir())) == -(-3 // each)
+    list(write_shards(segments, MFCC40(duration=0.5), out, jobs=1))
     (expected,) = extract(segments, MFCC40(duration=0.5), jobs=1, cache=Cache(tmp_path / "cache"))
     assert np.array_equal(matrix, expected)
     soundfile.write(tmp_path / "a.wav", noise / 2, 16000)  # the recording changed

@@ -205,6 +205,28 @@ def test_make_curves_figure_draws_training_curves(make_corpus, report, tmp_path)
     assert not make_curves_figure({"ours": trained}, "valid_loss").axes[0].lines
 
 
+def test_to_json_writes_numbers_that_are_not_finite_as_null(report, tmp_path):
+    first, *others = report.folds
+    curve = ({"train_loss": 0.5}, {"train_loss": np.nan}, {"train_loss": np.inf})
+    one, *rest = report.predictions
+    odd = dataclasses.replace(
+        report,
+        folds=(dataclasses.replace(first, curve=curve), *others),
+        predictions=(dataclasses.replace(one, probabilities=(np.nan,) * 3), *rest),
+    )
+    path = odd.to_json(tmp_path / "report.json")
+    data = json.loads(path.read_bytes())
+    assert data["folds"][0]["curve"] == [{"train_loss": value} for value in (0.5, None, None)]
+    assert data["predictions"][0]["probabilities"] == [None] * 3
+    again = Report.from_json(path)
+    losses = [epoch["train_loss"] for epoch in again.folds[0].curve]
+    np.testing.assert_equal(losses, [0.5, np.nan, np.nan])
+    assert again.to_json(tmp_path / "again.json").read_bytes() == path.read_bytes()
+    single = dataclasses.replace(again, folds=again.folds[:1])
+    (line,) = make_curves_figure({"odd": single}).axes[0].lines
+    np.testing.assert_equal(line.get_ydata(), losses)
+
+
 def test_confusion_has_the_reference_in_rows(report):
     reference = [one.reference for one in report.predictions]
     predicted = [one.predicted for one in report.predictions]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from serenade.errors import EvaluationError
 from serenade.evaluation._adapted_fold import AdaptationPlan
+from serenade.evaluation._fold_result import restore_nan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +53,7 @@ class AdaptedPosteriors:
         Raises:
             EvaluationError: there are posteriors of another number of predictions.
         """
-        rows = tuple(map(tuple, data["probabilities"]))
+        rows = tuple(map(restore_nan, data["probabilities"]))
         if len(rows) != count:
             raise EvaluationError(
                 f"{len(rows)} adapted posteriors, but {count} predictions; evaluate again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from serenade.evaluation._metrics import SCORES, confusion
 from serenade.evaluation._statistics import sum_by_speaker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -170,22 +171,36 @@ def sum_divergences(predictions: Sequence[LabelledPrediction]) -> NDArray[np.flo
     return sum_by_speaker(list_divergences(*list_pairs(predictions)), group_speakers(predictions))
 
 
-def result_to_json(one: FoldResult | ValueFold | LabelledPrediction) -> dict[str, Any]:
-    """Return fields as JSON data; truth and labels that are missing are left out.
+def list_fields(one: FoldResult | ValueFold | LabelledPrediction) -> dict[str, Any]:
+    """Return fields by name; truth and labels that are missing are left out.
 
     `dataclasses.asdict` copies deeply, which is slow by the thousand.
     """
     return {
-        name: list(value) if isinstance(value, tuple) else value
+        name: value
         for name, value in vars(one).items()
         if value or name not in {"truth", "reference", "predicted"}
     }
 
 
 def prediction_from_json(data: Mapping[str, Any]) -> LabelledPrediction:
-    """Make a prediction from the data of `result_to_json`."""
-    numbers = {name: tuple(data.get(name, ())) for name in ("probabilities", "truth")}
+    """Make a prediction from JSON data."""
+    numbers = {name: restore_nan(data.get(name, ())) for name in ("probabilities", "truth")}
     return LabelledPrediction(**{"reference": "", "predicted": "", **data, **numbers})
+
+
+def curve_from_json(data: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Make the curve of a fold from JSON data."""
+    return [dict(zip(epoch, restore_nan(epoch.values()), strict=True)) for epoch in data]
+
+
+def restore_nan(values: Iterable[float | None]) -> tuple[float, ...]:
+    """Return numbers of JSON data, with NaN in place of None.
+
+    >>> restore_nan([0.5, None])
+    (0.5, nan)
+    """
+    return tuple(math.nan if value is None else value for value in values)
 
 
 def label_predictions(

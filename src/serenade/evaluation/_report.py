@@ -20,10 +20,11 @@ from serenade.evaluation._fold_result import (
     FoldResult,
     LabelledPrediction,
     ValueFold,
+    curve_from_json,
     group_speakers,
     list_columns,
+    list_fields,
     prediction_from_json,
-    result_to_json,
     sum_divergences,
 )
 from serenade.evaluation._metrics import SCORES, confusion
@@ -190,28 +191,30 @@ class Report:
         return spread.mean(values), spread.stdev(values) if len(values) > 1 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON data; NaN becomes None."""
+        """Return the report as JSON data; NaN and infinite numbers become None."""
         plain = ("system", "corpus", "incomplete", "licence", "protocol")
-        return {name: getattr(self, name) for name in (*plain, "speaker_independent", "seed")} | {
+        data = {name: getattr(self, name) for name in (*plain, "speaker_independent", "seed")} | {
             "versions": dict(self.versions),
             "seconds": self.seconds,
-            "folds": [result_to_json(fold) for fold in self.folds],
-            "metrics": _metrics_to_json(self.metrics),
-            "labels": list(self.labels),
-            "confusion": [list(row) for row in self.confusion],
-            "notes": list(self.notes),
-            "predictions": [result_to_json(one) for one in self.predictions],
+            "folds": [list_fields(fold) for fold in self.folds],
+            "metrics": _list_metrics(self.metrics),
+            "labels": self.labels,
+            "confusion": self.confusion,
+            "notes": self.notes,
+            "predictions": [list_fields(one) for one in self.predictions],
             "command": self.command,
             "recipe": dict(self.recipe),
-            "conditions": {name: list(found) for name, found in self.conditions.items()},
+            "conditions": dict(self.conditions),
             **self._list_adapted(),
         }
+        result: dict[str, Any] = drop_nan(data)
+        return result
 
     def _list_adapted(self) -> dict[str, Any]:
         """Return the adapted posteriors as JSON data, with their scores."""
         if self.adapted is None:
             return {}
-        metrics = _metrics_to_json(make_adapted_report(self).metrics)
+        metrics = _list_metrics(make_adapted_report(self).metrics)
         return {"adapted": self.adapted.to_dict(metrics)}
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
@@ -262,7 +265,8 @@ class Report:
         for fold, count in zip(data["folds"], counts, strict=True):
             part = predictions[first : first + count]
             stated = (fold["name"], fold["train"], fold["seconds"])
-            folds.append(cls.fold_type.of(*stated, part, labels, fold.get("curve", ())))
+            curve = curve_from_json(fold.get("curve", ()))
+            folds.append(cls.fold_type.of(*stated, part, labels, curve))
             first += count
         same = (
             *("system", "corpus", "licence", "protocol", "speaker_independent", "seed"),
@@ -340,9 +344,9 @@ def format_report(data: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _metrics_to_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
-    """Return scores as JSON data; NaN becomes None."""
+def _list_metrics(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    """Return scores with the ends of their intervals."""
     return {
-        name: drop_nan({"value": one.value, "low": one.low, "high": one.high})
+        name: {"value": one.value, "low": one.low, "high": one.high}
         for name, one in metrics.items()
     }

@@ -3,8 +3,8 @@
 A shard holds the features of some hundred clips, one row each: `file`, `start`, `end`, `frames`,
 `values` (all frames in sequence, float32) and `error`, which is empty if there are values. The
 metadata identifies the input: a shard that fits is kept, so that an interrupted run resumes, and
-another one is written again. Each worker writes its own shards, so that no values are sent over a
-network.
+another one is written again. After the last shard, those of an earlier extraction that had more are
+removed. Each worker writes its own shards, so that no values are sent over a network.
 """
 
 from __future__ import annotations
@@ -90,25 +90,32 @@ def write_shards(
         The shards in order, each after it was written.
 
     Raises:
-        SerenadeError: a shard cannot be written.
+        SerenadeError: a shard cannot be written or removed.
         MissingExtraError: pyarrow is not installed.
     """
     _import_arrow()
     remove_unfinished(Path(folder))
     names = [clip.file for clip in clips] if names is None else names
-    starts = range(0, len(clips), each)
-    paths = [Path(folder) / f"part-{number:05d}.parquet" for number in range(len(starts))]
+    parts = [slice(first, first + each) for first in range(0, len(clips), each)]
+    paths = [Path(folder) / f"part-{number:05d}.parquet" for number in range(len(parts))]
     tasks = [
-        _Task(
-            tuple(clips[first : first + each]),
-            tuple(names[first : first + each]),
-            feature,
-            sampling_rate,
-        )
-        for first in starts
+        _Task(tuple(clips[rows]), tuple(names[rows]), feature, sampling_rate) for rows in parts
     ]
     found = run_parallel(_Task.write, tasks, paths, jobs=jobs)
-    return show_progress(found, len(tasks), f"extracting {type(feature).__name__}")
+    label = f"extracting {type(feature).__name__}"
+    return _remove_excess(show_progress(found, len(tasks), label), Path(folder), len(tasks))
+
+
+def _remove_excess(shards: Iterator[Shard], folder: Path, count: int) -> Iterator[Shard]:
+    """Pass shards on, and then remove those of an earlier extraction with a higher number."""
+    yield from shards
+    try:
+        for path in folder.glob("part-*.parquet"):
+            number = path.stem.removeprefix("part-")
+            if len(number) > 4 and number.isdecimal() and int(number) >= count:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SerenadeError(f"cannot remove an outdated file ({error}); delete it") from None
 
 
 def read_shards(
@@ -138,9 +145,9 @@ def read_shards(
                 for batch in file.iter_batches(64):
                     yield from _iterate_rows(batch, stated["dims"])
         except (*_DAMAGE, arrow.ArrowException) as error:
-            reason = first_line(error)
             raise SerenadeError(
-                f"{path}: not a readable shard ({reason}); delete it and repeat the extraction"
+                f"{path}: not a readable shard ({first_line(error)}); delete it and repeat the "
+                "extraction"
             ) from None
 
 
@@ -259,10 +266,8 @@ def _require_current(contents: Iterable[FileContent | None]) -> None:
     """Raise an error if a recording changed after its content was hashed for the shard's key."""
     for content in contents:
         if content is not None and not content.is_current():
-            raise SerenadeError(
-                f"{content.file}: changed during the extraction; repeat the command; complete "
-                "shards are kept"
-            )
+            problem = "changed during the extraction; repeat the command; complete shards are kept"
+            raise SerenadeError(f"{content.file}: {problem}")
 
 
 def _find_existing(path: Path, key: str) -> Shard | None:
@@ -273,9 +278,8 @@ def _find_existing(path: Path, key: str) -> Shard | None:
             stated = _read_metadata(file)
             if stated is None or stated["key"] != key:
                 return None
-            errors = file.read(["error"]).column("error")
-            failed = sum(bool(text) for text in errors.to_pylist())
-            return Shard(path, len(errors), failed, 0.0, made=False)
+            errors = file.read(["error"]).column("error").to_pylist()
+            return Shard(path, len(errors), sum(map(bool, errors)), 0.0, made=False)
     except (*_DAMAGE, arrow.ArrowException):
         return None
 
