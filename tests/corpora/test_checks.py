@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import pytest
@@ -77,7 +78,12 @@ def test_duplicates_under_two_labels_say_so(tmp_path, record):
 
 def test_identical_compares_content_not_size(tmp_path, record):
     files = [str(record(tmp_path / f"{name}.wav", seed=name[0])) for name in ("x1", "x2", "y1")]
-    assert find_identical(inspect_files(files)) == [files[:2]]
+    facts = inspect_files(files)
+    assert find_identical(facts) == [files[:2]]
+    unreadable = {str(tmp_path): facts[files[0]]}
+    damaged = {files[0]: dataclasses.replace(facts[files[0]], trouble="unreadable")}
+    assert find_identical(facts | unreadable) == [files[:2]]
+    assert find_identical(facts | damaged) == []
 
 
 def test_counts_are_compared_over_the_labels_asked_for(tmp_path, record):

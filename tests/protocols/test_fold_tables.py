@@ -49,6 +49,20 @@ def test_list_fold_speakers_takes_a_column_or_a_pattern(tmp_path):
     path.write_text("fold,split,file\n1,train,a/1.wav\n1,test,b/1.wav\n")
     (found,) = list_fold_speakers(path, "^(.)/")
     assert (found.trained, found.tested, found.shared) == ({"a"}, {"b"}, ())
+    for pattern in ("^(a)|^(b)", "^[ab]"):  # alternatives; no group
+        (found,) = list_fold_speakers(path, pattern)
+        assert (found.trained, found.tested) == ({"a"}, {"b"})
+
+
+def test_list_fold_speakers_reads_parts_in_any_case_and_tables_of_excel(tmp_path):
+    path = tmp_path / "excel.csv"
+    text = (
+        "fold,split,file,speaker\n1,Train,a.wav,x\n1,Dev,b.wav,y\n1,Test,c.wav,x\n1,eval,d.wav,z\n"
+    )
+    path.write_text(text, "utf-8-sig")
+    assert is_fold_table(path)
+    (found,) = list_fold_speakers(path)
+    assert (found.trained, found.tested) == ({"x", "y"}, {"x", "z"})
 
 
 @pytest.mark.parametrize(
@@ -57,6 +71,7 @@ def test_list_fold_speakers_takes_a_column_or_a_pattern(tmp_path):
         ("file,split\na.wav,test\n", "", "no column fold"),
         ("fold,split,file\n1,test,a.wav\n", "", "no speaker is known; add a column speaker"),
         ("fold,split,file\n1,test,a.wav\n", "(", "cannot read folds"),
+        ("fold,split,file\n1,held out,a.wav\n", "", "unknown values in the column split: held out"),
     ],
 )
 def test_list_fold_speakers_names_the_fix_of_mistakes(tmp_path, text, pattern, reason):

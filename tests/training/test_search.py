@@ -47,6 +47,14 @@ def test_choose_on_held_out_rejects_memorised_speakers(voices):
     assert not hasattr(best[-1], "coef_")
 
 
+def test_choose_on_held_out_refuses_a_single_speaker(voices):
+    X, labels, _ = voices
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    alone = np.full(len(labels), "s1")
+    with pytest.raises(SerenadeError, match=r"two training speakers .*; give more speakers"):
+        choose_on_held_out([linear, linear], [X], labels, alone, np.ones(len(labels)))
+
+
 def test_choose_on_held_out_holds_out_copies_with_their_clips(voices):
     """Copies that contain the label do not help, because they are never scored."""
     X, labels, speakers = voices

@@ -73,7 +73,9 @@ def _read_header(file: str) -> AudioFacts:
 
 
 def find_identical(facts: Mapping[str, AudioFacts]) -> list[list[str]]:
-    """Find groups of byte-identical files; only files of equal size are read.
+    """Find groups of byte-identical files; only usable files of equal size are read.
+
+    Files that cannot be read are in no group.
 
     Args:
         facts: by path.
@@ -81,13 +83,18 @@ def find_identical(facts: Mapping[str, AudioFacts]) -> list[list[str]]:
     Returns:
         Groups of two paths or more, each sorted.
     """
-    sizes = Counter(fact.size for fact in facts.values())
+    usable = {file: fact.size for file, fact in facts.items() if fact.size and not fact.trouble}
+    sizes = Counter(usable.values())
     groups: defaultdict[tuple[int, bytes], list[str]] = defaultdict(list)
-    for file, fact in facts.items():
-        if sizes[fact.size] > 1 and fact.size > 0:
+    for file, size in usable.items():
+        if sizes[size] < 2:
+            continue
+        try:
             with Path(file).open("rb") as opened:
                 digest = hashlib.file_digest(opened, "sha256").digest()
-            groups[fact.size, digest].append(file)
+        except OSError:  # no permission, or removed since
+            continue
+        groups[size, digest].append(file)
     return [sorted(group) for group in groups.values() if len(group) > 1]
 
 

@@ -1,7 +1,7 @@
 """Find speakers that training and test share in a table of folds, which needs no audio.
 
-A table of folds is a CSV file with a row for each file in each fold: `fold`, `split`, `file` and
-optionally `corpus` and `speaker`.
+A table of folds is a CSV file with a row for each file in each fold: `fold`, `split` (as in the
+protocol `fixed`), `file` and optionally `corpus` and `speaker`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serenade.errors import EvaluationError
+from serenade.protocols._protocols import list_parts
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +98,7 @@ def is_fold_table(path: str | os.PathLike[str]) -> bool:
 
     read = gzip.open if str(path).endswith(".gz") else open
     try:
-        with read(path, "rt", encoding="utf-8", newline="") as file:
+        with read(path, "rt", encoding="utf-8-sig", newline="") as file:
             return set(next(csv.reader(file), [])) >= _NEEDED
     except (OSError, UnicodeDecodeError, EOFError, csv.Error):
         return False
@@ -109,15 +110,17 @@ def list_fold_speakers(path: str | os.PathLike[str], pattern: str = "") -> list[
     Args:
         path: table of folds, see this module.
         pattern: regular expression whose groups are the speaker's name within the path of a file;
-            by default the column `speaker`, or the naming rule of a corpus of EmoBox.
+            the whole match if it has no groups. By default the column `speaker`, or the naming rule
+            of a corpus of EmoBox.
 
     Raises:
-        EvaluationError: the file is no table of folds, or speakers are unknown for all files.
+        EvaluationError: the file is no table of folds, has an unknown value in `split`, or speakers
+            are unknown for all files.
     """
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         expression = re.compile(pattern) if pattern else None
     except (OSError, ValueError, re.error) as error:
         raise EvaluationError(f"{path}: cannot read folds ({error}); give a CSV file") from error
@@ -127,6 +130,7 @@ def list_fold_speakers(path: str | os.PathLike[str], pattern: str = "") -> list[
         )
     if "corpus" not in table:
         table = table.assign(corpus="")
+    table = table.assign(split=list_parts(table["split"], str(path)))
     found = []
     for (corpus, fold), rows in table.groupby(["corpus", "fold"], sort=False):
         rule = re.compile(_SPEAKERS[corpus]) if corpus in _SPEAKERS else None
@@ -152,4 +156,9 @@ def _name_speakers(rows: pd.DataFrame, expression: re.Pattern[str] | None) -> li
     if expression is None:
         return [""] * len(rows)
     matches = (expression.search(file) for file in rows["file"])
-    return ["".join(match.groups()) if match else "" for match in matches]
+    return [_join_groups(match) if match else "" for match in matches]
+
+
+def _join_groups(match: re.Match[str]) -> str:
+    """Return the groups of a match, which may be alternatives; the whole of one without groups."""
+    return "".join(match.groups("")) if match.re.groups else match[0]

@@ -21,7 +21,7 @@ from serenade.protocols._evaluation_protocol import EvaluationProtocol, SpeakerP
 from serenade.protocols._folds import Fold, FoldOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -31,6 +31,25 @@ _SPLITS = {
     **dict.fromkeys(("dev", "devel", "development", "valid", "val", "validation"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
+
+
+def list_parts(split: Iterable[str], place: str) -> list[str]:
+    """Return `train`, `validation` or `test` for each cell of a column `split`.
+
+    Args:
+        split: cells in any case.
+        place: name of the protocol or table, for the error.
+
+    Raises:
+        EvaluationError: a cell has an unknown value.
+    """
+    cells = list(split)
+    if unknown := sorted({cell for cell in cells if cell.lower() not in _SPLITS}):
+        raise EvaluationError(
+            f"{place}: unknown values in the column split: {', '.join(unknown)}; "
+            f"use {', '.join(_SPLITS)}"
+        )
+    return [_SPLITS[cell.lower()] for cell in cells]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,13 +225,7 @@ class FixedSplit(EvaluationProtocol):
 
     def split(self, table: pd.DataFrame, seed: int = 0) -> list[Fold]:  # noqa: ARG002
         """Return the split of the corpus as one fold; the seed has no effect."""
-        split = get_column(table, "split", self.name)
-        if unknown := sorted({name for name in split if name.lower() not in _SPLITS}):
-            raise EvaluationError(
-                f"{self.name}: unknown values in the column split: {', '.join(unknown)}; "
-                f"use {', '.join(_SPLITS)}"
-            )
-        part = np.array([_SPLITS[name.lower()] for name in split])
+        part = np.array(list_parts(get_column(table, "split", self.name), self.name))
         if lacking := {"train", "test"} - set(part):
             raise EvaluationError(
                 f"{self.name}: no row has the split {' or '.join(sorted(lacking))}; label some rows"

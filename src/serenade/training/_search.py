@@ -76,11 +76,20 @@ def choose_on_held_out(
 
     Returns:
         The best candidate, unfitted.
+
+    Raises:
+        SerenadeError: there is only one speaker.
     """
     from sklearn.base import clone
     from sklearn.model_selection import GroupKFold
 
-    folds = GroupKFold(min(_FOLDS, len(np.unique(speakers))))
+    count = len(np.unique(speakers))
+    if count < 2:
+        raise SerenadeError(
+            "choosing between settings needs two training speakers or more, because some are held "
+            "out; give more speakers, or give the recipe one setting, such as one C"
+        )
+    folds = GroupKFold(min(_FOLDS, count))
     task = functools.partial(_score_fold, candidates, blocks, labels, weights)
     found = run_parallel(task, folds.split(blocks[0], labels, speakers), jobs=1)
     scores: NDArray[np.float64] = np.sum(list(found), axis=0)
