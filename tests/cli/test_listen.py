@@ -55,6 +55,12 @@ def test_lines_for_people_are_the_segments(listen, pcm):
     assert "\x1b" not in out
 
 
+def test_enrol_names_a_folder_without_recordings(listen, pcm, tmp_path):
+    status, _, err = listen(pcm.tobytes(), "--input", "-", "--enrol", tmp_path)
+    assert status == 2
+    assert f"--enrol: no recordings in {tmp_path}" in " ".join(err.split())
+
+
 def test_another_rate(listen, pcm):
     status, out, _ = listen(np.repeat(pcm, 2).tobytes(), "--input", "-", "--rate", 32000, "--json")
     assert status == 0

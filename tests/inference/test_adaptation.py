@@ -11,7 +11,7 @@ from support.model_folders import write_probe
 
 import serenade
 from serenade.audio import read_blocks
-from serenade.errors import AudioError, ModelError, SerenadeError
+from serenade.errors import AudioError, InputError, ModelError, SerenadeError
 from serenade.inference import _source, predict_files
 from serenade.inference._model_folder import BUNDLED
 from serenade.inference._own_adaptation import MOST_OWN, OwnAdaptation
@@ -94,7 +94,7 @@ def test_enrol_itself_needs_enough_utterances(model, talk):
 def test_adapt_refuses_wrong_arguments(model, place, tmp_path):
     with pytest.raises(ValueError, match="expect is one of mixed, neutral, unknown"):
         model.adapt(place, expect="anything")
-    with pytest.raises(ValueError, match="nothing to adapt to"):
+    with pytest.raises(InputError, match="nothing to adapt to"):
         model.adapt([])
     with pytest.raises(SerenadeError, match="too few"):
         model.enrol(place[:1], speech="mixed")

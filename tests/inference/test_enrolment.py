@@ -9,7 +9,7 @@ from support.model_folders import write_probe
 
 import serenade
 from serenade.audio import read
-from serenade.errors import AudioError, ModelError, SerenadeError
+from serenade.errors import AudioError, InputError, ModelError, SerenadeError
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_enrol_itself_adapts_to_long_recordings_only(model, talk, tmp_path):
 
 
 def test_enrol_refuses_too_little_and_damaged_speech(model, voice, tmp_path):
-    with pytest.raises(ValueError, match="nothing to enrol from"):
+    with pytest.raises(InputError, match="nothing to enrol from: there is no recording; give a"):
         model.enrol([])
     with pytest.raises(ValueError, match="'neutral' or 'mixed', not 'sad'"):
         model.enrol(voice, speech="sad")

@@ -12,7 +12,7 @@ import soundfile
 from support.model_folders import copy_unchecked
 
 import serenade
-from serenade.errors import ModelError, NoSpeechError, SilenceError, TooShortError
+from serenade.errors import InputError, ModelError, NoSpeechError, SilenceError, TooShortError
 from serenade.inference import _model as module
 from serenade.inference import measure_size
 
@@ -149,8 +149,10 @@ def test_enrol_ignores_recordings_without_speech(model, example):
     sounds = [(samples, 16000) for _, samples in _make_sounds(4)]
     tones = [{"array": samples, "sampling_rate": rate} for samples, rate in sounds]
     assert model.enrol([*tones, example]).enrolment == model.enrol(example).enrolment
-    with pytest.raises(ValueError, match="nothing to enrol from"):
+    says = "nothing to enrol from: no speech in array, array, array and 3 more; give a recording"
+    with pytest.raises(InputError, match=says):
         model.enrol(tones)
+    assert model.enrol_itself(tones[0]).enrolment.startswith("none, 0 utterances of the 10")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")

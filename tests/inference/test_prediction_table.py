@@ -1,6 +1,7 @@
 """`predict_many`, and embeddings."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -74,6 +75,26 @@ def test_predict_many_reads_a_data_set_of_hugging_face(model, example):
         assert table["emotion"][0] == model.predict(example).emotion
     with pytest.raises(InputError, match=r"no column 'audio'; name one of sound, speaker"):
         model.predict_many(rows)
+
+
+class _Rows(list):
+    """Rows of a data set with decoded audio."""
+
+    features = types.MappingProxyType({"sound": object()})
+
+    def cast_column(self, *_):
+        return self
+
+
+@pytest.mark.parametrize("adapt", [None, "unknown"])
+def test_predict_many_keeps_rows_of_a_data_set_without_audio(model, example, adapt):
+    rows = [{"sound": entry} for entry in (None, {"path": None, "bytes": None})]
+    table = model.predict_many(
+        _Rows([*rows, {"sound": {"path": str(example)}}]), audio="sound", adapt=adapt
+    )
+    says = "row {}: has no audio; leave the row out, or give its audio"
+    assert table["error"] == [says.format(0), says.format(1), ""]
+    assert table["emotion"][2] == model.predict(example).emotion
 
 
 def test_embed_averages_the_features(model, example):

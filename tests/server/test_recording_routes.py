@@ -13,6 +13,7 @@ from support.media import MEDIA, encode
 import serenade
 from serenade.audio import read
 from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
+from serenade.server import _schemas
 
 
 def wav(seconds, rate=16000, level=0.1):
@@ -257,7 +258,7 @@ def test_uploads_read_extended_file_names(client, sound):
     assert answer.json()["file"] == "café.flac"
 
 
-def test_convert_bounds_its_output_by_its_input(client):
+def test_convert_bounds_its_output_by_its_input(client, monkeypatch):
     """CSV repeats the file's name in each row: 2 MB of name and 25,000 rows were 50 GB."""
     shares = {"neutral": 0.5, "happy": 0.5}
     part = {"emotion": "happy", "probability": 0.5, "probabilities": shares}
@@ -273,6 +274,14 @@ def test_convert_bounds_its_output_by_its_input(client):
     for wrong in ({"file": "a" * 256}, {"emotion": "a" * 101}, {**one, "segments": many}):
         answer = client.post("/v1/convert", content=json.dumps(given | wrong))
         assert (answer.status_code, answer.json()["error"]["type"]) == (422, "NoTimeline")
+    spoken = [part | {"speaker": f"{number}"} for number, part in enumerate(segments[:65])]
+    answer = client.post("/v1/convert", content=json.dumps(given | {"segments": spoken}))
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "TooLarge")
+    assert answer.json()["error"]["message"] == "65 speakers exceed 64; send the timeline in parts"
+    monkeypatch.setattr(_schemas, "NUMBERS", 3999)
+    answer = client.post("/v1/convert", content=sent)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "TooLarge")
+    assert "2000 segments with 2 numbers each exceed 3999; " in answer.json()["error"]["message"]
 
 
 def test_an_enrolled_voice_states_what_it_is_adapted_to(serve, sound):

@@ -257,6 +257,16 @@ def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
     return read(path, corpus.table, corpus.root)
 
 
+def find_voice(enrol: Sequence[str]) -> list[str]:
+    """Return the recordings of the sources that --enrol names; report that there are none."""
+    from serenade.inference import find_recordings
+
+    voice = find_recordings(enrol)
+    if enrol and not voice:
+        raise click.UsageError(f"--enrol: no recordings in {', '.join(enrol)}")
+    return voice
+
+
 def check_names(system: str, corpus: str | None, root: str | None) -> None:
     """Raise an error for a wrong system, corpus or folder before heavy modules are imported."""
     from serenade import corpora, systems

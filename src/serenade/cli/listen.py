@@ -63,13 +63,12 @@ def command(
     """
     import serenade
     from serenade.audio import read_raw_samples, record_microphone
-    from serenade.inference import find_recordings
 
     loaded: Model = serenade.load(model)
     if enrol and adapt:
         raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
     if enrol:
-        loaded = loaded.enrol(find_recordings([enrol]))
+        loaded = loaded.enrol(_options.find_voice([enrol]))
     name = "standard input" if source else "microphone"
     stream = loaded.stream(rate, adapt=adapt, source=name)
     chosen = int(device) if device and device.isdecimal() else device

@@ -341,7 +341,6 @@ def _recommend_adaptation(model: Model, usable: int, *, asked: bool) -> None:
 def _load_model(name: str | None, licence: str, enrol: Sequence[str], speech: str) -> Model:
     """Load the model, and adapt it to the speaker of the named recordings, if there are any."""
     import serenade
-    from serenade.inference import find_recordings
 
     model = serenade.load(name)
     if licence == "commercial":
@@ -353,7 +352,5 @@ def _load_model(name: str | None, licence: str, enrol: Sequence[str], speech: st
         if len(enrol) > 1:
             raise click.UsageError("--enrol self cannot be combined with another --enrol")
         return model
-    voice = find_recordings(enrol)
-    if enrol and not voice:
-        raise click.UsageError(f"--enrol: no recordings in {', '.join(enrol)}")
+    voice = _options.find_voice(enrol)
     return model.enrol(voice, speech=speech) if voice else model  # type: ignore[arg-type]

@@ -15,7 +15,14 @@ import numpy as np
 
 from serenade.adaptation import EXPECTS, Expectation, Places, log_normalise, make_contrasts
 from serenade.errors import ModelError, SerenadeError
-from serenade.inference._enrolment import LEAST_MIXED, LEAST_OWN, format_count, split_utterances
+from serenade.inference._enrolment import (
+    LEAST_MIXED,
+    LEAST_OWN,
+    format_count,
+    make_nothing_error,
+    open_recordings,
+    split_utterances,
+)
 from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serenade.inference._classifier import Classifier
-    from serenade.inference._source import RecordingLike
+    from serenade.inference._source import RecordingLike, Source
 
 _LEAST = 1e-30  # probability, whose logarithm is taken
 _SAME = 1e-5  # largest difference between the contrasts of one recording
@@ -142,9 +149,10 @@ def adapt_to_recordings(
         one_speaker: see `Model.adapt`.
     """
     empty = prepare_adaptation(classifier, expect, one_speaker=one_speaker)
-    rows = _predict_utterances(classifier, recordings, sampling_rate)
+    names: list[str] = []
+    rows = _predict_utterances(classifier, recordings, sampling_rate, names)
     if not rows:
-        raise ValueError("nothing to adapt to: give at least one recording with speech")
+        raise make_nothing_error("adapt to", names)
     return empty.take(rows)
 
 
@@ -160,9 +168,10 @@ def enrol_by_places(
     neutral = _number_of_neutral(classifier) if speech == "neutral" else -1
     assumed = "neutral speech" if speech == "neutral" else "mixed"
     empty = _prepare(classifier, assumed, one_speaker=True)
-    rows = _predict_utterances(classifier, recordings, sampling_rate)
+    names: list[str] = []
+    rows = _predict_utterances(classifier, recordings, sampling_rate, names)
     if not rows:
-        raise ValueError("nothing to enrol from: give at least one recording with speech")
+        raise make_nothing_error("enrol from", names)
     found = empty.take(rows, known=neutral)
     count = format_count(found.recordings)
     if speech == "mixed" and found.recordings < LEAST_MIXED:
@@ -181,7 +190,8 @@ def enrol_by_itself(
     Returns:
         The description of the enrolment, and the adaptation or None.
     """
-    known = adapt_to_recordings(classifier, [source], sampling_rate, "unknown", one_speaker=True)
+    empty = prepare_adaptation(classifier, "unknown", one_speaker=True)
+    known = empty.take(_predict_utterances(classifier, [source], sampling_rate, []))
     count = format_count(known.recordings)
     if known.recordings < LEAST_OWN:
         return f"none, {count} of the {LEAST_OWN} it takes to enrol itself", None
@@ -203,15 +213,22 @@ def _prepare(classifier: Classifier, assumed: str, *, one_speaker: bool) -> Adap
 
 
 def _predict_utterances(
-    classifier: Classifier, recordings: Iterable[RecordingLike], sampling_rate: int | None
+    classifier: Classifier,
+    recordings: Iterable[RecordingLike],
+    sampling_rate: int | None,
+    names: list[str],
 ) -> list[NDArray[np.float64]]:
-    """Predict recordings without adaptation; a long one counts as several."""
+    """Predict recordings without adaptation; a long one counts as several.
 
-    def predict(recording: RecordingLike) -> list[NDArray[np.float64]]:
-        utterances = split_utterances(classifier, recording, sampling_rate)
+    The names of the recordings are added to a list.
+    """
+
+    def predict(opening: Source) -> list[NDArray[np.float64]]:
+        utterances = split_utterances(classifier, opening, None)
         return [classifier.plain_probabilities(utterance) for utterance in utterances]
 
-    found = map_in_threads(predict, recordings, os.cpu_count() or 1)
+    openings = open_recordings(classifier, recordings, sampling_rate, names)
+    found = map_in_threads(predict, openings, os.cpu_count() or 1)
     return [row for _, some in found for row in some]
 
 

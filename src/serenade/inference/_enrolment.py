@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from serenade.errors import ModelError, SerenadeError
+from serenade._printable import to_printable
+from serenade.errors import InputError, ModelError, SerenadeError
 from serenade.inference._source import open_source
 from serenade.inference._threads import map_in_threads
 from serenade.inference._windows import LONGEST_UTTERANCE, Windower, measure_speech
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from serenade.inference._classifier import Classifier
-    from serenade.inference._source import RecordingLike
+    from serenade.inference._source import RecordingLike, Source
 
+_NAMED = 3  # recordings that an error names
 _PART = 4.0  # seconds of a long recording that count as one utterance
 
 LEAST_MIXED = 3
@@ -54,10 +56,12 @@ def estimate_shift(
     """Estimate a speaker's shift; see `Model.enrol`."""
     if speech not in {"neutral", "mixed"}:
         raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
-    utterances = (split_utterances(classifier, each, sampling_rate) for each in recordings)
+    names: list[str] = []
+    openings = open_recordings(classifier, recordings, sampling_rate, names)
+    utterances = (split_utterances(classifier, each, None) for each in openings)
     count, mean = _average(classifier, itertools.chain.from_iterable(utterances))
     if not count:
-        raise ValueError("nothing to enrol from: give at least one recording with speech")
+        raise make_nothing_error("enrol from", names)
     if speech == "mixed" and count < LEAST_MIXED:
         raise SerenadeError(
             f"enrolment: {format_count(count)} of mixed emotions are too few to estimate a "
@@ -105,6 +109,35 @@ def _average(
         total = total + found.mean(axis=0, dtype=np.float64)
         count += 1
     return count, total / max(1, count)
+
+
+def open_recordings(
+    classifier: Classifier,
+    recordings: Iterable[RecordingLike],
+    sampling_rate: int | None,
+    names: list[str],
+) -> Iterator[Source]:
+    """Open recordings one by one, and add the name of each to a list."""
+    for each in recordings:
+        opening = open_source(each, sampling_rate, classifier.sampling_rate)
+        names.append(opening.name)
+        yield opening
+
+
+def make_nothing_error(purpose: str, names: Sequence[str]) -> InputError:
+    """Return the error of recordings without speech.
+
+    Args:
+        purpose: use of the recordings, such as `enrol from`.
+        names: names of the recordings.
+
+    >>> make_nothing_error("enrol from", ["a.wav"])
+    InputError('nothing to enrol from: no speech in a.wav; give a recording with speech')
+    """
+    more = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+    found = ", ".join(map(to_printable, names[:_NAMED])) + more
+    problem = f"no speech in {found}" if names else "there is no recording"
+    return InputError(f"nothing to {purpose}: {problem}; give a recording with speech")
 
 
 def make_utterance_windower(sampling_rate: int) -> Windower:

@@ -258,7 +258,7 @@ class Model(Classifier):
             InputError: an input is not a recording, or the sampling rate is missing.
             ModelError: the model was trained without speakers, or without neutral speech.
             SerenadeError: fewer than three utterances of mixed emotions.
-            ValueError: no recording, or another kind of speech.
+            ValueError: no recording with speech, or another kind of speech.
         """
         recordings = list_recordings(sources)
         if self._adapts:
@@ -298,7 +298,7 @@ class Model(Classifier):
             AudioError: a recording cannot be used.
             InputError: an input is not a recording, or the sampling rate is missing.
             ModelError: the model has no model of places, or no neutral class to expect.
-            ValueError: no recording, or another expectation.
+            ValueError: no recording with speech, or another expectation.
         """
         known = adapt_to_recordings(
             self, list_recordings(recordings), sampling_rate, expect, one_speaker=one_speaker

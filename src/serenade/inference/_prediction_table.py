@@ -7,7 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from serenade.errors import AudioError, InputError
+from serenade.errors import AudioError, InputError, NoSamplesError
 from serenade.inference._batch import (
     answer_readings,
     catch_errors,
@@ -34,12 +34,12 @@ class TableRow:
 
     Args:
         name: file name, or the number of the row in a data set.
-        source: the recording, see `Model.predict`.
+        source: the recording, see `Model.predict`; None if the row of a data set has none.
         speaker: the speaker; empty if it is not known.
     """
 
     name: str
-    source: RecordingLike
+    source: RecordingLike | None
     speaker: str
 
 
@@ -91,6 +91,8 @@ def predict_many(
     threads = jobs or os.cpu_count() or 1
 
     def predict(row: TableRow) -> Reading | Result:
+        if row.source is None:
+            raise NoSamplesError(row.name, "has no audio", "leave the row out, or give its audio")
         if alone:
             return predict_file(model, row.source, windows, speakers=speakers, adapt=adapt, jobs=1)
         return read_recording(model, row.source, windows, jobs=1)
@@ -136,10 +138,11 @@ def _read_data_set(rows: Any, audio: str, speaker: str) -> Iterator[TableRow]:
     if getattr(feature, "decode", False):
         rows = rows.cast_column(audio, dataclasses.replace(feature, decode=False))
     for number, row in enumerate(rows):
-        recording: Mapping[str, Any] = row[audio]
+        recording: Mapping[str, Any] = row[audio] or {}
         name = recording.get("path") or f"row {number}"
         content = recording.get("bytes")
-        source = content or recording.get("path") or recording
+        samples = recording if "array" in recording else None
+        source = content or recording.get("path") or samples
         yield TableRow(name, source, str(row.get(speaker) or ""))
 
 

@@ -314,6 +314,19 @@ async def _wait_until_left(request: Request) -> None:
         pass
 
 
+def _check_size(given: _schemas.TimelineBody) -> None:
+    """Refuse a timeline whose text in another format would be much larger than its JSON."""
+    labels, segments = len(given.probabilities or given.values or ()), len(given.segments)
+    speakers = len({part.speaker for part in given.segments})
+    if labels * segments > _schemas.NUMBERS:
+        problem = f"{segments} segments with {labels} numbers each exceed {_schemas.NUMBERS}"
+    elif speakers > _schemas.SPEAKERS:
+        problem = f"{speakers} speakers exceed {_schemas.SPEAKERS}"
+    else:
+        return
+    raise Refused(422, "TooLarge", f"{problem}; send the timeline in parts")
+
+
 def _convert(content: bytes, format_: str) -> str:
     try:
         given = _schemas.TimelineBody.model_validate_json(content)
@@ -325,6 +338,7 @@ def _convert(content: bytes, format_: str) -> str:
             "NoTimeline",
             f"{place}: {first['msg']}; send the JSON that /v1/timeline returned",
         ) from None
+    _check_size(given)
     check_interruption()
     if format_ == "json":
         return given.model_dump_json(exclude_none=True)

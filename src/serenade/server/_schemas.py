@@ -18,6 +18,10 @@ Name = Annotated[str, Field(max_length=255)]
 """Name of a file. Its length is limited because CSV repeats it in each row."""
 SEGMENTS = 2**16
 """Most segments of a timeline: 4.5 hours of speech with the shortest distance of windows."""
+NUMBERS = 10**6
+"""Most numbers of a timeline: each of them becomes an interval in a TextGrid."""
+SPEAKERS = 64
+"""Most speakers of a timeline, as many as a recording may have channels."""
 
 _SHARES = {"happy": 0.71, "neutral": 0.29}
 _EMOTION = {"emotion": "happy", "probability": 0.71, "probabilities": _SHARES}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from serenade._printable import dump_json, to_csv_cell, to_csv_path, to_printable
 from serenade.inference._prediction import describe_adaptation
+from serenade.runtime import check_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,6 +105,7 @@ def to_textgrid(timeline: Timeline) -> str:
         if own.labels:
             tiers.append(_format_tier(f"{prefix}emotion", own, emotions))
         for name, texts in list_numbers(own).items():
+            check_interruption()
             tiers.append(_format_tier(prefix + name, own, texts))
         if adaptation := describe_adaptation(own):
             texts = [adaptation] * len(own.segments)
@@ -119,7 +121,7 @@ def to_textgrid(timeline: Timeline) -> str:
         "item []:",
     ]
     for number, tier in enumerate(tiers, start=1):
-        lines += [f"    item [{number}]:", *tier]
+        lines += [f"    item [{number}]:", tier]
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +133,7 @@ def list_numbers(timeline: Timeline) -> dict[str, list[str]]:
     return {name: [f"{one:.4f}" for one in found] for name, found in (shares | values).items()}
 
 
-def _format_tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[str]:
+def _format_tier(name: str, timeline: Timeline, texts: Sequence[str]) -> str:
     """Format an interval tier, which must cover the whole time without a gap."""
     intervals: list[tuple[str, str, str]] = []
     last = f"{0:.6f}"
@@ -158,7 +160,7 @@ def _format_tier(name: str, timeline: Timeline, texts: Sequence[str]) -> list[st
             f"            xmax = {end}",
             f"            text = {_quote(text)}",
         ]
-    return lines
+    return "\n".join(lines)
 
 
 def _quote(text: str) -> str:
