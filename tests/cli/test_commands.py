@@ -3,7 +3,9 @@
 import json
 import shlex
 
+import numpy as np
 import pytest
+import soundfile
 from support.small_corpora import SYNTHETIC
 
 from serenade import corpora
@@ -132,13 +134,22 @@ def test_train_then_predict(run, tmp_path, example):
     assert done.returncode == 0, done.stderr
     (entry,) = json.loads(run("predict", "--model", tmp_path / "model", "--json", example).stdout)
     assert set(entry["probabilities"]) == {"angry", "sad"}
+    assert "trained on 48 recordings of " in done.stdout
     manifest = next((tmp_path / "speech").rglob("manifest.csv"))
+    head, first, *_ = manifest.read_text("utf-8").splitlines()
+    name = first.split(",")[head.split(",").index("file")]
+    soundfile.write(manifest.parent / "silent.wav", np.zeros(16000), 16000)
+    more = manifest.with_name("more.csv")
+    silent = first.replace(name, "silent.wav")
+    more.write_text(f"{manifest.read_text('utf-8')}{silent}\n", "utf-8")
     again = run(
-        *("train", "whisper-probe", "--corpus", manifest, "--labels", "furious,sad"),
+        *("train", "whisper-probe", "--corpus", more, "--labels", "furious,sad"),
         *("--set", "copies=0", "--out", tmp_path / "own", "--jobs", "1"),
         *("--licence", "CC0-1.0", "--map", "angry=furious", "--overwrite"),
     )
     assert again.returncode == 0, again.stderr
+    assert "silent.wav: is silent" in again.stderr
+    assert "trained on 48 recordings of more" in again.stdout
     assert (tmp_path / "own" / "head.onnx").is_file()
     assert "CC0-1.0" in (tmp_path / "own" / "MODEL_CARD.md").read_text("utf-8")
     refused = run("train", "whisper-probe", manifest, "--out", tmp_path / "own")

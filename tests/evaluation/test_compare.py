@@ -11,7 +11,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from serenade.errors import EvaluationError
-from serenade.evaluation import _compare, add_report, evaluate, paired_permutation
+from serenade.evaluation import _compare, add_report, evaluate, format_latex, paired_permutation
 from serenade.protocols import FoldOrigin, GivenFolds, get
 
 
@@ -155,7 +155,36 @@ def test_compare_runs_ignores_unknown_speakers(make_corpus):
         )
         for name in ("one", "two")
     ]
-    assert _compare.compare_runs(_compare.list_entrants(reports)) == []
+    found = _compare.list_entrants(reports)
+    assert _compare.compare_runs(found) == []
+    assert [pair.reason for pair in _compare.list_untested(found)] == ["speakers are unknown"]
+
+
+def test_list_untested_names_pairs_of_one_table_with_the_reason(report_of):
+    seeds = report_of(0.5, seed=1, system="seeds")
+    fewer = report_of(0.5, system="fewer")
+    folds = dataclasses.replace(fewer.folds[0], test=fewer.folds[0].test - 1), *fewer.folds[1:]
+    fewer = dataclasses.replace(fewer, folds=folds, predictions=fewer.predictions[1:])
+    plan = dataclasses.replace(fewer, system="plan", notes=("protocol loso: another way",))
+    elsewhere = report_of(0.5, protocol="random", system="elsewhere")
+    found = _compare.list_entrants([report_of(0.9), seeds, fewer, plan, elsewhere])
+    untested = _compare.list_untested(found, against="ours")
+    assert {pair.first: pair.reason for pair in untested} == {
+        "seeds": "their seeds differ",
+        "fewer": "their test recordings differ",
+        "plan": "the settings of their protocols differ",
+    }
+    tests = _compare.compare_runs(found)
+    every = _compare.list_untested(found)
+    assert [(test.first, test.second) for test in tests] == [("fewer", "plan")]
+    assert len(every) == 5
+    line = "Not tested, because their test recordings differ: fewer with ours\n"
+    assert f"\n- {line}" in _compare.format_comparison(found, tests, untested)
+    assert f"\n% {line}" in format_latex(found, tests, untested)
+    data = json.loads(json.dumps(_compare.compare_to_dict(found, tests, untested)))
+    assert [pair["where"]["corpus"] for pair in data["untested"]] == ["small"] * 3
+    many = _compare.format_comparison(found, [], [*untested[:1]] * 7)
+    assert "seeds with ours and 2 more pairs\n" in many
 
 
 def test_compare_runs_takes_written_folds_as_their_protocol(report_of, make_corpus):

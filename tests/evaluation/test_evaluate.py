@@ -175,6 +175,8 @@ def test_evaluate_predicts_conditions_and_keeps_them(make_corpus, tmp_path):
     page = again.to_markdown()
     assert "| worse | " in page
     assert "UA by gender: female " in page
+    single = evaluate(Shaken, make_corpus(1), "random", conditions={"worse": 1})
+    assert "nan" not in repr(single) + single.to_markdown()
     assert "expected calibration error " in page
 
 

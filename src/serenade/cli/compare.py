@@ -37,7 +37,8 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
 
     Runs that differ only in their seed are averaged. Systems that predicted the same recordings
     are tested against each other by a permutation test that exchanges whole speakers. P-values are
-    adjusted for the number of comparisons (Holm), so fewer comparisons have more power.
+    adjusted for the number of comparisons (Holm), so fewer comparisons have more power. Pairs of a
+    table that cannot be tested are named with the reason.
 
     \b
     serenade compare runs/probe runs/crnn
@@ -51,14 +52,15 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
         format_comparison,
         format_latex,
         list_entrants,
+        list_untested,
         load_runs,
     )
 
     found = list_entrants(load_runs(runs))
-    tests = compare_runs(found, against)
-    page = format_comparison(found, tests)
+    tests, untested = compare_runs(found, against), list_untested(found, against)
+    page = format_comparison(found, tests, untested)
     if as_json:
-        click.echo(dump_json(compare_to_dict(found, tests), indent=2))
+        click.echo(dump_json(compare_to_dict(found, tests, untested), indent=2))
     else:
         _output.echo(page)
     if out is not None:
@@ -67,7 +69,7 @@ def command(runs: Sequence[str], against: str, as_json: bool, out: Path | None, 
             "that repeats it."
         )
         if out.suffix.lower() == ".tex":
-            text = f"% {note}\n\n{format_latex(found, tests)}"
+            text = f"% {note}\n\n{format_latex(found, tests, untested)}"
         else:
             text = f"# {title}\n\n{note}\n\n{page}"
         write_output(out, text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from serenade._model_files import read_description
 from serenade.cli import _help, _options, _output
 
 if TYPE_CHECKING:
@@ -111,4 +112,5 @@ def command(
         max_unusable=max_unusable,
         targets=opened.targets,
     )
-    click.echo(f"{out}: trained on {len(opened)} recordings of {info.name}")
+    count = read_description(out)["recordings"]  # without those that cannot be used
+    _output.echo(f"{out}: trained on {count} recordings of {info.name}")

@@ -7,6 +7,7 @@ from ._compare import compare_to_dict as compare_to_dict
 from ._compare import format_comparison as format_comparison
 from ._compare import format_tests as format_tests
 from ._compare import list_entrants as list_entrants
+from ._compare import list_untested as list_untested
 from ._compare import load_runs as load_runs
 from ._confidence import calibration_error as calibration_error
 from ._evaluate import evaluate as evaluate

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from serenade.evaluation._statistics import Interval
 
 COMPARED_SCORES = ("ua", "wa")
+_LISTED = 5  # pairs of a reason
 _EXPLANATION = "P-values are adjusted for the number of comparisons (Holm 1979)."
 _MCNEMAR = (
     "McNemar's test assumes that recordings are independent, including one recording under "
@@ -71,6 +72,18 @@ class Entrant:
             for score in self.reports[0].compared
         }
 
+    @functools.cached_property
+    def predictions(self) -> dict[tuple[int, int, str, float], LabelledPrediction]:
+        """Index predictions by seed, count among those of the same item, file and start."""
+        found: dict[tuple[int, int, str, float], LabelledPrediction] = {}
+        for report in self.reports:
+            times: dict[tuple[str, float], int] = {}
+            for one in report.predictions:
+                item = one.file, one.start
+                times[item] = times.get(item, -1) + 1
+                found[report.seed, times[item], *item] = one
+        return found
+
     def _list_values(self, score: str) -> list[float]:
         return [report.metrics[score].value for report in self.reports]
 
@@ -107,6 +120,23 @@ class Comparison:
     difference: float
     p: float
     mcnemar: float
+    where: tuple[str, tuple[str, ...], str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class UntestedPair:
+    """Two entrants of one table that cannot be tested.
+
+    Args:
+        first: name of the first entrant.
+        second: name of the second entrant.
+        reason: reason in words.
+        where: corpus, emotions, protocol, and the label of an incomplete corpus, as in `Entrant`.
+    """
+
+    first: str
+    second: str
+    reason: str
     where: tuple[str, tuple[str, ...], str, str]
 
 
@@ -170,11 +200,9 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
     """
     pairs = []
     for one, other in _list_pairs(found, against):
-        if one.where != other.where:
+        if _find_obstacle(one, other):
             continue
-        ours, theirs = _index_predictions(one), _index_predictions(other)
-        if ours.keys() != theirs.keys() or None in {p.speaker for p in ours.values()}:
-            continue
+        ours, theirs = one.predictions, other.predictions
         items = sorted(ours)
         mine, others = ([side[item] for item in items] for side in (ours, theirs))
         pairs.append((one, other, *one.reports[0].test_against(mine, others)))
@@ -183,6 +211,20 @@ def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison
     return [
         Comparison(one.name, other.name, permuted.difference, float(p), float(q), one.where)
         for (one, other, permuted, _), p, q in zip(pairs, adjusted, independent, strict=True)
+    ]
+
+
+def list_untested(found: Sequence[Entrant], against: str = "") -> list[UntestedPair]:
+    """List the pairs of one table that `compare_runs` cannot test, with the reason.
+
+    Args:
+        found: see `compare_runs`.
+        against: see `compare_runs`.
+    """
+    return [
+        UntestedPair(one.name, other.name, reason, one.where)
+        for one, other in _list_pairs(found, against)
+        if (reason := _find_obstacle(one, other))
     ]
 
 
@@ -201,15 +243,42 @@ def list_sections(
         yield title, here, tested
 
 
-def format_comparison(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
-    """Format a table for each corpus and protocol, by descending score, and then the tests."""
+def format_comparison(
+    found: Sequence[Entrant],
+    tests: Sequence[Comparison],
+    untested: Sequence[UntestedPair] = (),
+) -> str:
+    """Format a table for each corpus and protocol, by descending score, and then the tests.
+
+    Args:
+        found: entrants.
+        tests: tests of `compare_runs`.
+        untested: pairs of `list_untested`, stated below the tests.
+    """
     lines: list[str] = []
     for title, here, tested in list_sections(found, tests):
         table = format_table(list_entrant_head(here[0]), map(format_entrant, here), "lrlrlr")
         lines += [f"## {title}", "", table, ""]
         if tested:
             lines += [format_tests(tested), ""]
+        if skipped := describe_untested(untested, here[0].where):
+            lines += [*(f"- {line}" for line in skipped), ""]
     return "\n".join(lines)
+
+
+def describe_untested(
+    untested: Sequence[UntestedPair], where: tuple[str, tuple[str, ...], str, str]
+) -> list[str]:
+    """Return a line for each reason why pairs of a table were not tested, with some pairs."""
+    groups: dict[str, list[str]] = {}
+    for pair in untested:
+        if pair.where == where:
+            groups.setdefault(pair.reason, []).append(f"{pair.first} with {pair.second}")
+    return [
+        f"Not tested, because {reason}: {', '.join(pairs[:_LISTED])}"
+        + f" and {len(pairs) - _LISTED} more pairs" * (len(pairs) > _LISTED)
+        for reason, pairs in groups.items()
+    ]
 
 
 def format_tests(tests: Sequence[Comparison]) -> str:
@@ -218,8 +287,12 @@ def format_tests(tests: Sequence[Comparison]) -> str:
     return f"{table}\n\n{explain_tests(tests)}"
 
 
-def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> dict[str, Any]:
-    """Return entrants and tests as JSON data; NaN becomes None."""
+def compare_to_dict(
+    found: Sequence[Entrant],
+    tests: Sequence[Comparison],
+    untested: Sequence[UntestedPair] = (),
+) -> dict[str, Any]:
+    """Return entrants, tests and pairs without a test as JSON data; NaN becomes None."""
     data = {
         "entrants": [
             {
@@ -241,18 +314,17 @@ def compare_to_dict(found: Sequence[Entrant], tests: Sequence[Comparison]) -> di
             }
             for entrant in found
         ],
-        "comparisons": [
-            {
-                **dataclasses.asdict(test),
-                "where": dict(
-                    zip(("corpus", "labels", "protocol", "incomplete"), test.where, strict=True)
-                ),
-            }
-            for test in tests
-        ],
+        "comparisons": [_pair_to_dict(test) for test in tests],
+        "untested": [_pair_to_dict(pair) for pair in untested],
     }
     result: dict[str, Any] = drop_nan(data)
     return result
+
+
+def _pair_to_dict(pair: Comparison | UntestedPair) -> dict[str, Any]:
+    """Return the fields of a pair, with names of the parts of `where`."""
+    names = ("corpus", "labels", "protocol", "incomplete")
+    return {**dataclasses.asdict(pair), "where": dict(zip(names, pair.where, strict=True))}
 
 
 def _list_run_files(folder: Path) -> list[Path]:
@@ -270,25 +342,34 @@ def _pool(reports: Sequence[Report]) -> dict[str, Interval]:
 
 
 def _list_pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entrant, Entrant]]:
+    """Return pairs of entrants that are in one table."""
     if not against:
-        return itertools.combinations(found, 2)
+        pairs: Iterable[tuple[Entrant, Entrant]] = itertools.combinations(found, 2)
+        return ((one, other) for one, other in pairs if one.where == other.where)
     chosen = [one for one in found if one.name == against]
     if not chosen:
         names = ", ".join(dict.fromkeys(one.name for one in found))
         raise EvaluationError(f"no run is called {against!r}; choose from {names}")
-    return [(one, other) for other in chosen for one in found if one.name != against]
+    return [
+        (one, other)
+        for other in chosen
+        for one in found
+        if one.name != against and one.where == other.where
+    ]
 
 
-def _index_predictions(entrant: Entrant) -> dict[tuple[int, int, str, float], LabelledPrediction]:
-    """Index predictions by seed, count among those of the same item, file and start."""
-    found: dict[tuple[int, int, str, float], LabelledPrediction] = {}
-    for report in entrant.reports:
-        times: dict[tuple[str, float], int] = {}
-        for one in report.predictions:
-            item = one.file, one.start
-            times[item] = times.get(item, -1) + 1
-            found[report.seed, times[item], *item] = one
-    return found
+def _find_obstacle(one: Entrant, other: Entrant) -> str:
+    """Return why two entrants of one table cannot be tested; empty if they can."""
+    if None in {prediction.speaker for prediction in one.predictions.values()}:
+        return "speakers are unknown"
+    if one.predictions.keys() == other.predictions.keys():
+        return ""
+    ours, theirs = one.reports, other.reports
+    if [report.seed for report in ours] != [report.seed for report in theirs]:
+        return "their seeds differ"
+    if _get_plan(ours[0]) != _get_plan(theirs[0]):
+        return "the settings of their protocols differ"
+    return "their test recordings differ"
 
 
 def _get_plan(report: Report) -> str:

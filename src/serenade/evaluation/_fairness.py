@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.evaluation._metrics import confusion, unweighted_accuracy
-from serenade.evaluation._statistics import Answers, compute_difference, compute_intervals
+from serenade.evaluation._statistics import (
+    Answers,
+    compute_difference,
+    compute_intervals,
+    format_interval,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,10 +64,7 @@ def list_notes(predictions: Sequence[LabelledPrediction], labels: Sequence[str])
     genders = score_by_gender(predictions, labels)
     if len(genders) > 1:
         values = [one.value for one in genders.values()]
-        listed = ", ".join(
-            f"{name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
-            for name, one in genders.items()
-        )
+        listed = ", ".join(f"{name} {format_interval(one)}" for name, one in genders.items())
         lines.append(f"UA by gender: {listed}; gap {max(values) - min(values):.3f}")
     return lines
 

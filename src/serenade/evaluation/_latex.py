@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serenade._printable import to_printable
 from serenade.evaluation._compare import (
+    describe_untested,
     explain_tests,
     format_entrant,
     format_test,
@@ -16,7 +18,7 @@ from serenade.evaluation._compare import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from serenade.evaluation._compare import Comparison, Entrant
+    from serenade.evaluation._compare import Comparison, Entrant, UntestedPair
 
 _ESCAPES = str.maketrans(
     {
@@ -31,8 +33,15 @@ _ESCAPES = str.maketrans(
 )
 
 
-def format_latex(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
-    """Format the tables of `format_comparison` for a document that loads the package booktabs."""
+def format_latex(
+    found: Sequence[Entrant],
+    tests: Sequence[Comparison],
+    untested: Sequence[UntestedPair] = (),
+) -> str:
+    """Format the tables of `format_comparison` for a document that loads the package booktabs.
+
+    Pairs without a test are stated in comments.
+    """
     tables = []
     for title, here, tested in list_sections(found, tests):
         head = list_entrant_head(here[0])
@@ -41,6 +50,8 @@ def format_latex(found: Sequence[Entrant], tests: Sequence[Comparison]) -> str:
             rows, head = map(format_test, tested), list_test_head(tested)
             caption = f"{title}. {explain_tests(tested)}"
             tables.append(_format_table(caption, head, rows, "llrrr"[: len(head)]))
+        skipped = describe_untested(untested, here[0].where)
+        tables += [f"% {to_printable(line)}\n" for line in skipped]
     return "\n".join(tables)
 
 

@@ -82,7 +82,7 @@ def to_markdown(report: Report) -> str:
         lines += ["", *_describe_adapted(report)]
     if report.conditions:
         rows_changed = [
-            [name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"]
+            [name, f"{one.value:.3f}", format_ends(one)]
             for name, one in report.robustness().items()
         ]
         lines += [

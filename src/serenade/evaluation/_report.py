@@ -35,6 +35,7 @@ from serenade.evaluation._statistics import (
     compute_intervals,
     count_by_speaker,
     describe_limits,
+    format_interval,
 )
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Report:
 
     def __repr__(self) -> str:
         scores = ", ".join(
-            f"{name.upper()} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+            f"{name.upper()} {format_interval(one)}"
             for name, one in self.metrics.items()
             if name in self.compared
         )

@@ -52,6 +52,12 @@ class Interval:
     clusters: int
 
 
+def format_interval(one: Interval, sign: str = "") -> str:
+    """Return a value with the ends of its interval, if it has one."""
+    ends = "" if math.isnan(one.low) else f" [{one.low:{sign}.3f}, {one.high:{sign}.3f}]"
+    return f"{one.value:{sign}.3f}{ends}"
+
+
 def compute_intervals(
     reference: Labels,
     predicted: Labels,

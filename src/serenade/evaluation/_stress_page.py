@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from serenade._printable import format_table, to_printable
 from serenade.corpora import mark_incomplete
+from serenade.evaluation._statistics import format_interval
 from serenade.evaluation._stress import SHARE_GAP, UA_FALL, UA_GAP, UNCHANGED
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _tabulate_summary(report: StressReport) -> str:
         [
             corpus.corpus,
             corpus.heard,
-            _format_interval(corpus.ua),
+            format_interval(corpus.ua),
             _count_met([judge_group(one) for one in corpus.groups]),
             _count_met([judge_condition(one) for one in corpus.conditions]),
         ]
@@ -116,7 +117,7 @@ def _describe_corpus(corpus: CorpusStress) -> list[str]:
         )
     facts = (
         f"{corpus.clips} recordings of {corpus.speakers} speakers; emotions: "
-        f"{', '.join(corpus.labels)}; UA {_format_interval(corpus.ua)}. Corpus licence: "
+        f"{', '.join(corpus.labels)}; UA {format_interval(corpus.ua)}. Corpus licence: "
         f"{corpus.licence}.{warning}"
     )
     lines = [f"## {mark_incomplete(corpus.corpus, corpus.incomplete)}", "", facts, ""]
@@ -140,7 +141,7 @@ def _tabulate_groups(groups: Sequence[GroupScore]) -> str:
     rows = [
         [
             *(one.attribute, one.group, str(one.clips), str(one.speakers)),
-            *(_format_interval(one.ua), _format_interval(one.difference, sign="+")),
+            *(format_interval(one.ua), format_interval(one.difference, sign="+")),
             *(f"{one.share:+.2f} {one.emotion}", judge_group(one)),
         ]
         for one in groups
@@ -152,7 +153,7 @@ def _tabulate_conditions(corpus: CorpusStress) -> str:
     head = ["condition", "UA", "change", "same prediction", "probability", "no answer", "verdict"]
     rows = [
         [
-            *(one.condition, f"{one.ua.value:.3f}", _format_interval(one.change, sign="+")),
+            *(one.condition, f"{one.ua.value:.3f}", format_interval(one.change, sign="+")),
             *(f"{one.unchanged:.0%}", _format_change(one.probability), str(one.unanswered)),
             judge_condition(one),
         ]
@@ -177,10 +178,3 @@ def _word(met: bool, *, certain: bool) -> str:
 
 def _format_change(value: float) -> str:
     return "none" if math.isnan(value) else f"{value:+.2f}"
-
-
-def _format_interval(one: Interval, sign: str = "") -> str:
-    """Return a value with the ends of its interval, if it has one."""
-    if math.isnan(one.low):
-        return f"{one.value:{sign}.3f}"
-    return f"{one.value:{sign}.3f} [{one.low:{sign}.3f}, {one.high:{sign}.3f}]"
