@@ -32,6 +32,7 @@ _STYLE: dict[Any, object] = {
     "ytick.major.width": 0.6,
     "lines.linewidth": 1.0,
     "legend.frameon": False,
+    "text.parse_math": False,  # names of files and labels may contain dollar signs
     # Fonts are embedded as text, which journals ask for; with the salt, the same figure gives the
     # same bytes.
     "pdf.fonttype": 42,

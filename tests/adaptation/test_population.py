@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -105,3 +107,30 @@ def test_population_load_refuses_values_that_are_not_finite(known: Population) -
     file.seek(0)
     with pytest.raises(ValueError, match="not finite"):
         Population.load(file)
+
+
+def _write_archive(content: bytes, *, flags: int = 0, method: int = 0) -> io.BytesIO:
+    """Write an archive of one array whose headers state the flags and the compression."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mean.npy", content)
+    whole = bytearray(file.getvalue())
+    for start in (6, whole.index(b"PK\x01\x02") + 8):
+        struct.pack_into("<HH", whole, start, flags, method)
+    return io.BytesIO(whole)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        _write_archive(b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((\n"),
+        _write_archive(b"no deflated data", method=zipfile.ZIP_DEFLATED),
+        _write_archive(b"no data of LZMA", method=zipfile.ZIP_LZMA),
+        _write_archive(b"", method=99),
+        _write_archive(b"encrypted", flags=1),
+    ],
+    ids=["header", "deflate", "lzma", "method", "encrypted"],
+)
+def test_population_load_refuses_damaged_archives(damaged: io.BytesIO) -> None:
+    with pytest.raises(ValueError, match="not an archive of arrays"):
+        Population.load(damaged)

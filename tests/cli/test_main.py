@@ -13,15 +13,41 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 import serenade
-from serenade.cli import doctor
+from serenade.cli import _options, doctor
 from serenade.cli._main import cli, main
 
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "onnxruntime", "soundfile"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("predict a.wav --hop 0.5", "--hop has no effect without --timeline; add it, or leave"),
+        ("predict a.wav --enrol self --enrol-speech mixed", "--enrol-speech has no effect without"),
+        ("embed a.wav --out x.npy --method umap", "--method has no effect without --plot"),
+        ("embed a.wav --out x.npy --colour style", "--colour has no effect without --plot"),
+        ("predict a.wav --timeline --hop nan", "nan is not a finite number"),
+        ("predict a.wav --timeline --window inf", "inf is not a finite number"),
+        ("serve --max-duration inf", "inf is not a finite number"),
+    ],
+)
+def test_commands_refuse_numbers_and_options_without_effect(arguments, message):
+    done = CliRunner().invoke(cli, arguments.split())
+    assert (done.exit_code, message in done.output) == (2, True), done.output
+
+
+def test_every_option_that_takes_a_float_refuses_nan():
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        for each in cli.get_command(context, name).params:
+            floats = isinstance(each.type, click.FloatRange | click.types.FloatParamType)
+            assert not floats or isinstance(each.type, _options.Number), (name, each.name)
 
 
 def test_help_groups_commands_and_keeps_the_lines_of_examples():

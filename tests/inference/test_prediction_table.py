@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from serenade._printable import to_printable
 from serenade.errors import InputError, NoSpeechError, SerenadeError
 from serenade.inference import embed_files, write_embeddings
 
@@ -111,15 +112,17 @@ def test_embed_averages_the_features(model, example):
 @pytest.mark.parametrize("suffix", [".npy", ".parquet"])
 def test_embeddings_are_read_back(model, clips, tmp_path, suffix):
     found = list(embed_files(model, sorted(map(str, clips.glob("[01].wav")))))
-    files, rows = [file for file, _ in found], np.stack([row for _, row in found])
+    rows = np.stack([row for _, row in found])
+    files = [found[0][0], "caf\udce9.wav"]  # the bytes of the name are not UTF-8
+    printed = [found[0][0], to_printable(files[1])]
     written = write_embeddings(tmp_path / f"x{suffix}", files, rows)
     if suffix == ".npy":
         assert np.array_equal(np.load(written[0]), rows)
-        assert written[1].read_text("utf-8").splitlines() == files
+        assert written[1].read_text("utf-8").splitlines() == printed
     else:
         parquet = pytest.importorskip("pyarrow.parquet")
         table = parquet.read_table(written[0]).to_pydict()
-        assert table["file"] == files
+        assert table["file"] == printed
         assert np.array_equal(np.float32(table["embedding"]), rows)
     with pytest.raises(SerenadeError, match=r"x\.csv: embeddings are written as \.npy or"):
         write_embeddings(tmp_path / "x.csv", files, rows)

@@ -133,6 +133,16 @@ def test_plot_timeline_draws_chinese_labels(talk, model, tmp_path, request, inst
     assert ('id="Unifont-' in drawn) == installed
 
 
+def test_plot_timeline_writes_dollar_signs_as_they_are(talk, model, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    timeline = Timeline("5$ \\frac$.wav", 8.0, ("$x^$",), (Segment(2.0, 5.0, {"$x^$": 1.0}),))
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        plot_timeline(timeline, talk, model, tmp_path / "a.svg", 16000)
+    drawn = (tmp_path / "a.svg").read_text("utf-8")
+    assert ">5$ \\frac$.wav: " in drawn
+    assert drawn.count(">$x^$</text>") == 2  # the band and the legend
+
+
 def test_plot_timeline_explains_failed_writes(drawn, talk, model, tmp_path):
     for wrong in (tmp_path / "a.xyz", tmp_path / "absent" / "a.png"):
         with pytest.raises(SerenadeError, match="figure cannot be written"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import tokenize
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BYTES = 1 << 26  # of all arrays in a file
+_DAMAGES = (
+    *(MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    NotImplementedError,  # an unknown compression
+    RuntimeError,  # encrypted
+    tokenize.TokenError,  # NumPy parses the header of an array as Python
+)
 
 
 def load_arrays(
@@ -38,5 +47,5 @@ def load_arrays(
             path.seek(0)
         with np.load(path, allow_pickle=False) as file:
             return {name: np.asarray(file[name]) for name in names}
-    except (MemoryError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise ValueError(f"not an archive of arrays ({error})") from None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from serenade import _parallel
 from serenade._atomic import check_output
@@ -43,6 +45,21 @@ class Output(click.Path):
         if not (self.allow_dash and str(path) == "-"):
             check_output(path, folder=self.folder)
         return path
+
+
+class Number(click.FloatRange):
+    """Finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number.
+
+        Raises:
+            BadParameter: it is NaN, infinite or out of the range.
+        """
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 root = click.option(
@@ -199,7 +216,7 @@ max_unusable = click.option(
     "--max-unusable",
     default=0.1,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Largest share of recordings that may be left out because they cannot be used: silent, "
     "cut off, damaged or too short ones.",
 )
@@ -255,6 +272,30 @@ def read_fold_option(path: str, corpus: Corpus) -> list[Fold]:
 
     read = read_emobox if Path(path).is_dir() else read_folds
     return read(path, corpus.table, corpus.root)
+
+
+def list_given() -> list[tuple[str, str]]:
+    """List the names and the options of the parameters that the command line states."""
+    context = click.get_current_context()
+    return [
+        (str(each.name), each.opts[0])
+        for each in context.command.params
+        if context.get_parameter_source(str(each.name)) is ParameterSource.COMMANDLINE
+    ]
+
+
+def refuse_without(needed: str, *names: str) -> None:
+    """Refuse options that have no effect, because the option that they need is missing.
+
+    Args:
+        needed: the option that they need.
+        names: names of their parameters.
+    """
+    for name, option in list_given():
+        if name in names:
+            raise click.UsageError(
+                f"{option} has no effect without {needed}; add it, or leave {option} out"
+            )
 
 
 def find_voice(enrol: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from serenade.cli import _options
 from serenade.extraction import Cache, get_size_limit
 
 
@@ -12,7 +13,7 @@ from serenade.extraction import Cache, get_size_limit
 @click.option(
     "--trim",
     metavar="GB",
-    type=click.FloatRange(min=0),
+    type=_options.Number(min=0),
     help="Remove the least recently used entries until this many gigabytes are left.",
 )
 def command(*, clear: bool, trim: float | None) -> None:

@@ -88,6 +88,8 @@ def command(
 
     if out is None and plot is None:
         raise click.UsageError("give --out, --plot or both")
+    if plot is None:
+        _options.refuse_without("--plot", "method", "colour")
     if out is not None:
         check_suffix(out)
     groups: dict[str, str] = {}

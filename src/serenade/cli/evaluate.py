@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from serenade._atomic import write_output
 from serenade.cli import _help, _options, _output
@@ -189,7 +188,7 @@ def command(
     serenade evaluate whisper-probe --train-on ravdess,emodb --test-on nemo --root CORPORA
     """
     choices = Choices(**options)
-    given = dict(_list_given())
+    given = dict(_options.list_given())
     if choices.adapt is None and "adapt_by" in given:
         raise click.UsageError("--adapt-by adapts nothing without --adapt; add --adapt")
     if "classes" in given and (choices.target != "emotion" or not (model or train_on)):
@@ -217,7 +216,9 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     """Evaluate a trained model on a corpus, and publish the report."""
     if excess is not None:
         raise click.UsageError(f"--model {model}: give the corpus only, without a system")
-    if excess_options := [option for name, option in _list_given() if name not in _FOR_MODELS]:
+    if excess_options := [
+        option for name, option in _options.list_given() if name not in _FOR_MODELS
+    ]:
         raise click.UsageError(
             f"--model {model}: nothing is trained, so leave out {', '.join(excess_options)}"
         )
@@ -240,21 +241,13 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     _publish(report, choices.out)
 
 
-def _list_given() -> list[tuple[str, str]]:
-    """List the names and the options of the parameters that the command line states."""
-    context = click.get_current_context()
-    return [
-        (str(each.name), each.opts[0])
-        for each in context.command.params
-        if context.get_parameter_source(str(each.name)) is ParameterSource.COMMANDLINE
-    ]
-
-
 def _evaluate_across(
     system: str, excess: str | None, train_on: str | None, test_on: str | None, choices: Choices
 ) -> None:
     """Train a system on some corpora, test it on another, and publish the report."""
-    divided = {"folds", "repeats", "plan_changes", "protocol"} & {name for name, _ in _list_given()}
+    divided = {"folds", "repeats", "plan_changes", "protocol"} & {
+        name for name, _ in _options.list_given()
+    }
     if excess is not None or not train_on or not test_on or divided:
         raise click.UsageError(
             "--train-on and --test-on: give both, with a system, without CORPUS, --folds, "

@@ -109,14 +109,14 @@ def _parse_speakers(_: click.Context, __: click.Parameter, value: str | None) ->
     "--window",
     default=2.0,
     show_default=True,
-    type=click.FloatRange(min=0.5),
+    type=_options.Number(min=0.5),
     help="Length of a timeline's windows in seconds.",
 )
 @click.option(
     "--hop",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0.05),
+    type=_options.Number(min=0.05),
     help="Seconds between windows; at most --window.",
 )
 @click.option(
@@ -216,6 +216,11 @@ def command(
 
     if hop > window:
         raise click.UsageError(f"--hop {hop:g} leaves gaps; give at most --window {window:g}")
+    timeline = any((timeline, out, plot, speakers))
+    if not timeline:
+        _options.refuse_without("--timeline", "window", "hop")
+    if not enrol or "self" in enrol:
+        _options.refuse_without("--enrol DIR or --enrol FILE", "enrol_speech")
     outputs = _output.Outputs(as_json, csv, out, format_, plot)
     _check_channels(adapt_by, channel, format_, plot)
     _check_speakers(speakers, channel, enrol, adapt_by)
@@ -227,7 +232,6 @@ def command(
     outputs.check(len(files))
     loaded = _load_model(model, licence, enrol, enrol_speech)
     adaptation |= _find_places(loaded, files, sources, adapt_by, channels, jobs)
-    timeline = any((timeline, out, plot, speakers))
     results = predict_files(
         loaded,
         files,

@@ -55,11 +55,11 @@ ENCODERS = ("tera", "aalbert", "npc")
 @click.option("--steps", type=click.IntRange(min=1), help="Number of training steps.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Number(min=0, min_open=True),
     help="Minutes of training. With --steps, the earlier end counts. The learning rate falls to 0 "
     "by then.",
 )
-@click.option("--batch", type=click.FloatRange(min=1), help="Seconds of audio in each step.")
+@click.option("--batch", type=_options.Number(min=1), help="Seconds of audio in each step.")
 @click.option(
     "--set",
     "changes",
@@ -90,7 +90,7 @@ ENCODERS = ("tera", "aalbert", "npc")
     "--every",
     default=5.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=_options.Number(min=0),
     help="Minutes between two checkpoints.",
 )
 @click.option(

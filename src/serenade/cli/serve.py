@@ -79,7 +79,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
     "--max-duration",
     default=3600.0,
     show_default=True,
-    type=click.FloatRange(min=1),
+    type=_options.Number(min=1),
     help="Longest recording or stream in seconds.",
 )
 @click.option(
@@ -105,7 +105,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
     "--timeout",
     default=120.0,
     show_default=True,
-    type=click.FloatRange(min=1),
+    type=_options.Number(min=1),
     help="Most seconds for the work of a request.",
 )
 @click.option(

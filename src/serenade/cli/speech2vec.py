@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     "--every",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=_options.Number(min=0),
     help="Minutes between two checkpoints. If the command is interrupted, run it again: it "
     "resumes and reaches the same vectors.",
 )

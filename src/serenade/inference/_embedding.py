@@ -127,4 +127,6 @@ def _write_parquet(file: io.BytesIO, files: Sequence[str], rows: NDArray[np.floa
     from pyarrow import parquet
 
     values = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
-    parquet.write_table(pa.table({"file": list(files), "embedding": values}), file)
+    parquet.write_table(
+        pa.table({"file": list(map(to_printable, files)), "embedding": values}), file
+    )
