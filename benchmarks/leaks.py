@@ -5,7 +5,8 @@
 A system is trained and tested on EMO-DB under protocols that each leak one thing. Every protocol
 has ten folds, and every clip is tested once, so that training sets are of equal size. Noisy copies
 have white noise at 15 to 30 dB, two for each clip. UA is over all clips, with a 95% interval over
-speakers; random divisions are drawn with several seeds, whose predictions are pooled.
+speakers; random divisions are drawn with several seeds, whose predictions are pooled. Intervals of
+differences draw the same speakers for both protocols.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from serenade.evaluation import (
     list_versions,
     unweighted_accuracy,
 )
+from serenade.evaluation._statistics import Answers, Interval, compute_difference
 from serenade.extraction import extract, list_clips
 from serenade.features import Augmented
 
@@ -188,13 +190,33 @@ def list_protocols(
     yield before, copies, lambda: [predict_copies_before_split(data, seed) for seed in range(seeds)]
 
 
-def score(data: Data, predicted: Sequence[Labels]) -> dict[str, Any]:
-    """Score the pooled predictions of all seeds."""
-    joined = np.concatenate(predicted)
+def score(data: Data, joined: Labels, other: Labels | None) -> dict[str, Any]:
+    """Score predictions, and their difference from those of another protocol.
+
+    Args:
+        data: features of the clips.
+        joined: predictions of all clips, of each seed one after the other.
+        other: predictions of the other protocol, of as many seeds or of one.
+    """
+    labels = sorted(set(data.emotion))
+    answers = repeat_clips(data, joined)
+    found = compute_intervals(*answers, labels=labels, scores=("ua",))["ua"]
+    if other is None:
+        return to_json(found)
+    before = repeat_clips(data, np.tile(other, len(joined) // len(other)))
+    change = compute_difference(answers, before, labels, paired=True)
+    return {**to_json(found), "difference": to_json(change)}
+
+
+def repeat_clips(data: Data, joined: Labels) -> Answers:
+    """Return predictions of repeated clips with their emotions and speakers."""
     times = len(joined) // len(data.emotion)
-    reference, speaker = np.tile(data.emotion, times), np.tile(data.speaker, times)
-    found = compute_intervals(reference, joined, speaker, labels=sorted(set(reference)))["ua"]
-    return {"value": found.value, "low": found.low, "high": found.high, "seeds": len(predicted)}
+    return Answers(np.tile(data.emotion, times), joined, np.tile(data.speaker, times))
+
+
+def to_json(found: Interval) -> dict[str, float]:
+    """Return a score and its interval as JSON data."""
+    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -204,9 +226,14 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     for name in chosen.systems:
         data = read_data(name, chosen.root)
         result["systems"][name] = rows = []
+        known: dict[str, Labels] = {}
         for protocol, against, predict in list_protocols(data, chosen.seeds):
-            rows.append({"protocol": protocol, "against": against, **score(data, predict())})
-            print(name, rows[-1], flush=True)
+            predicted = predict()
+            known[protocol] = np.concatenate(predicted)
+            scores = score(data, known[protocol], known.get(against))
+            row = {"protocol": protocol, "against": against, "seeds": len(predicted), **scores}
+            rows.append(row)
+            print(name, row, flush=True)
     return result
 
 
@@ -232,9 +259,7 @@ def _draw_rows(name: str, rows: Sequence[dict[str, Any]]) -> Figure:
     axes.set_yticks(places, [row["protocol"] for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("UA with 95% interval over speakers")
-    known = {row["protocol"]: row["value"] for row in rows}
-    leaky = [row for row in rows if row["against"]]
-    gains = {row["protocol"]: row["value"] - known[row["against"]] for row in leaky}
+    gains = {row["protocol"]: row["difference"]["value"] for row in rows if row["against"]}
     worst = max(gains, key=gains.__getitem__)
     axes.set_title(
         f"{name} on EMO-DB. The leak that adds most to UA (+{gains[worst]:.3f}):\n{worst}"
@@ -246,14 +271,13 @@ def format_result(result: dict[str, Any]) -> str:
     """Format the page: a table for each system."""
     parts = []
     for name, rows in result["systems"].items():
-        values = {row["protocol"]: row["value"] for row in rows}
         lines = [
             [
                 row["protocol"],
                 str(row["seeds"]),
                 format_interval(row),
                 row["against"] or "",
-                f"{row['value'] - values[row['against']]:+.3f}" if row["against"] else "",
+                format_difference(row["difference"]) if row["against"] else "",
             ]
             for row in rows
         ]
@@ -261,9 +285,10 @@ def format_result(result: dict[str, Any]) -> str:
         parts += [f"## {name}", format_table(head, lines, "lrllr")]
     intro = (
         "The same system and corpus (EMO-DB, 535 clips of 10 speakers, seven emotions) under\n"
-        "protocols that each leak one thing from test to training. UA is unweighted average\n"
-        "recall, with a 95% interval over speakers. The difference is to the protocol in the\n"
-        "column `against`, which differs by one thing only. Made by `benchmarks/leaks.py`.\n\n"
+        "protocols that each leak one thing from test to training. UA (mean recall) has a 95%\n"
+        "interval over speakers. The difference is to the protocol in the column `against`,\n"
+        "which differs by one thing only; its interval draws the same speakers for both. Made\n"
+        "by `benchmarks/leaks.py`.\n\n"
         "- Each protocol has ten folds and tests every clip once. Without a leak, each fold tests\n"
         "  one speaker with a model that is trained on the other nine.\n"
         "- Each clip has two noisy copies, with white noise at 15 to 30 dB. The recipes' own\n"
@@ -274,6 +299,12 @@ def format_result(result: dict[str, Any]) -> str:
         "  also reveals which test clips are neutral."
     )
     return format_page("What leaks are worth", intro, *parts, format_versions(result["versions"]))
+
+
+def format_difference(change: dict[str, float]) -> str:
+    """Format a difference with its interval."""
+    value, low, high = (change[end] for end in ("value", "low", "high"))
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 OPTIONS = {

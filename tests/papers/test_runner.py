@@ -28,6 +28,7 @@ from serenade.papers._paper_tables import (
     list_all_runs,
     read_matrix,
 )
+from serenade.papers._resources import identify_resources
 
 FIELDS = {
     *("paper", "table", "row", "metric", "paper_value", "paper_protocol"),
@@ -215,7 +216,10 @@ def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
     assert str(tmp_path) not in written.decode()
     made = report.recipe["resources"]["vectors"]
     assert made["name"] == "vectors/50.txt"
-    assert list_labels(Row("words", {}), [run], {run.name: report}) == ["vectors/50.txt"]
+    named = f"vectors/50.txt, content {made['content']}"
+    assert list_labels(Row("words", {}), [run], {run.name: report}) == [named]
+    row = Row("words", {}, stated={"vectors": "theirs"})
+    assert list_labels(row, [run], {run.name: report}) == [f"{named}, instead of theirs"]
     other = dataclasses.replace(run, seed=1)
     changed = dataclasses.replace(report, recipe={**report.recipe, "epochs": 3})
     both = {run.name: report, other.name: changed}
@@ -233,6 +237,47 @@ def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
         Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": "/none"}).report(
             run
         )
+
+
+def test_report_refuses_runs_made_with_another_text_encoder(tmp_path, filled):
+    """A text encoder is a folder, whose content and name count."""
+    folder = tmp_path / "tiny" / "model"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "weights.safetensors").write_bytes(b"weights")
+    run = Run("stser", SYNTHETIC, changes={"encoder": "@text"})
+    made = identify_resources(run.changes, {"text": str(folder)})
+    assert made["encoder"]["name"] == "tiny"
+    runner, _, entries, _ = filled
+    name = next(e.runs[-1] for e in entries if e.row == "probe" and e.runs and not e.reason)
+    recipe = {"encoder": "@text", "resources": made}
+    report = dataclasses.replace(runner.kept(name), system="stser", recipe=recipe)
+    KeptRuns(tmp_path / "out" / "runs").write(run.name, report)
+
+    def read(path):
+        return Runner(None, tmp_path / "out", use={"text": str(path)}, dry=True).report(run)
+
+    assert read(folder).recipe["resources"] == made
+    folder.parent.rename(tmp_path / "other")
+    with pytest.raises(EvaluationError, match=r"made with tiny .*, not with other "):
+        read(tmp_path / "other" / "model")
+    (tmp_path / "other" / "model" / "weights.safetensors").write_bytes(b"others")
+    (tmp_path / "other").rename(tmp_path / "tiny")
+    with pytest.raises(EvaluationError, match=r"made with tiny .*, not with tiny "):
+        read(folder)
+
+
+def test_report_replaces_a_run_made_with_other_weights_of_an_encoder(tmp_path, filled):
+    runner, _, entries, out = filled
+    probe = next(e for e in entries if e.row == "probe" and e.runs and not e.reason)
+    run = next(run for run in list_all_runs(PAPER, fast=True) if run.name == probe.runs[-1])
+    report = runner.kept(run.name)
+    assert report.recipe["encoders"]
+    shutil.copytree(out / "runs", tmp_path / "runs")
+    path = run_file(tmp_path, run)
+    edit(path, run.name, lambda data: data["recipe"].update(encoders={"whisper-base": "0" * 16}))
+    again = Runner(runner.root, tmp_path, jobs=1, fast=True).report(run)
+    assert again.recipe["encoders"] == report.recipe["encoders"]
 
 
 def test_score_by_paper_averages_seeds():

@@ -85,6 +85,8 @@ def test_default_recipe_has_the_settings_of_the_paper():
     assert (recipe.heads, recipe.hidden, recipe.learning_rate) == (4, (128, 64, 128), 1e-4)
     assert (recipe.optimiser, recipe.monitor, recipe.holdout) == ("adam", "wa", 0.2)
     assert [each.parts for each in SYSTEM.members(recipe)] == ["speech", "text", "bimodal"]
+    assert not recipe.residual
+    assert SYSTEM.recipe("light").residual
     assert SYSTEM.members(SYSTEM.recipe(parts="text")) == ()
     speech, text = SYSTEM.features(recipe)
     assert text.model == "albert/albert-base-v2"
@@ -128,6 +130,9 @@ def test_encoder_layer_without_dense_layers_equals_attention_of_pytorch():
     x, mask = torch.randn(2, 9, 16), torch.arange(9) < torch.tensor([[9], [4]])
     context, _ = theirs(x, x, x, key_padding_mask=~mask)
     torch.testing.assert_close(ours(x, mask), ours.norms[0](x + context), atol=1e-5, rtol=1e-4)
+    alone = EncoderLayer(16, 4, 0, 0.0, residual=False)
+    alone.load_state_dict(ours.state_dict(), strict=False)
+    torch.testing.assert_close(alone(x, mask), context, atol=1e-5, rtol=1e-4)
 
 
 def test_ensemble_averages_posteriors_of_its_parts(data, albert, tmp_path):

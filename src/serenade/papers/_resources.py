@@ -1,11 +1,11 @@
-"""Files that rows need and this package does not contain: their places, names and contents."""
+"""Files that rows need and this repository does not contain: their places, names and contents."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serenade.encoders import fingerprint_text_encoder
+from serenade.encoders import GLOVE_SOURCE, fingerprint_text_encoder, locate_glove
 from serenade.errors import EvaluationError
 from serenade.extraction import hash_content
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Names by content, for folders that are named after a package.
 _TITLES = {"04d48b8fb05fe6d4": "MiniLM (all-MiniLM-L6-v2)"}
+# Names of what packages of PyPI contain, by the value of a recipe's field.
+_PACKAGED = {GLOVE_SOURCE: "GloVe 6B, 50 dimensions"}
 _DIGITS = 16
 
 
@@ -68,7 +70,8 @@ def identify_resources(
         SerenadeError: no path is given for a name, or nothing is there.
     """
     resolved = resolve_changes(changes, use)
-    return {field: _identify(resolved[field]) for field in get_placeholders(changes)}
+    packaged = [field for field, value in changes.items() if str(value) in _PACKAGED]
+    return {field: _identify(resolved[field]) for field in (*get_placeholders(changes), *packaged)}
 
 
 def identify_encoders(features: Iterable[Feature | TextFeature]) -> dict[str, str]:
@@ -90,6 +93,8 @@ def identify_encoders(features: Iterable[Feature | TextFeature]) -> dict[str, st
 
 def _identify(source: str) -> dict[str, str]:
     """Return the name and the hash of a file, of a text encoder's folder, or of an id on a hub."""
+    if source in _PACKAGED:
+        return {"name": _PACKAGED[source], "content": hash_content(locate_glove())[:_DIGITS]}
     path = Path(source).expanduser()
     content = hash_content(path) if path.is_file() else fingerprint_text_encoder(source)
     content = content[:_DIGITS]

@@ -172,7 +172,7 @@ class Runner:
         other = self._describe_other_resources(run, report)
         if other and self.dry:
             raise EvaluationError(other)
-        if other or self._is_outdated(run, report):
+        if other or self._is_outdated(run, report) or self._has_other_encoders(run, report):
             return None
         return report if self.dry or not list_differences(run, report) else None
 
@@ -208,19 +208,32 @@ class Runner:
         except SerenadeError:
             return False  # a corpus that is not here cannot replace the run
 
-    def _evaluate_run(self, run: Run) -> Report:
-        self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
-        corpus = self._corpus(run)
-        changes = resolve_changes(run.changes, self.use)
-        resources = identify_resources(run.changes, self.use)
-        estimator = Estimator(
+    def _has_other_encoders(self, run: Run, report: Report) -> bool:
+        """Return whether a run was made with other weights of an encoder than are here."""
+        made = report.recipe.get("encoders", {})
+        if self.dry or not made:
+            return False
+        try:
+            now = identify_encoders(self._make_estimator(run).features)
+        except SerenadeError:
+            return False  # an encoder that is not here cannot replace the run
+        return any(made.get(name, content) != content for name, content in now.items())
+
+    def _make_estimator(self, run: Run) -> Estimator:
+        return Estimator(
             run.system,
             run.recipe,
             jobs=self.jobs,
             device=self.device,
             checkpoints=self.out / "checkpoints",
-            **changes,
+            **resolve_changes(run.changes, self.use),
         )
+
+    def _evaluate_run(self, run: Run) -> Report:
+        self.progress(f"{run.name}: {json.dumps(dict(run.changes))}")
+        corpus = self._corpus(run)
+        resources = identify_resources(run.changes, self.use)
+        estimator = self._make_estimator(run)
         encoders = identify_encoders(estimator.features)
         report = evaluate(
             estimator,

@@ -11,10 +11,11 @@ behind every layer; noise of deviation 0.1; initial weights within 0.1; momentum
 clips.
 
 Not stated in the paper, and read so: spectra are in dB; maps are averaged over windows of 5 frames
-and scaled by their mean and deviation over the training clips; noise is added to what enters the
-part trained by labels; the paper's validation set is a fifth of the training speakers, on which the
-best of 40 epochs is chosen. Its context frames are read as the stretch after which the
-LSTM forgets, `context`; the longest of `kernels` is the context that a single step has.
+and scaled by their mean and deviation over all training clips (the descriptors of experiments 1 and
+2: over neutral ones); noise is added to what enters the part trained by labels; the paper's
+validation set is a fifth of the training speakers, on which the best of 40 epochs is chosen. Its
+context frames are read as the stretch after which the LSTM forgets, `context`; the longest of
+`kernels` is the context that a single step has.
 
 Not the paper's: the learning rate, 0.03 for mean losses. With the paper's 1e-6, for losses summed
 over 10 clips, the network did not learn (docs/benchmarks/tuning.md).

@@ -8,12 +8,13 @@ frames at RAVDESS' own 48 kHz; noisy copies have a random signal-to-noise ratio 
 data is "quadrupled" by three copies of each clip, of training clips only, though the text also
 speaks of as many noisy as native clips; each coefficient is scaled by its own mean and deviation
 over the training set, because the first would dominate the others otherwise; the images of the
-branches are flattened; all of the "up to 200 epochs" are trained, and the one that is best on the
-validation part counts.
+branches are flattened; noise is added to the whole recording, before the 3 s are cut and filled up;
+all of the "up to 200 epochs" are trained, and the one that is best on the validation part counts.
 
 The paper's network equals, parameter for parameter, that of an earlier public notebook, which also
 prints 80.44% ("Parallel is all you want", Zenkov 2020,
-github.com/IliaZenkov/transformer-cnn-emotion-recognition). The recipe `public-code` has the
+github.com/IliaZenkov/transformer-cnn-emotion-recognition). Channels, pooling, layers, heads, units
+and dropout are not in the paper's text but in this notebook. The recipe `public-code` has the
 notebook's settings where they differ from the printed ones; none of them is stated in the paper:
 momentum 0.8, weight decay 1e-3, batches of 32, two noisy copies of each clip, a mean and deviation
 for each coefficient and frame, and about 430 epochs, of which the one with the best validation
@@ -39,7 +40,7 @@ _RATE = 48000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CNNTransformerRecipe(NetworkRecipe):
-    """Settings of the paper, in addition to those of `NetworkRecipe`.
+    """Settings of the paper and of the notebook, in addition to those of `NetworkRecipe`.
 
     Args:
         offset: where clips start, in seconds.

@@ -15,6 +15,9 @@ recurrent dropout 0.2; dense layers of 256 units with dropout 0.3 behind each; t
 Adam at 0.001; batches of 32; 20 epochs. Each branch alone: the dense layer of the acoustic branch
 is followed by softmax, that of words by another dense layer.
 
+The paper speaks of "dropout" of 0.2 in sections 4.1 and 4.2 and of "recurrent dropout" in 4.3; the
+latter is used.
+
 Not stated in the paper, and read so: dense layers have ReLU; features are scaled by training means
 and deviations; the last step is the last real one, not one of the padding; the 20th epoch counts,
 there being no validation part; the LSTMs' weights begin as Keras draws them, whose terms

@@ -9,8 +9,8 @@ Not stated in the paper, and read so: the set has 1582 values (the text also say
 width is 128, convolutions are of length 3 and attention has 8 heads, with dense layers of 512
 units; places are written into steps by sines; keys and values are those of the other stream before
 any attention; an LSTM of 128 cells each way for each stream, its mean over time taken, its weights
-beginning as PyTorch draws them; dropout 0.1; Adam; 20 epochs, the best of them where there is a
-validation part.
+beginning as PyTorch draws them; dropout 0.1; the encoder's last state; Adam at 2e-4; batches of 16;
+20 epochs, the best of them where there is a validation part.
 
 Not the paper's: an encoder's frames are averaged over 40 ms first, which costs a quarter of the
 time; `step=0` leaves them as they are. Whisper's, in our row beyond the paper, come every 20 ms.

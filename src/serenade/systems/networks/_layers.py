@@ -54,9 +54,13 @@ class EncoderLayer(nn.Module):
         heads: of the attention; must divide dims.
         hidden: units between the dense layers; 0 for attention alone.
         dropout: probability, at attention weights, hidden units and both sums.
+        residual: whether the input is added to what attention gives, and the sum normalised; must
+            be true if there are dense layers.
     """
 
-    def __init__(self, dims: int, heads: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, dims: int, heads: int, hidden: int, dropout: float, *, residual: bool = True
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.projection = nn.Linear(dims, 3 * dims)
@@ -68,7 +72,8 @@ class EncoderLayer(nn.Module):
             if hidden
             else None
         )
-        self.norms = nn.ModuleList([nn.LayerNorm(dims) for _ in range(2 if hidden else 1)])
+        sums = (2 if hidden else 1) if residual else 0
+        self.norms = nn.ModuleList([nn.LayerNorm(dims) for _ in range(sums)])
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, source: Tensor | None = None) -> Tensor:
@@ -86,7 +91,10 @@ class EncoderLayer(nn.Module):
         scores = query @ key.transpose(-1, -2) / math.sqrt(dims // self.heads)
         weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=-1)
         context = (self.dropout(weights) @ value).transpose(1, 2).reshape(clips, frames, dims)
-        x = self.norms[0](x + self.dropout(self.output(context)))
+        attended: Tensor = self.output(context)
+        if not self.norms:
+            return attended
+        x = self.norms[0](x + self.dropout(attended))
         if self.dense is None:
             return x
         encoded: Tensor = self.norms[1](x + self.dropout(self.dense(x)))

@@ -25,6 +25,7 @@ class SpeechModel(nn.Module):
         cells: of the LSTM, in each direction.
         heads: of the attention.
         initial: initial weights of the LSTM.
+        residual: see `EncoderLayer`.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SpeechModel(nn.Module):
         cells: int = 128,
         heads: int = 4,
         initial: Initial = "pytorch",
+        residual: bool = False,
     ) -> None:
         super().__init__()
         self.pool, self.outputs = pool, 2 * cells
@@ -43,7 +45,7 @@ class SpeechModel(nn.Module):
         # Channels last in memory: a convolution takes half the time.
         self.block.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recurrence = Recurrence(channels * (dims // pool), cells, initial=initial)
-        self.attention = EncoderLayer(self.outputs, heads, 0, 0.0)
+        self.attention = EncoderLayer(self.outputs, heads, 0, 0.0, residual=residual)
 
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:
         """`(clips, frames, dims)` and its mask to a vector per clip, `(clips, outputs)`."""
