@@ -84,3 +84,15 @@ def test_live_bars_follow_no_color(monkeypatch, value, bold):
     monkeypatch.setenv("NO_COLOR", value)
     update = Update(0.0, 2.0, speaking=True, probabilities={"angry": 0.9, "sad": 0.1})
     assert ("\x1b[1m" in _output._draw_bars(update)) == bold
+
+
+def test_live_bars_escape_names(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    odd = "\x1b]0;pwned\x07angry"
+    for update in (
+        Update(0.0, 2.0, speaking=True, probabilities={odd: 0.9, "sad": 0.1}),
+        Update(0.0, 2.0, speaking=True, probabilities={}, values={odd: 0.5}),
+    ):
+        drawn = _output._draw_bars(update)
+        assert drawn.startswith("  \\x1b]0;pwned\\x07angry ")
+        assert drawn.isprintable()

@@ -159,6 +159,30 @@ def test_evaluate_leaves_out_unusable_recordings_and_lists_them(manifest, tmp_pa
     assert isinstance(refused.exception, CorpusError)
 
 
+def test_speech2vec_escapes_words_of_a_file(tmp_path):
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("2 2\nhappy 1 0\n\x1b[2Jsad 1 1\n", "utf-8")
+    found = invoke("speech2vec", "--out", vectors, "--nearest", "happy")
+    assert "happy: \\x1b[2Jsad 0.71\n" in found.output
+
+
+def test_options_without_effect_are_refused(manifest, tmp_path):
+    folds, table = tmp_path / "folds.json", tmp_path / "table.csv"
+    folds.touch()
+    table.write_text("fold,split,file\n1,train,a.wav\n", "utf-8")
+    given = ("--folds", folds, "--protocol", "random", "--protocol-set", "test=0.1")
+    cases = {
+        ("evaluate", "whisper-probe", manifest, *given, "--repeats", 2): "--repeats",
+        ("audit", manifest, *given, "--seed", 1): "--protocol, --protocol-set, --seed",
+        ("audit", manifest, "--speaker", "^(.)/"): "so leave out --speaker",
+        ("audit", table, "--seed", 1, "--labels", "sad"): "so leave out --labels, --seed",
+    }
+    for words, message in cases.items():
+        refused = invoke(*words)
+        assert refused.exit_code == 2, refused.output
+        assert message in str(refused.exception) + refused.output
+
+
 def test_train_leaves_out_unusable_recordings(manifest, tmp_path):
     words = ("train", "whisper-probe", manifest, "--jobs", 1, "--set", "copies=0")
     found = invoke(*words, "--max-unusable", 0.2, "--out", tmp_path / "model")

@@ -52,6 +52,11 @@ def test_terminals_get_bars_in_colours_and_characters_that_they_have(
     assert [click.unstyle(line).split(":")[0].strip() for line in lines[4:]] == [
         *("based on", "share of time", "strongest", "in thirds")
     ]
+    odd = dataclasses.replace(timeline.overall(), probabilities={"\x1b]0;pwned\x07sad": 1.0})
+    _output.print_prediction(odd, None, column=5)
+    row = shown.buffer.getvalue().decode().splitlines()[-1]
+    assert row.count("\\x1b]0;pwned\\x07sad") == 2
+    assert click.unstyle(row).isprintable()
 
 
 def test_strict_counts_the_files_of_other_formats(run, example, tmp_path):

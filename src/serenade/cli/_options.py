@@ -17,7 +17,7 @@ from serenade.cli import _output
 from serenade.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from serenade.corpora import Corpus
     from serenade.protocols import Fold
@@ -282,6 +282,17 @@ def list_given() -> list[tuple[str, str]]:
         for each in context.command.params
         if context.get_parameter_source(str(each.name)) is ParameterSource.COMMANDLINE
     ]
+
+
+def refuse_given(names: Container[str], reason: str) -> None:
+    """Raise a usage error if the command line states parameters that have no effect.
+
+    Args:
+        names: of the parameters.
+        reason: why they have no effect.
+    """
+    if excess := [option for name, option in list_given() if name in names]:
+        raise click.UsageError(f"{reason}, so leave out {', '.join(excess)}")
 
 
 def refuse_without(needed: str, *names: str) -> None:

@@ -93,7 +93,8 @@ def _print_line(prediction: Prediction) -> None:
 
 
 def _print_row(prediction: Prediction, column: int) -> None:
-    shares = ", ".join(f"{label} {share:.0%}" for label, share in prediction.likeliest.items())
+    listed = ", ".join(f"{label} {share:.0%}" for label, share in prediction.likeliest.items())
+    shares = to_printable(listed)
     answer = _draw_answer(prediction, "uncertain")
     words = click.unstyle(answer)
     if not prediction.probabilities:
@@ -186,11 +187,12 @@ def _print_segment(segment: Segment) -> None:
 def _draw_bars(found: Update) -> str:
     """Draw one bar of eighths of a character for each emotion, or write values, on one line."""
     if not found.probabilities:
-        return "  " + "  ".join(f"{name} {value:.2f}" for name, value in found.values.items())
+        listed = (f"{name} {value:.2f}" for name, value in found.values.items())
+        return "  " + to_printable("  ".join(listed))
     eighths = " ▁▂▃▄▅▆▇█"
     best = max(found.probabilities, key=found.probabilities.__getitem__)
     shown = [
-        _mark(f"{label} {eighths[round(share * 8)]}", bold=label == best)
+        _mark(f"{to_printable(label)} {eighths[round(share * 8)]}", bold=label == best)
         for label, share in found.probabilities.items()
     ]
     return "  " + "  ".join(shown)

@@ -75,9 +75,17 @@ def command(
     from serenade.evaluation import CHECKED_ROWS, audit_folds
     from serenade.protocols import get, is_fold_table
 
+    plan = {"protocol", "plan_changes", "seed"}
     if is_fold_table(corpus):
+        excess = {*plan, "root", "labels", "folds"}
+        _options.refuse_given(excess, f"{corpus}: a table of folds, which is audited alone")
         _audit_table(corpus, pattern, as_json=as_json)
 
+    _options.refuse_given(
+        {"pattern"}, f"{corpus}: no table of folds (a CSV file with the columns fold, split, file)"
+    )
+    if folds is not None:
+        _options.refuse_given(plan, f"--folds {folds}: its folds are audited")
     opened = _options.open_corpus(corpus, root, labels)
     if folds is None:
         fields = _options.parse_changes(plan_changes, "--protocol-set")

@@ -201,6 +201,9 @@ def command(
     if train_on is not None or test_on is not None:
         _evaluate_across(system, corpus, train_on, test_on, choices)
         return
+    if choices.folds is not None:
+        excess = {"protocol", "plan_changes", "repeats"}
+        _options.refuse_given(excess, f"--folds {choices.folds}: its folds are used")
     _options.check_names(system, corpus, choices.root)
     if corpus is None:
         raise click.UsageError(
@@ -216,12 +219,8 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     """Evaluate a trained model on a corpus, and publish the report."""
     if excess is not None:
         raise click.UsageError(f"--model {model}: give the corpus only, without a system")
-    if excess_options := [
-        option for name, option in _options.list_given() if name not in _FOR_MODELS
-    ]:
-        raise click.UsageError(
-            f"--model {model}: nothing is trained, so leave out {', '.join(excess_options)}"
-        )
+    others = {name for name, _ in _options.list_given()} - _FOR_MODELS
+    _options.refuse_given(others, f"--model {model}: nothing is trained")
     from serenade import corpora
     from serenade.evaluation import evaluate_model
     from serenade.inference import Model
@@ -245,9 +244,7 @@ def _evaluate_across(
     system: str, excess: str | None, train_on: str | None, test_on: str | None, choices: Choices
 ) -> None:
     """Train a system on some corpora, test it on another, and publish the report."""
-    divided = {"folds", "repeats", "plan_changes", "protocol"} & {
-        name for name, _ in _options.list_given()
-    }
+    divided = {"folds", "repeats", "plan_changes", "protocol"} & dict(_options.list_given()).keys()
     if excess is not None or not train_on or not test_on or divided:
         raise click.UsageError(
             "--train-on and --test-on: give both, with a system, without CORPUS, --folds, "
@@ -327,7 +324,7 @@ def _evaluate(
         corpus,
         plan,
         seed=choices.seed,
-        progress=lambda line: click.echo(line, err=True),
+        progress=lambda line: _output.echo(line, err=True),
         max_unusable=choices.max_unusable,
         command=_output.format_command(sys.argv[1:]),
         conditions=CONDITIONS if choices.robustness else None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from serenade._atomic import write_output
-from serenade.cli import _options
+from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def command(
         fast=fast,
         jobs=jobs,
         device=device,
-        progress=lambda line: click.echo(line, err=True),
+        progress=lambda line: _output.echo(line, err=True),
         use=use,
         dry=dry_run,
         max_unusable=max_unusable,

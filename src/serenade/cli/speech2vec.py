@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from serenade._atomic import write_output
-from serenade.cli import _options
+from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +117,8 @@ def command(
         vectors = load_word_vectors(out)
         for word in queries:
             near = vectors.nearest(word)
-            click.echo(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
+            listed = ", ".join(f"{other} {cosine:.2f}" for other, cosine in near)
+            _output.echo(f"{word}: {listed}")
 
 
 def _learn(
