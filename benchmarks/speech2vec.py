@@ -90,6 +90,7 @@ def aligned(texts: Mapping[str, str], path: Path) -> dict[str, tuple[WordInterva
             [Clip(file) for file in files],
             lambda signal, rate, number: align(signal, rate, said[number]),
             settings={"align": True},
+            texts=said,
             journal=path.with_suffix(".journal"),
         )
         rows = [

@@ -122,7 +122,7 @@ def read_model_type(config: Path) -> str:
     """Return the architecture that a configuration states; empty if it states none."""
     try:
         return str(json.loads(config.read_text("utf-8")).get("model_type") or "")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return ""
 
 

@@ -83,6 +83,11 @@ def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
+def test_read_model_type_takes_deeply_nested_files_for_none(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    assert _hub.read_model_type(tmp_path / "config.json") == ""
+
+
 def test_a_model_is_fetched_and_converted_once(site: Site, cache: Path, tone: np.ndarray) -> None:
     pytest.importorskip("onnx")
     feature = WhisperPooled(encoder=ID)

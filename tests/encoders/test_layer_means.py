@@ -84,6 +84,9 @@ def test_layer_means_name_what_is_wrong(tmp_path: Path, cache: Path) -> None:
     save_encoder(tmp_path)
     with pytest.raises(TooShortError, match="at least 400 samples"):
         feature(np.zeros(399, np.float32), 16000)
+    (tmp_path / "preprocessor_config.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="says how signals are scaled"):
+        locate_whisper(str(tmp_path))
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(ModelError, match="says how signals are scaled"):
         locate_whisper(str(tmp_path))

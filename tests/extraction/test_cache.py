@@ -44,6 +44,18 @@ def test_a_damaged_entry_is_made_again(kept):
     assert kept.get("ab12") is not None
 
 
+def test_an_entry_that_cannot_be_opened_is_kept(kept, monkeypatch):
+    kept.put("ab12", matrix())
+
+    def refuse(*_):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        assert kept.get("ab12") is None
+    np.testing.assert_array_equal(kept.get("ab12"), matrix())
+
+
 def test_every_flipped_bit_is_found(kept):
     values = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
     kept.put("ab12", values)

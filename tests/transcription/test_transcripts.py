@@ -113,6 +113,20 @@ def test_another_journal_is_begun_anew(clips, tmp_path, damage):
     assert run(clips, journal)[0] == []
 
 
+def test_transcribe_aligns_each_text_of_identical_recordings(clips, tmp_path):
+    texts, same = ["one", "two", "one"], [clips[0]] * 3
+
+    def align(_signal, _rate, number):
+        return Transcript(texts[number], ())
+
+    for _ in range(2):  # the second time from the journal
+        results = transcribe(
+            same, align, settings={}, texts=texts, journal=tmp_path / "out.csv.journal"
+        )
+        assert told(results) == texts
+    assert len((tmp_path / "out.csv.journal").read_text().splitlines()) == 3
+
+
 def test_a_changed_recording_is_transcribed_again(clips, tmp_path):
     journal = tmp_path / "out.csv.journal"
     run(clips, journal)

@@ -89,11 +89,13 @@ def command(
     reference = list(table["text"]) if "text" in table else None
     if align and reference is None:
         raise click.UsageError("--align needs recordings with a text: a corpus or a manifest")
-    recognise, settings = _make_recogniser(model, language, device, reference if align else None)
+    texts = reference if align else None
+    recognise, settings = _make_recogniser(model, language, device, texts)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = out.with_name(f"{out.name}.journal")
     clips = list_clips(table.index)
-    found = _report_errors(clips, transcribe(clips, recognise, settings=settings, journal=journal))
+    results = transcribe(clips, recognise, settings=settings, texts=texts, journal=journal)
+    found = _report_errors(clips, results)
     kept = [transcript for transcript in found if transcript is not None]
     if not kept:
         journal.unlink(missing_ok=True)

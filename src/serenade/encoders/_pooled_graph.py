@@ -179,7 +179,7 @@ def _read_normalisation(folder: Path) -> bool:
     try:
         stated = json.loads(file.read_text("utf-8"))
         rate, normalise = int(stated.get("sampling_rate", 16000)), stated.get("do_normalize", True)
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise ModelError(
             f"{file}: missing or damaged; copy it from the model, because it says how signals are "
             "scaled"

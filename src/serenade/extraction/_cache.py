@@ -147,10 +147,12 @@ class Cache:
         """Return the entry of a key, `(frames, dims)`, or None; remove a damaged entry."""
         path = self._path(key)
         try:
-            matrix = _parse_entry(key, _read_entry(path))
-        except FileNotFoundError:
+            content = _read_entry(path)
+        except OSError:  # missing; or there are too many open files, or no permission to read
             return None
-        except (OSError, ValueError, EOFError, MemoryError):
+        try:
+            matrix = _parse_entry(key, content)
+        except (ValueError, EOFError, MemoryError):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)  # for example a partial file after a power cut
             return None

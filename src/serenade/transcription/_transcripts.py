@@ -6,6 +6,7 @@ resumes after the last complete line. The caller removes the journal after writi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def transcribe(
     recognise: Recogniser,
     *,
     settings: Mapping[str, object],
+    texts: Sequence[object] | None = None,
     journal: str | os.PathLike[str] | None = None,
 ) -> Iterator[Transcript | AudioError]:
     """Transcribe recordings one by one, in their order.
@@ -44,6 +46,8 @@ def transcribe(
         segments: the recordings.
         recognise: speech recogniser.
         settings: settings of the recogniser as JSON data; a journal with others is not used.
+        texts: text of each recording, if the recogniser aligns it; identical recordings with
+            different texts have different results.
         journal: path of the journal; None keeps no journal.
 
     Yields:
@@ -61,6 +65,8 @@ def transcribe(
         try:
             content = FileContent.take(segment.file)
             key = f"{content.digest} {segment.start} {segment.end}"
+            if texts is not None:
+                key += f" {_hash_text(texts[number])}"
             if key not in done:
                 found = _recognise_segment(segment, number, recognise)
                 if not content.is_current():  # the key belongs to other content
@@ -75,6 +81,10 @@ def transcribe(
             yield AudioError(segment.file, str(error.strerror), "correct the path")
         except AudioError as error:
             yield AudioError(segment.file, error.problem, error.fix)
+
+
+def _hash_text(text: object) -> str:
+    return hashlib.blake2b(repr(text).encode(), digest_size=16).hexdigest()
 
 
 def _recognise_segment(segment: Clip, number: int, recognise: Recogniser) -> Transcript:
