@@ -16,8 +16,9 @@ from support.small_corpora import SYNTHETIC
 from serenade import corpora
 from serenade.encoders import fingerprint_whisper
 from serenade.errors import EvaluationError
-from serenade.evaluation import draw_figure, read_reports
+from serenade.evaluation import draw_figure, evaluate, read_reports
 from serenade.papers import Paper, Runner, _render, list_figures
+from serenade.papers._entries import Entry, get_matrix_reports
 from serenade.papers._kept_runs import KeptRuns, list_labels
 from serenade.papers._paper_tables import (
     Gain,
@@ -298,6 +299,22 @@ def test_score_by_paper_averages_seeds():
     assert found["paper_protocol"] == pytest.approx(0.6)
     assert found["spread"] == pytest.approx(0.1414, abs=1e-4)
     assert (found["seeds"], found["speaker_dependent"]) == (2, True)
+
+
+def test_get_matrix_reports_takes_unseen_speakers_only_if_the_paper_does(make_corpus):
+    from sklearn.dummy import DummyClassifier
+
+    corpus, matrix = make_corpus(4), PAPER.tables[0].matrix
+    kept = {name: evaluate(DummyClassifier(), corpus, name) for name in ("random", "loso")}
+    blank = Entry("paper", "Table 1", "network", "ua", "small", "", 0.8, runs=("random", "loso"))
+    for dependent, found, expected in (
+        (True, kept, [kept["random"]]),
+        (None, {"loso": kept["loso"]}, []),  # the run by the paper's protocol is missing
+        (False, {"loso": kept["loso"]}, [kept["loso"]]),
+    ):
+        entry = dataclasses.replace(blank, speaker_dependent=dependent)
+        assert get_matrix_reports(matrix, [entry], found.get) == expected
+    assert get_matrix_reports(matrix, [], kept.get) == []
 
 
 def test_format_paper_tests_rows_against_one_row(filled):

@@ -196,6 +196,8 @@ def test_recurrence_equals_the_lstm_of_pytorch():
 def test_recurrence_draws_uniform_weights_within_a_reach():
     weights = torch.cat([p.flatten() for p in Recurrence(3, 16, initial=0.1).parameters()])
     assert 0.09 < weights.abs().max() <= 0.1
+    whole = torch.cat([p.flatten() for p in Recurrence(3, 16, initial=1).parameters()])
+    assert 0.9 < whole.abs().max() <= 1.0
     experiment = systems.get("lld-blstm")
     clips = TrainingSet([[np.ones((40, 9), np.float32)]], np.zeros(1, np.int64), ("a", "b"), 0)
     network = experiment.network(experiment.recipe(), clips)

@@ -182,7 +182,10 @@ def get_matrix_reports(
         entries: entries of its table.
         kept: returns the report of a run by its name.
     """
-    names = next((entry.runs for entry in entries if entry.row == matrix.row), ())
-    found = [report for report in map(kept, names) if report is not None]
-    known = [report for report in found if not report.speaker_independent]
-    return known or found
+    entry = next((entry for entry in entries if entry.row == matrix.row), None)
+    if entry is None:
+        return []
+    found = [report for report in map(kept, entry.runs) if report is not None]
+    if entry.speaker_dependent is False:  # the paper itself tests unseen speakers
+        return found
+    return [report for report in found if not report.speaker_independent]

@@ -126,7 +126,7 @@ class Recurrence(nn.Module):
 
 def _initialise(lstm: nn.LSTM, initial: Initial) -> None:
     """Draw the weights of one layer in one direction; they already have PyTorch's defaults."""
-    if isinstance(initial, float):
+    if isinstance(initial, int | float):
         for parameter in lstm.parameters():
             nn.init.uniform_(parameter, -initial, initial)
     elif initial == "keras":
