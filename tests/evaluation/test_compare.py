@@ -160,6 +160,26 @@ def test_compare_runs_ignores_unknown_speakers(make_corpus):
     assert [pair.reason for pair in _compare.list_untested(found)] == ["speakers are unknown"]
 
 
+def test_list_untested_names_entrants_with_other_speakers(report_of):
+    def rename(report, system, names):
+        predictions = tuple(
+            dataclasses.replace(one, speaker=names.get(one.speaker, one.speaker))
+            for one in report.predictions
+        )
+        return dataclasses.replace(report, system=system, predictions=predictions)
+
+    known = report_of(0.5)
+    for system, names, reason in (
+        ("unknown", {"s1": None}, "speakers are unknown"),
+        ("renamed", {"s1": "z9"}, "their speakers differ"),
+        ("exchanged", {"s1": "s2", "s2": "s1"}, "their speakers differ"),
+    ):
+        for pair in ((known, rename(known, system, names)), (rename(known, system, names), known)):
+            found = _compare.list_entrants(pair)
+            assert [one.reason for one in _compare.list_untested(found)] == [reason]
+            assert _compare.compare_runs(found) == []
+
+
 def test_list_untested_names_pairs_of_one_table_with_the_reason(report_of):
     seeds = report_of(0.5, seed=1, system="seeds")
     fewer = report_of(0.5, system="fewer")

@@ -360,10 +360,12 @@ def _list_pairs(found: Sequence[Entrant], against: str) -> Iterable[tuple[Entran
 
 def _find_obstacle(one: Entrant, other: Entrant) -> str:
     """Return why two entrants of one table cannot be tested; empty if they can."""
-    if None in {prediction.speaker for prediction in one.predictions.values()}:
+    mine, others = one.predictions, other.predictions
+    if any(found.speaker is None for found in (*mine.values(), *others.values())):
         return "speakers are unknown"
-    if one.predictions.keys() == other.predictions.keys():
-        return ""
+    if mine.keys() == others.keys():
+        differ = any(found.speaker != others[item].speaker for item, found in mine.items())
+        return "their speakers differ" if differ else ""
     ours, theirs = one.reports, other.reports
     if [report.seed for report in ours] != [report.seed for report in theirs]:
         return "their seeds differ"
