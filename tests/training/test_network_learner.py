@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from serenade._targets import Targets  # noqa: E402
 from serenade.errors import InputError, MissingExtraError, SerenadeError  # noqa: E402
 from serenade.training import make_logger  # noqa: E402
 from serenade.training._clip_net import make_schedule, score_recall  # noqa: E402
@@ -279,3 +280,27 @@ def test_learner_refuses_one_class_after_its_holdout(learner, clips_of):
     clips = dataclasses.replace(clips, speakers=np.where(clips.labels == "sad", "a", "b"))
     with pytest.raises(InputError, match="two classes"):
         learner(epochs=1, holdout=0.5).fit(clips)
+
+
+def test_network_learner_gives_the_network_zeros_as_labels_of_values(
+    learner, clips_of, monkeypatch
+):
+    clips = clips_of(12)
+    values = Targets(("arousal", "valence"), np.eye(2)[np.arange(12) % 2], votes=False)
+    votes = Targets(("angry", "sad"), values.numbers, votes=True)
+    made, shown = learner(epochs=1), []
+    build = type(made.system).network
+    monkeypatch.setattr(
+        type(made.system), "network", lambda *given: shown.append(given[2].labels) or build(*given)
+    )
+    for targets in (values, votes):
+        made.fit(dataclasses.replace(clips, targets=targets))
+    assert [labels.tolist() for labels in shown] == [[0] * 12, [0, 1] * 6]
+
+
+def test_network_learner_names_runs_by_the_version_of_the_system(learner, clips_of, monkeypatch):
+    made, clips = learner(), clips_of(12)
+    first = made._make_key(clips, None)
+    assert "system_version" not in made._describe_run()
+    monkeypatch.setattr(type(made.system), "version", 2)
+    assert made._make_key(clips, None) != first

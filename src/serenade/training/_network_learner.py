@@ -182,7 +182,10 @@ class NetworkLearner:
         torch.manual_seed(derive_epoch_seed(self.seed, 0))
         classes = tuple(str(label) for label in self.classes_)
         numbers = training.labels.numpy()
-        numbers = numbers.argmax(axis=1) if numbers.ndim > 1 else numbers
+        if self.values:
+            numbers = np.zeros(len(numbers), dtype=np.int64)
+        elif numbers.ndim > 1:
+            numbers = numbers.argmax(axis=1)
         shown = TrainingSet(training.streams, numbers, classes, self.seed)
         module = self.system.network(recipe, shown)
         monitor = "ccc" if self.values and recipe.monitor != "loss" else recipe.monitor
@@ -250,6 +253,8 @@ class NetworkLearner:
         versions = {name: importlib.metadata.version(name) for name in ("serenade", "torch")}
         recipe = dataclasses.asdict(self.recipe)
         stated = {"system": self.system.name, "recipe": recipe, "seed": self.seed, **versions}
+        if self.system.version > 1:  # runs of version 1 keep their names
+            stated["system_version"] = self.system.version
         start = self.system.fingerprint(self.recipe)
         return stated | ({"start": start} if start else {})
 
