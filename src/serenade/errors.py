@@ -39,6 +39,10 @@ class NotAudioError(AudioError):
     """The content of the file is not audio in a format that is read."""
 
 
+class NoDecoderError(NotAudioError):
+    """The format needs a decoder that is not installed on this machine."""
+
+
 class TruncatedAudioError(AudioError):
     """The file holds fewer samples than its header states."""
 

@@ -120,7 +120,7 @@ def test_read_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path.write_bytes(encode("m4a", make_tone("m4a")))
     monkeypatch.setattr(_media.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(errors.NotAudioError, match=r'MP4.*pip install "serenade\[media\]"'):
+    with pytest.raises(errors.NoDecoderError, match=r'MP4.*pip install "serenade\[media\]"'):
         read(path)
 
 

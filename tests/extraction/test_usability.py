@@ -103,3 +103,14 @@ def test_find_unusable_reads_a_replaced_file_of_equal_size_and_time_again(tmp_pa
     other.replace(path)
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (stated.st_size, stated.st_mtime_ns)
     assert find_unusable([Clip(str(path))], jobs=1, cache=kept) == {}
+
+
+def test_find_unusable_keeps_no_verdict_of_a_missing_decoder(tmp_path, kept, monkeypatch):
+    path = tmp_path / "a.m4a"
+    path.write_bytes(b"\x00\x00\x00\x18ftypM4A " + bytes(12))
+    with monkeypatch.context() as bare:
+        bare.setattr("serenade.audio._media._make_command", lambda _: [])
+        found = find_unusable([Clip(str(path))], jobs=1, cache=kept)
+    assert type(found[0]) is errors.NoDecoderError
+    monkeypatch.setattr(_usability, "read", lambda *_, **__: None)
+    assert find_unusable([Clip(str(path))], jobs=1, cache=kept) == {}

@@ -153,11 +153,12 @@ def open_media(name: str, kind: str) -> Iterator[MediaFile]:
         kind: its format, from `find_media_kind`.
 
     Raises:
-        AudioError: the file cannot be used, or no decoder is installed.
+        NoDecoderError: no decoder is installed.
+        AudioError: the file cannot be used.
     """
     command = _make_command(os.path.abspath(name))  # noqa: PTH100 - keeps every name
     if not command:
-        raise errors.NotAudioError(
+        raise errors.NoDecoderError(
             name,
             f'is a {kind} file, which needs the extra "media"',
             'pip install "serenade[media]", or put ffmpeg on the PATH',

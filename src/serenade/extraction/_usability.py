@@ -13,7 +13,7 @@ from serenade import _parallel, errors
 from serenade._printable import to_printable
 from serenade._progress import show_progress
 from serenade.audio import read
-from serenade.errors import AudioError, CorpusError
+from serenade.errors import AudioError, CorpusError, NoDecoderError
 from serenade.extraction._cache import Cache, make_entry_key
 from serenade.extraction._content import FileContent
 from serenade.extraction._extract import list_clips
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_UNUSABLE = 0.1
 """Default largest share of recordings that may be left out."""
 
-_IDENTITY = {"feature": "usability", "version": 1}
+_IDENTITY = {"feature": "usability", "version": 2}
 _RATE = 16000
 _WORTH_A_POOL = 1.0  # seconds of work before processes are started
 
@@ -39,7 +39,8 @@ def find_unusable(
 ) -> dict[int, AudioError]:
     """Read recordings completely, as training does, and return the errors of unusable ones.
 
-    The verdict on each recording is kept in the cache under the hash of its content.
+    The verdict on each recording is kept in the cache under the hash of its content, unless it is
+    that no decoder is installed.
 
     Args:
         clips: recordings or parts of them.
@@ -125,7 +126,9 @@ class _Check:
         if kept is not None:
             return _decode_verdict(kept, clip.file)
         found = self._read()
-        if key is not None and content.is_current():
+        # A missing decoder says nothing about the recording.
+        lasting = not isinstance(found, NoDecoderError)
+        if key is not None and lasting and content.is_current():
             self.cache.put(key, _encode_verdict(found))
         return found
 

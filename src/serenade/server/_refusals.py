@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
 
-from serenade.errors import AudioError, ModelError, NotAudioError, SerenadeError, TooLongError
+from serenade.errors import (
+    AudioError,
+    ModelError,
+    NoDecoderError,
+    NotAudioError,
+    SerenadeError,
+    TooLongError,
+)
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -79,7 +86,8 @@ def to_refused(error: Exception, file: str) -> Refused:
     """
     kind = type(error).__name__
     if isinstance(error, AudioError):
-        status = {NotAudioError: 415, TooLongError: 413}.get(type(error), 422)
+        statuses = {NotAudioError: 415, NoDecoderError: 415, TooLongError: 413}
+        status = statuses.get(type(error), 422)
         return Refused(status, kind, f"{file}: {error.problem}; {error.fix}", file=file)
     if isinstance(error, ModelError):  # its message begins with the folder of the model
         return Refused(422, kind, str(error).partition(": ")[2] or str(error))
