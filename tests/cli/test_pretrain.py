@@ -172,6 +172,10 @@ def test_two_processes(recordings: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--set", "learningrate=1"], "--set learningrate: choose from batch, blocks"),
+        (["--set", "seed=5"], "--set seed: use --seed"),
+        (["--set", "precision=foo"], "--set: precision is one of float32, bfloat16, got 'foo'"),
+        (["--set", "crop=abc"], "--set: crop is float, got 'abc'"),
+        (["--set", "width=(1,)"], "--set: width is int, got (1,)"),
         (["--set", "kernel=14"], "npc: kernel and mask must be odd"),
         (["--device", "nowhere"], "device 'nowhere': "),
         (["--track", "notes"], "notes: unknown log"),
@@ -252,6 +256,11 @@ def test_what_cannot_be_done_is_said(workplace, root, tmp_path):
     assert "give CORPUS or --words" in nothing.output
     odd = workplace("speech2vec", "iemocap", "--root", root, "--out", "v.txt", "--set", "windows=2")
     assert "--set windows: choose from batch" in odd.output
+    for change, message in (("seed=5", "seed: use --seed"), ("batch=x", "batch is int, got 'x'")):
+        wrong = workplace(
+            "speech2vec", "iemocap", "--root", root, "--out", "v.txt", "--set", change
+        )
+        assert (wrong.exit_code, message in wrong.output) == (2, True), wrong.output
     with pytest.raises(ModelError, match="even size"):
         workplace("speech2vec", "iemocap", "--root", root, "--out", "v.txt", "--size", "7")
     with pytest.raises(ModelError, match=r"v\.txt: No such file"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import math
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.core import ParameterSource
 
 from serenade import _parallel
 from serenade._atomic import check_output
+from serenade._parameters import find_mismatch
 from serenade.cli import _output
 from serenade.errors import CorpusError, InputError
 
@@ -263,6 +265,28 @@ def parse_changes(changes: Sequence[str], option: str) -> dict[str, Any]:
             found[field] = ast.literal_eval(value)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             found[field] = value
+    return found
+
+
+def parse_settings(changes: Sequence[str], *kinds: type) -> dict[str, Any]:
+    """Parse the words of --set, and check them against the fields of dataclasses.
+
+    Args:
+        changes: words `FIELD=VALUE`.
+        kinds: the dataclasses; their field `seed` has an option of its own.
+
+    Raises:
+        UsageError: a field that none of them has, or a value of another type.
+    """
+    found = parse_changes(changes, "--set")
+    if "seed" in found:
+        raise click.UsageError("--set seed: use --seed")
+    known = {field.name for kind in kinds for field in dataclasses.fields(kind)} - {"seed"}
+    if unknown := sorted(found.keys() - known):
+        raise click.UsageError(f"--set {unknown[0]}: choose from {', '.join(sorted(known))}")
+    for kind in kinds:
+        if problem := find_mismatch(kind, found):
+            raise click.UsageError(f"--set: {problem}")
     return found
 
 

@@ -180,15 +180,12 @@ def _make_settings(
 
     settings, training = importlib.import_module(f"serenade.encoders.{encoder}").PRESETS[preset]
     network = settings.network
-    for field, value in _options.parse_changes(changes, "--set").items():
-        known = {f.name: f for f in (*dataclasses.fields(training), *dataclasses.fields(network))}
-        if field not in known or not isinstance(value, int | float | str):
-            raise click.UsageError(f"--set {field}: choose from {', '.join(sorted(known))}")
-        if field in {f.name for f in dataclasses.fields(training)}:
-            training = dataclasses.replace(training, **{field: value})
-        else:
-            network = dataclasses.replace(network, **{field: value})
-    return dataclasses.replace(settings, network=network), training
+    found = _options.parse_settings(changes, type(training), type(network))
+    fields = {field.name for field in dataclasses.fields(training)}
+    schedule = {name: value for name, value in found.items() if name in fields}
+    sizes = {name: value for name, value in found.items() if name not in fields}
+    changed = dataclasses.replace(settings, network=dataclasses.replace(network, **sizes))
+    return changed, dataclasses.replace(training, **schedule)
 
 
 class ProgressWatch(Watch):

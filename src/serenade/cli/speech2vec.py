@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -107,10 +106,7 @@ def command(
     if corpus or tables:
         given = {"size": size, "epochs": epochs, "seed": seed}
         named = {name: value for name, value in given.items() if value is not None}
-        fields = _options.parse_changes(changes, "--set")
-        known = {field.name for field in dataclasses.fields(Speech2VecSettings)}
-        if unknown := sorted(fields.keys() - known):
-            raise click.UsageError(f"--set {unknown[0]}: choose from {', '.join(sorted(known))}")
+        fields = _options.parse_settings(changes, Speech2VecSettings)
         settings = Speech2VecSettings(**fields | named)
         _learn(_read_word_times(corpus, tables, root, labels), settings, out, jobs, device, every)
     if queries:
