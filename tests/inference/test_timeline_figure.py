@@ -61,6 +61,26 @@ def test_draw_timeline_draws_a_lane_for_each_speaker(drawn, talk):
     assert {*names} <= {text.get_text() for text in axes.texts}
 
 
+def test_figures_draw_a_curve_of_values_for_each_speaker(talk):
+    pytest.importorskip("matplotlib")
+    spans = [("left", 2.0, 3.0), ("right", 2.5, 3.5), ("left", 3.0, 4.0), ("right", 3.5, 4.5)]
+    parts = tuple(
+        Segment(start, end, {}, name, {"arousal": start / 4, "valence": 0.5})
+        for name, start, end in spans
+    )
+    timeline = Timeline("talk", talk.size / 16000, (), parts)
+    figure = draw_timeline(timeline, open_source(talk, 16000, 16000))
+    lines = {line.get_label(): line for line in figure.axes[1].lines}
+    assert list(lines) == ["left arousal", "left valence", "right arousal", "right valence"]
+    for line in lines.values():
+        assert (np.diff(line.get_xdata()) >= 0).all()
+    assert {line.get_color() for line in lines.values()} == set(COLOURS[:4])
+    html = timeline._repr_html_()
+    assert [html.count(f">{name}</text>") for name in lines] == [1] * 4
+    assert html.count("<path ") == 4
+    assert all(path.count("M") == 1 for path in re.findall(r'<path d="([^"]*)"', html))
+
+
 def test_draw_timeline_draws_improbable_segments_fainter_and_means_of_many(talk, model):
     pytest.importorskip("matplotlib")
     shares = dict.fromkeys(model.labels, 0.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serenade.adaptation import _places
 from serenade.audio import from_array
-from serenade.inference import _windows, check_windows
+from serenade.inference import _segmentation, _windows, check_windows
 from serenade.inference._own_adaptation import MOST_OWN
 from serenade.inference._windows import Windower, measure_speech
 
@@ -168,6 +168,7 @@ def test_the_page_without_a_server_has_the_constants_of_python():
         f"const PAUSE = {_windows.PAUSE};",
         f"const ONSET = {_windows._ONSET};",
         f"const SHORTEST = {_windows._SHORTEST / RATE:g} * RATE;",
+        f"const SHORTEST_CELL = {_segmentation._SHORTEST_CELL};",
         f"const MOST_OWN = {MOST_OWN};",
         f"const [STEPS, DAMPING] = [{_places._STEPS}, {_places._DAMPING}];",
         f"const [DOUBT, ENOUGH, MOSTLY] = {[_places._DOUBT, _places._ENOUGH, _places._MOSTLY]};",

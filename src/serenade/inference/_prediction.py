@@ -238,7 +238,10 @@ class Timeline:
         title = f"{self.file}, {self.duration:.2f} s"
         notes = {} if self.summary is None else self.summary.describe()
         curves = {
-            name: [(part.start, part.end, part.values[name]) for part in self.segments]
+            f"{who} {name}".lstrip(): [
+                (one.start, one.end, one.values[name]) for one in own.segments
+            ]
+            for who, own in self.split_speakers().items()
             for name in self.dimensions
         }
         return draw_timeline_bands(title, self.duration, self.labels, bands, notes, curves)

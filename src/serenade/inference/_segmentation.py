@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     Part = tuple[int, int, NDArray[np.float64]]
     Predicted = tuple[Window, NDArray[np.float64]]
 
+_SHORTEST_CELL = 160
+"""Samples of the shortest cell, 10 ms: formats in milliseconds give others no length."""
+
 
 class SegmentJoiner:
     """Joins windows to segments as soon as later windows cannot change them.
 
-    An utterance is divided into cells of one hop. A cell's probabilities are the mean of the
-    windows that overlap it, weighted by the overlap. Neighbouring cells with the same most
+    An utterance is divided into cells of one hop. A rest of less than 10 ms, or of less than half a
+    hop if that is shorter, belongs to the cell before it. A cell's probabilities are the mean of
+    the windows that overlap it, weighted by the overlap. Neighbouring cells with the same most
     probable emotion are one segment, and pauses always divide segments. More smoothing gains
     little: see docs/benchmarks/timeline.md. Each cell of values is a segment, so that these are a
     curve.
@@ -64,7 +68,7 @@ class SegmentJoiner:
         # Later windows start after this one: cells before its start are complete.
         complete = window.end if window.last else window.start
         while self._cell < complete:
-            end = min(self._cell + self._hop, window.end)
+            end = self._find_end(window)
             if end > complete:
                 break
             yield from self._join(self._cell, end, self._average(self._cell, end))
@@ -73,6 +77,13 @@ class SegmentJoiner:
         if window.last:
             yield from self._close()
             self._windows = []
+
+    def _find_end(self, window: Window) -> int:
+        """Return the first sample after the next cell."""
+        end = self._cell + self._hop
+        # Windows are at least as long as a hop: none before the last has completed this cell.
+        rest = min(_SHORTEST_CELL, self._hop // 2)
+        return window.end if window.last and window.end - end < rest else end
 
     def _average(self, start: int, end: int) -> NDArray[np.float64]:
         overlaps = [max(0, min(end, stop) - max(start, first)) for first, stop, _ in self._windows]

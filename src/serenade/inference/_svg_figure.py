@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 600
 _ROW = 20
-_NAMES = 110  # width of the labels' column
+_NAMES = 130  # width of the labels' column
 
 
 def draw_bars(title: str, probabilities: Mapping[str, float], notes: Mapping[str, str]) -> str:
@@ -48,7 +48,7 @@ def draw_timeline_bands(
 ) -> str:
     """Draw a band for each segment over time, in a row for each emotion; the probable are darker.
 
-    Values are curves, each in a row from its lowest to its highest value.
+    Values are curves, each speaker's in a row from its lowest to its highest value.
 
     Args:
         title: line above the figure.
@@ -57,7 +57,7 @@ def draw_timeline_bands(
         bands: start and end of the segments in seconds, their emotion, its probability and a
             caption.
         notes: see `draw_bars`.
-        curves: for each dimension, start, end and value of the segments.
+        curves: for each dimension, perhaps of a speaker, start, end and value of the segments.
 
     Returns:
         HTML with an inline SVG.

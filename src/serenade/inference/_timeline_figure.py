@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _POINTS = 2000
 _PARTS = 120  # parts that a reader can distinguish; the means of more segments are drawn
 _HATCHES = ("", "//", "..", "xx")
+_LINES = ("-", "--", ":", "-.")
 _FAINTEST, _STRONGEST = 0.1, 0.75  # opacity of bands, from a probability of 0 to 1
 _SEEN = 0.05  # probability from which an emotion can be seen and is in the legend
 _NAMED = 0.055  # share of the width from which the name of an emotion fits its band
@@ -45,7 +46,7 @@ def plot_timeline(
 ) -> None:
     """Write a figure of a timeline: waveform, segments in colour, and probabilities over time.
 
-    Each known speaker has a lane. Values, such as arousal, are curves.
+    Each known speaker has a lane. Values, such as arousal, are curves, one for each speaker.
 
     Args:
         timeline: result of `Model.timeline`.
@@ -94,7 +95,7 @@ def draw_timeline(timeline: Timeline, source: Source) -> Figure:
     below.set_ylabel(f"mean {number} of {length:.0f} s" if averaged else number)
     _label_time(below, timeline.duration)
     if segments:
-        figure.legend(loc="outside lower center", ncols=8)
+        figure.legend(loc="outside lower center", ncols=8 if timeline.labels else 4)
     return figure
 
 
@@ -181,15 +182,19 @@ def _draw_stack(axes: Axes, timeline: Timeline, segments: Sequence[Segment]) -> 
 
 
 def _draw_curves(axes: Axes, timeline: Timeline) -> None:
-    """Draw the values of the segments as steps, which pauses interrupt."""
-    for number, name in enumerate(timeline.dimensions):
+    """Draw the values of each speaker's segments as steps, which pauses interrupt."""
+    speakers = timeline.split_speakers().items()
+    curves = [(who, own.segments, name) for who, own in speakers for name in timeline.dimensions]
+    for number, (who, segments, name) in enumerate(curves):
         times, values, last = list[float](), list[float](), 0.0
-        for part in timeline.segments:
+        for part in segments:
             gap = part.start != last
             times += [*([part.start] * gap), part.start, part.end]
             values += [*([np.nan] * gap), part.values[name], part.values[name]]
             last = part.end
-        axes.plot(times, values, color=get_colour(number), linewidth=2, label=name)
+        style = _LINES[number // len(COLOURS) % len(_LINES)]
+        label, colour = f"{who} {name}".lstrip(), get_colour(number)
+        axes.plot(times, values, style, color=colour, linewidth=2, label=label)
 
 
 def _choose_hatch(number: int) -> str:

@@ -263,3 +263,25 @@ def test_tiers_and_tables_have_the_speakers(tmp_path):
         part.speaker for part in SPOKEN.segments
     ]
     assert "speaker" in json.loads((tmp_path / "db.yaml").read_text("utf-8"))["schemes"]
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+def test_formats_of_several_recordings_tell_channels_apart(tmp_path):
+    one = made([(0.0, 1.5), (2.0, 3.0)])
+    pair = [dataclasses.replace(one, channel=channel) for channel in (1, 2)]
+    tasks = [task["data"] for task in json.loads(to_label_studio(pair))]
+    assert tasks == [{"audio": one.file, "channel": channel} for channel in (1, 2)]
+    audformat = pytest.importorskip("audformat")
+    written = write_audformat(pair, LABELS, tmp_path)
+    names = ["db.yaml", "db.segments.csv", "db.segments-2.csv"]
+    assert [path.name for path in written] == names
+    database = audformat.Database.load(tmp_path)
+    for table, channel in (("segments", 1), ("segments-2", 2)):
+        frame = database[table].get()
+        assert not frame.index.has_duplicates
+        assert frame["channel"].tolist() == [channel] * 2
+
+
+def test_to_srt_escapes_characters_that_control_a_terminal():
+    timeline = Timeline("a.wav", 3.0, ("sad\x1b[2J\n",), (Segment(0, 1, {"sad\x1b[2J\n": 1.0}),))
+    assert to_srt(timeline).splitlines()[2:] == ["sad\\x1b[2J\\n 100%"]

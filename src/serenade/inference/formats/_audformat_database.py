@@ -6,6 +6,7 @@ tests read the result with it. The header is written as JSON, which is valid YAM
 
 from __future__ import annotations
 
+import collections
 import csv
 import io
 import json
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from serenade.inference._prediction import Segment, Timeline
 
 TABLE = "segments"
-"""Name of the table."""
+"""Name of the table, and the beginning of the names of further ones."""
 
 
 def write_audformat(
@@ -32,21 +33,30 @@ def write_audformat(
     folder: str | os.PathLike[str],
     *,
     licence: str = "",
-) -> None:
+) -> list[Path]:
     """Write `db.yaml` and `db.segments.csv`, which `audformat.Database.load(folder)` opens.
+
+    If speakers or channels are known, a column names the one of each segment. The index of a table
+    has no duplicates: equal times of several speakers or channels are in the tables `segments`,
+    `segments-2` and so on.
 
     Args:
         timelines: timelines; their file names are written as they were given.
         labels: labels of the model.
         folder: folder to write, which is created if it does not exist.
         licence: licence of the model, which may restrict the use of its output.
+
+    Returns:
+        The files that were written.
     """
     timelines = list(timelines)
     adaptations = dict.fromkeys(filter(None, map(describe_adaptation, timelines)))
-    named = ["speaker"] * any(timeline.speakers for timeline in timelines)
+    origin = {"speaker": {"dtype": "str"}} if any(one.speakers for one in timelines) else {}
+    origin |= {"channel": {"dtype": "int"}} if any(one.channel for one in timelines) else {}
+    tables = _fill_tables(timelines, labels, list(origin))
     values = next((part.values for one in timelines for part in one.segments), {})
     schemes, columns = _describe_answers(labels, list(values))
-    columns = {name: {"scheme_id": name} for name in named} | columns
+    columns = {name: {"scheme_id": name} for name in origin} | columns
     header: dict[str, object] = {
         "name": "timeline",
         "source": "serenade",
@@ -56,27 +66,43 @@ def write_audformat(
         "not annotated."
         + "".join(f" Model {adaptation}." for adaptation in adaptations)
         + (f" Licence of the model: {licence}." if licence else ""),
-        "schemes": {**schemes, **{name: {"dtype": "str"} for name in named}},
-        "tables": {TABLE: {"type": "segmented", "columns": columns}},
+        "schemes": {**schemes, **origin},
+        "tables": {name: {"type": "segmented", "columns": columns} for name in tables},
     }
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["file", "start", "end", *columns])
-    for timeline in timelines:
-        for segment in timeline.segments:
-            writer.writerow(
-                [
-                    to_csv_path(timeline.file),
-                    _format_time(segment.start),
-                    _format_time(segment.end),
-                    *(to_csv_cell(segment.speaker) for _ in named),
-                    *_list_answers(segment, labels),
-                ]
-            )
     folder = Path(folder)
-    # The header comes last: with it, the table is complete.
-    write_output(folder / f"db.{TABLE}.csv", file.getvalue())
-    write_output(folder / "db.yaml", json.dumps(header, indent=2) + "\n")
+    written: list[Path] = []
+    for name, rows in tables.items():
+        file = io.StringIO(newline="")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "start", "end", *columns])
+        writer.writerows(rows)
+        written.append(write_output(folder / f"db.{name}.csv", file.getvalue()))
+    # The header comes last: with it, the tables are complete.
+    return [write_output(folder / "db.yaml", json.dumps(header, indent=2) + "\n"), *written]
+
+
+def _fill_tables(
+    timelines: Iterable[Timeline], labels: Sequence[str], origin: Sequence[str]
+) -> dict[str, list[list[object]]]:
+    """Return the rows of each table; a row whose index is taken is in the next table.
+
+    Args:
+        timelines: see `write_audformat`.
+        labels: labels of the model.
+        origin: columns that name the origin of a segment: `speaker`, `channel` or both.
+    """
+    tables: dict[str, list[list[object]]] = {TABLE: []}
+    taken = collections.Counter[tuple[str, str, str]]()
+    for timeline in timelines:
+        for part in timeline.segments:
+            times = _format_time(part.start), _format_time(part.end)
+            index = to_csv_path(timeline.file), *times
+            taken[index] += 1
+            table = TABLE if taken[index] == 1 else f"{TABLE}-{taken[index]}"
+            known = {"speaker": to_csv_cell(part.speaker), "channel": timeline.channel or ""}
+            row = [*index, *(known[name] for name in origin), *_list_answers(part, labels)]
+            tables.setdefault(table, []).append(row)
+    return tables
 
 
 def _describe_answers(

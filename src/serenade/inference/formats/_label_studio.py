@@ -20,7 +20,8 @@ def to_label_studio(timelines: Iterable[Timeline]) -> str:
     `<Labels name="speaker" toName="audio">`, whose regions share the identifier. A model of values
     needs a `<Number name="arousal" toName="audio" perRegion="true"/>` for each value. `audio` is
     the name of the recording as it was given: put the address under which Label Studio finds it in
-    its place, or predict in the folder that its local storage serves.
+    its place, or predict in the folder that its local storage serves. If channels were predicted
+    alone, `channel` in the data of a task numbers its channel.
 
     >>> import json
     >>> from serenade.inference import Segment, Timeline
@@ -39,7 +40,8 @@ def _make_task(timeline: Timeline) -> dict[str, object]:
         score = sum(part.probability * (part.end - part.start) for part in timeline.segments)
         prediction["score"] = round(score / timeline.speech, 4) if timeline.segments else 0.0
     prediction["result"] = _list_regions(timeline) if timeline.labels else _list_values(timeline)
-    return {"data": {"audio": timeline.file}, "predictions": [prediction]}
+    channel = {"channel": timeline.channel} if timeline.channel else {}
+    return {"data": {"audio": timeline.file, **channel}, "predictions": [prediction]}
 
 
 def _list_regions(timeline: Timeline) -> Sequence[dict[str, object]]:

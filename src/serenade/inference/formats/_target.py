@@ -130,8 +130,7 @@ class Target:
         timelines = [timeline for _, timeline in results]
         if self.format == "audformat":
             licence = str(model.description.get("licence", ""))
-            write_audformat(timelines, model.labels, self.path, licence=licence)
-            return [self.path / "db.yaml", self.path / "db.segments.csv"]
+            return write_audformat(timelines, model.labels, self.path, licence=licence)
         folder = self.format in TIMELINE_FORMATTERS and (len(timelines) > 1 or self.path.is_dir())
         (self.path if folder else self.path.parent).mkdir(parents=True, exist_ok=True)
         if self.format == "json":

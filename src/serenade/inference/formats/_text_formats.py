@@ -212,7 +212,7 @@ def to_srt(timeline: Timeline) -> str:
         f"{number}\n{_format_time(segment.start)} --> {_format_time(segment.end)}\n".replace(
             ".", ","
         )
-        + f"{' '.join(segment.caption.split())}\n"
+        + f"{' '.join(to_printable(segment.caption).split())}\n"
         for number, segment in enumerate(timeline.segments, start=1)
     )
 

@@ -170,6 +170,9 @@ export class Windower {
 
 const best = (shares) => shares.indexOf(Math.max(...shares));
 
+// Samples; a shorter rest of an utterance belongs to the cell before it.
+const SHORTEST_CELL = 160;
+
 // Joins windows to segments as soon as later windows cannot change them.
 export class SegmentJoiner {
   windows = [];
@@ -186,7 +189,8 @@ export class SegmentJoiner {
     }
     const complete = window.last ? window.end : window.start;
     while (this.cell < complete) {
-      const end = Math.min(this.cell + HOP, window.end);
+      const next = this.cell + HOP;
+      const end = window.last && window.end - next < SHORTEST_CELL ? window.end : next;
       if (end > complete) break;
       found.push(...this.join(this.cell, end, this.average(this.cell, end)));
       this.cell = end;
