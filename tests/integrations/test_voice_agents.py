@@ -115,9 +115,10 @@ def test_listener_logs_what_fails_and_goes_on(model, caplog):
             for chunk in read_call(2.0):
                 listener.push(chunk.tobytes(), RATE)
             await asyncio.wait([listener._worker])
-            listener._stream.close()  # each further chunk is an error
-            listener.push(read_call(CHUNK)[0].tobytes(), RATE)
-            await asyncio.wait([listener._worker])
+            listener._stream.close()  # each further chunk is the same error, which is logged once
+            for _ in range(3):
+                listener.push(read_call(CHUNK)[0].tobytes(), RATE)
+                await asyncio.wait([listener._worker])
             return listener.predict_turn()
 
     assert asyncio.run(run()) is not None

@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from serenade.server import _hume_routes
+from serenade.server._gate import Gate
 from serenade.server._refusals import Refused
 
 NEEDED = {"models": {"prosody": {}}}
@@ -77,6 +78,19 @@ def test_stream_answers_each_recording_and_goes_on_after_an_error(shaped, words)
         assert json.loads(socket.recv())["code"] == "Unauthorized"
         with pytest.raises(ConnectionClosed):
             socket.recv()
+
+
+def test_streams_with_keys_in_their_addresses_are_clients_of_their_own(serve, words, monkeypatch):
+    clients = []
+    place = Gate.place
+    monkeypatch.setattr(Gate, "place", lambda *given: clients.append(given[1]) or place(*given))
+    data = base64.b64encode(words).decode()
+    with serve(hume_routes=True, api_keys=("one", "two")) as client:
+        for key in ("one", "two"):
+            with stream(client, key) as socket:
+                socket.send(json.dumps(NEEDED | {"data": data}))
+                assert "prosody" in json.loads(socket.recv())
+    assert clients == ["one", "two"]
 
 
 def test_stream_ends_after_the_longest_duration_although_recordings_come(serve):

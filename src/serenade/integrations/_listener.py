@@ -123,7 +123,7 @@ class Listener:
     All methods are called in the event loop, and none of them waits for the model: the thread
     loads and runs it. Memory is bounded: audio that the model has no time for is dropped, the
     oldest first, so that answers stay current. If the model or `report` fails, the error is
-    logged, and the call continues.
+    logged, and the call continues; the same error of the model in each chunk is logged once.
 
     Args:
         model: model that predicts; None for the bundled one.
@@ -159,6 +159,7 @@ class Listener:
         self._stream: Stream | None = None
         self._turn = TurnMean()
         self._worker: asyncio.Task[None] | None = None
+        self._fault = ""  # the last error of the model; empty after a success
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "serenade")
         self._model = self._thread.submit(self._load, model)
 
@@ -254,9 +255,10 @@ class Listener:
                 stream, updates = await loop.run_in_executor(
                     self._thread, self._push, self._stream, rate, chunk
                 )
-            except Exception:
-                _LOGGER.exception("%.1f s of a call cannot be predicted", len(chunk) / rate)
+            except Exception as error:  # noqa: BLE001 - logged
+                self._log_once(error, len(chunk) / rate)
                 continue
+            self._fault = ""
             if rate != self._rate:  # it has changed meanwhile
                 continue
             self._stream = stream
@@ -264,6 +266,12 @@ class Listener:
                 self._turn.add(update)
             for update in updates:
                 await self._hand_over(self._predict("now", update))
+
+    def _log_once(self, error: Exception, seconds: float) -> None:
+        """Log an error of the model, unless it repeats the last one: chunks come 50 a second."""
+        if repr(error) != self._fault:
+            _LOGGER.error("%.1f s of a call cannot be predicted", seconds, exc_info=error)
+        self._fault = repr(error)
 
     async def _hand_over(self, prediction: Prediction) -> None:
         """Report a prediction; log an error of the code that receives it."""

@@ -134,7 +134,7 @@ def make_hume_router(service: Service) -> APIRouter:
 async def _serve(service: Service, socket: WebSocket) -> int:
     """Answer the messages of a stream, and return the code to close it with."""
     try:
-        service.check_key(socket.headers, socket.query_params.get("apiKey", ""))
+        service.check_key(socket.headers, _read_stated_key(socket))
     except Refused as refused:
         await socket.send_json({"error": refused.message, "code": refused.kind})
         return _POLICY
@@ -153,6 +153,11 @@ async def _serve(service: Service, socket: WebSocket) -> int:
         return _POLICY
     finally:
         service.streams -= 1
+
+
+def _read_stated_key(socket: WebSocket) -> str:
+    """Return the API key in the address of a stream; empty without one."""
+    return socket.query_params.get("apiKey", "")
 
 
 def _predict(worker: Worker, file: Upload) -> dict[str, Any]:
@@ -187,7 +192,8 @@ async def _answer(service: Service, socket: WebSocket, text: str) -> dict[str, A
     try:
         message = Message.model_validate_json(text)
         content = base64.b64decode(message.data, validate=True)
-        async with service.gate.place(service.name_client(socket)) as job:
+        client = service.name_client(socket, _read_stated_key(socket))
+        async with service.gate.place(client) as job:
             worker = service.make_worker(service.model, "mix", None)
             found = await job.run(
                 lambda: service.gate.measure(lambda: _write(worker, job.folder, content)),

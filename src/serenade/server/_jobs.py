@@ -191,9 +191,9 @@ class Worker:
 
     @staticmethod
     def _find_name(error: Exception, uploads: Sequence[Upload]) -> str:
-        """Return the client's name of the file that an error is about."""
-        source = getattr(error, "source", "")
+        """Return the client's name of the file that an error is about; all names if it has none."""
         names = {str(upload.path): upload.name for upload in uploads}
+        source = getattr(error, "source", "") or ", ".join(names.values())
         return names.get(source, source)
 
 

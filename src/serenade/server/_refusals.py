@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from serenade.errors import (
     AudioError,
+    GraphError,
     ModelError,
     NoDecoderError,
     NotAudioError,
@@ -83,7 +84,11 @@ def to_refused(error: Exception, file: str) -> Refused:
     (415, 'song.txt: not audio that libsndfile reads; export it as WAV')
     >>> to_refused(ModelError("/srv/model: cannot adapt"), "song.wav").message
     'cannot adapt'
+    >>> to_refused(GraphError("needs too much memory: 9 GiB", "cut it"), "song.wav").message
+    'song.wav: needs too much memory: 9 GiB; cut it'
     """
+    if isinstance(error, GraphError):
+        error = error.name_recording(file)
     kind = type(error).__name__
     if isinstance(error, AudioError):
         statuses = {NotAudioError: 415, NoDecoderError: 415, TooLongError: 413}

@@ -82,14 +82,18 @@ class Service:
         finally:
             self.progress.pop(name, None)
 
-    def name_client(self, request: HTTPConnection) -> str:
+    def name_client(self, request: HTTPConnection, stated: str = "") -> str:
         """Name the client of a request, which gets its share of the threads.
 
         That is its API key, or its address without one: a host has all addresses of an IPv6
         network, the first 64 bits.
+
+        Args:
+            request: the request.
+            stated: key from outside its headers, see `check_key`.
         """
         if self.settings.api_keys:
-            return _read_key(request.headers)
+            return stated or _read_key(request.headers)
         address = request.client.host if request.client else ""
         try:
             number = ipaddress.ip_address(address)
@@ -104,7 +108,7 @@ class Service:
 
         Args:
             headers: headers of the request.
-            stated: key from the first message of a stream.
+            stated: key from the first message of a stream, or from its address.
 
         Raises:
             Refused: 401, the key is missing or wrong.
