@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenade.adaptation import Population
+from serenade.errors import SerenadeError
 
 BETWEEN, WITHIN, OFFSET = np.array([4.0, 0.25, 1.0]), np.array([1.0, 1.0, 2.0]), 0.7
 
@@ -92,6 +93,16 @@ def test_population_learn_works_without_neutral_speech() -> None:
     assert not known.neutral_offset.any()
 
 
+def test_population_learn_pools_the_variance_within_speakers_with_several_recordings() -> None:
+    rng = np.random.default_rng(0)
+    rows, people = rng.standard_normal((30_000, 1)), np.repeat(np.arange(10_000).astype(str), 3)
+    rows, people = np.append(rows, [[9.0]], axis=0), np.append(people, "alone")
+    labels = np.full(len(rows), "sad")
+    assert Population.learn(rows, people, labels).within == pytest.approx(1, abs=0.02)
+    with pytest.raises(SerenadeError, match="two recordings or more of at least one speaker"):
+        Population.learn(rows[::3], people[::3], labels[::3])
+
+
 def test_population_load_reads_saved_statistics(known: Population) -> None:
     file = io.BytesIO()
     known.save(file)
@@ -120,6 +131,9 @@ def _write_archive(content: bytes, *, flags: int = 0, method: int = 0) -> io.Byt
     return io.BytesIO(whole)
 
 
+_HUGE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,)}"
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -128,8 +142,9 @@ def _write_archive(content: bytes, *, flags: int = 0, method: int = 0) -> io.Byt
         _write_archive(b"no data of LZMA", method=zipfile.ZIP_LZMA),
         _write_archive(b"", method=99),
         _write_archive(b"encrypted", flags=1),
+        _write_archive(b"\x93NUMPY\x01\x00\x80\x00" + _HUGE.ljust(127) + b"\n"),
     ],
-    ids=["header", "deflate", "lzma", "method", "encrypted"],
+    ids=["header", "deflate", "lzma", "method", "encrypted", "shape"],
 )
 def test_population_load_refuses_damaged_archives(damaged: io.BytesIO) -> None:
     with pytest.raises(ValueError, match="not an archive of arrays"):

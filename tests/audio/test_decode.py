@@ -337,6 +337,12 @@ def test_read_refuses_impossible_segments(wav: Path, start: float, end: float | 
         read(wav, start=start, end=end)
 
 
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_read_refuses_segments_of_less_than_a_sample(wav: Path, start: float) -> None:
+    with pytest.raises(errors.SignalFormatError, match="less than one sample"):
+        read(wav, start=start, end=start + 1e-6)
+
+
 @pytest.mark.parametrize("end", [float("inf"), 1e306, 1.0, None])
 def test_read_stops_at_the_end_of_the_file(wav: Path, end: float | None) -> None:
     assert read(wav, end=end).duration == 1.0

@@ -110,6 +110,12 @@ def test_stream_uses_the_bundled_model_by_default(talk):
     assert stream.push(talk[: 5 * 16000])
 
 
+@pytest.mark.parametrize("early", [-1.0, 0.0, 1e-4, float("nan"), float("inf")])
+def test_stream_refuses_impossible_times_of_early_updates(model, early):
+    with pytest.raises(ValueError, match=r"need 0\.1 <= early"):
+        Stream(model, 16000, early=early)
+
+
 @pytest.mark.parametrize("rate", [0, 7.5, 10**7])
 def test_stream_refuses_wrong_rates(model, rate):
     with pytest.raises(AudioError, match="sampling rate"):

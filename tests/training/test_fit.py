@@ -34,7 +34,7 @@ def test_train_model_writes_a_folder_that_predicts_as_the_estimator(corpus, data
     )
     assert lines == [
         f"held-out speakers: UA {unseen.ua:.3f}",
-        "no enrolment: it needs 5 speakers or more",
+        "no enrolment: it needs 5 speakers or more with several recordings",
     ]
     assert unseen.speaker_independent
     model = load(tmp_path / "model")

@@ -22,6 +22,7 @@ _DAMAGES = (
     NotImplementedError,  # an unknown compression
     RuntimeError,  # encrypted
     tokenize.TokenError,  # NumPy parses the header of an array as Python
+    OverflowError,  # it states a length that is no number of NumPy
 )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from serenade.adaptation._array_files import load_arrays
+from serenade.errors import SerenadeError
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +36,7 @@ class Population:
 
     Args:
         mean: mean of the speakers' means.
-        within: variance of a speaker's recordings around the speaker's mean.
+        within: variance of a speaker's recordings around the speaker's mean, pooled over speakers.
         between: variance of the speakers' means.
         neutral_offset: mean of a speaker's neutral speech minus the speaker's mean; zeros if
             `neutral` is False.
@@ -63,6 +64,9 @@ class Population:
             speakers: speakers of the recordings, at least two.
             labels: emotions of the recordings.
 
+        Raises:
+            SerenadeError: no speaker has two recordings.
+
         >>> rng = np.random.default_rng(0)
         >>> names = np.repeat(["a", "b", "c"], 50)
         >>> centres = np.repeat([[-4.0], [0.0], [4.0]], 50, axis=0)
@@ -73,7 +77,14 @@ class Population:
         """
         own = [features[speakers == name].astype(np.float64) for name in np.unique(speakers)]
         means = np.stack([rows.mean(axis=0) for rows in own])
-        within = np.mean([rows.var(axis=0) for rows in own], axis=0)
+        spreads = np.stack([len(rows) * rows.var(axis=0) for rows in own])
+        freedom = sum(len(rows) - 1 for rows in own)
+        if not freedom:
+            raise SerenadeError(
+                "the variance within a speaker cannot be estimated: give two recordings or more of "
+                "at least one speaker"
+            )
+        within = spreads.sum(axis=0) / freedom
         noise = within * np.mean([1 / len(rows) for rows in own])
         between = np.maximum(means.var(axis=0, ddof=1) - noise, _LEAST_SHARE * within)
         calm = [

@@ -243,6 +243,12 @@ def _read_segment(
     """
     rate = first[1].samplerate
     begin, last = (round(min(time * rate, _UNKNOWN)) for time in (start, stop))
+    if begin == last < _UNKNOWN:
+        raise errors.SignalFormatError(
+            name,
+            f"a segment from {start} to {stop} s has less than one sample at {rate} Hz",
+            "correct the segment's times",
+        )
     end = yield from _read_part(name, first[1], first[0], begin, last)
     while end < last and (part := next(others, None)) is not None:
         with _open_part(name, part, part.damaged) as file:

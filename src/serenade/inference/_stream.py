@@ -10,7 +10,14 @@ from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import list_adaptation, round_values
 from serenade.inference._segmentation import SegmentJoiner
 from serenade.inference._source import to_array
-from serenade.inference._windows import DEFAULT_HOP, DEFAULT_WINDOW, PAUSE, Windower, check_windows
+from serenade.inference._windows import (
+    DEFAULT_HOP,
+    DEFAULT_WINDOW,
+    LONGEST_WINDOW,
+    PAUSE,
+    Windower,
+    check_windows,
+)
 from serenade.voice_activity import DETECTOR_FRAME, DETECTOR_RATE
 
 if TYPE_CHECKING:
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 
 RESAMPLING = 0.3
 """Longest delay of the resampler in seconds, measured for rates from 8 to 192 kHz."""
+
+_SHORTEST_EARLY = 0.1  # seconds between early updates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,14 +94,14 @@ class Stream:
         window: see `Model.timeline`.
         hop: see `Model.timeline`.
         early: seconds between updates at the beginning of an utterance, until a window is full;
-            None for the hop. Segments do not depend on it.
+            at least 0.1, or None for the hop. Segments do not depend on it.
         adapt: see `Model.timeline`; updates then state to how many windows the model is adapted.
         source: name of the stream in error messages.
 
     Raises:
         SignalFormatError: the sampling rate is not one.
         ModelError: the model has another rate than 16 kHz, or cannot adapt.
-        ValueError: see `Model.timeline`.
+        ValueError: see `Model.timeline`; or `early` is under 0.1 s.
 
     >>> import numpy as np, serenade
     >>> stream = serenade.stream(sampling_rate=48000)
@@ -114,15 +123,18 @@ class Stream:
         source: str = "stream",
     ) -> None:
         check_windows(window, hop)
+        growth = hop if early is None else early
+        if early is not None and not _SHORTEST_EARLY <= early <= LONGEST_WINDOW:
+            raise ValueError(
+                f"need {_SHORTEST_EARLY:g} <= early <= {LONGEST_WINDOW:g} in seconds, got {early}"
+            )
         model.require_windows()
         self.model = model
         self.window = window
         self.hop = hop
         self._intake = Intake(sampling_rate, model.sampling_rate, source)
-        length, step, growth = (
-            round(seconds * model.sampling_rate) for seconds in (window, hop, early or hop)
-        )
-        self._windower = Windower(length, step, live=growth)
+        length, step, live = (round(one * model.sampling_rate) for one in (window, hop, growth))
+        self._windower = Windower(length, step, live=live)
         self._joiner = SegmentJoiner(step, values=bool(model.dimensions))
         self._own = None if adapt is None else OwnAdaptation(model, adapt)
         self._closed = False

@@ -24,6 +24,9 @@ DEFAULT_WINDOW = 2.0
 DEFAULT_HOP = 1.0
 """Default length of a window and distance between windows, in seconds."""
 
+LONGEST_WINDOW = 3600.0
+"""Longest window in seconds."""
+
 LONGEST_UTTERANCE = 12.0
 """Length in seconds up to which a recording is taken as one utterance."""
 
@@ -50,12 +53,12 @@ def check_windows(window: float, hop: float) -> None:
         hop: distance in seconds.
 
     Raises:
-        ValueError: the window is under 0.5 s, or the hop is not positive or longer than the
-            window, which would leave gaps.
+        ValueError: the window is under 0.5 s or over an hour, or the hop is under 0.01 s or longer
+            than the window, which would leave gaps.
     """
-    if not window >= 0.5 or not 0.01 <= hop <= window:
+    if not 0.5 <= window <= LONGEST_WINDOW or not 0.01 <= hop <= window:
         raise ValueError(
-            "need window >= 0.5 and 0.01 <= hop <= window in seconds, "
+            f"need 0.5 <= window <= {LONGEST_WINDOW:g} and 0.01 <= hop <= window in seconds, "
             f"got window {window} and hop {hop}"
         )
 

@@ -225,7 +225,7 @@ class Listener:
         """Predict audio in the thread, with a new stream if there is none yet."""
         if stream is None:
             window, hop = self._windows
-            early = min(EARLY, hop)
+            early = EARLY if hop > EARLY else None
             settings: dict[str, Any] = {"window": window, "hop": hop, "early": early}
             model = self._model.result()
             stream = Stream(model, rate, **settings, adapt=self._adapt, source="call")

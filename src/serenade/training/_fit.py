@@ -213,12 +213,12 @@ def train_model(
     linear = not network and hasattr(estimator.classifier_.steps[-1][1], "coef_")
     if targets or not linear:
         progress(f"no enrolment: it needs {'emotions' if targets else 'a linear classifier'}")
-    elif unseen.speaker_independent and X["speaker"].nunique() > SPEAKERS:
+    elif unseen.speaker_independent and (X["speaker"].value_counts() > 1).sum() > SPEAKERS:
         again = predict_held_out(EnrolledProbe(estimator), X, y)
         progress(f"the same, enrolled with some recordings each: {again.summary}")
         enrolled = EnrolledProbe(estimator).fit(X, y), again.temperature()
     else:
-        progress(f"no enrolment: it needs {SPEAKERS + 1} speakers or more")
+        progress(f"no enrolment: it needs {SPEAKERS + 1} speakers or more with several recordings")
     card = _write_card(estimator, unseen, again, len(y), corpus, licence, citation)
     facts = {"trained_on": corpus, "licence": licence, "recordings": len(y)}
     facts |= {"heard": TrainingRecord.of(X, corpus).to_json()}

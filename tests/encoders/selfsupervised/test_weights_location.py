@@ -114,9 +114,10 @@ def test_configurations_of_something_else(untrained: Path, change: dict[str, obj
     (untrained / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(ModelError, match=r"config\.json: not the configuration"):
         read_encoder_settings(untrained)
-    (untrained / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="cannot be read"):
-        read_encoder_settings(untrained)
+    for damaged in ("{", "[" * 10**5):
+        (untrained / "config.json").write_text(damaged)
+        with pytest.raises(ModelError, match="cannot be read"):
+            read_encoder_settings(untrained)
 
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "example.flac"

@@ -205,7 +205,8 @@ def test_heads_that_do_not_divide_the_width(tmp_path: Path, tiny: Path, heads: i
 
 def test_heads_of_a_configuration(tmp_path: Path, tiny: Path) -> None:
     assert count_heads(tiny.parent / "config.json") == 2
-    for text in ("", "[]", "{}", '{"encoder_attention_heads": null}', "\udc80"):
+    entry = '{"encoder_attention_heads": %s}'
+    for text in ("", "[]", "{}", entry % "null", entry % "Infinity", "[" * 10**5, "\udc80"):
         path = tmp_path / "config.json"
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
         with pytest.raises(ModelError, match=r"config\.json: not the configuration"):

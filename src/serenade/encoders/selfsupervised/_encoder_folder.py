@@ -54,7 +54,7 @@ def read_encoder_settings(folder: Path) -> EncoderSettings:
     file = folder / CONFIG
     try:
         stated = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be read ({error}); copy the whole folder again") from None
     return EncoderSettings.from_json(stated, str(file))
 

@@ -218,7 +218,7 @@ def count_heads(config: str | os.PathLike[str]) -> int:
     """
     try:
         return int(json.loads(Path(config).read_text("utf-8"))["encoder_attention_heads"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise ModelError(
             f"{config}: not the configuration of a Whisper model; give its config.json"
         ) from None
