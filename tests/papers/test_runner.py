@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from sklearn.dummy import DummyClassifier
 
 pytest.importorskip("skorch")
 
@@ -238,6 +239,24 @@ def test_report_names_local_files_and_refuses_runs_made_with_others(tmp_path):
         Runner(tmp_path / "speech", tmp_path / "out", jobs=1, use={"speech2vec": "/none"}).report(
             run
         )
+
+
+def test_make_all_keeps_the_error_of_a_kept_run_whose_files_are_missing(tmp_path, make_corpus):
+    kept = evaluate(DummyClassifier(), make_corpus(4), "loso")
+    words = {"vectors": "@speech2vec/50.txt", "branches": "words"}
+    row = Row("words", {"wa": 0.9}, "dual-bilstm", changes=words)
+    table = dataclasses.replace(
+        PAPER.tables[0], rows=(row,), places=(PLACE,), curves="", headline=(), matrix=None
+    )
+    paper = dataclasses.replace(PAPER, tables=(table,))
+    runs = list(list_all_runs(paper))
+    for run in runs:
+        report = dataclasses.replace(kept, system=run.system, seed=run.seed)
+        KeptRuns(tmp_path / "runs").write(run.name, report)
+    again = Runner(tmp_path, tmp_path, use={"speech2vec": "/none"})
+    again._make_all(paper)
+    assert again._failed.keys() == {run.name for run in runs}
+    assert "the kept run was made with" in str(again._failed[runs[0].name])
 
 
 def test_report_refuses_runs_made_with_another_text_encoder(tmp_path, filled):

@@ -128,11 +128,12 @@ class Runner:
         """Make and save the missing runs of a paper; keep the errors of those that fail."""
         wanted = []
         for run in list_all_runs(paper, fast=self.fast):
-            if run.name in self._failed or self._kept(run) is not None:
+            if run.name in self._failed:
                 continue
             try:
-                self._corpus(run)  # opened here, because threads share it
-                wanted.append(run)
+                if self._kept(run) is None:
+                    self._corpus(run)  # opened here, because threads share it
+                    wanted.append(run)
             except SerenadeError as error:
                 self._failed[run.name] = error
 
