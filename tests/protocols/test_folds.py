@@ -94,6 +94,18 @@ def test_read_folds_finds_names_in_the_other_normal_form(make_corpus, tmp_path, 
     np.testing.assert_array_equal(folds[0].train, again[0].train)
 
 
+def test_read_folds_keeps_the_order_of_repeated_items(make_corpus, tmp_path):
+    corpus = make_corpus(5)
+    table = corpus.table.iloc[np.repeat(np.arange(len(corpus)), 2)]  # two texts for each recording
+    folds = _protocols.get("random").split(table, seed=3)
+    write_folds(tmp_path / "folds.json", folds, table, corpus.root)
+    again = read_folds(tmp_path / "folds.json", table, corpus.root)
+    for part in PARTS:
+        np.testing.assert_array_equal(getattr(folds[0], part), getattr(again[0], part))
+    with pytest.raises(EvaluationError, match=r"lacks s1/angry0\.wav"):
+        read_folds(tmp_path / "folds.json", corpus.table, corpus.root)
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", json.dumps({"items": [], "folds": [{"name": "x"}]})]
 )

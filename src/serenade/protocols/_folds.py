@@ -7,8 +7,9 @@ import hashlib
 import itertools
 import json
 import unicodedata
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,12 +20,14 @@ from serenade.errors import EvaluationError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
 PARTS = ("train", "validation", "test")
+
+_NumberedItem: TypeAlias = tuple[Item, int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -184,6 +187,8 @@ def read_folds(
 ) -> list[Fold]:
     """Read folds and find their items in a table, which may be in another order.
 
+    Rows of equal items keep their order.
+
     Args:
         path: file that `write_folds` wrote.
         table: corpus table.
@@ -193,14 +198,15 @@ def read_folds(
         EvaluationError: the file holds no folds, or the table lacks one of their items.
     """
     # Items are compared as written first: names in NFC and in NFD may be two files.
-    items = [*enumerate(list_items(table, root))]
-    here = {_compose(item): row for row, item in items} | {item: row for row, item in items}
+    items = _number_repeats(list_items(table, root))
+    here = {_compose(item): row for row, item in enumerate(items)}
+    here |= {item: row for row, item in enumerate(items)}
     folds = [
         (name, [[item if item in here else _compose(item) for item in part] for part in parts])
         for name, parts in _read_fold_items(path)
     ]
     used = {item for _, parts in folds for items in parts for item in items}
-    if absent := sorted({item.file for item in used if item not in here}):
+    if absent := sorted({item.file for item, count in used if (item, count) not in here}):
         raise EvaluationError(
             f"{path}: this corpus lacks {_format_some(absent)}; open the corpus that the folds "
             "were made from"
@@ -211,16 +217,30 @@ def read_folds(
     ]
 
 
-def _compose(item: Item) -> Item:
-    """Return an item with its file name in NFC."""
-    return item._replace(file=unicodedata.normalize("NFC", item.file))
+def _number_repeats(items: Iterable[Item]) -> list[_NumberedItem]:
+    """Return each item with the number of equal items before it.
+
+    A corpus that pairs a recording with several texts has rows of equal items.
+    """
+    counts: Counter[Item] = Counter()
+    numbered = []
+    for item in items:
+        numbered.append((item, counts[item]))
+        counts[item] += 1
+    return numbered
 
 
-def _read_fold_items(path: str | os.PathLike[str]) -> list[tuple[str, list[list[Item]]]]:
+def _compose(numbered: _NumberedItem) -> _NumberedItem:
+    """Return an item with its file name in NFC, and its number."""
+    item, number = numbered
+    return item._replace(file=unicodedata.normalize("NFC", item.file)), number
+
+
+def _read_fold_items(path: str | os.PathLike[str]) -> list[tuple[str, list[list[_NumberedItem]]]]:
     """Read the name of each fold, and the items of each of its parts."""
     try:
         content = json.loads(Path(path).read_bytes())
-        written = [_parse_item(*item) for item in content["items"]]
+        written = _number_repeats(_parse_item(*item) for item in content["items"])
         return [
             (str(fold["name"]), [[written[row] for row in fold[part]] for part in PARTS])
             for fold in content["folds"]
