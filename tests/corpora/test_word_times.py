@@ -97,3 +97,16 @@ def test_list_word_times_reads_a_table(tmp_path, record):
     ]
     with pytest.raises(CorpusError, match="rows: has no times of words"):
         list_word_times(corpus)
+
+
+def test_list_word_times_reads_the_column_words_and_names_a_damaged_cell(tmp_path, record):
+    for name in ("a.wav", "b.wav"):
+        record(tmp_path / name, 1.0)
+    rows = 'file,emotion,words\na.wav,sad,"[[""one"", 0.1, 0.4]]"\nb.wav,sad,\n'
+    (tmp_path / "rows.csv").write_text(rows)
+    corpus = corpora.open(tmp_path / "rows.csv")
+    assert list_word_times(corpus) == [(("one", 0.1, 0.4),), ()]
+    for damaged in ("[[", "5", "[1]"):
+        corpus.table["words"] = ["[]", damaged]
+        with pytest.raises(CorpusError, match=r"b\.wav, row 2 of the table: its column"):
+            list_word_times(corpus)

@@ -28,7 +28,8 @@ def list_word_times(
         Words by row; empty if a row has no words or no alignment.
 
     Raises:
-        CorpusError: no table is given and the corpus has no times, or as in `read_words`.
+        CorpusError: no table is given and the corpus has no times, a cell of the column `words`
+            is damaged, or as in `read_words`.
     """
     rows = corpus.table
     if table is not None:
@@ -50,8 +51,24 @@ def list_word_times(
             for f in files
         ]
     if "words" in rows:
-        return [parse_words(cell) for cell in rows["words"]]
+        cells = rows["words"].where(rows["words"].notna(), "[]")
+        files = rows.index.get_level_values("file")
+        return [
+            _parse_cell(cell, f"{file}, row {row} of the table")
+            for row, (file, cell) in enumerate(zip(files, cells, strict=True), 1)
+        ]
     raise CorpusError(
         f"{corpus.info.name}: has no times of words; compute them with "
         f"`serenade transcribe {corpus.info.name} --align --words words.csv`, and give that table"
     )
+
+
+def _parse_cell(cell: str, place: str) -> tuple[WordInterval, ...]:
+    """Return the words of a cell; `place` names it in the error."""
+    try:
+        return parse_words(cell)
+    except (ValueError, TypeError) as error:
+        raise CorpusError(
+            f"{place}: its column words is no JSON list of [word, start, end] ({error}); correct "
+            "the cell, or leave it empty"
+        ) from None
