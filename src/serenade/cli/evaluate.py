@@ -265,7 +265,9 @@ def _make_estimator(system: str, choices: Choices) -> Estimator:
     """Return the unfitted estimator of a system; a wrong system or recipe fails here."""
     from serenade.training import Estimator
 
-    estimator = Estimator(
+    # Estimator takes its own arguments and fields of the recipe by the same names.
+    _options.get_system_and_recipe(system, choices.recipe, choices.changes)
+    return Estimator(
         system,
         choices.recipe,
         speaker_standardisation=choices.speaker_standardisation,
@@ -275,8 +277,6 @@ def _make_estimator(system: str, choices: Choices) -> Estimator:
         tracking=choices.tracking,
         **_options.parse_changes(choices.changes, "--set"),
     )
-    estimator.get_recipe()
-    return estimator
 
 
 def _get_protocol(choices: Choices) -> EvaluationProtocol:
