@@ -46,6 +46,7 @@ class HeldOut:
         reference: true labels, shape `(rows,)`, or a table of targets.
         speaker_independent: whether training and test shared no speaker.
         complete: whether all rows of the table were predicted.
+        folds: number of folds that the rows were divided into.
     """
 
     probabilities: NDArray[np.float64]
@@ -53,6 +54,7 @@ class HeldOut:
     reference: NDArray[np.str_] | pd.DataFrame
     speaker_independent: bool
     complete: bool = True
+    folds: int = _FOLDS
 
     @property
     def ua(self) -> float:
@@ -157,6 +159,7 @@ def predict_held_out(
         _take(y, np.flatnonzero(predicted)),
         known > 1,
         bool(predicted.all()),
+        folds.get_n_splits(),
     )
 
 
@@ -236,9 +239,10 @@ def _write_card(
     citation: str,
 ) -> str:
     """Write the model card of a model on one corpus."""
+    groups = f"{unseen.folds} groups of speakers"
     how = {
-        (True, True): "five groups of speakers, each predicted by a model trained without them",
-        (True, False): "one of five groups of speakers, predicted by a model trained without them",
+        (True, True): f"{groups}, each predicted by a model trained without them",
+        (True, False): f"one of {groups}, predicted by a model trained without them",
     }
     drawn = (
         "drawn at random: speakers are not known, so training and test may share voices and the "
