@@ -83,6 +83,12 @@ def command(
     serenade export bundled --browser --out page
     python -m http.server --directory page
     """
+    if browser:
+        _options.refuse_given({"features_inside"}, "--browser writes graphs of its own")
+    else:
+        _options.refuse_without("--browser", "runtime")
+    if corpus is None:
+        _options.refuse_without("--corpus", "root", "max_unusable")
     from serenade.inference import (
         Model,
         compare_models,
@@ -92,8 +98,6 @@ def command(
     )
     from serenade.server import write_browser_folder
 
-    if runtime and not browser:
-        raise click.UsageError("--onnxruntime-web is a part of --browser; add it")
     source = None if model == "bundled" else model
     before = Model.load(source)
     # Open the corpus first, so that a missing one is found before the work.
@@ -134,7 +138,7 @@ def _get_recordings(
         return iter(sounds), None, f"{len(sounds)} generated sounds"
     opened = _options.open_corpus(corpus, root, None)
     rows = opened.table
-    if not {"neutral", "calm"} <= set(model.labels):
+    if "neutral" in model.labels and "calm" not in model.labels:
         rows = rows.assign(emotion=rows["emotion"].replace("calm", "neutral"))
     rows = rows[rows["emotion"].isin(model.labels)] if model.labels else rows
     if not len(rows):
