@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
 
+from serenade.cli import export
 from serenade.cli._main import cli
 from serenade.corpora import load_manifest, write_manifest
 from serenade.errors import CorpusError, SerenadeError
@@ -181,6 +183,37 @@ def test_options_without_effect_are_refused(manifest, tmp_path):
         refused = invoke(*words)
         assert refused.exit_code == 2, refused.output
         assert message in str(refused.exception) + refused.output
+
+
+@pytest.mark.parametrize("name", ["device", "jobs", "recipe", "seed", "system", "tracking"])
+def test_evaluate_sets_only_fields_of_the_recipe(manifest, name):
+    refused = invoke("evaluate", "lld-svm", manifest, "--set", f"{name}=2")
+    assert isinstance(refused.exception, SerenadeError)
+    assert f"lld-svm: its recipe has no {name}; it has " in str(refused.exception)
+
+
+def test_extract_takes_equal_features_once_and_refuses_a_recipe_of_texts(manifest, tmp_path):
+    pytest.importorskip("pyarrow")
+    (manifest.parent / "one.csv").write_text("file,emotion\na_sad_0.wav,sad\n", "utf-8")
+    words = (manifest.parent / "one.csv", "--jobs", 1, "--out", tmp_path / "out")
+    own = ("--set", "acoustic=own", "--set", "encoder=none")
+    found = invoke("extract", "fusion-transformer", *words, *own)
+    assert found.exit_code == 0, found.exception
+    assert [line.split(": ")[0] for line in found.stdout.splitlines()] == [str(tmp_path / "out")]
+    refused = invoke("extract", "stser", *words, "--set", "parts=text")
+    assert (refused.exit_code, "this recipe takes texts only" in refused.output) == (2, True)
+
+
+def test_export_takes_recordings_of_calm_for_a_model_that_knows_calm_only(manifest):
+    table = manifest.parent / "calm.csv"
+    table.write_text("file,emotion\na_sad_0.wav,calm\na_angry_0.wav,neutral\n", "utf-8")
+    for labels, emotions in {
+        ("calm", "sad"): ["calm"],
+        ("neutral", "sad"): ["neutral", "neutral"],
+        ("calm", "neutral"): ["calm", "neutral"],
+    }.items():
+        model = types.SimpleNamespace(labels=labels, sampling_rate=16000, description={})
+        assert export._get_recordings(model, str(table), None, None, 0.0)[1] == emotions
 
 
 def test_train_leaves_out_unusable_recordings(manifest, tmp_path):

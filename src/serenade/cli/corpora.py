@@ -55,9 +55,8 @@ def command(
     serenade corpora my.csv
     serenade corpora my.csv --deep
     """
+    _refuse_excess(name, root, download, deep)
     if name is None:
-        if root or download:
-            raise click.UsageError("--root and --download need the name of a corpus")
         for each in corpora.names():
             info = corpora.describe(each)
             click.echo(f"{each}: {info.title} [{info.licence}]")
@@ -65,7 +64,7 @@ def command(
     if download:
         click.echo(corpora.fetch(name, download))
         return
-    if name in corpora.names() or _extensions.is_python_file(name):
+    if _has_description(name):
         _describe(name)
         if root is None:
             return
@@ -79,6 +78,23 @@ def command(
         _output.echo(f"  {problem.kind}: {to_printable(problem.message)}")
         for file in problem.files:
             _output.echo(f"    {to_printable(file)}")
+
+
+def _refuse_excess(name: str | None, root: str | None, download: Path | None, deep: bool) -> None:
+    """Refuse options that have no effect."""
+    if name is None:
+        _options.refuse_without("NAME", "root", "download", "deep", "jobs")
+    elif download:
+        _options.refuse_given({"root", "deep", "jobs"}, "--download only downloads")
+    elif not deep:
+        _options.refuse_without("--deep", "jobs")
+    elif root is None and _has_description(name):
+        _options.refuse_without("--root", "deep")
+
+
+def _has_description(name: str) -> bool:
+    """Return whether a corpus is described, and opened only with a folder."""
+    return name in corpora.names() or _extensions.is_python_file(name)
 
 
 def _read_recordings(corpus: corpora.Corpus, jobs: int | None) -> list[corpora.Problem]:

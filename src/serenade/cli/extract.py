@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from serenade.cli import _help, _options
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from serenade.features import Feature
+    from serenade.systems import System
 
 
 @click.command()
@@ -57,13 +60,12 @@ def command(
     _options.check_names(system, corpus, root)
     from serenade.corpora import list_items
     from serenade.extraction import list_clips, write_shards
-    from serenade.features import Feature
 
     chosen, fields = _options.get_system_and_recipe(system, recipe, changes)
+    features = _list_features(chosen, fields)
     opened = _options.open_corpus(corpus, root, labels, renames, label_column)
     segments = list_clips(opened.table.index)
     names = [item.file for item in list_items(opened.table, opened.root)]
-    features = [found for found in chosen.features(fields) if isinstance(found, Feature)]
     for number, feature in enumerate(features):
         folder = out if len(features) == 1 else out / f"{number}-{type(feature).__name__}"
         rows = failed = made = shards = 0
@@ -86,3 +88,19 @@ def command(
             f"{folder}: {rows} recordings in {shards} files, {made} of them made now of "
             f"{seconds / 3600:.2f} h of sound; {failed} recordings could not be used"
         )
+
+
+def _list_features(system: System, recipe: Any) -> list[Feature]:
+    """Return the features of recordings of a recipe, each once."""
+    from serenade.features import Feature
+
+    found: list[Feature] = []
+    for each in system.features(recipe):
+        if isinstance(each, Feature) and each not in found:
+            found.append(each)
+    if not found:
+        raise click.UsageError(
+            f"{system.name}: this recipe takes texts only; there is nothing to extract from "
+            "recordings"
+        )
+    return found

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from serenade.corpora import WordInterval
     from serenade.encoders import Speech2VecSettings
 
+_FOR_LEARNING = ("root", "labels", "size", "epochs", "changes", "seed", "jobs", "device", "every")
+"""Names of the parameters that have an effect on learning only."""
+
 
 @click.command()
 @click.argument("corpus", required=False)
@@ -103,7 +106,9 @@ def command(
 
     if not (corpus or tables) and not queries:
         raise click.UsageError("give CORPUS or --words to learn from, or --nearest WORD")
-    if corpus or tables:
+    if not (corpus or tables):
+        _options.refuse_without("CORPUS or --words", *_FOR_LEARNING)
+    else:
         given = {"size": size, "epochs": epochs, "seed": seed}
         named = {name: value for name, value in given.items() if value is not None}
         fields = _options.parse_settings(changes, Speech2VecSettings)

@@ -81,6 +81,8 @@ def command(
     serenade transcribe recordings/ --model base --language pl --out recordings.csv
     serenade transcribe ravdess --root CORPORA --align --out ravdess.csv --words words.csv
     """
+    if align:
+        _options.refuse_given({"model", "language", "device"}, "--align uses no Whisper")
     from serenade.corpora import to_absolute, write_table
     from serenade.extraction import list_clips
     from serenade.transcription import transcribe
