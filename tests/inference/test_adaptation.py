@@ -10,9 +10,11 @@ import soundfile
 from support.model_folders import write_probe
 
 import serenade
+from serenade.adaptation import Expectation, Places
 from serenade.audio import read_blocks
 from serenade.errors import AudioError, InputError, ModelError, SerenadeError
 from serenade.inference import _source, predict_files
+from serenade.inference._adaptation import Adaptation
 from serenade.inference._model_folder import BUNDLED
 from serenade.inference._own_adaptation import MOST_OWN, OwnAdaptation
 from serenade.inference._windows import Window
@@ -233,3 +235,15 @@ def test_predict_files_reads_each_file_once(model, place, talk, tmp_path):
     assert len(opened) == len(files)
     for file, (prediction, timeline) in zip(files, found, strict=True):
         assert (prediction, timeline) == by_hand.predict_with_timeline(file)
+
+
+def test_adaptation_takes_the_temperature_from_known_classes():
+    """Neither the weight nor the temperature depends on how sure the model was of them."""
+    places = Places(np.zeros(2), np.zeros((3, 2)), np.eye(2), np.eye(2))
+    settings = Expectation(1, neutral=0.7, weight=0.0, trust=0.9)
+    known, found = np.ones(3, np.intp), []
+    for rows in np.log([[[0.1, 0.8, 0.1]] * 3, [[0.8, 0.1, 0.1]] * 3]):
+        labels = ("angry", "neutral", "sad")
+        one = Adaptation(places, labels, rows, known, "neutral speech", True, (1.0, 2.0), settings)
+        found.append(one.probabilities(np.array([0.2, 0.5, 0.3])))
+    np.testing.assert_allclose(*found)

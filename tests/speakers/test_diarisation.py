@@ -18,10 +18,10 @@ from benchmarks.speakers import (
 import serenade
 from serenade import corpora
 from serenade.audio import read
-from serenade.errors import InputError, SignalFormatError
+from serenade.errors import GraphError, InputError, SignalFormatError
 from serenade.inference import group_by_voice
 from serenade.runtime import open_session, run_session
-from serenade.speakers import SpeakerTurn, cluster_voices, compute_mels, find_turns
+from serenade.speakers import SpeakerTurn, VoiceEncoder, cluster_voices, compute_mels, find_turns
 from serenade.speakers._voice_encoder import _HERE
 
 RATE = 16000
@@ -166,6 +166,18 @@ def test_group_by_voice_joins_the_recordings_of_a_voice(dialogue, tmp_path):
     assert first == third
     assert second == fourth != first
     assert bad == files[-1]
+
+
+def test_group_by_voice_leaves_a_recording_alone_whose_voice_cannot_be_embedded(
+    dialogue, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise GraphError("needs too much memory", "give a shorter recording")
+
+    monkeypatch.setattr(VoiceEncoder, "embed_recording", fail)
+    file = str(tmp_path / "a.wav")
+    soundfile.write(file, dialogue[: 5 * RATE], RATE)
+    assert group_by_voice(serenade.load("commercial"), [file]) == [file]
 
 
 def test_a_recording_without_speech_has_no_speakers():

@@ -107,12 +107,15 @@ class Expectation:
         counts: Floats = share * len(labels) * self.counts * np.sqrt(recordings)
         return counts
 
-    def find_trust(self, posteriors: Floats, labels: Sequence[str]) -> Floats:
+    def find_trust(
+        self, posteriors: Floats, labels: Sequence[str], known: NDArray[np.intp] | None = None
+    ) -> Floats:
         """Return the probability that the other recordings of each are as expected.
 
         Args:
             posteriors: those without adaptation, `(groups, recordings, classes)`.
             labels: the classes.
+            known: see `Places.adapt`.
         """
         classes = len(labels)
         shares = np.full((classes + 1, classes), (1 - _MOSTLY) / (classes - 1))
@@ -120,7 +123,7 @@ class Expectation:
         expected = 0 if self.neutral is None else 1 + list(labels).index("neutral")
         prior = np.full(classes + 1, (1 - self.trust) / classes)
         prior[expected] = self.trust
-        logs = np.log(posteriors @ shares.T)
+        logs = np.log(_fix_known(posteriors, known) @ shares.T)
         found = _DOUBT * (logs.sum(axis=1, keepdims=True) - logs)
         found *= min(1.0, _ENOUGH / max(1, posteriors.shape[1] - 1))
         odds = prior * np.exp(found - found.max(axis=-1, keepdims=True))
@@ -222,14 +225,7 @@ class Places:
         basis, variances = self.axes(speaker=speaker)
         z, means = (x - self.centre) @ basis, self.means @ basis
         prior, softness = expectation.prior(labels, count), expectation.softness
-
-        def fix_known(values: Floats) -> Floats:
-            if known is None:
-                return values
-            exact = np.eye(len(labels))[np.maximum(known, 0)]
-            return np.where(known[..., None] >= 0, exact, values)
-
-        r = fix_known(np.exp(log_normalise(softness * plain)))
+        r = _fix_known(np.exp(log_normalise(softness * plain)), known)
         evidence = share = np.zeros_like(plain)
         drifts = np.zeros((*plain.shape, z.shape[-1]))
         for _ in range(_STEPS):
@@ -237,8 +233,8 @@ class Places:
             expected = prior + r.sum(axis=1, keepdims=True) - r
             share = np.log(expected / expected.sum(axis=-1, keepdims=True))
             new = np.exp(log_normalise(softness * evidence + share))
-            r = fix_known((1 - _DAMPING) * r + _DAMPING * new)
-        likely = expectation.find_trust(fix_known(np.exp(plain)), labels)
+            r = _fix_known((1 - _DAMPING) * r + _DAMPING * new, known)
+        likely = expectation.find_trust(np.exp(plain), labels, known)
         weight = expectation.weight * (count - 1) / (count + 1) * likely[..., None]
         adapted = log_normalise(evidence + expectation.shares * share)
         return log_normalise((1 - weight) * plain + weight * adapted)
@@ -278,6 +274,14 @@ class Places:
             if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] < least:
                 raise ValueError(f"{name} is not a covariance")
         return cls(**arrays)
+
+
+def _fix_known(shares: Floats, known: NDArray[np.intp] | None) -> Floats:
+    """Replace the shares of recordings `(groups, recordings, classes)` whose class is known."""
+    if known is None:
+        return shares
+    exact = np.eye(shares.shape[-1])[np.maximum(known, 0)]
+    return np.where(known[..., None] >= 0, exact, shares)
 
 
 def _find_evidence(

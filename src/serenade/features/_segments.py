@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Pooled(Feature):
     >>> Pooled(LogMel(), 0.2)(0.1 * noise, 16000).shape
     (5, 128)
     """
+
+    version: ClassVar[int] = 2
 
     feature: Feature
     seconds: float | None = 0.2
@@ -73,6 +75,8 @@ class Segments(Feature):
     (5, 1726)
     """
 
+    version: ClassVar[int] = 2
+
     feature: Feature
     seconds: float = 0.2
 
@@ -93,8 +97,8 @@ class Segments(Feature):
 def find_edges(samples: int, length: int) -> list[int]:
     """Return the first sample of each segment, and the end of the last.
 
-    >>> find_edges(1000, 300), find_edges(1100, 300), find_edges(100, 300)
-    ([0, 300, 600, 1000], [0, 300, 600, 900, 1100], [0, 100])
+    >>> find_edges(1000, 300), find_edges(1050, 300), find_edges(100, 300)
+    ([0, 300, 600, 1000], [0, 300, 600, 900, 1050], [0, 100])
     """
-    count = max(1, round(samples / length))
+    count = max(1, (2 * samples + length) // (2 * length))
     return [*range(0, count * length, length), samples]

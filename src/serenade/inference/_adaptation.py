@@ -115,7 +115,7 @@ class Adaptation:
             speaker=self.one_speaker,
             known=known[None],
         )
-        (likely,) = self.expectation.find_trust(np.exp(plain)[None], self.labels)
+        (likely,) = self.expectation.find_trust(np.exp(plain)[None], self.labels, known[None])
         # The temperature moves with the weight of the adapted evidence, w_i of `Places` over w.
         share = likely * (len(plain) - 1) / (len(plain) + 1)
         alone, full = self.temperatures

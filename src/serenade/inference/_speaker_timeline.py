@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.audio import from_array, parse_channel
-from serenade.errors import AudioError, InputError, SignalFormatError, SilenceError
+from serenade.errors import AudioError, GraphError, InputError, SignalFormatError, SilenceError
 from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import Timeline
 from serenade.inference._segmentation import (
@@ -173,9 +173,9 @@ def group_by_voice(
                     break
             else:
                 speech += (window.signal for window in windower.finish())
-        except AudioError:
+            return encoder.embed_recording(np.concatenate(speech)) if speech else None
+        except (AudioError, GraphError):
             return None
-        return encoder.embed_recording(np.concatenate(speech)) if speech else None
 
     pairs = map_in_threads(embed, files, min(jobs or os.cpu_count() or 1, len(files)))
     voices = {place: voice for place, (_, voice) in enumerate(pairs) if voice is not None}
