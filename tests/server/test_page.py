@@ -73,6 +73,13 @@ def _choose(page, *paths):
     page.send("DOM.setFileInputFiles", files=list(map(str, paths)), nodeId=node)
 
 
+def _choose_language(page, language):
+    page.run(
+        f"window.chosen = document.querySelector('#language'); chosen.value = '{language}';"
+        "chosen.dispatchEvent(new Event('change'))"
+    )
+
+
 def _resize(page, width, scheme="light"):
     """Show the page at a width in CSS pixels, in a light or dark colour scheme."""
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
@@ -214,8 +221,25 @@ def test_the_timeline_works_by_keyboard_alone(client, browser, example):
     assert page.run(label) == first
     page.press("Enter", "Enter", 13)
     page.wait("document.querySelector('audio').currentTime > 0")
+    assert not page.run(_PLAY_ON)
     page.press("Tab", "Tab", 9)  # the segments are one stop
     assert not page.run(label).endswith("listen")
+
+
+# Pauses within a segment, plays again beyond its end, and gives whether the player has paused.
+_PLAY_ON = """
+(async () => {
+  const player = document.querySelector('audio');
+  const wait = (kind) => new Promise((done) => player.addEventListener(kind, done, {once: true}));
+  const paused = player.paused || wait('pause');
+  player.pause();
+  await paused;
+  await player.play();
+  const seeked = wait('seeked');
+  player.currentTime = player.duration - 1;
+  await seeked;
+  return player.paused;
+})()"""
 
 
 def test_everything_has_a_name(client, browser, example):
@@ -299,11 +323,17 @@ def test_a_running_analysis_shows_its_progress_and_can_be_cancelled(
     soundfile.write(long, np.tile(signal, 60), 16000)
     page = browser()
     page.open(str(client.base_url))
-    _choose(page, long)
+    _choose(page, long, example)
+    page.wait("document.querySelectorAll('.cancel').length === 2")
+    page.run("window.kept = document.querySelector('.cancel'); 0")
+    _click(page, ".card:last-child .cancel")  # while it waits
+    assert "Cancelled" in page.run("document.querySelector('.card:last-child').innerText")
     page.wait("document.querySelector('.doing')?.textContent.includes(' of ')")
     assert page.run("document.querySelector('progress').value") > 0
-    _click(page, ".cancel")
+    page.run("kept.click()")  # the same button all the time
     page.wait("document.querySelector('.card').innerText.includes('Cancelled')")
+    assert page.run("document.querySelectorAll('.card[data-state=failed]').length") == 2
+    page.wait("!document.getElementById('example').disabled")
     _click(page, "#example")  # the page can be used again
     assert page.wait(_EMOTION)
 
@@ -363,10 +393,7 @@ def test_the_page_speaks_the_language_that_is_chosen(client, browser):
     _click(page, "#example")
     page.wait(_EMOTION)
     for language, word in (("de", "traurig"), ("zh", "悲伤"), ("es", "triste"), ("en", "sad")):
-        page.run(
-            f"window.chosen = document.querySelector('#language'); chosen.value = '{language}';"
-            "chosen.dispatchEvent(new Event('change'))"
-        )
+        _choose_language(page, language)
         assert word in page.run("document.querySelector('.card').innerText")
         assert page.run("document.documentElement.lang") == language
     # Each language has each text; English needs no translated errors.
@@ -375,6 +402,96 @@ def test_the_page_speaks_the_language_that_is_chosen(client, browser):
         "texts => Object.keys(en).filter(key => !(key in texts))))"
     )
     assert missing == []
+
+
+_DISABLED = (
+    "['record', 'enrol', 'forget', 'file', 'example']"
+    ".map(id => document.getElementById(id).disabled)"
+)
+
+
+def test_a_page_that_waits_takes_nothing_else_and_translates_its_fault(client, browser):
+    page = browser()
+    page.open(str(client.base_url))
+    page.run(
+        "navigator.mediaDevices.getUserMedia = () => new Promise((_, fail) => { window.refuse = "
+        "() => fail(new DOMException('', 'NotAllowedError')) }); 0"
+    )
+    _click(page, "#record")
+    page.wait("!!window.refuse")
+    _choose_language(page, "de")
+    assert page.run(_DISABLED) == [True] * 5
+    page.run("refuse()")
+    error = "document.getElementById('error').textContent"
+    assert page.wait(error).startswith("Kein Mikrofon (NotAllowedError)")
+    assert page.run(_DISABLED) == [False] * 5
+    _choose_language(page, "en")
+    assert page.run(error).startswith("No microphone (NotAllowedError)")
+
+
+_FAIL_ONCE = """
+const real = window.fetch;
+let failed = false;
+window.fetch = (address, options) => {
+  if (failed || !String(address).endsWith('/v1/model')) return real(address, options);
+  failed = true;
+  return Promise.reject(new TypeError('no network'));
+};"""
+
+
+def test_a_page_recovers_from_a_missing_model_and_from_an_answer_of_a_proxy(client, browser):
+    page = browser()
+    page.send("Page.addScriptToEvaluateOnNewDocument", source=_FAIL_ONCE)
+    page.open(str(client.base_url))
+    assert "cannot be reached" in page.run("document.getElementById('error').textContent")
+    _click(page, "#example")
+    page.wait(_EMOTION)
+    assert "Licence" in page.run("document.getElementById('model').textContent")
+    page.run(
+        "Object.defineProperty(XMLHttpRequest.prototype, 'responseText', {get: () => '<html>'}); 0"
+    )
+    _click(page, "#example")
+    page.wait("document.querySelector('.card .fault')?.textContent.includes('answered 200')")
+    page.wait("!document.getElementById('record').disabled")
+
+
+def test_a_recording_without_a_stream_ends_before_it_is_too_long(serve, browser, spoken):
+    with serve(max_size=2**20, max_duration=2.0) as client:
+        page = browser(*_microphone(spoken))
+        page.open(str(client.base_url))
+        page.run(
+            "window.said = []; new MutationObserver(() => said.push(document.getElementById("
+            "'status').textContent)).observe(document.getElementById('status'), {childList: true});"
+            "const Real = WebSocket; window.WebSocket = class extends Real {"
+            " constructor() { super(location.origin.replace('http', 'ws') + '/none'); } }; 0"
+        )
+        _click(page, "#record")
+        state = "document.querySelector('.card')?.dataset.state"
+        page.wait(f"['done', 'nospeech', 'failed'].includes({state})")
+        assert page.run(state) != "failed"
+        assert page.run("parseFloat(document.getElementById('clock').textContent)") > 1
+        told = "No live emotions: The server cannot be reached; try again. The recording continues."
+        assert told in page.run("said")
+
+
+_ENROL_TWICE = """
+(async () => {
+  const {backend, enrol, loadExample} = await import('/backend.js');
+  const names = [];
+  for (let n = 0; n < 2; n++) {
+    await enrol(await loadExample());
+    names.push(backend.voice);
+  }
+  const use = async (name) => (await fetch(`v1/predict?voice=${name}`, {method: 'POST'})).json();
+  return [(await use(names[0])).error.type, (await use(names[1])).error.type];
+})()"""
+
+
+def test_a_second_enrolment_forgets_the_first_voice(client, browser):
+    page = browser()
+    page.open(str(client.base_url))
+    first, second = page.run(_ENROL_TWICE)
+    assert first == "UnknownVoice" != second
 
 
 def test_light_and_dark_can_be_read(client, browser):
@@ -561,6 +678,37 @@ def test_both_kinds_of_page_have_the_same_backend(still, client, browser):
         page.open(address)
         names.append(page.run("import('./backend.js').then(Object.keys)"))
     assert names[0] == names[1]
+
+
+_KEEP_WORKER = """
+const Real = Worker;
+window.Worker = class extends Real {
+  constructor(...given) {
+    super(...given);
+    window.made = this;
+  }
+};"""
+
+_LOSE_WORKER = """
+(async () => {
+  const {analyse} = await import('./backend.js');
+  const blob = await (await fetch('30.wav')).blob();
+  const signal = new AbortController().signal;
+  const nothing = () => {};
+  const lose = () => made.onerror({message: 'out of memory'});
+  const given = {loadingModel: nothing, sent: nothing, analysed: lose, signal};
+  const ask = () => analyse(blob, '30.wav', given).catch((error) => error.message);
+  return [await ask(), await ask()];
+})()"""
+
+
+def test_a_worker_that_fails_ends_its_tasks_and_refuses_others(still, talks, browser):
+    page = browser()
+    page.send("Page.addScriptToEvaluateOnNewDocument", source=_KEEP_WORKER)
+    page.open(still[1])
+    assert talks[30].name == "30.wav"
+    told = "the models have stopped: out of memory; reload the page"
+    assert page.run(_LOSE_WORKER) == [told, told]
 
 
 def test_a_page_without_a_server_needs_npm_or_its_package(tmp_path, monkeypatch):

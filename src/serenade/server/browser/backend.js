@@ -1,6 +1,6 @@
 // Analyses in the browser, for a page without a server; the names are those of ../static/backend.js.
 
-import { $, Failure, text } from "./dom.js";
+import { $, Failure, makeCancelled } from "./dom.js";
 import { FORMATTERS } from "./formats.js";
 
 const [SHORTEST, SILENCE] = [0.1, 1e-4]; // seconds; of full scale
@@ -13,6 +13,7 @@ export const backend = { model: { labels: [] }, voice: null };
 let worker = null;
 let loading = null; // a promise of the models
 let ready = false;
+let broken = null; // the fault that ended the worker
 let count = 0;
 const waiting = new Map(); // functions that take the messages of a task, by its number
 
@@ -22,16 +23,29 @@ export async function loadModel() {
   const { labels, licence, version, adaptation } = await response.json();
   backend.model = { labels, licence, version, adaptation, here: true, max_size: Infinity, max_duration: LONGEST };
   worker = new Worker("worker.js", { type: "module" });
-  loading = new Promise((done, fail) => {
-    const fault = (message) => fail(new Failure("", `the models cannot be loaded: ${message}; reload the page`));
-    worker.onerror = ({ message }) => fault(message);
+  loading = new Promise((done) => {
+    worker.onerror = ({ message }) => done(endTasks(message ?? "its program cannot be read"));
     worker.onmessage = ({ data }) => {
       if (data.kind === "ready") done((ready = true));
-      else if (data.kind === "broken") fault(data.message);
+      else if (data.kind === "broken") done(endTasks(data.message));
       else waiting.get(data.id)?.(data);
     };
   });
-  loading.catch(() => {}); // each analysis reports it
+}
+
+// Ends all tasks, and refuses further ones, when the worker has failed.
+function endTasks(message) {
+  const problem = ready ? "the models have stopped" : "the models cannot be loaded";
+  broken = new Failure("", `${problem}: ${message}; reload the page`);
+  worker.terminate();
+  for (const take of [...waiting.values()]) take({ kind: "failed", message: broken.message });
+}
+
+// Waits for the models, unless the task is cancelled.
+async function waitForModels(signal) {
+  const stopped = new Promise((_, fail) => signal?.addEventListener("abort", () => fail(makeCancelled())));
+  await Promise.race([loading, stopped]);
+  if (broken) throw broken;
 }
 
 export const loadExample = async () => (await fetch("example.ogg")).blob();
@@ -47,7 +61,7 @@ export { refuse as enrol, refuse as forget };
 
 // Does a task of the worker; `progressed` gets the seconds that are done.
 async function run(kind, message, { progressed = () => {}, signal } = {}) {
-  await loading;
+  await waitForModels(signal);
   const id = ++count;
   return new Promise((done, fail) => {
     waiting.set(id, (answer) => {
@@ -62,7 +76,7 @@ async function run(kind, message, { progressed = () => {}, signal } = {}) {
     signal?.addEventListener("abort", () => {
       waiting.delete(id);
       worker.postMessage({ kind: "stop", id });
-      fail(new Failure("Cancelled", text("cancelled")));
+      fail(makeCancelled());
     });
     worker.postMessage({ id, kind, ...message });
   });
@@ -120,7 +134,7 @@ function computeEnvelope(signal) {
 
 export async function analyse(blob, name, { loadingModel, sent, analysed, signal: stopping }) {
   if (!ready) loadingModel();
-  await loading;
+  await waitForModels(stopping);
   sent(1);
   const [samples, rate] = await decode(blob, name);
   stopping.throwIfAborted();
@@ -133,6 +147,7 @@ export async function analyse(blob, name, { loadingModel, sent, analysed, signal
 
 export function openStream(recording, update, fault) {
   const id = ++count;
+  if (broken) fault(broken.message);
   waiting.set(id, (answer) => {
     if (answer.kind === "failed") fault(answer.message);
     else answer.found.forEach(update);

@@ -1,7 +1,7 @@
 // The analysis of recordings, one after the other; each has its card.
 
 import { analyse } from "./backend.js";
-import { $, Failure, duration, nameEmotion, percent, text } from "./dom.js";
+import { $, duration, makeCancelled, nameEmotion, percent, text } from "./dom.js";
 import { addCard, findDoubt } from "./result.js";
 
 export let cards = [];
@@ -23,6 +23,7 @@ export async function analyseAll(files, say) {
   const jobs = files.map(([blob, name]) => {
     const stopping = new AbortController();
     const card = addCard($("cards"), name, () => stopping.abort());
+    stopping.signal.addEventListener("abort", () => card.fail(makeCancelled())); // also while it waits
     cards.push(card);
     return { blob, name, card, stopping };
   });
@@ -33,6 +34,7 @@ export async function analyseAll(files, say) {
 }
 
 async function analyseOne({ blob, name, card, stopping }) {
+  if (stopping.signal.aborted) return;
   try {
     const length = await measure(blob);
     stopping.signal.throwIfAborted();
@@ -49,10 +51,11 @@ async function analyseOne({ blob, name, card, stopping }) {
           ? card.progress("analysingOf", () => ({ done: duration(seconds), all: duration(length) }), seconds / length)
           : card.progress("analysingTo", () => ({ done: duration(seconds) })),
     });
+    stopping.signal.throwIfAborted();
     card.found = found;
     card.release = card.show(found, blob);
   } catch (error) {
-    card.fail(stopping.signal.aborted ? new Failure("Cancelled", text("cancelled")) : error);
+    if (!stopping.signal.aborted) card.fail(error);
   }
 }
 

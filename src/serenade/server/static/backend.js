@@ -1,7 +1,7 @@
 // Analyses by the server of this page. A page without a server has another file of this name, which
 // exports the same names: ../browser/backend.js.
 
-import { $, Failure, text } from "./dom.js";
+import { $, Failure, makeCancelled, text } from "./dom.js";
 
 export const backend = {
   model: { labels: [] },
@@ -24,23 +24,28 @@ function getAdaptation() {
 
 const key = () => (backend.model.key_needed ? $("key").value : undefined);
 
-function toFailure(status, body) {
-  let given = null;
+// JSON data, or null: a proxy may answer with something else.
+function parse(body) {
   try {
-    given = JSON.parse(body).error;
+    return JSON.parse(body);
   } catch {
-    // A proxy may answer with something else.
+    return null;
   }
-  return new Failure(given?.type ?? "", given?.message ?? text("failed", { status }));
 }
+
+function toFailure(status, body) {
+  const given = parse(body)?.error;
+  return new Failure(given?.type ?? "", given?.message ?? (() => text("failed", { status })));
+}
+
+const makeUnreachable = () => new Failure("Unreachable", () => text("unreachable"));
 
 async function ask(path, { method = "GET", body, parameters = {}, signal } = {}) {
   let response;
   try {
     response = await fetch(makeAddress(path, parameters), { method, body, headers: headers(), signal });
   } catch (error) {
-    if (error.name === "AbortError") throw new Failure("Cancelled", text("cancelled"));
-    throw new Failure("Unreachable", text("unreachable"));
+    throw error.name === "AbortError" ? makeCancelled() : makeUnreachable();
   }
   if (response.ok) return response;
   throw toFailure(response.status, await response.text());
@@ -57,11 +62,12 @@ function upload(path, form, parameters, { sent, signal }) {
     });
     request.upload.addEventListener("load", () => sent(1));
     request.addEventListener("load", () => {
-      if (request.status < 300) done(JSON.parse(request.responseText));
+      const found = request.status < 300 ? parse(request.responseText) : null;
+      if (found) done(found);
       else fail(toFailure(request.status, request.responseText));
     });
-    request.addEventListener("error", () => fail(new Failure("Unreachable", text("unreachable"))));
-    request.addEventListener("abort", () => fail(new Failure("Cancelled", text("cancelled"))));
+    request.addEventListener("error", () => fail(makeUnreachable()));
+    request.addEventListener("abort", () => fail(makeCancelled()));
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });
@@ -71,13 +77,13 @@ function upload(path, form, parameters, { sent, signal }) {
 export async function analyse(blob, name, { sent, analysed, signal }) {
   const { max_size: most } = backend.model;
   if (blob.size > most - 4096) {
-    throw new Failure("", text("tooLarge", { file: name, size: Math.floor(most / 2 ** 20) }));
+    throw new Failure("", () => text("tooLarge", { file: name, size: Math.floor(most / 2 ** 20) }));
   }
   const progress = crypto.getRandomValues(new Uint32Array(4)).join("-");
   let over = false;
   const timer = setInterval(async () => {
     const answer = await ask(`v1/progress/${progress}`, { signal }).catch(() => null);
-    const found = await answer?.json();
+    const found = await answer?.json().catch(() => null);
     if (found?.seconds && !over) analysed(found.seconds);
   }, 500);
   const form = new FormData();
@@ -93,7 +99,10 @@ export async function analyse(blob, name, { sent, analysed, signal }) {
 
 // Tells what the model and the server can do; elements with data-needs are shown by it.
 export async function loadModel() {
-  backend.model = { ...(await (await ask("v1/model")).json()), server: true };
+  const response = await ask("v1/model");
+  const found = parse(await response.text());
+  if (!found) throw toFailure(response.status, "");
+  backend.model = { ...found, server: true };
 }
 
 export const loadExample = async () => (await ask("example.ogg")).blob();
@@ -108,11 +117,15 @@ export async function enrol(blob) {
   const form = new FormData();
   form.append("file", blob, "voice.wav");
   const options = { sent: () => {}, signal: new AbortController().signal };
+  const before = backend.voice;
   backend.voice = (await upload("v1/voices", form, {}, options)).voice;
+  if (before) await remove(before).catch(() => {}); // the server forgets it after some time
 }
 
+const remove = (voice) => ask(`v1/voices/${encodeURIComponent(voice)}`, { method: "DELETE" });
+
 export async function forget() {
-  await ask(`v1/voices/${encodeURIComponent(backend.voice)}`, { method: "DELETE" });
+  await remove(backend.voice);
   backend.voice = null;
 }
 
@@ -123,6 +136,7 @@ export function openStream(recording, update, fault) {
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url);
   let ready = false;
+  let over = false; // it was ended here, or its fault is known
   socket.onopen = () => {
     const hello = { sampling_rate: recording.rate, format: "s16le", ...getAdaptation() };
     if (key() !== undefined) hello.api_key = key();
@@ -136,12 +150,17 @@ export function openStream(recording, update, fault) {
     } else if (message.type === "update") {
       update(message);
     } else if (message.type === "error") {
+      over = true;
       fault(message.error.message);
     }
+  };
+  socket.onclose = ({ code }) => {
+    if (!over && code !== 1000) fault(text("unreachable"));
   };
   return {
     send: (piece) => ready && socket.readyState === WebSocket.OPEN && socket.send(piece),
     end: () => {
+      over = true;
       if (ready && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "end" }));
       else socket.close();
     },

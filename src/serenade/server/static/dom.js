@@ -51,22 +51,26 @@ export const percent = (share) => new Intl.NumberFormat(language, { style: "perc
 export const decimal = (value) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: 1, minimumFractionDigits: 1 }).format(value);
 
+// A fault of a kind. Its message is a text, or a function that gives it in the person's language.
 export class Failure extends Error {
   constructor(kind, message) {
-    super(message);
+    super(typeof message === "function" ? message() : message);
     this.kind = kind;
+    if (typeof message === "function") this.translate = message;
   }
 }
+
+export const makeCancelled = () => new Failure("Cancelled", () => text("cancelled"));
 
 // Describes a fault, in the person's language if the page has a text for its kind; other messages
 // are English.
 export function explain(error, file = "") {
   if (error.kind === "Unauthorized") {
-    $("key").focus();
+    if (document.activeElement !== $("language")) $("key").focus();
     return text("keyWrong");
   }
   const known = `error${error.kind}`;
-  return hasText(known) ? text(known, { file }) : error.message || String(error);
+  return hasText(known) ? text(known, { file }) : error.translate?.() ?? (error.message || String(error));
 }
 
 // Seconds below a minute, else minutes or hours.

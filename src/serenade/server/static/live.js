@@ -2,7 +2,7 @@
 
 import { backend, openStream as openBackendStream } from "./backend.js";
 import { colour, drawArea, drawAxis, prepare, style } from "./charts.js";
-import { $, decimal, make, nameEmotion, percent, text } from "./dom.js";
+import { $, decimal, make, nameEmotion, percent } from "./dom.js";
 
 const SPAN = 30; // seconds that the chart shows during the recording
 const HEIGHT = 120;
@@ -38,11 +38,10 @@ export function stopLive() {
   drawChart();
 }
 
-// Opens the stream. Without it a recording still works: only the live display is lost.
-export function openStream(recording) {
-  return openBackendStream(recording, showUpdate, (message) => {
-    $("status").textContent = text("noLive", { message });
-  });
+// Opens the stream. Without it a recording still works: only the live display is lost, and `fault`
+// gets the reason, without the full stop.
+export function openStream(recording, fault) {
+  return openBackendStream(recording, showUpdate, (message) => fault(message.replace(/[.。]$/, "")));
 }
 
 function showUpdate({ start, end, probabilities, segments }) {

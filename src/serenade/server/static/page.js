@@ -7,51 +7,63 @@ import { drawBars, drawChart, openStream, showPiece, startLive, stopLive } from 
 import { closeMicrophone, openMicrophone } from "./recorder.js";
 
 let recording = null; // with its purpose, "speech" or "enrol"
-let running = 0; // analyses
+let pending = 0; // attempts that have not ended
+let prepared = false; // the model is known
+let fault = null; // the error that is shown, to explain it in another language
 let said = {}; // the texts of the status lines, to repeat them in another language
 
 function say(key, values = {}, where = "status") {
   said[where] = [key, values];
   $(where).textContent = key ? text(key, typeof values === "function" ? values() : values) : "";
-  $("error").textContent = "";
+  showFault(null);
+}
+
+function showFault(error) {
+  fault = error;
+  $("error").textContent = error ? explain(error) : "";
 }
 
 // Does what a person asked for, and tells what went wrong.
 async function attempt(work) {
+  pending += 1;
+  update();
   try {
+    if (!prepared) await prepare();
     await work();
   } catch (error) {
     for (const where of ["status", "voice-status"]) say("", {}, where);
-    $("error").textContent = explain(error);
+    showFault(error);
+  } finally {
+    pending -= 1;
+    update();
   }
-  update();
 }
 
-function update(waiting = false) {
+function update() {
+  const speaking = recording?.purpose === "speech";
   const enrolling = recording?.purpose === "enrol";
-  const busy = waiting || running > 0;
-  $("record").textContent = text(recording && !enrolling ? "stop" : "record");
-  $("record").classList.toggle("on", Boolean(recording && !enrolling));
+  const busy = recording ? recording.stopping : pending > 0; // the way to stop stays open
+  $("record").textContent = text(speaking ? "stop" : "record");
+  $("record").classList.toggle("on", speaking);
   $("enrol").textContent = text(enrolling ? "enrolDone" : "enrol");
   $("record").disabled = busy || enrolling;
-  $("enrol").disabled = busy || Boolean(recording && !enrolling);
-  for (const id of ["file", "example"]) $(id).disabled = busy || Boolean(recording);
+  $("enrol").disabled = busy || speaking;
+  for (const id of ["file", "example", "forget"]) $(id).disabled = busy || Boolean(recording);
 }
 
 // Recording
 
 async function start(purpose) {
   say("waitMicrophone", {}, purpose === "enrol" ? "voice-status" : "status");
-  update(true);
   if (purpose === "speech") clearResults();
   const found = await openMicrophone(take, () => recording === found && attempt(stop));
-  recording = Object.assign(found, { purpose });
+  recording = Object.assign(found, { purpose, stopping: false });
   startLive();
   if (purpose === "enrol") {
     say("enrolRecording", {}, "voice-status");
   } else {
-    found.stream = openStream(found);
     say("recording");
+    found.stream = openStream(found, (message) => found.stopping || say("noLive", { message }));
   }
 }
 
@@ -61,46 +73,38 @@ function take(piece) {
   found.stream?.send(piece);
   const seconds = found.samples / found.rate;
   showPiece(piece, seconds);
-  const full = 2 * found.samples > backend.model.max_size - 2 ** 20;
-  if ((full || seconds > backend.model.max_duration - 1) && !found.stopping) attempt(stop);
+  const { max_size, max_duration } = backend.model;
+  const full = 2 * found.samples > max_size - Math.min(2 ** 20, max_size / 8);
+  const long = seconds > max_duration - Math.min(1, max_duration / 4); // pieces still come, 0.1 s each
+  if ((full || long) && !found.stopping) attempt(stop);
 }
 
 async function stop() {
   const found = recording;
   if (!found || found.stopping) return;
   found.stopping = true;
-  update(true);
+  update();
   const blob = await closeMicrophone(found);
   found.stream?.end();
   recording = null;
   stopLive();
+  update();
   if (found.purpose === "enrol") await adaptToVoice(blob);
-  else await analyseFiles([[blob, "recording.wav"]]);
+  else await analyseAll([[blob, "recording.wav"]], say);
 }
 
 // Results
 
-async function analyseFiles(files) {
-  running += 1;
-  update();
-  try {
-    await analyseAll(files, say);
-  } finally {
-    running -= 1;
-  }
-}
-
 const chooseFiles = (files) => {
   const given = [...files].map((file) => [file, file.name]);
   $("live").hidden = true;
-  if (given.length) attempt(() => analyseFiles(given));
+  if (given.length) attempt(() => analyseAll(given, say));
 };
 
 async function tryExample() {
   say("loading");
   $("live").hidden = true;
-  update(true);
-  await analyseFiles([[await loadExample(), "example.ogg"]]);
+  await analyseAll([[await loadExample(), "example.ogg"]], say);
 }
 
 // Enrolment
@@ -116,11 +120,19 @@ async function adaptToVoice(blob) {
 async function forgetVoice() {
   await forget();
   $("forget").hidden = true;
-  $("enrol").focus();
   say("forgotten", {}, "voice-status");
 }
 
-// Language and colours
+// Model, language and colours
+
+async function prepare() {
+  await loadModel();
+  prepared = true;
+  for (const element of document.querySelectorAll("[data-needs]")) {
+    element.hidden = !element.dataset.needs.split(" ").some((need) => backend.model[need]);
+  }
+  describeModel();
+}
 
 function redraw() {
   drawChart();
@@ -133,16 +145,21 @@ function describeModel() {
 }
 
 $("language").addEventListener("change", ({ target }) => {
+  const error = fault;
   chooseLanguage(target.value, true);
   for (const [where, [key, values]] of Object.entries(said)) say(key, values, where);
+  showFault(error);
   for (const card of cards) card.render();
   drawBars();
-  describeModel();
+  if (prepared) describeModel();
   update();
 });
 $("record").addEventListener("click", () => attempt(() => (recording ? stop() : start("speech"))));
 $("enrol").addEventListener("click", () => attempt(() => (recording ? stop() : start("enrol"))));
-$("forget").addEventListener("click", () => attempt(forgetVoice));
+$("forget").addEventListener("click", async () => {
+  await attempt(forgetVoice);
+  if ($("forget").hidden) $("enrol").focus();
+});
 $("example").addEventListener("click", () => attempt(tryExample));
 $("file").addEventListener("change", ({ target }) => {
   chooseFiles(target.files);
@@ -163,12 +180,5 @@ addEventListener("drop", (event) => {
 
 chooseLanguage(findLanguage());
 $("language").value = document.documentElement.lang;
-update(true);
-await attempt(async () => {
-  await loadModel();
-  for (const element of document.querySelectorAll("[data-needs]")) {
-    element.hidden = !element.dataset.needs.split(" ").some((need) => backend.model[need]);
-  }
-  describeModel();
-});
+await attempt(() => {});
 document.body.dataset.ready = "yes";

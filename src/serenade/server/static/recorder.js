@@ -1,18 +1,18 @@
 // The microphone, and the WAV of a recording.
 
-import { text } from "./dom.js";
+import { Failure, text } from "./dom.js";
 
 // Opens the microphone; calls `took` with each piece of 16-bit samples, and `ended` if it is pulled
 // out, which ends the recording but does not lose it.
 export async function openMicrophone(took, ended) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new Error(text("noMicrophoneHere"));
+  if (!navigator.mediaDevices?.getUserMedia) throw new Failure("", () => text("noMicrophoneHere"));
   let media;
   try {
     media = await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });
   } catch (error) {
-    throw new Error(text("noMicrophone", { name: error.name }));
+    throw new Failure("", () => text("noMicrophone", { name: error.name }));
   }
   const context = new AudioContext();
   const found = { rate: context.sampleRate, pieces: [], samples: 0, media, context, took };

@@ -18,17 +18,22 @@ export function addCard(place, name, cancel) {
   const head = make("h3", { tabindex: "-1" }, name);
   const body = make("div", { class: "body" });
   const element = make("article", { class: "card", "data-state": "waiting" }, head, body);
+  const bar = make("progress", { max: "1" });
+  const doing = make("span", { class: "doing" });
+  const stop = make("button", { type: "button", class: "cancel", onclick: cancel });
   let render = () => showProgress("waiting", {}, null);
   let view = null;
+  body.append(make("p", { class: "row" }, bar, doing, stop));
   place.append(element);
   render();
 
   function showProgress(key, values, share) {
     element.dataset.state = key;
-    const bar = make("progress", { "aria-label": text(key, values), max: "1", ...(share == null ? {} : { value: share }) });
-    const stop = make("button", { type: "button", class: "cancel", onclick: cancel }, text("cancel"));
-    if (body.contains(document.activeElement)) queueMicrotask(() => stop.focus());
-    body.replaceChildren(make("p", { class: "row" }, bar, make("span", { class: "doing" }, text(key, values)), stop));
+    if (share == null) bar.removeAttribute("value");
+    else bar.value = share;
+    doing.textContent = text(key, values);
+    bar.setAttribute("aria-label", doing.textContent);
+    stop.textContent = text("cancel");
   }
 
   return {
@@ -37,6 +42,7 @@ export function addCard(place, name, cancel) {
     render: () => render(),
     draw: () => view?.draw(),
     progress: (key, values, share = null) => {
+      if (!bar.isConnected) return; // it is over
       render = () => showProgress(key, typeof values === "function" ? values() : values, share);
       render();
     },
@@ -77,14 +83,16 @@ function showResult(element, body, found, source) {
   }
 
   const view = makeTimeline(found, play);
+  let frame = 0;
   function follow() {
-    if (player.currentTime >= until) {
-      player.pause();
-      until = Infinity;
-    }
+    cancelAnimationFrame(frame);
+    if (player.currentTime >= until) player.pause();
     view.follow(player.currentTime);
-    if (!player.paused) requestAnimationFrame(follow);
+    if (!player.paused) frame = requestAnimationFrame(follow);
   }
+  player.addEventListener("pause", () => {
+    if (player.paused) until = Infinity; // unless another segment was chosen at once
+  });
   player.addEventListener("play", follow);
   player.addEventListener("seeked", follow);
   body.replaceChildren(
