@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serenade import _parallel, corpora, protocols
+from serenade import _parallel, corpora, encoders, protocols
 from serenade.audio import WhiteNoise
-from serenade.encoders import ALBERT
 from serenade.errors import EvaluationError, SerenadeError
 from serenade.evaluation import Report, evaluate
 from serenade.extraction import MAX_UNUSABLE
@@ -53,7 +52,7 @@ class Runner:
         device: device that networks are trained on.
         progress: called with a line of text for each step.
         use: paths by name of files that rows need and this package does not contain: `text`, a text
-            encoder (by default ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
+            encoder (by default encoders.ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
             as serenade speech2vec writes them, and `glove`, a folder of `100.txt` and so on.
         dry: run nothing; scores of unfinished runs are missing.
         max_unusable: largest share of recordings that a run may leave out; see `evaluate`.
@@ -78,7 +77,7 @@ class Runner:
         self.jobs = jobs
         self.device = device
         self.progress = progress
-        self.use = {"text": ALBERT, **(use or {})}
+        self.use = {"text": encoders.ALBERT, **(use or {})}
         self.dry = dry
         self.max_unusable = max_unusable
         self._given = frozenset(use or ())
@@ -212,7 +211,8 @@ class Runner:
     def _has_other_encoders(self, run: Run, report: Report) -> bool:
         """Return whether a run was made with other weights of an encoder than are here."""
         made = report.recipe.get("encoders", {})
-        if self.dry or not made:
+        # Encoders that the package does not hold would be downloaded to compare them.
+        if self.dry or not made or not made.keys() <= set(encoders.names()):
             return False
         try:
             now = identify_encoders(self._make_estimator(run).features)
@@ -235,7 +235,7 @@ class Runner:
         corpus = self._corpus(run)
         resources = identify_resources(run.changes, self.use)
         estimator = self._make_estimator(run)
-        encoders = identify_encoders(estimator.features)
+        used = identify_encoders(estimator.features)
         report = evaluate(
             estimator,
             corpus,
@@ -246,7 +246,7 @@ class Runner:
             command=f"serenade reproduce (run {run.name})",
             conditions=_COPIES if run.copies else None,
         )
-        return complete_recipe(run, report, resources, encoders)
+        return complete_recipe(run, report, resources, used)
 
     def _corpus(self, run: Run) -> Corpus:
         """Return the corpus of a run, which is opened once."""
