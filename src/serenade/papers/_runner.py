@@ -52,7 +52,7 @@ class Runner:
         device: device that networks are trained on.
         progress: called with a line of text for each step.
         use: paths by name of files that rows need and this package does not contain: `text`, a text
-            encoder (by default encoders.ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
+            encoder (by default ALBERT from the hub), `speech2vec`, a folder of `50.txt` and so on,
             as serenade speech2vec writes them, and `glove`, a folder of `100.txt` and so on.
         dry: run nothing; scores of unfinished runs are missing.
         max_unusable: largest share of recordings that a run may leave out; see `evaluate`.
