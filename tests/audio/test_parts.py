@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from serenade import errors
-from serenade.audio import _ogg, measure_duration, read, read_blocks
+from serenade.audio import _ogg, _parts, measure_duration, read, read_blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +90,26 @@ def test_read_reads_joined_files_to_the_end(
     assert across.signal.size == 8000
     with pytest.raises(errors.SignalFormatError, match="but it lasts"):
         read(path, start=4.0)
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        b"fLaC\x80\0\0\x22" + bytes(34),
+        b"ID3\x03" + bytes(6),
+        (b"\xff\xf3\x18\xc4" + bytes(9) + b"Xing").ljust(36, b"\0"),
+        b"OggS\0\2" + bytes(21) + b"OggS" + bytes(23),
+        b".snd" + struct.pack(">5I", 24, 0, 3, 16000, 1),
+    ],
+    ids=["flac", "tags", "mp3", "ogg", "au"],
+)
+def test_find_parts_refuses_thousands_of_empty_parts(tmp_path: Path, empty: bytes) -> None:
+    path = tmp_path / "empty.bin"
+    path.write_bytes(5 * empty + bytes(8))
+    assert list(_parts.find_parts(path))
+    path.write_bytes(1100 * empty + bytes(8))
+    with pytest.raises(errors.SignalFormatError, match=r"joins more than 1000 .*; divide it"):
+        list(_parts.find_parts(path))
 
 
 @pytest.mark.parametrize(("container", "subtype"), JOINED)

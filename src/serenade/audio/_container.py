@@ -10,6 +10,8 @@ import os
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from serenade.errors import SignalFormatError
+
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
@@ -69,6 +71,9 @@ _LAYOUTS = {
 }
 _MOST_CHUNKS = 1000  # a header of zeros would have millions
 
+_MOST_PARTS = 1000
+"""Most recordings, streams or tags of one file; a file of empty ones would have millions."""
+
 _STREAMED = 0x7FFFF000
 """Streaming writers store placeholder lengths of at least this value; they are ignored."""
 
@@ -81,6 +86,20 @@ _AFTER = (b"LIST", b"ID3", b"id3 ", b"TAG", b"APETAGEX", b"bext", b"iXML", b"_PM
 _WAVE64 = (b"\x2e\x91\xcf\x11", b"\xf3\xac\xd3\x11")  # after four letters, of Wave64's names
 
 _OGG_TAIL = 1 << 17  # the largest Ogg page is 65,307 bytes
+
+
+def check_part_count(file: BinaryIO, count: int) -> None:
+    """Check the number of recordings, streams or tags that were found in a file so far.
+
+    Raises:
+        SignalFormatError: there are too many.
+    """
+    if count > _MOST_PARTS:
+        raise SignalFormatError(
+            os.fsdecode(file.name),
+            f"joins more than {_MOST_PARTS} recordings, streams or tags",
+            "divide it into several files",
+        )
 
 
 def count_missing_bytes(path: Path) -> int:
@@ -126,10 +145,14 @@ def find_chunk_recordings(file: BinaryIO, size: int) -> list[tuple[int, int, lis
 
     Returns:
         For each its first byte, the position after its last byte, and what to replace.
+
+    Raises:
+        SignalFormatError: the file holds too many recordings.
     """
     found: list[tuple[int, int, list[Replacement]]] = []
     end = 0
-    while end < size and len(found) < _MOST_CHUNKS:
+    while end < size:
+        check_part_count(file, len(found) + 1)
         start = end
         samples = _find_samples(file, start, size)
         last = size if samples is None or not samples.known else samples.start + samples.length

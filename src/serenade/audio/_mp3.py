@@ -7,6 +7,8 @@ import functools
 import struct
 from typing import TYPE_CHECKING
 
+from serenade.audio._container import check_part_count
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -57,6 +59,9 @@ def find_recordings(file: BinaryIO, size: int) -> list[Mp3]:
 
     Returns:
         The recordings, or none if the file does not begin with frames (after its tags).
+
+    Raises:
+        SignalFormatError: the file holds too many recordings or tags.
     """
     found: list[Mp3] = []
     searches = 0
@@ -77,6 +82,7 @@ def find_recordings(file: BinaryIO, size: int) -> list[Mp3]:
         informs, stated, counter = _read_information(frame, position)
         if informs or not same:
             found.append(Mp3(position, frame[:4], stated=stated, counter=counter))
+            check_part_count(file, len(found))
         if position + length > size:
             found[-1].incomplete = True
             break
@@ -94,13 +100,20 @@ def make_information_frame(head: bytes, frames: int) -> bytes:
 
 
 def skip_tags(file: BinaryIO, position: int) -> int:
-    """Return the position after the ID3 tags at a position."""
+    """Return the position after the ID3 tags at a position.
+
+    Raises:
+        SignalFormatError: there are too many tags.
+    """
+    tags = 0
     while True:
         file.seek(position)
         tag = file.read(10)
         if len(tag) < 10 or not tag.startswith(b"ID3") or max(tag[6:]) > 127:
             return position
         position += 10 + sum(digit << 7 * (3 - i) for i, digit in enumerate(tag[6:]))
+        tags += 1
+        check_part_count(file, tags)
 
 
 @functools.cache

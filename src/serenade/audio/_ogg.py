@@ -10,6 +10,8 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from serenade.audio._container import check_part_count
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
@@ -42,6 +44,9 @@ def find_streams(file: BinaryIO, size: int) -> tuple[list[int], bool]:
     Returns:
         The position of the first byte of each, and whether a page before the last one is damaged
         or missing.
+
+    Raises:
+        SignalFormatError: the file holds too many streams.
     """
     starts: list[int] = []
     damaged = previous_first = False
@@ -56,6 +61,7 @@ def find_streams(file: BinaryIO, size: int) -> tuple[list[int], bool]:
         jumped = before is not None and before.stamp > 0 and page.number != before.number + 1
         damaged |= not page.sound or jumped or (page.start > end and not page.first and end > 0)
         last[page.stream], end, previous_first = page, page.end, page.first
+        check_part_count(file, max(len(starts), len(last)))
     return starts, damaged
 
 

@@ -15,7 +15,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from serenade.audio import _mp3, _ogg
-from serenade.audio._container import Replacement, find_chunk_recordings
+from serenade.audio._container import Replacement, check_part_count, find_chunk_recordings
 from serenade.audio._file_view import FileView
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def find_parts(path: Path) -> Generator[Part, None, None]:
 
     Raises:
         OSError: the file cannot be read.
+        SignalFormatError: it holds too many recordings, streams or tags.
     """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
@@ -124,6 +125,7 @@ def _search_flac(file: BinaryIO, start: int) -> list[int]:
         searched = rest + block
         first = position - len(rest)
         starts += [first + match.start() for match in _FLAC.finditer(searched)]
+        check_part_count(file, len(starts))
         position += len(block)
         rest = searched[-7:]
     return starts
