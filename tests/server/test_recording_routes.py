@@ -1,5 +1,6 @@
 """Recordings over HTTP: what the command line says, and nothing lost by what is wrong."""
 
+import dataclasses
 import io
 import json
 import tempfile
@@ -8,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from pydantic import ValidationError
 from support.media import MEDIA, encode
 
 import serenade
 from serenade.audio import read
 from serenade.inference import predict_file, to_json, to_textgrid, to_webvtt
+from serenade.runtime import Interruption, StoppedError
 from serenade.server import _schemas
+from serenade.server._jobs import Worker
+from serenade.server._refusals import Refused
+from serenade.server._uploads import Upload, _find_file_name
 
 
 def wav(seconds, rate=16000, level=0.1):
@@ -256,6 +262,51 @@ def test_uploads_read_extended_file_names(client, sound):
     answer = client.post("/v1/predict", content=form, headers=kind)
     assert answer.status_code == 200, answer.text
     assert answer.json()["file"] == "café.flac"
+
+
+def test_uploads_read_extended_file_names_in_bounded_time():
+    """Spaces and open quotes took time that grew with their square, on the loop of the server."""
+    assert _find_file_name(b'form-data; name="\\"' + b'\\"' * 400) is None
+    assert _find_file_name(b"form-data; filename*= \t utf-8''a") == "a"
+    for more in (b"filename*=" + b" " * 1100, b'name="' + b'\\"' * 600, b"name=" + b"a" * 1100):
+        with pytest.raises(Refused, match="exceeds 1024 bytes"):
+            _find_file_name(b"form-data; " + more)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"segments": [{"start": "x"}] * 10_000},
+        {"segments": [{"values": dict.fromkeys(map(str, range(15_000)), "x")}]},
+        {"values": dict.fromkeys(map(str, range(15_000)), "x")},
+        {"probabilities": dict.fromkeys((f"{n}".rjust(101) for n in range(1_500)), "x")},
+        {"envelope": {"low": ["x"] * 40_000, "high": [0] * 40_000}},
+        {"summary": {"shares": {}, "moments": [{}] * 40_000, "thirds": ["x"] * 10_000}},
+    ],
+)
+def test_timelines_list_few_errors_of_hostile_json(wrong):
+    """Each error takes memory: those of 8 MB took 3.5 GB."""
+    content = json.dumps({"file": "a.wav", "duration": 1, "segments": []} | wrong)
+    with pytest.raises(ValidationError) as caught:
+        _schemas.TimelineBody.model_validate_json(content)
+    assert 100_000 < len(content) < 400_000
+    assert caught.value.error_count() <= 200
+
+
+def test_worker_stops_before_each_file(model, tmp_path):
+    """A file that is no audio has no block to stop at."""
+    (tmp_path / "0").write_bytes(b"x")
+    bad = [Upload("a.wav", tmp_path / "0")] * 3
+    worker = Worker(model, "mix", None, 60.0, lambda _: None)
+    assert worker.predict_each(bad)["failed"] == 3
+    stop = Interruption()
+    stop.stop()
+    with stop.activate():
+        for adapt in (None, "mixed"):
+            with pytest.raises(StoppedError):
+                dataclasses.replace(worker, adapt=adapt).predict_each(bad)
+        with pytest.raises(StoppedError):
+            worker.enrol(bad, "neutral")
 
 
 def test_convert_bounds_its_output_by_its_input(client, monkeypatch):

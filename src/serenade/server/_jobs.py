@@ -86,6 +86,7 @@ class Worker:
 
     def read_blocks(self, upload: Upload) -> Iterator[NDArray[np.float32]]:
         """Decode an uploaded file; stop if it is too long or the request was cancelled."""
+        check_interruption()  # a file that cannot be decoded has no block, and others may follow
         samples = 0
         rate = self.model.sampling_rate
         for block in read_blocks(upload.path, sampling_rate=rate, channel=self.channel):

@@ -331,7 +331,7 @@ def _convert(content: bytes, format_: str) -> str:
     try:
         given = _schemas.TimelineBody.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the body"
         raise Refused(
             422,

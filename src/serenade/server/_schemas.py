@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 
 from serenade import inference
+
+
+def _limit_labels(given: object) -> object:
+    """Refuse a mapping that is too large before its entries are validated, each with errors."""
+    if isinstance(given, dict) and len(given) > 100:
+        raise ValueError("more than 100 entries")
+    return given
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e7, description="In seconds.")]
 Level = Annotated[float, Field(allow_inf_nan=False)]
 Label = Annotated[str, Field(max_length=100)]
-Shares = Annotated[dict[Label, Share], Field(min_length=1, max_length=100)]
-Values = Annotated[dict[Label, Level], Field(min_length=1, max_length=100)]
+_Few = Field(min_length=1, max_length=100)
+Shares = Annotated[dict[Label, Share], _Few, BeforeValidator(_limit_labels)]
+Values = Annotated[dict[Label, Level], _Few, BeforeValidator(_limit_labels)]
+Levels = Annotated[list[Level], Field(max_length=4000), FailFast()]
 Name = Annotated[str, Field(max_length=255)]
 """Name of a file. Its length is limited because CSV repeats it in each row."""
 SEGMENTS = 2**16
@@ -83,12 +93,16 @@ class SegmentBody(Emotion):
     speaker: Label | None = Field(None, description="Name of the speaker, if asked for.")
 
 
+_Moments = Annotated[list[SegmentBody], Field(max_length=3), FailFast()]
+_Thirds = Annotated[list[SegmentBody | None], Field(max_length=3), FailFast()]
+
+
 class SummaryBody(BaseModel):
     """Emotions of a long recording in brief."""
 
     shares: Shares = Field(description="Share of the speech by time of each emotion.")
-    moments: list[SegmentBody] = Field(max_length=3, description="Strongest segments.")
-    thirds: list[SegmentBody | None] = Field(max_length=3, description="Mean of each third.")
+    moments: _Moments = Field(description="Strongest segments.")
+    thirds: _Thirds = Field(description="Mean of each third.")
 
 
 class PredictionBody(Emotion):
@@ -111,8 +125,8 @@ class PredictionBody(Emotion):
 class Envelope(BaseModel):
     """Lowest and highest sample of equally long parts of a recording."""
 
-    low: list[Level]
-    high: list[Level]
+    low: Levels
+    high: Levels
 
 
 class TimelineBody(PredictionBody):
@@ -120,7 +134,7 @@ class TimelineBody(PredictionBody):
 
     model_config = _show({**_PREDICTION, "segments": [{"start": 0.3, "end": 2.1, **_EMOTION}]})
 
-    segments: list[SegmentBody] = Field(max_length=SEGMENTS)
+    segments: Annotated[list[SegmentBody], FailFast()] = Field(max_length=SEGMENTS)
     envelope: Envelope | None = None
 
     @model_validator(mode="after")
@@ -239,13 +253,8 @@ EVERYWHERE: dict[int | str, dict[str, Any]] = {
 """Refusals of every route."""
 
 _TEXT = {"schema": {"type": "string"}}
-FORMATS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": dict.fromkeys(
-            ("text/csv", "text/vtt", "text/plain", "application/x-subrip"), _TEXT
-        )
-    }
-}
+_TEXTS = ("text/csv", "text/vtt", "text/plain", "application/x-subrip")
+FORMATS: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TEXTS, _TEXT)}}
 """Responses of a timeline in other formats than JSON."""
 
 METRICS: dict[int | str, dict[str, Any]] = {

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FIELDS = 64  # most parts of a form that are not files
 _HEAD = 2**13  # most bytes of a part's header
+_DISPOSITION = 2**10  # most bytes of a Content-Disposition with an extended file name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,14 +210,19 @@ class _Form:
             self._open.write(data[start:end])
 
 
-_QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
-_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=\s*([^';]*)'[^';]*'([^;\s]*)", re.IGNORECASE)
+# Both take time proportional to the header: a quote without an end lasts until the end of the
+# header, and a charset has no spaces, which `\s*` before it would match as well.
+_QUOTED = re.compile(rb'"(?:\\.|[^"\\])*(?:"|\\?\Z)', re.DOTALL)
+_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=\s*([^'\s;]*)'[^';]*'([^;\s]*)", re.IGNORECASE)
 
 
 def _find_file_name(disposition: bytes) -> str | None:
     r"""Return the file name in a Content-Disposition, or None if the part is no file.
 
     RFC 7578 forbids the form `filename*=` of RFC 5987, but some clients send nothing else.
+
+    Raises:
+        Refused: 422, the header is longer than a name in that form needs.
 
     >>> _find_file_name(b"form-data; name=file; filename*=UTF-8''caf%C3%A9.wav")
     'café.wav'
@@ -226,6 +232,12 @@ def _find_file_name(disposition: bytes) -> str | None:
     _, options = parse_options_header(disposition)
     if b"filename" in options:
         return options[b"filename"].decode("utf-8", "replace")
+    if len(disposition) > _DISPOSITION:
+        raise Refused(
+            422,
+            "BrokenForm",
+            f"the Content-Disposition of a part exceeds {_DISPOSITION} bytes; send shorter names",
+        )
     found = _EXTENDED_NAME.search(_QUOTED.sub(b"", disposition))
     if found is None:
         return None
