@@ -4,7 +4,10 @@ from serenade._printable import to_printable
 
 
 class SerenadeError(Exception):
-    """Base class of all errors that Serenade raises."""
+    """Base class of the errors that Serenade raises on purpose.
+
+    Low-level functions, such as those that compute features, raise ValueError for wrong parameters.
+    """
 
 
 class AudioError(SerenadeError):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenade.audio import compute_envelope, compute_frame_power, find_active_part
+from serenade.errors import InputError
 
 RATE = 16000
 
@@ -121,5 +122,5 @@ def test_compute_envelope_of_no_block_is_empty() -> None:
 
 
 def test_compute_envelope_refuses_one_point() -> None:
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(InputError, match="at least 2"):
         compute_envelope([], 1)

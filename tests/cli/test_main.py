@@ -44,6 +44,15 @@ HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "onnxruntime", "soundfi
         ("speech2vec --out x --nearest a --seed 1", "--seed has no effect without CORPUS or --wor"),
         ("predict a.wav --timeline --hop nan", "nan is not a finite number"),
         ("predict a.wav --timeline --window inf", "inf is not a finite number"),
+        ("predict a.wav --timeline --window 5000", "5000.0 is not in the range 0.5<=x<=3600"),
+        ("stress bundled a --max-unusable 2", "2.0 is not in the range 0<=x<=1"),
+        *(
+            (f"{words} --seed {seed}", f"{seed} is not in the range 0<=x<=4294967295")
+            for words in ("audit a", "stress bundled a", "pretrain npc --audio . --out b")
+            for seed in (-1, 2**32)
+        ),
+        ("speech2vec --out x --nearest a --seed -1", "-1 is not in the range"),
+        ("train whisper-probe a --out b --seed -1", "-1 is not in the range"),
         ("serve --max-duration inf", "inf is not a finite number"),
     ],
 )

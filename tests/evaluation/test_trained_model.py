@@ -219,6 +219,12 @@ def test_stress_model_states_groups_conditions_and_what_was_heard(model, speech)
     ]
     with pytest.raises(EvaluationError, match="by: no corpus has the column acent; choose from"):
         stress_model(model, [corpus], by=["acent"])
+    missing = corpus.table.index.set_levels(
+        ["missing.wav", *corpus.table.index.levels[0][1:]], level=0
+    )
+    damaged = dataclasses.replace(corpus, table=corpus.table.set_axis(missing))
+    with pytest.raises(CorpusError, match=r"more than the limit of 1\.0%"):
+        stress_model(model, [damaged], conditions={}, max_unusable=0.01)
     assert [one.group for one in report.languages] == ["xx (other)", f"xx ({first.corpus})"]
     page = report.to_markdown()
     assert first.heard == audit_training(model.description, speech).verdict

@@ -83,7 +83,7 @@ def test_enrol_uses_the_model_of_places(model, place, example, speech):
     found = enrolled.predict(example)
     assert found.enrolment == f"{speech} speech, 5 utterances"
     assert found.probabilities != model.predict(example).probabilities
-    with pytest.raises(ValueError, match="speech is 'neutral' or 'mixed'"):
+    with pytest.raises(InputError, match="speech is 'neutral' or 'mixed'"):
         model.enrol(place, speech="loud")
 
 
@@ -94,7 +94,7 @@ def test_enrol_itself_needs_enough_utterances(model, talk):
 
 
 def test_adapt_refuses_wrong_arguments(model, place, tmp_path):
-    with pytest.raises(ValueError, match="expect is one of mixed, neutral, unknown"):
+    with pytest.raises(InputError, match="expect is one of mixed, neutral, unknown"):
         model.adapt(place, expect="anything")
     with pytest.raises(InputError, match="nothing to adapt to"):
         model.adapt([])
@@ -216,9 +216,9 @@ def test_the_first_12_seconds_of_an_utterance_are_not_adapted(model):
 
 def test_an_adapted_model_does_not_adapt_to_its_own_recording(model, place, talk):
     for adapted in (model.adapt(place), model.enrol(place)):
-        with pytest.raises(ValueError, match="adapted already"):
+        with pytest.raises(InputError, match="adapted already"):
             adapted.timeline(talk, 16000, adapt="unknown")
-    with pytest.raises(ValueError, match="expect is one of"):
+    with pytest.raises(InputError, match="expect is one of"):
         model.stream(16000, adapt="anything")
 
 

@@ -76,7 +76,7 @@ def test_enrol_itself_adapts_to_long_recordings_only(model, talk, tmp_path):
 def test_enrol_refuses_too_little_and_damaged_speech(model, voice, tmp_path):
     with pytest.raises(InputError, match="nothing to enrol from: there is no recording; give a"):
         model.enrol([])
-    with pytest.raises(ValueError, match="'neutral' or 'mixed', not 'sad'"):
+    with pytest.raises(InputError, match="'neutral' or 'mixed', not 'sad'"):
         model.enrol(voice, speech="sad")
     with pytest.raises(SerenadeError, match=r"2 utterances of mixed.*at least 3"):
         model.enrol(voice[:2], speech="mixed")

@@ -184,7 +184,7 @@ def test_predict_and_timeline_explain_wrong_arguments(model, example, speech):
     with pytest.raises(SilenceError):
         model.predict(np.zeros(rate, np.float32), rate)
     for wrong in ({"window": 0.1}, {"hop": 0}, {"hop": float("nan")}, {"hop": 3.0}):
-        with pytest.raises(ValueError, match=r"hop <= window"):
+        with pytest.raises(InputError, match=r"hop <= window"):
             model.timeline(signal, rate, **wrong)
 
 

@@ -8,7 +8,7 @@ from support.model_folders import write_probe
 
 import serenade
 from serenade.audio import read
-from serenade.errors import SerenadeError
+from serenade.errors import InputError, SerenadeError
 from serenade.inference import _precision, compare_models
 
 onnx = pytest.importorskip("onnx")
@@ -98,5 +98,5 @@ def test_compare_models_measures_each_model(model, example):
     assert rows[1].largest == rows[1].mean == 0
     assert rows[1].agreement == 1
     assert rows[0].times_real > 0
-    with pytest.raises(ValueError, match="nothing to compare"):
+    with pytest.raises(InputError, match="nothing to compare"):
         compare_models({"a": model}, {"a": 1}, [])

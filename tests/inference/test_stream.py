@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serenade
-from serenade.errors import AudioError, NonFiniteAudioError, SignalFormatError
+from serenade.errors import AudioError, InputError, NonFiniteAudioError, SignalFormatError
 from serenade.inference import Stream
 
 TOLERANCE = 1e-5
@@ -93,7 +93,7 @@ def test_stream_refuses_bad_chunks_and_continues(model, talk):
     silent = np.concatenate([np.zeros(32_000, np.float32), talk])
     same(segments(found), model.timeline(silent, 16000).segments)
     assert stream.close() == []
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(InputError, match="closed"):
         stream.push(talk)
 
 
@@ -112,7 +112,7 @@ def test_stream_uses_the_bundled_model_by_default(talk):
 
 @pytest.mark.parametrize("early", [-1.0, 0.0, 1e-4, float("nan"), float("inf")])
 def test_stream_refuses_impossible_times_of_early_updates(model, early):
-    with pytest.raises(ValueError, match=r"need 0\.1 <= early"):
+    with pytest.raises(InputError, match=r"need 0\.1 <= early"):
         Stream(model, 16000, early=early)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from serenade.adaptation import _places
 from serenade.audio import from_array
+from serenade.errors import InputError
 from serenade.inference import _segmentation, _windows, check_windows
 from serenade.inference._own_adaptation import MOST_OWN
 from serenade.inference._windows import Windower, measure_speech
@@ -133,7 +134,7 @@ def test_windower_keeps_samples_of_one_window(talk):
     + [(float(window), 1) for window in ("nan", "inf", "1e300", "3601")],
 )
 def test_check_windows_refuses_wrong_lengths(window, hop):
-    with pytest.raises(ValueError, match=r"need 0\.5 <= window <= 3600"):
+    with pytest.raises(InputError, match=r"need 0\.5 <= window <= 3600"):
         check_windows(window, hop)
 
 

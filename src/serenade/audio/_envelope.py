@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serenade.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,11 +25,14 @@ def compute_envelope(blocks: Iterable[NDArray[np.float32]], points: int) -> NDAr
         Shape `(2, columns)`: the lowest and the highest sample of stretches of equal length, the
         last one perhaps shorter. `points / 2` columns or more, unless there are fewer samples.
 
+    Raises:
+        InputError: there are fewer points.
+
     >>> compute_envelope([np.array([0.0, 1.0, -1.0], np.float32), np.array([0.5], np.float32)], 3)
     array([[ 0. , -1. ], [ 1. ,  0.5]], dtype=float32)
     """
     if points < 2:
-        raise ValueError(f"need at least 2 points, got {points}")
+        raise InputError(f"need at least 2 points, got {points}")
     size = 1  # samples of a column; doubled when there are too many columns
     columns = np.zeros((2, 0), dtype=np.float32)
     rest = np.zeros(0, dtype=np.float32)

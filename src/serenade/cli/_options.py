@@ -58,9 +58,9 @@ class Number(click.FloatRange):
         Raises:
             BadParameter: it is NaN, infinite or out of the range.
         """
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
+        if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
             self.fail(f"{value} is not a finite number.", param, ctx)
+        number: float = super().convert(value, param, ctx)
         return number
 
 
@@ -151,6 +151,13 @@ model = click.option(
     help="Model folder written by `serenade train`, a model on the Hugging Face hub, or "
     "`commercial` or `arousal`, models of the package. Default: the bundled model.",
 )
+seed = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Random seed.",
+)
 _MATERIAL = (
     root,
     labels,
@@ -176,7 +183,7 @@ _MATERIAL = (
     ),
 )
 _TRAINING = (
-    click.option("--seed", default=0, show_default=True, help="Random seed."),
+    seed,
     click.option(
         "--device",
         default="cpu",

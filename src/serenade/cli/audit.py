@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     metavar="REGEX",
     help="For a table of folds: expression whose groups are the speaker within a file's path.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed of the folds.")
+@_options.seed
 @click.option("--json", "as_json", is_flag=True, help="Print findings as JSON.")
 def command(
     corpus: str,

@@ -109,7 +109,7 @@ def _parse_speakers(_: click.Context, __: click.Parameter, value: str | None) ->
     "--window",
     default=2.0,
     show_default=True,
-    type=_options.Number(min=0.5),
+    type=_options.Number(0.5, 3600),
     help="Length of a timeline's windows in seconds.",
 )
 @click.option(

@@ -68,7 +68,7 @@ ENCODERS = ("tera", "aalbert", "npc")
     help="Change another setting of the training (learning_rate, crop, precision, …) or of the "
     "network (width, layers, …). Can be repeated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed.")
+@_options.seed
 @click.option(
     "--jobs",
     default=0,

@@ -55,7 +55,7 @@ _FOR_LEARNING = ("root", "labels", "size", "epochs", "changes", "seed", "jobs", 
     metavar="FIELD=VALUE",
     help="Change another setting (window, batch, learning_rate, held_out, …). Can be repeated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed.")
+@_options.seed
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Number of processes. Default: one for each core."
 )

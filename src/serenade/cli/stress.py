@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Test up to this number of recordings of a speaker; emotions take turns.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed.")
+@_options.seed
+@_options.max_unusable
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -65,6 +66,7 @@ def command(
     speakers: int,
     per_speaker: int,
     seed: int,
+    max_unusable: float,
     jobs: int | None,
     outputs: Sequence[Path],
 ) -> None:
@@ -98,6 +100,7 @@ def command(
         speakers=speakers,
         per_speaker=per_speaker,
         seed=seed,
+        max_unusable=max_unusable,
         jobs=jobs,
         command=_output.format_command(sys.argv[1:]),
     )

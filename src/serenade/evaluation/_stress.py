@@ -22,6 +22,7 @@ from serenade.evaluation._fold_run import list_versions
 from serenade.evaluation._leaks import audit_training
 from serenade.evaluation._robustness import ConditionScore, predict_conditions, score_condition
 from serenade.evaluation._trained_model import evaluate_model, match_labels
+from serenade.extraction import MAX_UNUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -133,6 +134,7 @@ def stress_model(
     speakers: int = 10,
     per_speaker: int = 12,
     seed: int = 0,
+    max_unusable: float = MAX_UNUSABLE,
     jobs: int | None = None,
     command: str = "",
 ) -> StressReport:
@@ -147,11 +149,12 @@ def stress_model(
         speakers: largest number of speakers of a corpus; genders take turns.
         per_speaker: largest number of recordings of a speaker; emotions take turns.
         seed: random seed of the choice of recordings and of the conditions.
+        max_unusable: largest share of recordings that may be left out because they cannot be used.
         jobs: number of threads; None for one per core.
         command: shell command that repeats the test, for the page.
 
     Raises:
-        CorpusError: a tenth of the recordings cannot be used.
+        CorpusError: more recordings cannot be used.
         EvaluationError: model and corpus share no emotion, a corpus has targets that are values,
             or none has a column of `by`.
         MissingExtraError: conditions with codecs need the extra "media".
@@ -162,7 +165,7 @@ def stress_model(
     for corpus in corpora:
         matched, notes = match_labels(model, corpus, "shared")
         chosen = choose_clips(matched, speakers, per_speaker, seed)
-        report = evaluate_model(model, chosen, name=name, jobs=jobs)
+        report = evaluate_model(model, chosen, name=name, max_unusable=max_unusable, jobs=jobs)
         changed = predict_conditions(model, chosen.root, report, conditions, seed, jobs)
         scores = [score_condition(report, *one) for one in changed.items()]
         groups = _compare_columns(report, chosen, (*ATTRIBUTES, *by))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from serenade.adaptation import EXPECTS, Expectation, Places, log_normalise, make_contrasts
-from serenade.errors import ModelError, SerenadeError
+from serenade.errors import InputError, ModelError, SerenadeError
 from serenade.inference._enrolment import (
     LEAST_MIXED,
     LEAST_OWN,
@@ -125,7 +125,7 @@ class Adaptation:
 def prepare_adaptation(classifier: Classifier, expect: str, *, one_speaker: bool) -> Adaptation:
     """Return an adaptation to no recordings yet; see `Model.adapt`."""
     if expect not in EXPECTS:
-        raise ValueError(f"expect is one of {', '.join(EXPECTS)}, not {expect!r}")
+        raise InputError(f"expect is one of {', '.join(EXPECTS)}, not {expect!r}")
     if expect == "neutral":
         _number_of_neutral(classifier)
     return _prepare(classifier, expect, one_speaker=one_speaker)
@@ -164,7 +164,7 @@ def enrol_by_places(
 ) -> Adaptation:
     """Enrol a speaker by the model of places; see `Model.enrol`."""
     if speech not in {"neutral", "mixed"}:
-        raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
+        raise InputError(f"speech is 'neutral' or 'mixed', not {speech!r}")
     neutral = _number_of_neutral(classifier) if speech == "neutral" else -1
     assumed = "neutral speech" if speech == "neutral" else "mixed"
     empty = _prepare(classifier, assumed, one_speaker=True)

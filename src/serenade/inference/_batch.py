@@ -142,7 +142,7 @@ def predict_file(
 
     Raises:
         AudioError: the recording cannot be used.
-        ValueError: see `Model.timeline`.
+        InputError: see `Model.timeline`.
     """
     if windows is None:
         return model.predict(source, adapt=adapt, jobs=jobs), None

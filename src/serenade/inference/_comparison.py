@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade._printable import format_table
+from serenade.errors import InputError
 from serenade.evaluation import unweighted_accuracy
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def compare_models(
 
     Raises:
         AudioError: a recording cannot be used.
-        ValueError: there are no recordings.
+        InputError: there are no recordings.
     """
     results = predict_in_turn(models, recordings)
     first = next(iter(results.values())).posteriors
@@ -120,7 +121,7 @@ def predict_in_turn(
 
     Raises:
         AudioError: a recording cannot be used.
-        ValueError: there are no recordings.
+        InputError: there are no recordings.
     """
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in models}
     spent = dict.fromkeys(models, 0.0)
@@ -134,7 +135,7 @@ def predict_in_turn(
             found[name].append(model.probabilities(recording.signal))
             spent[name] += time.perf_counter() - begun
     if not seconds:
-        raise ValueError("nothing to compare with: give at least one recording")
+        raise InputError("nothing to compare with: give at least one recording")
     return {name: TimedPosteriors(np.stack(found[name]), seconds, spent[name]) for name in models}
 
 

@@ -55,7 +55,7 @@ def estimate_shift(
 ) -> Shift:
     """Estimate a speaker's shift; see `Model.enrol`."""
     if speech not in {"neutral", "mixed"}:
-        raise ValueError(f"speech is 'neutral' or 'mixed', not {speech!r}")
+        raise InputError(f"speech is 'neutral' or 'mixed', not {speech!r}")
     names: list[str] = []
     openings = open_recordings(classifier, recordings, sampling_rate, names)
     utterances = (split_utterances(classifier, each, None) for each in openings)

@@ -103,9 +103,9 @@ class Model(Classifier):
             AudioError: the recording cannot be used; the message says why. NoSpeechError if
                 it contains no speech; TooLongError if it is longer than 12 s and the model has
                 another rate than 16 kHz.
-            InputError: the input is not one recording, or the sampling rate is missing.
+            InputError: the input is not one recording, the sampling rate is missing, `adapt` is
+                another expectation, or the model is adapted already.
             ModelError: the model cannot adapt.
-            ValueError: another expectation, or the model is adapted already.
         """
         own = None if adapt is None else OwnAdaptation(self, adapt)
         opening = open_source(source, sampling_rate, self.sampling_rate, channel)
@@ -153,10 +153,10 @@ class Model(Classifier):
 
         Raises:
             AudioError: the recording cannot be used; the message says why.
-            InputError: the input is not one recording, the sampling rate is missing, or `speakers`
-                is something else.
+            InputError: the input is not one recording, the sampling rate is missing, `speakers` or
+                `adapt` is something else, or the model is adapted already; also see
+                `check_windows`.
             ModelError: the model has another rate than 16 kHz, or cannot adapt.
-            ValueError: see `check_windows`; another expectation, or the model is adapted already.
         """
         if speakers is not None:
             found = open_speakers(source, sampling_rate, self.sampling_rate, channel, speakers)
@@ -195,9 +195,8 @@ class Model(Classifier):
         Raises:
             AudioError: the recording cannot be used; the message says why. NoSpeechError if
                 it contains no speech.
-            InputError: the input is not one recording, or the sampling rate is missing.
+            InputError: see `timeline`.
             ModelError: the model has another rate than 16 kHz, or cannot adapt.
-            ValueError: see `timeline`.
         """
         if speakers is not None:
             found = open_speakers(source, sampling_rate, self.sampling_rate, channel, speakers)
@@ -255,10 +254,10 @@ class Model(Classifier):
 
         Raises:
             AudioError: a recording cannot be used.
-            InputError: an input is not a recording, or the sampling rate is missing.
+            InputError: an input is not a recording, the sampling rate is missing, no recording has
+                speech, or `speech` is another kind.
             ModelError: the model was trained without speakers, or without neutral speech.
             SerenadeError: fewer than three utterances of mixed emotions.
-            ValueError: no recording with speech, or another kind of speech.
         """
         recordings = list_recordings(sources)
         if self._adapts:
@@ -296,9 +295,9 @@ class Model(Classifier):
 
         Raises:
             AudioError: a recording cannot be used.
-            InputError: an input is not a recording, or the sampling rate is missing.
+            InputError: an input is not a recording, the sampling rate is missing, no recording has
+                speech, or `expect` is another expectation.
             ModelError: the model has no model of places, or no neutral class to expect.
-            ValueError: no recording with speech, or another expectation.
         """
         known = adapt_to_recordings(
             self, list_recordings(recordings), sampling_rate, expect, one_speaker=one_speaker

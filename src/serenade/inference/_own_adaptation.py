@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from serenade.errors import InputError
 from serenade.inference._adaptation import prepare_adaptation
 from serenade.inference._windows import LONGEST_UTTERANCE
 
@@ -35,14 +36,14 @@ class OwnAdaptation:
 
     Raises:
         ModelError: the model has no model of places, or no neutral class to expect.
-        ValueError: another expectation, or the model is adapted or enrolled.
+        InputError: another expectation, or the model is adapted or enrolled.
     """
 
     def __init__(
         self, classifier: Classifier, expect: Expect, *, one_speaker: bool = False
     ) -> None:
         if classifier.adaptation is not None or classifier.enrolment:
-            raise ValueError(
+            raise InputError(
                 "the model is adapted already; adapt the model of serenade.load() to the recording"
             )
         self._adaptation = prepare_adaptation(classifier, expect, one_speaker=one_speaker)

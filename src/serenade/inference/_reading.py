@@ -90,7 +90,7 @@ def read_recording(
         AudioError: the recording cannot be used. NoSpeechError if it is short without speech;
             TooLongError if it is longer than 12 s and the model has another rate than 16 kHz.
         ModelError: there are windows, and the model has another rate than 16 kHz.
-        ValueError: see `check_windows`.
+        InputError: see `check_windows`.
     """
     spans = Spans(*(windows or ()))
     check_windows(*spans)

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from serenade.audio import Intake, to_float32
+from serenade.errors import InputError
 from serenade.inference._own_adaptation import OwnAdaptation
 from serenade.inference._prediction import list_adaptation, round_values
 from serenade.inference._segmentation import SegmentJoiner
@@ -101,7 +102,7 @@ class Stream:
     Raises:
         SignalFormatError: the sampling rate is not one.
         ModelError: the model has another rate than 16 kHz, or cannot adapt.
-        ValueError: see `Model.timeline`; or `early` is under 0.1 s.
+        InputError: see `Model.timeline`; or `early` is under 0.1 s.
 
     >>> import numpy as np, serenade
     >>> stream = serenade.stream(sampling_rate=48000)
@@ -125,7 +126,7 @@ class Stream:
         check_windows(window, hop)
         growth = hop if early is None else early
         if early is not None and not _SHORTEST_EARLY <= early <= LONGEST_WINDOW:
-            raise ValueError(
+            raise InputError(
                 f"need {_SHORTEST_EARLY:g} <= early <= {LONGEST_WINDOW:g} in seconds, got {early}"
             )
         model.require_windows()
@@ -174,10 +175,10 @@ class Stream:
 
         Raises:
             AudioError: the chunk cannot be used and was not taken.
-            ValueError: the stream is closed.
+            InputError: the stream is closed.
         """
         if self._closed:
-            raise ValueError("the stream is closed: open a new one with model.stream(rate)")
+            raise InputError("the stream is closed: open a new one with model.stream(rate)")
         signal = self._intake.push(to_float32(to_array(chunk), self._intake.source))
         return self._make_updates(self._windower.push(signal))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serenade.audio import from_array
+from serenade.errors import InputError
 from serenade.voice_activity import DETECTOR_FRAME, DETECTOR_RATE, VoiceActivity
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ def check_windows(window: float, hop: float) -> None:
         hop: distance in seconds.
 
     Raises:
-        ValueError: the window is under 0.5 s or over an hour, or the hop is under 0.01 s or longer
+        InputError: the window is under 0.5 s or over an hour, or the hop is under 0.01 s or longer
             than the window, which would leave gaps.
     """
     if not 0.5 <= window <= LONGEST_WINDOW or not 0.01 <= hop <= window:
-        raise ValueError(
+        raise InputError(
             f"need 0.5 <= window <= {LONGEST_WINDOW:g} and 0.01 <= hop <= window in seconds, "
             f"got window {window} and hop {hop}"
         )
