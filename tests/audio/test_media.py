@@ -161,10 +161,16 @@ def test_read_limits_the_memory_of_a_decoder(
 ) -> None:
     path = tmp_path / "voice.m4a"
     path.write_bytes(encode("m4a", make_tone("m4a")))
-    script = "import time; time.sleep(0.2); x = bytearray(3 << 30); time.sleep(600)"
+    score = tmp_path / "score"
+    script = (
+        "import pathlib, time; time.sleep(0.2)\n"
+        f"pathlib.Path({str(score)!r}).write_text(open('/proc/self/oom_score_adj').read())\n"
+        "x = bytearray(600 << 20); time.sleep(600)\n"
+    )
     monkeypatch.setattr(_media, "_make_command", lambda _: [sys.executable, "-c", script])
     with pytest.raises(errors.TruncatedAudioError):
         read(path)
+    assert score.read_text().strip() == "1000"
     assert resource.getrlimit(resource.RLIMIT_AS)[0] != _media._MEMORY
 
 

@@ -150,6 +150,7 @@ def test_systemd_accepts_the_unit(tmp_path):
     text = (DEPLOY / "serenade.service").read_text("utf-8")
     (command,) = re.findall(r"^ExecStart=(\S+) serve (.*)$", text, re.MULTILINE)
     assert accepts(command[1].split())
+    assert "\nOOMPolicy=continue\n" in text
     unit = tmp_path / "serenade.service"
     unit.write_text(text.replace(command[0], sys.executable))
     found = run(analyze, "verify", unit)
