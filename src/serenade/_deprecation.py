@@ -34,7 +34,7 @@ MOVED: Mapping[str, Mapping[str, str]] = {
     },
     "corpora.base": {
         **{name: f"corpora.{name}" for name in _CORPUS},
-        "ordered": "corpora._labels.order_labels",
+        "ordered": "corpora.order_labels",
     },
     "corpora.checks": {
         "AudioFacts": "corpora.AudioFacts",
@@ -43,6 +43,11 @@ MOVED: Mapping[str, Mapping[str, str]] = {
         "inspect": "corpora._checks.inspect_files",
         "missing": "corpora._checks.find_missing",
         "warned": "corpora.add_warning",
+    },
+    "encoders.voice": {
+        "FRAME": "voice_activity.DETECTOR_FRAME",
+        "RATE": "voice_activity.DETECTOR_RATE",
+        "VoiceActivity": "voice_activity.VoiceActivity",
     },
     "evaluation": {
         "EvaluationError": "errors.EvaluationError",
@@ -89,6 +94,9 @@ MOVED: Mapping[str, Mapping[str, str]] = {
         "read_shards": "extraction.read_shards",
         "write_shards": "extraction.write_shards",
     },
+    "inference.formats": {
+        name: f"inference.{name}" for name in ("to_csv", "to_json", "to_textgrid", "to_webvtt")
+    },
     "reproduce": {"get": "papers.get", "names": "papers.names"},
     "systems.base": {
         **{name: f"systems._system.{name}" for name in ("Recipe", "Scaling")},
@@ -96,6 +104,14 @@ MOVED: Mapping[str, Mapping[str, str]] = {
     },
 }
 """New places of the names of each module of version 0.1, below `serenade`."""
+
+_REPLACEMENTS: Mapping[str, str] = {
+    "serenade.corpora._checks": "serenade.corpora.check_corpus",
+    "serenade.evaluation._compare": "serenade.evaluation.compare_runs",
+    "serenade.evaluation._leaks": "serenade.evaluation.audit_folds",
+    "serenade.protocols._protocols": "serenade.protocols.get",
+}
+"""Public functions to use instead of names that are private now, by their module."""
 
 
 def find_moved(
@@ -147,9 +163,10 @@ class MovedMethod:
 def _load(old: str, new: str) -> Any:
     """Load a name from its new place and warn, with the line that uses the old one."""
     module, _, name = new.rpartition(".")
-    public = new.partition("._")[0]
+    public = _REPLACEMENTS.get(module) if "._" in new else new
+    hint = f"use {public}" if public else "it has no public replacement"
     warnings.warn(
-        f"{old} is deprecated and goes away in version 0.3; use {public}",
+        f"{old} is deprecated and goes away in version 0.3; {hint}",
         DeprecationWarning,
         stacklevel=3,
     )
