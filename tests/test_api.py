@@ -38,6 +38,11 @@ def test_serenade_names_an_attribute_it_does_not_have():
         _ = serenade.predictor
 
 
+def test_reports_state_the_version_that_runs(monkeypatch):
+    monkeypatch.setattr(serenade, "__version__", "9.9")
+    assert serenade.evaluation.list_versions()["serenade"] == "9.9"
+
+
 def test_model_repr_is_short():
     assert repr(serenade.load()) == "Model(whisper-places, 7 labels, bundled)"
 

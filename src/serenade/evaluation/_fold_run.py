@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+import serenade
 from serenade._targets import is_answer
 from serenade.errors import EvaluationError, MissingExtraError
 
@@ -284,11 +285,12 @@ def list_versions() -> dict[str, str]:
 
     Names of users, machines and folders are left out, so that reports can be published.
     """
-    parts = {"serenade": "serenade", "numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
+    parts = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
     parts["onnxruntime"] = "onnxruntime"
     if "torch" in sys.modules:
         parts |= {"torch": "torch", "skorch": "skorch"}
-    found = {"python": platform.python_version()}
+    # The metadata of an editable installation keep the version at which it was made.
+    found = {"python": platform.python_version(), "serenade": serenade.__version__}
     for name, distribution in parts.items():
         try:
             found[name] = importlib.metadata.version(distribution)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import serenade
 from serenade._model_files import write_model_files
 from serenade.errors import MissingExtraError, SerenadeError
 from serenade.features import TextFeature
@@ -131,7 +132,7 @@ def _describe(
     versions = (*_VERSIONS, "torch") if is_network(recipe) else _VERSIONS
     return {
         "format": _FORMAT,
-        "serenade": importlib.metadata.version("serenade"),
+        "serenade": serenade.__version__,
         "system": system.name,
         "recipe": estimator.describe()["recipe"],
         "labels": [] if estimator.values_ else order,
