@@ -16,9 +16,9 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
 
     Args:
         path: the folder, or `USER/NAME` of a model on the Hugging Face hub, which is downloaded
-            once; None or `adaptive` for the bundled model; `commercial` for the model whose
-            licence allows commercial use; `arousal` for the model of arousal, whose labels are
-            derived from emotions.
+            once; None, `bundled` or `adaptive` for the bundled model; `commercial` for the model
+            whose licence allows commercial use; `arousal` for the model of arousal, whose labels
+            are derived from emotions.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version.

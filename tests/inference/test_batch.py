@@ -107,6 +107,8 @@ def test_speakers_are_refused_without_windows_and_with_other_places(model, examp
         next(predict_files(model, files, speakers=2, windows=windows, expect="mixed"))
     with pytest.raises(InputError, match="leave by_speaker out"):
         model.predict_many(files, speakers=2, windows=windows, adapt="mixed", by_speaker=True)
+    with pytest.raises(InputError, match="by_speaker adapts nothing without adapt"):
+        model.predict_many(files, by_speaker=True)
 
 
 def test_predict_files_gives_timelines(model, example):

@@ -103,6 +103,8 @@ def test_enrol_refuses_models_without_speakers(copied, voice, example, model):
     assert loaded.predict(example) == model.predict(example)
     with pytest.raises(ModelError, match="cannot be enrolled; train it on a corpus that names"):
         loaded.enrol(voice)
+    with pytest.raises(ModelError, match="arousal: predicts values, which cannot be enrolled; l"):
+        serenade.load("arousal").folder.population()
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])

@@ -197,6 +197,12 @@ def test_load_takes_a_copy_of_the_folder(model, copied, example):
     assert serenade.load(copied).predict(example) == model.predict(example)
 
 
+@pytest.mark.parametrize("name", ["bundled", "adaptive"])
+def test_load_takes_names_of_the_bundled_model(name):
+    loaded = pickle.loads(pickle.dumps(serenade.load(name)))
+    assert (loaded.folder.path, measure_size(name)) == (BUNDLED, measure_size(None))
+
+
 def test_load_refuses_other_folders(tmp_path):
     with pytest.raises(ModelError, match=r"no model\.json"):
         serenade.load(tmp_path)

@@ -149,7 +149,7 @@ model = click.option(
     metavar="DIR|USER/NAME",
     type=click.Path(),
     help="Model folder written by `serenade train`, a model on the Hugging Face hub, or "
-    "`commercial` or `arousal`, models of the package. Default: the bundled model.",
+    "`bundled`, `commercial` or `arousal`, models of the package. Default: bundled.",
 )
 seed = click.option(
     "--seed",

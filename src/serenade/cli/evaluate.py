@@ -226,7 +226,7 @@ def _evaluate_model(model: str, corpus: str, excess: str | None, choices: Choice
     from serenade.inference import Model
 
     corpora.check_name(corpus)
-    loaded = Model.load(None if model == "bundled" else model)
+    loaded = Model.load(model)
     report = evaluate_model(
         loaded,
         _options.open_corpus(corpus, *choices.material),

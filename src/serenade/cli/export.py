@@ -98,19 +98,18 @@ def command(
     )
     from serenade.server import write_browser_folder
 
-    source = None if model == "bundled" else model
-    before = Model.load(source)
+    before = Model.load(model)
     # Open the corpus first, so that a missing one is found before the work.
     recordings, emotions, words = _get_recordings(before, corpus, root, limit, max_unusable)
     if browser:
-        written = write_browser_folder(source, out, precision=precision, runtime=runtime)
+        written = write_browser_folder(model, out, precision=precision, runtime=runtime)
         precision = precision or "page"
     else:
         written, precision = out, precision or "int8"
-        convert_precision(source, out, precision, features_inside=features_inside)
+        convert_precision(model, out, precision, features_inside=features_inside)
     name = str(before.description.get("precision", "before"))
     models = {name if name != precision else "before": before, precision: Model.load(written)}
-    sizes = dict(zip(models, (measure_size(source), measure_size(written)), strict=True))
+    sizes = dict(zip(models, (measure_size(model), measure_size(written)), strict=True))
     shown = format_rows(compare_models(models, sizes, recordings, emotions))
     card = written / "MODEL_CARD.md"
     write_output(

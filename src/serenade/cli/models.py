@@ -49,8 +49,7 @@ def _describe_model(name: str) -> dict[str, Any]:
     """Return the facts of a model, of the package or of a folder."""
     from serenade.inference import Model, measure_size
 
-    place = None if name == "bundled" else name
-    loaded = Model.load(place)
+    loaded = Model.load(name)
     stated = loaded.description
     measured = [
         _format_figures(where, figures) for where, figures in stated.get("measured", {}).items()
@@ -64,7 +63,7 @@ def _describe_model(name: str) -> dict[str, Any]:
         "licence": stated.get("licence") or "not stated",
         "data": trained_on if isinstance(trained_on, str) else ", ".join(trained_on),
         "recordings": stated.get("recordings", "not stated"),
-        "size": f"{measure_size(place) / 1e6:.1f} MB with its encoder",
+        "size": f"{measure_size(name) / 1e6:.1f} MB with its encoder",
         "CCC" if loaded.dimensions else "UA": "; ".join(measured) or "see its model card",
         "card": str(loaded.folder.path / "MODEL_CARD.md"),
     }

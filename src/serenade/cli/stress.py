@@ -91,7 +91,7 @@ def command(
             raise SerenadeError(f"{path}: a stress test is written as .md or .json; name one")
     for name in names:
         corpora.check_name(name)
-    loaded = Model.load(None if model == "bundled" else model)
+    loaded = Model.load(model)
     report = stress_model(
         loaded,
         _options.open_corpora(list(names), root, labels, renames, "emotion"),

@@ -169,8 +169,7 @@ def check_speakers(
         raise InputError("speakers need windows: give their length and hop, as in windows=(2, 1)")
     if speakers is not None and together:
         raise InputError(
-            "with speakers, a model adapts to each speaker of a recording: give predict_files "
-            "by_itself=True, and leave by_speaker out"
+            "with speakers, a model adapts to each speaker of a recording: give by_itself=True"
         )
 
 

@@ -64,8 +64,8 @@ class Model(Classifier):
         """Load a model folder, or the bundled model.
 
         Args:
-            path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None or
-                `adaptive` for the bundled model; `commercial` for that for commercial use;
+            path: the folder, or `USER/NAME` of a model on the Hugging Face hub; None, `bundled`
+                or `adaptive` for the bundled model; `commercial` for that for commercial use;
                 `arousal` for that of arousal, whose labels are derived from emotions.
 
         Raises:

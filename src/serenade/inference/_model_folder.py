@@ -49,6 +49,7 @@ BUNDLED = Path(__file__).parent / "adaptive"
 
 PACKAGED: Mapping[Any, Path] = {
     None: BUNDLED,
+    "bundled": BUNDLED,
     **{name: BUNDLED.with_name(name) for name in (BUNDLED.name, "commercial", "arousal")},
 }
 """Models of the package by the names that load them."""
@@ -142,9 +143,12 @@ class Folder:
         """
         path = self.path / "speakers.npz"
         if "enrolment" not in self.description:
-            raise ModelError(
-                f"{self.path}: cannot be enrolled; train it on a corpus that names its speakers"
+            problem = (
+                "predicts values, which cannot be enrolled; leave the enrolment out"
+                if self.dimensions
+                else "cannot be enrolled; train it on a corpus that names its speakers"
             )
+            raise ModelError(f"{self.path}: {problem}")
         with _open_arrays(path) as file:
             population = Population.load(file)
         if population.mean.size != len(self.feature.names):
@@ -194,8 +198,8 @@ def read_folder(path: str | os.PathLike[str] | None = None) -> Folder:
     """Read and check `model.json` of a folder.
 
     Args:
-        path: the folder; None or `adaptive` for the bundled model, `commercial` for the model
-            for commercial use, `arousal` for the model of arousal.
+        path: the folder; None, `bundled` or `adaptive` for the bundled model, `commercial` for the
+            model for commercial use, `arousal` for the model of arousal.
 
     Raises:
         ModelError: the folder is missing, damaged or of a later version, or its encoder differs

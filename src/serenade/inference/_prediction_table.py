@@ -82,10 +82,17 @@ def predict_many(
 
     Raises:
         CorpusError: a manifest cannot be read.
-        InputError: the data set has no column of that name; see `check_speakers`.
+        InputError: the data set has no column of that name, or `by_speaker` is given with
+            `speakers` or without `adapt`; see `check_speakers`.
         ModelError: the model cannot adapt.
     """
-    check_speakers(speakers, windows, together=by_speaker)
+    check_speakers(speakers, windows, together=False)
+    if by_speaker and speakers is not None:
+        raise InputError(
+            "with speakers, a model adapts to each speaker of a recording: leave by_speaker out"
+        )
+    if by_speaker and adapt is None:
+        raise InputError('by_speaker adapts nothing without adapt: give it, as in adapt="unknown"')
     rows = _list_rows(sources, audio, speaker)
     alone = adapt is None or speakers is not None
     threads = jobs or os.cpu_count() or 1

@@ -144,8 +144,7 @@ def list_recordings(
         return [given]
     if not isinstance(given, Iterable):
         raise InputError(
-            f"{type(given).__name__} is not a recording: call model.enrol(path) or "
-            "model.enrol(paths)"
+            f"{type(given).__name__} is not a recording: give the path of one, or several paths"
         )
     return given
 
