@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -140,6 +141,33 @@ def test_push_model_refuses_other_folders(files, tmp_path):
     with pytest.raises(ModelError, match="onnxruntime cannot run it"):
         _model_hub.push_model(damaged, NAME)
     assert not files
+
+
+def test_push_model_refuses_links_to_other_places(files, tmp_path):
+    (tmp_path / "key").write_text("secret")
+    folder = tmp_path / "model"
+    shutil.copytree(BUNDLED, folder)
+    (folder / "MODEL_CARD.md").unlink()
+    (folder / "MODEL_CARD.md").symlink_to(tmp_path / "key")
+    with pytest.raises(ModelError, match=r"MODEL_CARD\.md: is a link.*replace the link"):
+        _model_hub.push_model(folder, NAME)
+    snapshot = tmp_path / "models--a--b" / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    shutil.copytree(BUNDLED, snapshot.parents[1] / "blobs")
+    for path in (snapshot.parents[1] / "blobs").iterdir():
+        (snapshot / path.name).symlink_to(f"../../blobs/{path.name}")
+    card = snapshot / "MODEL_CARD.md"
+    target = card.readlink()
+    card.unlink()
+    card.symlink_to(tmp_path / "key")
+    with pytest.raises(ModelError, match=r"MODEL_CARD\.md: is a link"):
+        _model_hub.push_model(snapshot, NAME)
+    assert serenade.load(snapshot).labels
+    assert not files
+    card.unlink()
+    card.symlink_to(target)
+    _model_hub.push_model(snapshot, NAME)
+    assert "head.onnx" in files
 
 
 def test_load_names_a_repository_that_is_not_a_model(files):

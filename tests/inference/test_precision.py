@@ -1,6 +1,7 @@
 """`convert_precision` and `compare_models`."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from support.model_folders import write_probe
 
 import serenade
 from serenade.audio import read
-from serenade.errors import InputError, SerenadeError
+from serenade.errors import InputError, ModelError, SerenadeError
 from serenade.inference import _precision, compare_models
 
 onnx = pytest.importorskip("onnx")
@@ -86,6 +87,17 @@ def test_convert_precision_refuses_its_source_and_unknown_precisions(made):
         _precision.convert_precision(made / "fp16", made / "fp16", "int8")
     with pytest.raises(SerenadeError, match="no precision 'int4'"):
         _precision.convert_precision(None, made / "x", "int4")
+
+
+def test_convert_precision_refuses_links_to_other_places(probe, tmp_path):
+    folder = tmp_path / "probe"
+    shutil.copytree(probe, folder)
+    (tmp_path / "key").write_text("secret")
+    (folder / "MODEL_CARD.md").unlink(missing_ok=True)
+    (folder / "MODEL_CARD.md").symlink_to(tmp_path / "key")
+    with pytest.raises(ModelError, match=r"MODEL_CARD\.md: is a link.*replace the link"):
+        _precision.convert_precision(folder, tmp_path / "out", "fp16")
+    assert not (tmp_path / "out").exists()
 
 
 def test_compare_models_measures_each_model(model, example):

@@ -121,6 +121,25 @@ class Folder:
                 "the model 'commercial', or train a model on recordings that allow it"
             )
 
+    def require_own_files(self) -> None:
+        """Refuse a model whose files are links: pushing or exporting it would copy their targets.
+
+        The cache of Hugging Face consists of links to its folder "blobs", which are allowed.
+
+        Raises:
+            ModelError: a file is a link to another place.
+        """
+        if self.path in PACKAGED.values():  # some installers link every file of a package
+            return
+        cache = self.path.resolve().parent
+        blobs = cache.with_name("blobs") if cache.name == "snapshots" else None
+        for path in (self.path / name for name in (*FILES, DESCRIPTION)):
+            if path.is_symlink() and path.resolve().parent != blobs:
+                raise ModelError(
+                    f"{path}: is a link, and the file that it names would be copied; if it is "
+                    "part of the model, replace the link by the file"
+                )
+
     def head(self, name: str = "head.onnx") -> Any:
         """Open an onnxruntime session of a head, from features to `output`.
 

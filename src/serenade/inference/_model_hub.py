@@ -62,7 +62,7 @@ def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool
         The address of the page.
 
     Raises:
-        ModelError: the folder is not a model folder.
+        ModelError: the folder is not a model folder, or a file in it is a link.
         SerenadeError: the hub refuses the upload or cannot be reached; the message says why.
         MissingExtraError: the extra "hub" is not installed.
     """
@@ -72,6 +72,7 @@ def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool
     except ImportError:
         raise MissingExtraError("pushing to the Hugging Face hub", "hub") from None
     model = read_folder(folder)
+    model.require_own_files()
     model.head()  # checks the file
     found = {name: Path(folder) / name for name in (*FILES, _DESCRIPTION)}
     contents = {name: path.read_bytes() for name, path in found.items() if path.is_file()}

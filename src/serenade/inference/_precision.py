@@ -55,7 +55,7 @@ def convert_precision(
             onnxruntime runs without this package. It does not support enrolment.
 
     Raises:
-        ModelError: the folder cannot be used.
+        ModelError: the folder cannot be used, or a file in it is a link.
         SerenadeError: the precision is unknown, `out` is the source, the source has its features
             inside already, or a feature cannot be part of a graph.
         MissingExtraError: the extra "train" is not installed.
@@ -96,6 +96,7 @@ def _check_source(folder: Folder, out: Path) -> None:
         raise SerenadeError(
             f"{folder.path}: has its features inside its graph; export the original model"
         )
+    folder.require_own_files()
 
 
 def _convert_encoders(
