@@ -99,6 +99,23 @@ def test_an_interrupted_unpacking_is_repeated_without_downloading(site, tmp_path
     _download.download_archive(f"{site.url}/c.zip", md5(data), target)
     assert {path.name for path in target.iterdir()} == {"a", "b", _download.MARKER}
     assert site.asked == ["/c.zip"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_download_uses_no_folder_that_another_user_can_write(site, tmp_path):
+    site.pages["/c.zip"] = data = packed(a="one")
+    victim, shared = tmp_path / "victim", tmp_path / ".corpus.download-1"
+    for folder in (victim, shared):
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("years")
+    victim.chmod(0o700)
+    shared.chmod(0o777)
+    for name in (".corpus.partial", ".corpus.zip", ".corpus.download-0"):
+        (tmp_path / name).symlink_to(victim)
+    target = _download.download_archive(f"{site.url}/c.zip", md5(data), tmp_path / "corpus")
+    assert (target / "a").read_text() == "one"
+    for folder in (victim, shared):
+        assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
 
 
 def test_a_folder_in_use_is_left_alone(site, tmp_path):

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import stat
+import tempfile
 import zipfile
 import zlib
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from serenade._addresses import is_safe_url
 from serenade.corpora._discovery import to_absolute
 from serenade.errors import CorpusError, MissingExtraError
-
-if TYPE_CHECKING:
-    import os
-    from pathlib import Path
 
 MARKER = ".serenade-complete.json"
 
@@ -25,8 +22,8 @@ MARKER = ".serenade-complete.json"
 def download_archive(url: str, checksum: str, destination: str | os.PathLike[str]) -> Path:
     """Download a zip file and unpack it, unless this was done before.
 
-    The archive is stored next to the destination until it is unpacked. The unpacked folder gets its
-    final name when it is complete, so that an interrupted call can be repeated.
+    The archive is stored and unpacked in a private folder next to the destination. The unpacked
+    folder gets its final name when it is complete, so that an interrupted call can be repeated.
 
     Args:
         url: address of a zip file.
@@ -51,17 +48,42 @@ def download_archive(url: str, checksum: str, destination: str | os.PathLike[str
         raise CorpusError(f"{target}: holds another download; choose another folder")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CorpusError(f"{target}: exists and is not a download; choose a new folder")
-    archive = target.with_name(f".{target.name}.zip")
-    partial = target.with_name(f".{target.name}.partial")
-    _retrieve(url, checksum, archive)
-    shutil.rmtree(partial, ignore_errors=True)
-    unpack_archive(archive, partial)
-    (partial / MARKER).write_text(json.dumps(asked), encoding="utf-8")
-    if target.exists():
-        target.rmdir()
-    partial.rename(target)
-    archive.unlink()
+    work = _make_work_folder(target)
+    archive, partial = work / "archive.zip", work / "unpacked"
+    try:
+        _retrieve(url, checksum, archive)
+        shutil.rmtree(partial, ignore_errors=True)
+        unpack_archive(archive, partial)
+        (partial / MARKER).write_text(json.dumps(asked), encoding="utf-8")
+        if target.exists():
+            target.rmdir()
+        partial.rename(target)
+        shutil.rmtree(work, ignore_errors=True)
+    finally:
+        with contextlib.suppress(OSError):  # it is kept if it holds the archive
+            work.rmdir()
     return target
+
+
+def _make_work_folder(target: Path) -> Path:
+    """Return a folder next to `target` that no other user can write.
+
+    The folder of an interrupted call is returned again.
+    """
+    prefix = f".{target.name}.download-"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for path in sorted(target.parent.iterdir()):
+        if path.name.startswith(prefix) and _is_private(path):
+            return path
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+
+
+def _is_private(path: Path) -> bool:
+    """Return whether a path is a folder, not a link, that only this user can enter."""
+    stated = path.lstat()
+    if hasattr(os, "getuid") and (stated.st_uid != os.getuid() or stated.st_mode & 0o777 != 0o700):
+        return False
+    return stat.S_ISDIR(stated.st_mode)
 
 
 def _retrieve(url: str, checksum: str, archive: Path) -> None:
