@@ -223,8 +223,10 @@ def test_bodies_that_trickle(hasty, words, framing):
         ),
     }[framing]
     with contextlib.ExitStack() as stack:
-        slow = [stack.enter_context(opened(hasty, start)) for _ in range(6)]
-        good(hasty, words)  # there are eight places
+        # There are eight places, four of them for one client.
+        other = start.replace(b"\r\n", b"\r\nX-Forwarded-For: 10.0.0.1\r\n", 1)
+        slow = [stack.enter_context(opened(hasty, each)) for each in [start, other] * 3]
+        good(hasty, words)
         trickle(slow, piece)
         assert hasty.get("/readyz").status_code == 200
         assert {refusal(answered(raw)) for raw in slow} == {(408, "TooSlow")}

@@ -93,6 +93,18 @@ def test_streams_with_keys_in_their_addresses_are_clients_of_their_own(serve, wo
     assert clients == ["one", "two"]
 
 
+def test_streams_of_one_key_are_at_most_half_of_all(serve):
+    given = {"hume_routes": True, "api_keys": ("one", "two"), "streams": 2}
+    with serve(**given) as client, stream(client, "one") as first, stream(client, "two") as other:
+        for socket in (first, other):
+            socket.send("{}")
+            assert json.loads(socket.recv())["code"] == "Protocol"
+        other.close()
+        with stream(client, "one") as further, pytest.raises(ConnectionClosed) as closed:
+            further.recv()
+        assert closed.value.rcvd.code == 1013
+
+
 def test_stream_ends_after_the_longest_duration_although_recordings_come(serve):
     limits = {"max_duration": 1.0, "idle": 30.0}
     with serve(hume_routes=True, **limits) as client, stream(client) as socket:

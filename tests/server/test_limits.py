@@ -12,6 +12,8 @@ import soundfile
 from support.waiting import wait_until
 
 from serenade.inference import Model
+from serenade.server._refusals import Refused
+from serenade.server._voices import Voices
 
 
 class Slow(Model):
@@ -91,7 +93,7 @@ def test_overload_is_refused_and_recovers(serve, slow, clip):
             )
             return await asyncio.gather(*asked)
 
-    with serve(slow, concurrency=1, queue=2) as client:
+    with serve(slow, concurrency=1, queue=5) as client:  # three places for one client
         answers = asyncio.run(many(client.base_url, 30))
         statuses = sorted({answer.status_code for answer in answers})
         assert statuses == [200, 429]
@@ -103,6 +105,38 @@ def test_overload_is_refused_and_recovers(serve, slow, clip):
         assert client.post("/v1/predict", files={"file": ("c.wav", clip)}).status_code == 200
         assert 'status="429"' in client.get("/metrics").text
         assert "serenade_inside 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("keys", [(), ("one", "two"), ("one",)])
+def test_one_client_holds_at_most_half_of_the_places(serve, clip, keys):
+    """Heads without bodies hold places. A single API key is all clients there are."""
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nX-API-Key: one\r\nContent-Length: 9"
+    sent = {"files": {"file": ("c.wav", clip)}}
+    other = {"x-forwarded-for": "10.0.0.2", "x-api-key": keys[-1] if keys else ""}
+    with serve(concurrency=1, queue=3, api_keys=keys) as client, contextlib.ExitStack() as stack:
+        client.headers["x-api-key"] = "one"
+        for _ in range(2):
+            address = client.base_url.host, client.base_url.port
+            stack.enter_context(socket.create_connection(address)).sendall(head + b"\r\n\r\n")
+        wait_until(lambda: "serenade_inside 2.0" in client.get("/metrics").text)
+        answer = client.post("/v1/predict", **sent)
+        if len(keys) == 1:
+            assert answer.status_code == 200
+        else:
+            assert answer.status_code == 429
+            assert "too many requests of this client" in answer.json()["error"]["message"]
+        assert client.post("/v1/predict", headers=other, **sent).status_code == 200
+
+
+def test_voices_of_one_client_do_not_displace_those_of_another():
+    voices = Voices(4, 60.0)
+    kept = voices.add("kept", "a")
+    many = [voices.add(number, "b") for number in range(6)]
+    assert voices.get(kept) == "kept"
+    assert [voices.get(name) for name in many[-3:]] == [3, 4, 5]
+    assert len(voices) == 4
+    with pytest.raises(Refused):
+        voices.get(many[2])
 
 
 def test_what_takes_too_long_is_given_up_and_its_place_freed(serve, slow, clip):

@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 
 from serenade.audio import read
 from serenade.inference import Model
+from serenade.server._shares import Shares
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +25,14 @@ def pcm(signal):
     return np.round(signal * 32767).astype("<i2")
 
 
-def _open(client, **hello):
+def _open(client, headers=None, **hello):
     base = str(client.base_url).replace("http", "ws")
-    return _Stream(f"{base}/v1/stream", hello)
+    return _Stream(f"{base}/v1/stream", hello, headers)
 
 
 class _Stream:
-    def __init__(self, address, hello):
-        self._connection = connect(address, proxy=None)
+    def __init__(self, address, hello, headers):
+        self._connection = connect(address, proxy=None, additional_headers=headers)
         self._hello = hello
 
     def __enter__(self):
@@ -133,6 +134,7 @@ def test_a_bad_chunk_is_told_and_the_stream_goes_on(client):
         (['{"sampling_rate": 16000, "format": "mp3"}'], 1008),
         (['{"sampling_rate": 16000, "window": 1, "hop": 2}'], 1008),
         (['{"sampling_rate": 16000, "other": 1}'], 1008),
+        (['{"sampling_rate": 16000}' + " " * 4096], 1008),
         (['{"sampling_rate": 16000}', b"\x00"], 1003),
         (['{"sampling_rate": 16000}', '{"type": "more"}'], 1008),
         (['{"sampling_rate": 16000}', bytes(2**18 + 2)], 1009),
@@ -170,6 +172,47 @@ def test_limits(serve):
             stream.socket.send(bytes(40_000))
             messages, code = stream.rest()
             assert (messages[0]["error"]["type"], code) == ("TooLongError", 1008)
+
+
+def _refuse(stream):
+    messages, code = stream.rest()
+    assert code == 1013
+    return messages[0]["error"]["message"]
+
+
+def test_one_client_holds_half_of_the_streams_while_another_has_one(serve):
+    """One client alone may hold all: the server may serve a single program."""
+    start, away = {"sampling_rate": 16000}, {"x-forwarded-for": "10.0.0.1"}
+    with serve(streams=4) as client, contextlib.ExitStack() as stack:
+        for headers in (None, None, away):
+            stream = stack.enter_context(_open(client, headers, **start))
+            assert stream.next()["type"] == "ready"
+        with _open(client, **start) as further:
+            assert _refuse(further) == "too many streams of this client at once; try again later"
+        stream.socket.close()
+        wait_until(lambda: "serenade_streams 2.0" in client.get("/metrics").text)
+        for _ in range(2):
+            stream = stack.enter_context(_open(client, **start))
+            assert stream.next()["type"] == "ready"
+        with _open(client, away, **start) as further:
+            assert _refuse(further) == "too many streams at once; try again later"
+
+
+def test_streams_of_a_key_share_its_half_and_its_turns(serve, monkeypatch):
+    clients, submit = [], Shares.submit
+    monkeypatch.setattr(
+        Shares, "submit", lambda self, *given: clients.append(given[0]) or submit(self, *given)
+    )
+    with serve(streams=4, api_keys=("one", "two")) as client, contextlib.ExitStack() as stack:
+        for key in ("one", "one", "two"):
+            stream = stack.enter_context(_open(client, sampling_rate=16000, api_key=key))
+            assert stream.next()["type"] == "ready"
+            stream.socket.send(bytes(3200))
+        with _open(client, sampling_rate=16000, api_key="one") as further:
+            assert "of this client" in _refuse(further)
+        stream.socket.send('{"type": "end"}')
+        assert stream.rest()[1] == 1000
+    assert set(clients) == {"one", "two"}
 
 
 def test_another_page_gets_no_stream(client):

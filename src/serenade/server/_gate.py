@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import functools
 import shutil
@@ -70,11 +71,73 @@ class Job:
             self.turn.stop()
 
 
+class Slots:
+    """Limited number of places, of which one client may hold half.
+
+    A place is held before a body is read, so without the second limit one client could shut out
+    all others at little cost.
+
+    Args:
+        kind: what holds a place, in the plural, for messages.
+        most: most places.
+        alone: whether a client may hold all places while no other client holds one.
+
+    >>> slots = Slots("streams", 2, alone=False)
+    >>> slots.take("a")
+    >>> slots.take("a")
+    Traceback (most recent call last):
+    serenade.server._refusals.Refused: too many streams of this client at once; try again later
+    >>> slots.take("b")
+    >>> slots.held
+    2
+    """
+
+    def __init__(self, kind: str, most: int, *, alone: bool) -> None:
+        self._kind = kind
+        self._most = most
+        self._alone = alone
+        self._held: collections.Counter[str] = collections.Counter()
+
+    @property
+    def held(self) -> int:
+        """Number of places that clients hold."""
+        return self._held.total()
+
+    def take(self, client: str, retry: float | None = None) -> None:
+        """Hold a place for a client, until `leave`.
+
+        Args:
+            client: name of the client.
+            retry: seconds after which to try again, for the refusal.
+
+        Raises:
+            Refused: 429, all places are taken, or half of them by this client.
+        """
+        own = self._held[client]
+        lonely = self._alone and own == self.held
+        if self.held >= self._most:
+            excess = self._kind
+        elif own >= max(1, self._most // 2) and not lonely:
+            excess = f"{self._kind} of this client"
+        else:
+            self._held[client] += 1
+            return
+        message = f"too many {excess} at once; try again later"
+        raise Refused(429, "Overloaded", message, retry=retry)
+
+    def leave(self, client: str) -> None:
+        """Give a place of a client back."""
+        self._held[client] -= 1
+        if not self._held[client]:
+            del self._held[client]
+
+
 class Gate:
     """Limit on the number of requests; requests above the limit are refused at once.
 
     A request holds its place and its files from before its body is read until its work has ended,
-    even if the client has left. So disk, memory and threads stay bounded.
+    even if the client has left. So disk, memory and threads stay bounded. With a single API key
+    there is one client, which may hold all places.
 
     Args:
         settings: limits of the server.
@@ -84,13 +147,13 @@ class Gate:
         self._settings = settings
         self._shares = Shares(settings.concurrency, "predict")
         self._storage = Storage()
-        self._inside = 0
+        self._slots = Slots("requests", settings.places, alone=len(settings.api_keys) == 1)
         self._seconds = 0.1  # moving average of the duration of work
 
     @property
     def inside(self) -> int:
         """Number of requests that hold a place."""
-        return self._inside
+        return self._slots.held
 
     @contextlib.asynccontextmanager
     async def place(self, client: str) -> AsyncIterator[Job]:
@@ -100,17 +163,18 @@ class Gate:
             client: name of the client.
 
         Raises:
-            Refused: 429, all places are taken; 503, the disk refuses a folder for its files.
+            Refused: 429, all places are taken, or half of them by this client; 503, the disk
+                refuses a folder for its files.
         """
-        if self._inside >= self._settings.places:
-            wait = max(1.0, self._inside * self._seconds / self._settings.concurrency)
-            raise Refused(
-                429, "Overloaded", "too many requests at once; try again later", retry=min(wait, 60)
-            )
-        folder = self._storage.make_folder()
-        self._inside += 1
+        wait = max(1.0, self.inside * self._seconds / self._settings.concurrency)
+        self._slots.take(client, min(wait, 60))
+        try:
+            folder = self._storage.make_folder()
+        except Refused:
+            self._slots.leave(client)
+            raise
         job = Job(self._shares, client, folder)
-        leave = functools.partial(self._leave, folder)
+        leave = functools.partial(self._leave, client, folder)
         try:
             yield job
         finally:
@@ -135,8 +199,8 @@ class Gate:
         self._shares.close(CLOSING)
         self._storage.close()
 
-    def _leave(self, folder: Path) -> None:
-        self._inside -= 1
+    def _leave(self, client: str, folder: Path) -> None:
+        self._slots.leave(client)
         shutil.rmtree(folder, ignore_errors=True)
 
 

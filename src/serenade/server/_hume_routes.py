@@ -138,9 +138,11 @@ async def _serve(service: Service, socket: WebSocket) -> int:
     except Refused as refused:
         await socket.send_json({"error": refused.message, "code": refused.kind})
         return _POLICY
-    if service.streams >= service.settings.streams:
+    client = service.name_client(socket, _read_stated_key(socket))
+    try:
+        service.streams.take(client)
+    except Refused:
         return _AGAIN
-    service.streams += 1
     clock = asyncio.get_running_loop().time
     end = clock() + service.settings.max_duration
     try:
@@ -149,10 +151,10 @@ async def _serve(service: Service, socket: WebSocket) -> int:
             while (left := end - clock()) > 0:
                 async with asyncio.timeout(min(service.settings.idle, left)):
                     text = await socket.receive_text()
-                await socket.send_json(await _answer(service, socket, text))
+                await socket.send_json(await _answer(service, client, text))
         return _POLICY
     finally:
-        service.streams -= 1
+        service.streams.leave(client)
 
 
 def _read_stated_key(socket: WebSocket) -> str:
@@ -187,12 +189,11 @@ def _format(segment: Segment) -> dict[str, Any]:
     return {"time": {"begin": segment.start, "end": segment.end}, "emotions": emotions}
 
 
-async def _answer(service: Service, socket: WebSocket, text: str) -> dict[str, Any]:
+async def _answer(service: Service, client: str, text: str) -> dict[str, Any]:
     """Predict the recording in a message, and return the answer or an error."""
     try:
         message = Message.model_validate_json(text)
         content = base64.b64decode(message.data, validate=True)
-        client = service.name_client(socket, _read_stated_key(socket))
         async with service.gate.place(client) as job:
             worker = service.make_worker(service.model, "mix", None)
             found = await job.run(

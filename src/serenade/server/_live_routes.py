@@ -21,7 +21,7 @@ from serenade.runtime import StoppedError
 from serenade.server._refusals import Refused, to_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from numpy.typing import NDArray
 
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from serenade.server._service import Service
     from serenade.server._settings import Settings
 
+    Send = Callable[[Callable[[], list[Update]]], Awaitable[None]]
+
 _LOGGER = logging.getLogger(__name__)
 
 MESSAGE = 2**18
 """Largest message in bytes."""
 
+_TEXT = 2**12  # most characters of a text; each field of JSON takes time of the loop
 _LONGEST = 10.0  # most seconds of signal in a message
 # RFC 6455, section 7.4.1
 _POLICY, _UNSUPPORTED, _TOO_BIG, _INTERNAL, _ENDS, _AGAIN = 1008, 1003, 1009, 1011, 1012, 1013
@@ -95,10 +98,12 @@ async def _serve(socket: WebSocket, service: Service) -> None:
         model = service.get_model(hello.voice)
     except Refused as refused:
         raise _Ended(_POLICY, refused.kind, refused.message) from None
+    client = service.name_client(socket, hello.api_key)
     # Count the stream after the key was checked, so that strangers take no place.
-    if service.streams >= service.settings.streams:
-        raise _Ended(_AGAIN, "Overloaded", "too many streams at once; try again later")
-    service.streams += 1
+    try:
+        service.streams.take(client)
+    except Refused as refused:
+        raise _Ended(_AGAIN, refused.kind, refused.message) from None
     try:
         try:
             found = model.stream(
@@ -117,41 +122,47 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             }
         )
         try:
-            await _listen(socket, service, hello, found)
+            send = functools.partial(_send_updates, socket, service, client)
+            await _listen(socket, service.settings, hello, found, send)
         finally:
             service.metrics.audio.inc(found.time)
     finally:
-        service.streams -= 1
+        service.streams.leave(client)
 
 
-async def _listen(socket: WebSocket, service: Service, hello: Hello, stream: Stream) -> None:
-    """Receive samples until the client ends the stream."""
+async def _listen(
+    socket: WebSocket, settings: Settings, hello: Hello, stream: Stream, send: Send
+) -> None:
+    """Receive samples, and send updates, until the client ends the stream."""
     loop = asyncio.get_running_loop()
-    idle, fed, waited = service.settings.idle, loop.time(), 0.0
+    idle, fed, waited = settings.idle, loop.time(), 0.0
     while True:
         asked = loop.time()
         message = await _receive(socket, fed + idle - asked)
         waited += loop.time() - asked
         if message.get("text") is not None:
             _check_end(message["text"])
-            await _send_updates(socket, service, stream.close)
+            await send(stream.close)
             await socket.send_json({"type": "end", "duration": round(stream.time, 3)})
             return
         chunk = _decode(message["bytes"], hello)
         # Also limit the time spent waiting for the client, or one sample now and then would hold
         # a stream open. Time that the server needs to predict does not count.
         seconds = max(stream.time + len(chunk) / hello.sampling_rate, waited - idle)
-        _check_duration(seconds, service.settings)
+        _check_duration(seconds, settings)
         if len(chunk):
-            await _send_updates(socket, service, functools.partial(stream.push, chunk))
+            await send(functools.partial(stream.push, chunk))
             fed = loop.time()
 
 
 async def _send_updates(
-    socket: WebSocket, service: Service, work: Callable[[], list[Update]]
+    socket: WebSocket, service: Service, client: str, work: Callable[[], list[Update]]
 ) -> None:
-    """Call `work` in a thread and send its updates, or the error of an unusable chunk."""
-    turn = service.live.submit(str(id(socket)), work)
+    """Call `work` in a thread and send its updates, or the error of an unusable chunk.
+
+    All streams of a client together get its share of the threads.
+    """
+    turn = service.live.submit(client, work)
     try:
         updates: list[Update] = await asyncio.wrap_future(turn.future)
     except StoppedError:  # the server ends
@@ -211,6 +222,8 @@ def _parse_hello(text: str) -> Hello:
 
 
 def _parse_json(text: str) -> dict[str, Any]:
+    if len(text) > _TEXT:
+        raise _Ended(_POLICY, "Protocol", f"a text exceeds {_TEXT} characters; send shorter ones")
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

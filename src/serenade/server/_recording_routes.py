@@ -234,8 +234,8 @@ def _add_enrol(routes: APIRouter, service: Service) -> None:
             name=name,
             many=True,
         )
-        added = {"voice": service.voices.add(model), "enrolment": model.enrolment}
-        return JSONResponse(added, 201)
+        voice = service.voices.add(model, service.name_client(request))
+        return JSONResponse({"voice": voice, "enrolment": model.enrolment}, 201)
 
 
 def _add_forget(routes: APIRouter, service: Service) -> None:

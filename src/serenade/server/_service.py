@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 from typing import TYPE_CHECKING
 
-from serenade.server._gate import CLOSING, Gate
+from serenade.server._gate import CLOSING, Gate, Slots
 from serenade.server._jobs import Worker
 from serenade.server._prometheus import Metrics
 from serenade.server._refusals import Refused
@@ -37,14 +37,16 @@ class Service:
         self.settings = settings
         self.gate = Gate(settings)
         self.voices = Voices(settings.voices, settings.voice_lifetime)
-        self.streams = 0
+        # A trusted client, such as the telephone system of a company, may hold all streams: without
+        # keys, half of them is the limit only while another client holds one.
+        self.streams = Slots("streams", settings.streams, alone=len(settings.api_keys) < 2)
         self.progress: dict[str, list[float]] = {}
         """Seconds processed, one number in a list, by the names of running requests."""
 
         # Live speech has its own threads, so that it does not wait behind long recordings.
         self.live = Shares(settings.concurrency, "live")
         self.metrics = Metrics(
-            lambda: self.gate.inside, lambda: self.streams, lambda: len(self.voices)
+            lambda: self.gate.inside, lambda: self.streams.held, lambda: len(self.voices)
         )
 
     def get_model(self, voice: str | None) -> Model:

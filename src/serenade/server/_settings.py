@@ -20,15 +20,17 @@ class Settings:
         max_duration: longest recording or stream in seconds.
         max_files: most files in one request.
         concurrency: recordings processed at once; one for each core is best.
-        queue: requests that may wait; further ones are refused with 429.
-        streams: most live streams at once.
+        queue: requests that may wait; further ones are refused with 429, as are those of a client
+            that holds half of all places.
+        streams: most live streams at once, see `Service.streams` for those of one client.
         timeout: most seconds for receiving a body, and for the work after it.
         idle: seconds after which a stream is closed that sends nothing or does not read.
         patience: most seconds for the head of a request, the first message of a stream, or the
             first bytes of a body.
         min_rate: least bytes per second of a body after that.
         connections: most connections; at the limit, the one idle for longest is closed.
-        voices: most enrolled voices; the one unused for longest is forgotten first.
+        voices: most enrolled voices; of the client that has most, the one unused for longest is
+            forgotten first.
         voice_lifetime: seconds after its last use until a voice is forgotten.
         hume_routes: whether to serve the routes of `_hume_routes` as well.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from serenade.server._refusals import Refused
@@ -20,12 +20,13 @@ class Voices:
     """Adapted models in memory; recordings are not kept.
 
     Args:
-        most: most voices; the one unused for longest is forgotten first.
+        most: most voices; of the client that has most, the one unused for longest is forgotten
+            first, so that no client can displace the voices of the others.
         lifetime: seconds after its last use until a voice is forgotten.
         clock: function that returns seconds.
 
     >>> voices = Voices(1, 60.0)
-    >>> first, second = voices.add("model"), voices.add("another")
+    >>> first, second = voices.add("model", "client"), voices.add("another", "client")
     >>> voices.get(second)
     'another'
     >>> voices.get(first)
@@ -39,14 +40,14 @@ class Voices:
         self._most = most
         self._lifetime = lifetime
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Model]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, str, Model]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, model: Model) -> str:
-        """Keep a model and return its name."""
+    def add(self, model: Model, client: str) -> str:
+        """Keep a model of a client and return its name."""
         name = secrets.token_urlsafe(16)
         with self._lock:
-            self._known[name] = self._clock(), model
+            self._known[name] = self._clock(), client, model
             self._forget()
         return name
 
@@ -62,8 +63,8 @@ class Voices:
                 raise Refused(
                     404, "UnknownVoice", "unknown or forgotten voice; enrol the speaker again"
                 )
-            _, model = self._known[name]
-            self._known[name] = self._clock(), model
+            _, client, model = self._known[name]
+            self._known[name] = self._clock(), client, model
             self._known.move_to_end(name)
             return model
 
@@ -79,8 +80,8 @@ class Voices:
 
     def _forget(self) -> None:
         now = self._clock()
-        while self._known:
-            used, _ = next(iter(self._known.values()))
-            if len(self._known) <= self._most and now - used <= self._lifetime:
-                return
+        while self._known and now - next(iter(self._known.values()))[0] > self._lifetime:
             self._known.popitem(last=False)
+        while len(self._known) > self._most:
+            counts = Counter(client for _, client, _ in self._known.values())
+            del self._known[max(self._known, key=lambda name: counts[self._known[name][1]])]
