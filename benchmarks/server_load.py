@@ -15,6 +15,7 @@ import asyncio
 import collections
 import dataclasses
 import io
+import itertools
 import json
 import os
 import tempfile
@@ -150,11 +151,17 @@ async def _send_requests(
             else:
                 wrong[f"{kind}: {status}"] += 1
 
+    addresses = itertools.cycle(range(1, 5))  # one client may hold half of the server's slots
+
+    async def name_client(request: httpx.Request) -> None:
+        request.headers["X-Forwarded-For"] = f"10.0.0.{next(addresses)}"
+
     async with asyncio.TaskGroup() as group:
         memory = group.create_task(_watch_memory(process))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
             timeout=130,
+            event_hooks={"request": [name_client]},
             limits=httpx.Limits(max_connections=clients, max_keepalive_connections=0),
         ) as client:
             await asyncio.gather(*(send(client) for _ in range(clients)))
