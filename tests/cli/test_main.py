@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 import serenade
 from serenade.cli import _options, doctor
+from serenade.cli._help import explain_usage
 from serenade.cli._main import cli, main
 
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "onnxruntime", "soundfile"}
@@ -53,12 +54,20 @@ HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "onnxruntime", "soundfi
         ),
         ("speech2vec --out x --nearest a --seed -1", "-1 is not in the range"),
         ("train whisper-probe a --out b --seed -1", "-1 is not in the range"),
+        ("listen --input - --device 3", "--input - uses no microphone, so leave out --device"),
+        ("cache --clear --trim 1", "--clear removes every entry, so leave out --trim"),
         ("serve --max-duration inf", "inf is not a finite number"),
     ],
 )
 def test_commands_refuse_numbers_and_options_without_effect(arguments, message):
     done = CliRunner().invoke(cli, arguments.split())
     assert (done.exit_code, message in done.output) == (2, True), done.output
+
+
+def test_adapt_before_the_recordings_says_how_to_write_it():
+    with pytest.raises(click.BadParameter) as caught:
+        cli.main(["predict", "--adapt", "a.wav", "b.wav"], standalone_mode=False)
+    assert "; write --adapt=unknown, or put --adapt at the end\n" in explain_usage(caught.value)
 
 
 def test_every_option_that_takes_a_float_refuses_nan():

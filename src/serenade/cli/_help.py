@@ -139,6 +139,8 @@ def explain_usage(error: click.ClickException) -> str:
         message = f"no option {error.option_name}{hint}"
     elif type(error) is not click.UsageError or message.startswith("Got "):  # words of click
         message = message[:1].lower() + message[1:]
+    if isinstance(error, click.BadParameter) and error.param and error.param.name == "adapt":
+        message += "; write --adapt=unknown, or put --adapt at the end"
     if isinstance(error, click.MissingParameter):
         message = re.sub(r"'\[?(.+?)\]?'", r"\1", message)
     context = error.ctx if isinstance(error, click.UsageError) else None

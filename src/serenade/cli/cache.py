@@ -24,6 +24,8 @@ def command(*, clear: bool, trim: float | None) -> None:
     SERENADE_CACHE_GB sets the size (default 10) above which the least recently used entries are
     removed.
     """
+    if clear:
+        _options.refuse_given({"trim"}, "--clear removes every entry")
     cache = Cache()
     if clear:
         click.echo(f"removed {cache.clear()} entries")

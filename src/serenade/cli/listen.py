@@ -64,6 +64,8 @@ def command(
     import serenade
     from serenade.audio import read_raw_samples, record_microphone
 
+    if source:
+        _options.refuse_given({"device"}, "--input - uses no microphone")
     loaded: Model = serenade.load(model)
     if enrol and adapt:
         raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
