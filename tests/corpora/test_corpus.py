@@ -40,6 +40,7 @@ def test_select_by_mask_labels_and_both(corpus):
     assert stems(corpus.select(mask.to_numpy())) == ["a", "b"]
     assert stems(corpus.select([False, True, True, False])) == ["b", "c"]
     assert stems(corpus.select(labels=["sad"])) == ["a", "c"]
+    assert stems(corpus.select(labels="sad")) == ["a", "c"]
     assert stems(corpus.select(mask, labels=["sad"])) == ["a"]
     assert len(corpus) == 4, "a selection leaves its source alone"
 
@@ -98,7 +99,8 @@ def test_open_takes_a_folder_with_a_subfolder_for_each_emotion(tmp_path, record)
     assert corpus.info.name == "calls"
     assert list(corpus.table["emotion"]) == ["Anger", "sad", "sad"]
     assert {problem.kind for problem in corpus.problems} >= {"speaker", "label"}
-    assert len(corpora.open(str(tmp_path / "calls"), labels=("sad",))) == 2
+    for labels in (("sad",), "sad"):
+        assert len(corpora.open(str(tmp_path / "calls"), labels=labels)) == 2
 
 
 def test_open_explains_a_folder_without_such_subfolders(tmp_path, record):

@@ -37,6 +37,7 @@ def test_find_recordings_searches_folders_and_keeps_files(folder):
     assert len(names) == 11
     assert "bad.wav" in names
     assert not any("._" in name for name in names)
+    assert find_recordings(folder) == find_recordings(str(folder)) == found[:-1]
 
 
 def test_find_recordings_expands_patterns_that_are_not_files(tmp_path):

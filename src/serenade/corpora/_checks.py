@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from serenade.audio import inspect_file
 from serenade.corpora._corpus import Corpus, Problem
 from serenade.corpora._discovery import to_relative
-from serenade.corpora._labels import require_labels
+from serenade.corpora._labels import list_labels, require_labels
 from serenade.corpora._tables import build_table
 from serenade.errors import AudioError, CorpusError, EmptyFileError
 
@@ -126,6 +126,7 @@ def check_corpus(
         CorpusError: a label the corpus does not have, or no usable recording.
     """
     incomplete = _label_incomplete(info, len(rows))
+    labels = list_labels(labels)
     if labels is not None:
         require_labels(info.name, labels, info.labels)
         rows = [row for row in rows if row.get("emotion") in labels]

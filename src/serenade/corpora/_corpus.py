@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from serenade._deprecation import MovedMethod
 from serenade._printable import to_printable
 from serenade._targets import VOTES
-from serenade.corpora._labels import list_doubts, order_labels, require_labels
+from serenade.corpora._labels import list_doubts, list_labels, order_labels, require_labels
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ class Corpus:
                 )
             keep &= given
         if labels is not None:
+            labels = list_labels(labels) or ()
             require_labels(self.info.name, labels, self.labels)
             keep &= self.table["emotion"].isin(list(labels)).to_numpy(dtype=bool)
         return dataclasses.replace(self, table=self.table[keep])

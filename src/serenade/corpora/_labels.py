@@ -49,6 +49,15 @@ def order_labels(
     return (*known, *sorted(found - set(known)))
 
 
+def list_labels(labels: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names of one emotion or of several as a sequence; None stays.
+
+    >>> list_labels("angry")
+    ['angry']
+    """
+    return [labels] if isinstance(labels, str) else labels
+
+
 def require_labels(name: str, wanted: Iterable[str], known: Sequence[str]) -> None:
     """Raise `CorpusError` if the corpus does not have a wanted label."""
     if strange := [label for label in wanted if label not in known]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from serenade import _extensions
 from serenade._registry import Registry
 from serenade.corpora._corpus import CorpusInfo, Loader
+from serenade.corpora._labels import list_labels
 from serenade.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def open(  # noqa: A001 - reads as `corpora.open(...)`
     Raises:
         CorpusError: nothing usable is there. Lesser problems are in `Corpus.problems`.
     """
+    if "labels" in options:
+        options["labels"] = list_labels(options["labels"])
     if target != "emotion":
         opened = open(name, root, label_column=label_column, **options, **_keep_rated(name))
         return opened.select_targets(*target.split(","))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from serenade.inference._prediction import Prediction, Timeline
     from serenade.inference._source import RecordingLike, Source
 
+    Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     Item = tuple[str, int | str]  # file and channel
     Result = tuple[Prediction, Timeline | None] | AudioError
 
@@ -46,16 +47,16 @@ def is_manifest(source: str | os.PathLike[str]) -> bool:
     return Path(source).suffix.lower() in {".csv", ".tsv"} and not Path(source).is_dir()
 
 
-def find_speakers(sources: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
+def find_speakers(sources: Sources) -> dict[str, str]:
     """Return the speakers of files that the manifests among the sources name."""
     return _read_manifests(sources, read_speakers)
 
 
-def find_column(sources: Iterable[str | os.PathLike[str]], column: str) -> dict[str, str]:
+def find_column(sources: Sources, column: str) -> dict[str, str]:
     """Return the values of files in a column of the manifests among the sources.
 
     Args:
-        sources: files, folders and manifests; see `find_recordings`.
+        sources: files, folders and manifests, one or several; see `find_recordings`.
         column: name of a column that every manifest has.
 
     Raises:
@@ -64,8 +65,10 @@ def find_column(sources: Iterable[str | os.PathLike[str]], column: str) -> dict[
     return _read_manifests(sources, lambda source: read_column(source, column))
 
 
-def find_recordings(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
+def find_recordings(sources: Sources) -> list[str]:
     """List the files that are named, and the recordings of folders and manifests that are named.
+
+    There can be one source or several.
 
     Recordings of a folder are sorted. Hidden files are left out, among them the `._` companions
     that macOS writes. A manifest is a `.csv` or `.tsv` file, see `serenade.corpora.read_speakers`.
@@ -104,9 +107,7 @@ def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
     return [file for file, _ in pairs], [number for _, number in pairs]
 
 
-def _read_manifests(
-    sources: Iterable[str | os.PathLike[str]], read: Callable[[str], dict[str, str]]
-) -> dict[str, str]:
+def _read_manifests(sources: Sources, read: Callable[[str], dict[str, str]]) -> dict[str, str]:
     """Join what a function reads by file from each manifest among the sources."""
     found: dict[str, str] = {}
     for source in filter(is_manifest, _expand_patterns(sources)):
@@ -114,9 +115,10 @@ def _read_manifests(
     return found
 
 
-def _expand_patterns(sources: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
-    """Yield sources, and instead of a pattern the files that match it."""
-    for name in (os.fspath(source) for source in sources):
+def _expand_patterns(sources: Sources) -> Iterator[str]:
+    """Yield one source or several, and instead of a pattern the files that match it."""
+    several = [sources] if isinstance(sources, str | os.PathLike) else sources
+    for name in map(os.fspath, several):
         literal = not set(name) & set("*?[") or Path(name).exists()
         yield from [name] if literal else sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
 
