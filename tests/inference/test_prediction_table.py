@@ -115,7 +115,7 @@ def test_embeddings_are_read_back(model, clips, tmp_path, suffix):
     rows = np.stack([row for _, row in found])
     files = [found[0][0], "caf\udce9.wav"]  # the bytes of the name are not UTF-8
     printed = [found[0][0], to_printable(files[1])]
-    written = write_embeddings(tmp_path / f"x{suffix}", files, rows)
+    written = write_embeddings(str(tmp_path / f"x{suffix}"), files, rows)
     if suffix == ".npy":
         assert np.array_equal(np.load(written[0]), rows)
         assert written[1].read_text("utf-8").splitlines() == printed

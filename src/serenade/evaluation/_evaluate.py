@@ -161,7 +161,7 @@ def check_targets(
     if corpus.targets and (adapt is not None or (conditions and corpus.has_values)):
         raise EvaluationError(
             f"{corpus.info.name}: only predictions of emotions can be adapted, and tested on "
-            "changed recordings; leave out --adapt and --robustness"
+            "changed recordings; leave out --adapt and --robustness (adapt, conditions)"
         )
 
 

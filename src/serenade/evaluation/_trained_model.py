@@ -164,9 +164,10 @@ def match_labels(model: TrainedModel, corpus: Corpus, classes: Classes) -> tuple
     wanted = set(corpus.labels)
     known = wanted <= set(model.dimensions) if corpus.has_values else wanted & set(model.labels)
     if corpus.targets and not known:
+        hint = "choose another --target" if model.dimensions else "leave out --target"
         raise EvaluationError(
             f"{corpus.info.name}: its {', '.join(corpus.labels)} are not among what the model "
-            f"predicts ({', '.join((*model.labels, *model.dimensions))}); choose another --target"
+            f"predicts ({', '.join((*model.labels, *model.dimensions))}); {hint}"
         )
     if corpus.targets:
         return corpus, _note_votes(model, corpus)

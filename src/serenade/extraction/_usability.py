@@ -39,8 +39,8 @@ def find_unusable(
 ) -> dict[int, AudioError]:
     """Read recordings completely, as training does, and return the errors of unusable ones.
 
-    The verdict on each recording is kept in the cache under the hash of its content, unless it is
-    that no decoder is installed.
+    The verdict on each recording is kept in the cache under the hash of its content. It is not kept
+    if no decoder is installed, which says nothing about the recording.
 
     Args:
         clips: recordings or parts of them.

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from serenade.adaptation import EXPECTS, Expectation, Places, log_normalise, make_contrasts
-from serenade.errors import InputError, ModelError, SerenadeError
+from serenade.errors import InputError, ModelError
 from serenade.inference._enrolment import (
-    LEAST_MIXED,
     LEAST_OWN,
     format_count,
     make_nothing_error,
     open_recordings,
+    refuse_few,
     split_utterances,
 )
 from serenade.inference._threads import map_in_threads
@@ -173,13 +173,9 @@ def enrol_by_places(
     if not rows:
         raise make_nothing_error("enrol from", names)
     found = empty.take(rows, known=neutral)
-    count = format_count(found.recordings)
-    if speech == "mixed" and found.recordings < LEAST_MIXED:
-        raise SerenadeError(
-            f"enrolment: {count} of mixed emotions are too few to estimate a voice; give at least "
-            f"{LEAST_MIXED}, or a normal voice"
-        )
-    return dataclasses.replace(found, enrolment=f"{speech} speech, {count}")
+    refuse_few(found.recordings, speech)
+    words = f"{speech} speech, {format_count(found.recordings)}"
+    return dataclasses.replace(found, enrolment=words)
 
 
 def enrol_by_itself(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,6 @@ from serenade.inference._threads import map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -79,7 +79,9 @@ def embed_files(
     yield from map_in_threads(work, files, jobs or os.cpu_count() or 1)
 
 
-def write_embeddings(path: Path, files: Sequence[str], rows: NDArray[np.float32]) -> list[Path]:
+def write_embeddings(
+    path: str | os.PathLike[str], files: Sequence[str], rows: NDArray[np.float32]
+) -> list[Path]:
     """Write embeddings as `.npy`, with the files' names in a text file, or as `.parquet`.
 
     Args:
@@ -94,6 +96,7 @@ def write_embeddings(path: Path, files: Sequence[str], rows: NDArray[np.float32]
         MissingExtraError: Parquet without pyarrow.
         SerenadeError: another suffix.
     """
+    path = Path(path)
     check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()

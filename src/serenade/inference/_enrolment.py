@@ -62,11 +62,7 @@ def estimate_shift(
     count, mean = _average(classifier, itertools.chain.from_iterable(utterances))
     if not count:
         raise make_nothing_error("enrol from", names)
-    if speech == "mixed" and count < LEAST_MIXED:
-        raise SerenadeError(
-            f"enrolment: {format_count(count)} of mixed emotions are too few to estimate a "
-            f"voice; give at least {LEAST_MIXED}, or a normal voice"
-        )
+    refuse_few(count, speech)
     words = f"{speech} speech, {format_count(count)}"
     return _shrink(classifier, mean, count, speech, words)
 
@@ -93,6 +89,15 @@ def _shrink(
             "mixed emotions"
         )
     return Shift(population.shift(mean, count, neutral=speech == "neutral"), words)
+
+
+def refuse_few(utterances: int, speech: str) -> None:
+    """Raise an error for too few utterances of mixed emotions."""
+    if speech == "mixed" and utterances < LEAST_MIXED:
+        raise SerenadeError(
+            f"enrolment: too few utterances of mixed emotions ({utterances}) to estimate a voice; "
+            f"give at least {LEAST_MIXED}, or a normal voice"
+        )
 
 
 def format_count(utterances: int) -> str:

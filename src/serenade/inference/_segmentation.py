@@ -81,7 +81,7 @@ class SegmentJoiner:
     def _find_end(self, window: Window) -> int:
         """Return the first sample after the next cell."""
         end = self._cell + self._hop
-        # Windows are at least as long as a hop: none before the last has completed this cell.
+        # Windows are at least as long as a hop: only the last can reach the end of this cell.
         rest = min(_SHORTEST_CELL, self._hop // 2)
         return window.end if window.last and window.end - end < rest else end
 

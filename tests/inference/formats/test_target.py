@@ -60,6 +60,8 @@ def test_target_writes_audformat_as_a_folder(model, result, tmp_path):
 def test_target_explains_unknown_suffixes_and_failed_writes(model, result, tmp_path):
     with pytest.raises(SerenadeError, match=r"a\.xyz: no format has that suffix; use \.json"):
         Target.of("a.xyz")
+    with pytest.raises(SerenadeError, match=r"^no format 'nope'; choose from json, csv, textgrid"):
+        Target.of("a.vtt", "nope")
     (tmp_path / "file").touch()
     with pytest.raises(SerenadeError, match="cannot be written"):
         Target.of(tmp_path / "file" / "a.json").write([result], model)

@@ -82,6 +82,8 @@ class Target:
         'webvtt'
         """
         path = Path(path)
+        if format and format not in FORMATS:
+            raise SerenadeError(f"no format {format!r}; choose from {', '.join(FORMATS)}")
         known = {suffix.lower(): name for name, suffix in SUFFIXES.items()}
         chosen = format or known.get(path.suffix.lower())
         if chosen not in FORMATS:
