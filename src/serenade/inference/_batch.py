@@ -118,7 +118,7 @@ def _read_manifests(sources: Sources, read: Callable[[str], dict[str, str]]) -> 
 def _expand_patterns(sources: Sources) -> Iterator[str]:
     """Yield one source or several, and instead of a pattern the files that match it."""
     several = [sources] if isinstance(sources, str | os.PathLike) else sources
-    for name in map(os.fspath, several):
+    for name in (os.fspath(source) for source in several):
         literal = not set(name) & set("*?[") or Path(name).exists()
         yield from [name] if literal else sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
 
