@@ -268,7 +268,7 @@ def test_uploads_read_extended_file_names_in_bounded_time():
     """Spaces and open quotes took time that grew with their square, on the loop of the server."""
     assert _find_file_name(b'form-data; name="\\"' + b'\\"' * 400) is None
     assert _find_file_name(b"form-data; filename*= \t utf-8''a") == "a"
-    for more in (b"filename*=" + b" " * 1100, b'name="' + b'\\"' * 600, b"name=" + b"a" * 1100):
+    for more in (b'name="' + b'\\"' * 600, b"name=" + b"a" * 1100):
         with pytest.raises(Refused, match="exceeds 1024 bytes"):
             _find_file_name(b"form-data; " + more)
 
