@@ -199,7 +199,8 @@ def test_extract_takes_equal_features_once_and_refuses_a_recipe_of_texts(manifes
     own = ("--set", "acoustic=own", "--set", "encoder=none")
     found = invoke("extract", "fusion-transformer", *words, *own)
     assert found.exit_code == 0, found.exception
-    assert [line.split(": ")[0] for line in found.stdout.splitlines()] == [str(tmp_path / "out")]
+    folder = str(tmp_path / "out")  # the lowest version of click mixes stderr into these lines
+    assert len([line for line in found.stdout.splitlines() if line.startswith(folder)]) == 1
     refused = invoke("extract", "stser", *words, "--set", "parts=text")
     assert (refused.exit_code, "this recipe takes texts only" in refused.output) == (2, True)
 
