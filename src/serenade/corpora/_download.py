@@ -80,7 +80,10 @@ def _make_work_folder(target: Path) -> Path:
 
 def _is_private(path: Path) -> bool:
     """Return whether a path is a folder, not a link, that only this user can enter."""
-    stated = path.lstat()
+    try:
+        stated = path.lstat()
+    except OSError:  # another process has finished with it
+        return False
     if hasattr(os, "getuid") and (stated.st_uid != os.getuid() or stated.st_mode & 0o777 != 0o700):
         return False
     return stat.S_ISDIR(stated.st_mode)
