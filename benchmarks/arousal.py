@@ -138,10 +138,7 @@ def score(y: Floats, found: dict[str, Floats], speakers: NDArray[Any]) -> dict[s
     result: dict[str, Any] = {"recordings": len(y), "speakers": len(set(speakers.tolist()))}
     for name, one in sums.items():
         intervals = bootstrap_scores(one, VALUE_SCORES)
-        result[name] = {
-            key: {"value": each.value, "low": each.low, "high": each.high}
-            for key, each in intervals.items()
-        }
+        result[name] = {key: each.to_dict() for key, each in intervals.items()}
     test = permute_clusters(*(sums[name] for name in SYSTEMS), VALUE_SCORES["ccc"])
     return result | {"difference": test.difference, "p": test.p}
 
@@ -158,7 +155,7 @@ def order_intensities(table: pd.DataFrame, found: Floats) -> dict[str, float]:
     right = np.array([[1.0, float(more)] for _, more in pairs])
     sums = sum_by_speaker(right, [actor for actor, _ in pairs])
     one = bootstrap_scores(sums, {"share": lambda s: s[..., 1] / s[..., 0]})["share"]
-    return {"value": one.value, "low": one.low, "high": one.high, "pairs": len(pairs)}
+    return {**one.to_dict(), "pairs": len(pairs)}
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def describe_score(report: Report, system: str) -> dict[str, Any]:
     """Return UA of a report with its interval, protocol and kind of test speakers."""
     found = report.metrics["ua"]
     protocol = report.notes[0].partition(": ")[2].partition(", or")[0]
-    ends = {"value": found.value, "low": found.low, "high": found.high}
+    ends = found.to_dict()
     known = {"protocol": protocol, "shared": not report.speaker_independent}
     return {"system": system, **known, **ends}
 

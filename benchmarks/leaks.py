@@ -29,7 +29,7 @@ from serenade.evaluation import (
     list_versions,
     unweighted_accuracy,
 )
-from serenade.evaluation._statistics import Answers, Interval, compute_difference
+from serenade.evaluation._statistics import Answers, compute_difference
 from serenade.extraction import extract, list_clips
 from serenade.features import Augmented
 
@@ -202,21 +202,16 @@ def score(data: Data, joined: Labels, other: Labels | None) -> dict[str, Any]:
     answers = repeat_clips(data, joined)
     found = compute_intervals(*answers, labels=labels, scores=("ua",))["ua"]
     if other is None:
-        return to_json(found)
+        return found.to_dict()
     before = repeat_clips(data, np.tile(other, len(joined) // len(other)))
     change = compute_difference(answers, before, labels, paired=True)
-    return {**to_json(found), "difference": to_json(change)}
+    return {**found.to_dict(), "difference": change.to_dict()}
 
 
 def repeat_clips(data: Data, joined: Labels) -> Answers:
     """Return predictions of repeated clips with their emotions and speakers."""
     times = len(joined) // len(data.emotion)
     return Answers(np.tile(data.emotion, times), joined, np.tile(data.speaker, times))
-
-
-def to_json(found: Interval) -> dict[str, float]:
-    """Return a score and its interval as JSON data."""
-    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -277,7 +272,7 @@ def format_result(result: dict[str, Any]) -> str:
                 str(row["seeds"]),
                 format_interval(row),
                 row["against"] or "",
-                format_difference(row["difference"]) if row["against"] else "",
+                format_interval(row["difference"], sign="+") if row["against"] else "",
             ]
             for row in rows
         ]
@@ -299,12 +294,6 @@ def format_result(result: dict[str, Any]) -> str:
         "  also reveals which test clips are neutral."
     )
     return format_page("What leaks are worth", intro, *parts, format_versions(result["versions"]))
-
-
-def format_difference(change: dict[str, float]) -> str:
-    """Format a difference with its interval."""
-    value, low, high = (change[end] for end in ("value", "low", "high"))
-    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 OPTIONS = {

@@ -161,7 +161,7 @@ def score(table: pd.DataFrame, clips: list[Clip], folds: int) -> dict[str, dict[
     found = {}
     for name, labels in predicted.items():
         ua = compute_intervals(y, labels, speakers, scores=("ua",))["ua"]
-        found[name] = {"value": ua.value, "low": ua.low, "high": ua.high}
+        found[name] = ua.to_dict()
     return found
 
 

@@ -84,10 +84,11 @@ def format_versions(versions: Mapping[str, str]) -> str:
     return "Versions: " + ", ".join(f"{name} {text}" for name, text in versions.items())
 
 
-def format_interval(found: Mapping[str, float]) -> str:
-    """Format a score with the ends of its interval.
+def format_interval(found: Mapping[str, float], sign: str = "") -> str:
+    """Format a score with the ends of its interval; `sign` is "+" for a difference.
 
     >>> format_interval({"value": 0.5, "low": 0.25, "high": 0.75})
     '0.500 [0.250, 0.750]'
     """
-    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+    value, low, high = (f"{found[end]:{sign}.3f}" for end in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

@@ -303,12 +303,7 @@ def compare_to_dict(
                 "incomplete": entrant.where[3],
                 "seeds": [report.seed for report in entrant.reports],
                 **{
-                    score: {
-                        "value": one.value,
-                        "low": one.low,
-                        "high": one.high,
-                        "deviation": entrant.deviations[score],
-                    }
+                    score: one.to_dict() | {"deviation": entrant.deviations[score]}
                     for score, one in entrant.scores.items()
                 },
             }

@@ -347,7 +347,4 @@ def format_report(data: Mapping[str, Any]) -> str:
 
 def _list_metrics(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
     """Return scores with the ends of their intervals."""
-    return {
-        name: {"value": one.value, "low": one.low, "high": one.high}
-        for name, one in metrics.items()
-    }
+    return {name: one.to_dict() for name, one in metrics.items()}

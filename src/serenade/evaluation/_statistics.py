@@ -51,6 +51,10 @@ class Interval:
     method: str
     clusters: int
 
+    def to_dict(self) -> dict[str, float]:
+        """Return the score and the ends of its interval by name."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
 
 def format_interval(one: Interval, sign: str = "") -> str:
     """Return a value with the ends of its interval, if it has one."""
