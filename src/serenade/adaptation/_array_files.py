@@ -22,7 +22,7 @@ _DAMAGES = (
     NotImplementedError,  # an unknown compression
     RuntimeError,  # encrypted
     tokenize.TokenError,  # NumPy parses the header of an array as Python
-    OverflowError,  # it states a length that is no number of NumPy
+    OverflowError,  # the header states a length beyond NumPy's integers
 )
 
 
