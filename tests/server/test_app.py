@@ -1,5 +1,6 @@
 """What every answer has, the reference, and the command."""
 
+import math
 import os
 import re
 import signal
@@ -66,11 +67,24 @@ def test_routes_of_metrics_do_not_grow_with_what_is_asked(client):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_size": 0}, {"timeout": 0}, {"queue": -1}, {"api_keys": ("",)}]
+    "wrong",
+    [
+        {"max_size": 0},
+        {"timeout": 0},
+        {"queue": -1},
+        {"api_keys": ("",)},
+        {"max_duration": math.inf},
+    ],
 )
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(ValueError, match=r"must be|cannot be|is empty"):
         Settings(**wrong)
+
+
+def test_the_largest_body_follows_the_longest_recording():
+    assert Settings().largest_body == 660 * 2**20
+    assert Settings(max_duration=60).largest_body == 100 * 2**20
+    assert Settings(max_size=5).largest_body == 5
 
 
 # A process that a signal has ended says so, once it has finished in order.

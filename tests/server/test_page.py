@@ -197,7 +197,7 @@ def _save_all(page):
         " made.push(b); return known.call(URL, b) }; 0"
     )
     saved = {}
-    for form in ("json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm"):
+    for form in ("json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm", "elan"):
         _click(page, f"[data-format={form}]")
         page.wait(f"made.length === {len(saved) + 1}")
         saved[form] = page.run(f"made[{len(saved)}].text()")

@@ -71,7 +71,7 @@ def test_timeline_in_all_formats(client, sound, expected):
     assert ask("textgrid").text == to_textgrid(timeline)
     assert len(ask("csv").text.splitlines()) == 1 + len(timeline.segments)
     # What was given as JSON can be had in the other formats without the recording.
-    for form in ("csv", "webvtt", "textgrid", "srt", "audacity", "rttm"):
+    for form in ("csv", "webvtt", "textgrid", "srt", "audacity", "rttm", "elan"):
         again = client.post("/v1/convert", json=found, params={"format": form})
         assert again.text.split("\n")[0] == ask(form).text.split("\n")[0]
         assert again.text.count("\n") == ask(form).text.count("\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import sys
 import threading
@@ -18,8 +17,6 @@ from serenade.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SMALLEST = 100  # MiB
-_MIB_PER_S = 48_000 * 2 * 2 / 2**20  # of 16-bit samples in two channels
 _KEY_VARIABLE = "SERENADE_API_KEY"
 
 
@@ -157,7 +154,7 @@ def command(
             api_keys=tuple(api_keys),
             hosts=(host, *hosts),
             origins=tuple(origin.rstrip("/") for origin in origins),
-            max_size=2**20 * (max_size or max(_SMALLEST, math.ceil(_MIB_PER_S * max_duration))),
+            max_size=2**20 * max_size if max_size else None,
             max_duration=max_duration,
             concurrency=max_concurrency or os.cpu_count() or 1,
             queue=queue,

@@ -123,7 +123,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
             enrolment=not {"enrolment", "adaptation"}.isdisjoint(described),
             adaptation="adaptation" in described,
             key_needed=bool(settings.api_keys),
-            max_size=settings.max_size,
+            max_size=settings.largest_body,
             max_duration=settings.max_duration,
             version=serenade.__version__,
         )

@@ -44,6 +44,7 @@ MEDIA = {
     "srt": "application/x-subrip; charset=utf-8",
     "audacity": "text/plain; charset=utf-8",
     "rttm": "text/plain; charset=utf-8",
+    "elan": "application/xml; charset=utf-8",
 }
 """Media types of the formats of a timeline."""
 

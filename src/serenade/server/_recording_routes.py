@@ -52,7 +52,7 @@ Speakers = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm"],
+    Literal["json", "csv", "webvtt", "textgrid", "srt", "audacity", "rttm", "elan"],
     Query(description="Format of the answer."),
 ]
 Window = Annotated[float, Query(ge=0.5, le=30, description="Length of a window in seconds.")]

@@ -253,7 +253,7 @@ EVERYWHERE: dict[int | str, dict[str, Any]] = {
 """Refusals of every route."""
 
 _TEXT = {"schema": {"type": "string"}}
-_TEXTS = ("text/csv", "text/vtt", "text/plain", "application/x-subrip")
+_TEXTS = ("text/csv", "text/vtt", "text/plain", "application/x-subrip", "application/xml")
 FORMATS: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TEXTS, _TEXT)}}
 """Responses of a timeline in other formats than JSON."""
 

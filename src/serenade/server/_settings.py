@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+
+_MIB = 2**20
+_SMALLEST = 100  # MiB
+_MIB_PER_S = 48_000 * 2 * 2 / _MIB  # of 16-bit samples in two channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +21,8 @@ class Settings:
             "*" stands for all.
         origins: origins (`https://example.org`) whose scripts may use the server; "*" stands for
             all.
-        max_size: largest body of a request in bytes.
+        max_size: largest body of a request in bytes; None for a WAV file of `max_duration` with
+            two channels at 48 kHz, and at least 100 MiB.
         max_duration: longest recording or stream in seconds.
         max_files: most files in one request.
         concurrency: recordings processed at once; one for each core is best.
@@ -35,7 +41,7 @@ class Settings:
         hume_routes: whether to serve the routes of `_hume_routes` as well.
 
     Raises:
-        ValueError: a limit is not positive, or an API key is empty.
+        ValueError: a limit is not positive or not finite, or an API key is empty.
 
     >>> Settings(concurrency=2, queue=3).places
     5
@@ -44,7 +50,7 @@ class Settings:
     api_keys: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
-    max_size: int = 100 * 2**20
+    max_size: int | None = None
     max_duration: float = 3600.0
     max_files: int = 64
     concurrency: int = os.cpu_count() or 1
@@ -62,12 +68,17 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, tuple | bool) or value > 0:
+            if value is None or isinstance(value, tuple | bool) or 0 < value < math.inf:
                 continue
             if field.name not in {"queue", "streams", "voices"} or value != 0:
-                raise ValueError(f"{field.name} must be positive, got {value}")
+                raise ValueError(f"{field.name} must be positive and finite, got {value}")
         if any(not key.strip() for key in self.api_keys):
             raise ValueError("an API key is empty; give a key, or none to serve without keys")
+
+    @property
+    def largest_body(self) -> int:
+        """Largest body of a request in bytes: `max_size`, or what it stands for."""
+        return self.max_size or _MIB * max(_SMALLEST, math.ceil(_MIB_PER_S * self.max_duration))
 
     @property
     def places(self) -> int:

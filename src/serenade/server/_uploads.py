@@ -51,12 +51,12 @@ async def iterate_body(
     Args:
         request: request whose body was not read yet.
         settings: limits of the server.
-        most: a limit in bytes below `settings.max_size`.
+        most: a limit in bytes below `settings.largest_body`.
 
     Raises:
         Refused: 413 if the body is too large, 408 if it is too slow, 400 if it ends early.
     """
-    limit = min(settings.max_size, most or settings.max_size)
+    limit = min(settings.largest_body, most or settings.largest_body)
     too_large = Refused(
         413, "TooLarge", f"the body exceeds {limit} bytes; send a shorter recording, or FLAC or Ogg"
     )

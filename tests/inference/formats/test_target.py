@@ -25,7 +25,7 @@ def result(model, example):
         ("a.srt", None, "srt", "1\n00:00:"),
         ("a.rttm", None, "rttm", "SPEAKER example 1 "),
         ("a.txt", None, "audacity", "0."),
-        ("a.eaf", None, "elan", "<?xml version='1.0'"),
+        ("a.eaf", None, "elan", '<?xml version="1.0"'),
         ("a.json", "label-studio", "label-studio", "["),
     ],
 )

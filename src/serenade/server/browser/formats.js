@@ -3,6 +3,9 @@
 const FORMULA = /^'*[=+\-@]/;
 const NUMBER = /^[+-]?[\d.]+([eE][+-]?\d+)?%?$/;
 const UNSAFE = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const MEDIA_TYPES = {
+  flac: "audio/flac", m4a: "audio/mp4", mp3: "audio/mpeg", mp4: "video/mp4", ogg: "audio/ogg", webm: "video/webm",
+};
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 function toPrintable(text) {
@@ -53,8 +56,9 @@ function toCsv(found, labels) {
   return [head, ...rows].map((row) => `${row.map(cell).join()}\r\n`).join("");
 }
 
+const escape = (text) => toPrintable(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
 function toWebvtt(found, labels) {
-  const escape = (text) => toPrintable(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const adaptation = describeAdaptation(found);
   const parts = found.segments.map(({ start, end, emotion, probability, probabilities }) => {
     const shares = labels.map((label) => `${label} ${probabilities[label].toFixed(4)}`).join(", ");
@@ -117,7 +121,41 @@ function toTier(name, segments, texts, total) {
   ];
 }
 
+function toElan(found, labels) {
+  const quote = (name) => encodeURIComponent(name).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  const escapeQuoted = (content) => escape(content).replaceAll('"', "&quot;");
+  const name = toPrintable(found.file.split("/").at(-1));
+  const kind = MEDIA_TYPES[name.match(/(?<=.)\.([^.]+)$/)?.[1].toLowerCase()] ?? "audio/x-wav";
+  const times = found.segments.flatMap(({ start, end }) => [start, end].map((time) => Math.round(1000 * time)));
+  const tiers = [
+    ["emotion", found.segments.map(({ emotion }) => emotion)],
+    ...labels.map((label) => [`probability ${label}`, found.segments.map((part) => part.probabilities[label].toFixed(4))]),
+  ];
+  const annotate = (content, id, slot) =>
+    `    <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a${id}" TIME_SLOT_REF1="ts${slot - 1}" TIME_SLOT_REF2="ts${slot}">` +
+    `<ANNOTATION_VALUE>${escapeQuoted(content)}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>`;
+  return `${[
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<ANNOTATION_DOCUMENT AUTHOR="serenade" DATE="1970-01-01T00:00:00+00:00" FORMAT="3.0" VERSION="3.0" ' +
+      'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ' +
+      'xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd">',
+    '  <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
+    `    <MEDIA_DESCRIPTOR MEDIA_URL="${quote(name)}" RELATIVE_MEDIA_URL="./${quote(name)}" MIME_TYPE="${kind}"/>`,
+    "  </HEADER>",
+    "  <TIME_ORDER>",
+    ...times.map((time, i) => `    <TIME_SLOT TIME_SLOT_ID="ts${i + 1}" TIME_VALUE="${time}"/>`),
+    "  </TIME_ORDER>",
+    ...tiers.flatMap(([tier, contents], i) => [
+      `  <TIER TIER_ID="${escapeQuoted(tier)}" LINGUISTIC_TYPE_REF="segments">`,
+      ...contents.map((content, j) => annotate(content, i * contents.length + j + 1, 2 * (j + 1))),
+      "  </TIER>",
+    ]),
+    '  <LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="segments" TIME_ALIGNABLE="true" GRAPHIC_REFERENCES="false"/>',
+    "</ANNOTATION_DOCUMENT>",
+  ].join("\n")}\n`;
+}
+
 // Functions that format a result with segments, given the labels of the model.
 export const FORMATTERS = {
-  csv: toCsv, webvtt: toWebvtt, srt: toSrt, textgrid: toTextgrid, audacity: toAudacity, rttm: toRttm,
+  csv: toCsv, webvtt: toWebvtt, srt: toSrt, textgrid: toTextgrid, audacity: toAudacity, rttm: toRttm, elan: toElan,
 };

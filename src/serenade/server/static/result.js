@@ -7,10 +7,10 @@ import { makeBar } from "./live.js";
 import { describe, makeTimeline } from "./timeline.js";
 
 const SUFFIXES = {
-  json: "json", csv: "csv", webvtt: "vtt", srt: "srt", textgrid: "TextGrid", audacity: "txt", rttm: "rttm",
+  json: "json", csv: "csv", webvtt: "vtt", srt: "srt", textgrid: "TextGrid", audacity: "txt", rttm: "rttm", elan: "eaf",
 };
 const NAMES = {
-  json: "JSON", csv: "CSV", webvtt: "WebVTT", srt: "SRT", textgrid: "TextGrid", audacity: "Audacity", rttm: "RTTM",
+  json: "JSON", csv: "CSV", webvtt: "WebVTT", srt: "SRT", textgrid: "TextGrid", audacity: "Audacity", rttm: "RTTM", elan: "ELAN",
 };
 
 // Adds a card. Its functions show progress, a result or a fault; `render` follows the language.
