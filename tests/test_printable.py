@@ -14,7 +14,7 @@ from serenade._printable import (
 )
 from serenade.errors import EmptyFileError
 
-ODD = ["M\udcfcller", "\x1b[2Jclear", "two\r\nlines", "a\u202eb", "\x9b2J", "tab\t"]
+ODD = ["M\udcfcller", "\x1b[2Jclear", "two\r\nlines", "a\u202eb", "\x9b2J", "tab\t", "no\uffff"]
 
 
 @pytest.mark.parametrize("text", ODD)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _ORDERS = "\u202a-\u202e\u2066-\u2069"  # overrides of the writing direction
-_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_ORDERS}]")
+_NO_XML = "\ufffe\uffff"  # no character of XML
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_ORDERS}{_NO_XML}]")
 _ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 _FORMULA = re.compile(r"'*[=+\-@]")

@@ -8,7 +8,10 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from serenade._printable import to_printable
 from serenade.inference import (
     Prediction,
     Segment,
@@ -107,6 +110,16 @@ def test_to_elan_has_the_structure_of_the_schema(timeline):
     assert {note.get(f"TIME_SLOT_REF{end}") for note in notes for end in (1, 2)} <= set(slots)
     types = {one.get("LINGUISTIC_TYPE_ID") for one in root.iter("LINGUISTIC_TYPE")}
     assert {tier.get("LINGUISTIC_TYPE_REF") for tier in root.iter("TIER")} == types
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_to_elan_is_a_document_with_any_names(label, speaker):
+    part = Segment(0.5, 2.0, {label: 1.0}, speaker=speaker)
+    root = ET.fromstring(to_elan(Timeline(f"{label}.wav", 3.0, (label,), (part,))))
+    assert root.findtext("TIER/ANNOTATION/ALIGNABLE_ANNOTATION/ANNOTATION_VALUE") == to_printable(
+        label
+    )
+    assert {tier.get("PARTICIPANT") for tier in root.iter("TIER")} == {to_printable(speaker)}
 
 
 def test_to_elan_is_read_back_by_pympi(timeline, tmp_path):

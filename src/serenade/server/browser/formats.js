@@ -2,7 +2,7 @@
 
 const FORMULA = /^'*[=+\-@]/;
 const NUMBER = /^[+-]?[\d.]+([eE][+-]?\d+)?%?$/;
-const UNSAFE = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const UNSAFE = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const MEDIA_TYPES = {
   flac: "audio/flac", m4a: "audio/mp4", mp3: "audio/mpeg", mp4: "video/mp4", ogg: "audio/ogg", webm: "video/webm",
 };
