@@ -16,7 +16,7 @@ from serenade.papers._paper_tables import (
 )
 
 _FOUR = ("angry", "happy", "neutral", "sad")
-_FAST = {"epochs": 4, "coder_steps": 30}
+_FAST = {"epochs": 2, "coder_steps": 10}
 _RANDOM = {"test": 0.1, "validation": 0.1}
 
 # docs/benchmarks/tuning.md says how it was chosen.
@@ -35,7 +35,7 @@ _EXPERIMENTS = (
         "experiment 2: descriptors, BLSTM",
         {"ua": None, "wa": None},
         system="lld-blstm",
-        fast={"epochs": 4, "hidden": 64},
+        fast={"epochs": 2, "hidden": 64},
         remark=_REMARK,
     ),
     Row(
