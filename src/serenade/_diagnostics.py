@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _NOT_FOR_USERS = ("bench", "dev", "docs")  # extras for developers of this package
-_SETTINGS = ("SERENADE_CACHE", "SERENADE_CACHE_GB", "OMP_NUM_THREADS")
+_SETTINGS = ("SERENADE_CACHE", "SERENADE_CACHE_GB", "SERENADE_DEVICE", "OMP_NUM_THREADS")
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?\s*([^;]*?)\s*(?:;(.*))?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
 

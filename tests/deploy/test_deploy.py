@@ -6,6 +6,7 @@ same user on a read-only file system.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import httpx
 import pytest
 
 from serenade.cli import serve
+from serenade.server import Settings
 
 yaml = pytest.importorskip("yaml")
 
@@ -108,6 +110,25 @@ def test_compose_file_reads_existing_files_and_prometheus_reaches_the_server():
     assert f":{port}" in server["ports"][0]
     (secret,) = prometheus["secrets"]
     assert job["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
+
+
+def get_uploads(command, cores):
+    """Return the most bytes of all uploads of a server with these arguments."""
+    options = dict(itertools.pairwise(command))
+    running = int(options.get("--max-concurrency", cores))
+    size = int(options["--max-size"]) * 2**20
+    return Settings(max_size=size, concurrency=running).places * size
+
+
+def test_uploads_fit_into_the_folder_for_temporary_files():
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]["serenade"]
+    assert compose["tmpfs"] == ["/tmp:size=4g,mode=1777"]
+    assert get_uploads(compose["command"], cores=16) <= 4 * 2**30
+    pod = next(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))["spec"]
+    (container,) = pod["template"]["spec"]["containers"]
+    (volume,) = pod["template"]["spec"]["volumes"]
+    assert volume["emptyDir"]["sizeLimit"] == "10Gi"
+    assert get_uploads(container["args"], cores=0) <= 10 * 2**30
 
 
 def test_docker_compose_accepts_the_compose_file():

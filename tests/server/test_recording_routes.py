@@ -329,6 +329,9 @@ def test_convert_bounds_its_output_by_its_input(client, monkeypatch):
     answer = client.post("/v1/convert", content=json.dumps(given | {"segments": spoken}))
     assert (answer.status_code, answer.json()["error"]["type"]) == (422, "TooLarge")
     assert answer.json()["error"]["message"] == "65 speakers exceed 64; send the timeline in parts"
+    answer = client.post("/v1/convert", content=b" " * (2**23 + 1))
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"].endswith("; send it in parts")
     monkeypatch.setattr(_schemas, "NUMBERS", 3999)
     answer = client.post("/v1/convert", content=sent)
     assert (answer.status_code, answer.json()["error"]["type"]) == (422, "TooLarge")

@@ -14,9 +14,10 @@ ABOUT = (
     "feels, is not a lie detector, and must not be used to make decisions about people or to "
     "monitor them.\n\n"
     "Send live speech over the WebSocket /v1/stream: first a JSON message with sampling_rate "
-    '(optional: format "s16le" or "f32le", channels, window, hop, voice, api_key), then samples as '
-    'binary messages, and {"type": "end"} as the last message. The server sends JSON messages of '
-    'the types "ready", "update" (current probabilities and finished segments), "error" and "end".'
+    '(optional: format "s16le" or "f32le", channels, window, hop, voice, adapt, api_key), then '
+    'samples as binary messages, and {"type": "end"} as the last message. The server sends JSON '
+    'messages of the types "ready", "update" (current probabilities and finished segments), '
+    '"error" and "end".'
 )
 """Description of the API and its limits."""
 

@@ -57,9 +57,8 @@ async def iterate_body(
         Refused: 413 if the body is too large, 408 if it is too slow, 400 if it ends early.
     """
     limit = min(settings.largest_body, most or settings.largest_body)
-    too_large = Refused(
-        413, "TooLarge", f"the body exceeds {limit} bytes; send a shorter recording, or FLAC or Ogg"
-    )
+    fix = "send it in parts" if most else "send a shorter recording, or FLAC or Ogg"
+    too_large = Refused(413, "TooLarge", f"the body exceeds {limit} bytes; {fix}")
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > limit:
         raise too_large
