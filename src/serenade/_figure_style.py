@@ -5,21 +5,27 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import io
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serenade._atomic import write_atomically
 from serenade.errors import MissingExtraError, SerenadeError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
+    from matplotlib.figure import Figure
+
 COLOURS = ("#d55e00", "#e69f00", "#999999", "#0072b2", "#cc79a7", "#009e73", "#f0e442", "#56b4e9")
 """Colours of Okabe & Ito, which differ with any colour vision; the web page has the same."""
 
 SUFFIXES = (".png", ".svg", ".pdf")
 """Suffixes of files that figures are written to."""
+
+_VOLATILE = {".png": "Software", ".pdf": "CreationDate", ".svg": "Date"}  # differ between runs
 
 _STYLE: dict[Any, object] = {
     "font.size": 8,
@@ -69,6 +75,23 @@ def check_figure(path: str | os.PathLike[str]) -> None:
             f"{path}: the figure cannot be written to this kind of file; "
             f"end the name with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         )
+
+
+def write_figure(figure: Figure, path: Path, dpi: float | None = None) -> Path:
+    """Write a figure; the same figure gives the same bytes.
+
+    Args:
+        figure: figure that was made in `use_style`, and is written there.
+        path: the file, with one of `SUFFIXES`; its folder is created if it is missing.
+        dpi: dots per inch; None for those of the figure.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    kind = path.suffix.lower()
+    content = io.BytesIO()
+    figure.savefig(content, format=kind[1:], dpi=dpi or "figure", metadata={_VOLATILE[kind]: None})
+    return write_atomically(path, content.getvalue())
 
 
 @contextlib.contextmanager

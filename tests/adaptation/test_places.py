@@ -131,6 +131,15 @@ def test_places_learn_recovers_means_and_covariances():
     np.testing.assert_allclose(np.diag(found.between), 4, rtol=0.3)
 
 
+def test_places_learn_is_finite_for_corpora_of_one_speaker():
+    rng = np.random.default_rng(0)
+    speakers = np.repeat(["a", "b"], 30)
+    y = np.tile(np.array(LABELS), 20)
+    found = Places.learn(rng.standard_normal((60, 2)), y, speakers, speakers, LABELS, np.ones(60))
+    assert np.isfinite(found.between).all()
+    assert (np.linalg.eigvalsh(found.between) > 0).all()
+
+
 def test_fit_means_and_offsets_separates_a_class_that_only_one_place_has():
     y = np.array(["angry", "neutral", "neutral", "sad"])
     places = np.array(["one", "one", "two", "two"])

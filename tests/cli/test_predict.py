@@ -5,7 +5,9 @@ import dataclasses
 import io
 import itertools
 import json
+import os
 import shutil
+import subprocess
 import sys
 
 import click
@@ -24,6 +26,41 @@ def bad(tmp_path):
     (tmp_path / "text.wav").write_text("no audio in here")
     (tmp_path / "empty.wav").touch()
     return tmp_path / "text.wav", tmp_path / "empty.wav"
+
+
+def test_outputs_replace_no_input_and_not_each_other(run, example, tmp_path):
+    (tmp_path / "man.csv").write_text(f"file,speaker\n{example},anna\n")
+    shutil.copy(example, tmp_path / "a.flac")
+    for arguments, problem in (
+        (("man.csv", "--csv", "man.csv"), "--csv man.csv is an input"),
+        (("a.flac", "--out", "a.flac", "--format", "json"), "--out a.flac is an input"),
+        ((".", "--out", "a.flac", "--format", "json"), "--out a.flac is an input"),
+        (("a.flac", "--csv", "b.csv", "--out", "b.csv"), "--csv and --out both write b.csv"),
+        (("a.flac", "--out", ""), "--out is empty"),
+    ):
+        done = run("predict", *arguments)
+        assert done.returncode == 2
+        assert problem in done.stderr
+    assert (tmp_path / "man.csv").read_text().startswith("file,speaker")
+    assert (tmp_path / "a.flac").read_bytes() == example.read_bytes()
+
+
+def test_a_closed_pipe_ends_the_lines_and_not_the_table(example, tmp_path):
+    command = [sys.executable, "-m", "serenade", "predict", str(example), "--csv", "a.csv"]
+    shutil.copy(example, tmp_path / "b.flac")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*command, "b.flac"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(

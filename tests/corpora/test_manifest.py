@@ -214,6 +214,23 @@ def test_load_manifest_lists_missing_speakers_and_other_labels(folder):
     assert corpus.map_labels({"Anger": "angry"}).labels == ("sad", "angry", "tired")
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("file,start,end\na.wav,0.5,2\n", "line 2: start and end name a part of a.wav"),
+        (
+            "file,speaker\na.wav,x\na.wav,y\n",
+            "line 3: a.wav has two values in the column speaker, x and y",
+        ),
+    ],
+)
+def test_read_speakers_refuses_parts_and_two_speakers_of_a_file(tmp_path, rows, problem):
+    manifest = tmp_path / "a.csv"
+    manifest.write_text(rows)
+    with pytest.raises(CorpusError, match=problem):
+        _manifest.read_speakers(manifest)
+
+
 def test_read_speakers_finds_files_that_are_spelt_in_another_way(folder):
     (folder / "caf\u00e9.wav").write_bytes((folder / "audio" / "a.wav").read_bytes())
     manifest = folder / "list.csv"

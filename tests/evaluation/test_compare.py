@@ -76,6 +76,45 @@ def test_list_entrants_groups_seeds(report_of):
         _compare.list_entrants([*reports, reports[1]])
 
 
+def test_list_entrants_groups_the_seeds_of_estimators_of_scikit_learn(make_corpus):
+    corpus = make_corpus(4, each=5)
+    estimator = DummyClassifier(strategy="uniform")
+    reports = [evaluate(estimator, corpus, "loso", seed=seed) for seed in (0, 1)]
+    (one,) = _compare.list_entrants(reports)
+    assert [report.seed for report in one.reports] == [0, 1]
+
+
+def test_list_entrants_names_other_settings_of_the_protocol(report_of):
+    reports = [report_of(0.5, 0, get("groups", groups=number)) for number in (2, 4)]
+    names = [one.name for one in _compare.list_entrants(reports)]
+    assert len(set(names)) == 2
+    assert all(name.startswith("ours, groups") for name in names), names
+
+
+def test_compare_runs_refuses_other_labels_of_the_same_recordings(report_of):
+    first = report_of(0.7)
+    exchange = {"angry": "sad", "sad": "angry"}
+    changed = tuple(
+        dataclasses.replace(one, reference=exchange.get(one.reference, one.reference))
+        for one in first.predictions
+    )
+    other = dataclasses.replace(report_of(0.7, system="other"), predictions=changed)
+    found = _compare.list_entrants([first, other])
+    assert _compare.compare_runs(found) == []
+    (pair,) = _compare.list_untested(found)
+    assert pair.reason == "their true labels differ"
+
+
+def test_intervals_of_unknown_speakers_do_not_shrink_with_repeats(make_corpus):
+    corpus = make_corpus(4, each=10)
+    corpus = dataclasses.replace(corpus, table=corpus.table.assign(speaker=None))
+    report = evaluate(lambda seed: Knowing(0.5, seed), corpus, get("random", test=0.5))
+    again = report.score(report.predictions * 10, ("ua",))["ua"]
+    assert again.clusters == report.metrics["ua"].clusters == len(report.predictions)
+    assert again.low == pytest.approx(report.metrics["ua"].low)
+    assert again.high == pytest.approx(report.metrics["ua"].high)
+
+
 def test_list_entrants_names_the_differences(report_of):
     found = _compare.list_entrants(
         [

@@ -20,6 +20,7 @@ from serenade.errors import (
 from serenade.inference import (
     Prediction,
     Source,
+    _batch,
     embed_files,
     find_recordings,
     predict_file,
@@ -47,6 +48,43 @@ def test_find_recordings_expands_patterns_that_are_not_files(tmp_path):
     assert [os.path.relpath(file, tmp_path) for file in found] == [
         *("0.flac", "1.flac", "[0].flac", "none*.wav")
     ]
+
+
+def test_find_recordings_follows_links_and_keeps_those_without_a_target(model, tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "a.flac").touch()
+    (inside / "lost.wav").symlink_to("nowhere.wav")
+    (inside / "linked").symlink_to(outside)
+    (inside / "again").symlink_to(outside)  # the same folder
+    (inside / "up").symlink_to(tmp_path)  # contains the folder that is searched
+    found = [os.path.relpath(file, inside) for file in find_recordings(inside)]
+    assert found == ["a.flac", "again/a.flac", "lost.wav"]
+    with pytest.raises(MissingFileError, match=r"it is a link; restore its target nowhere\.wav"):
+        model.predict(inside / "lost.wav")
+
+
+def test_find_recordings_refuses_empty_names_and_keeps_impossible_ones():
+    with pytest.raises(InputError, match="is empty"):
+        find_recordings(["a.wav", ""])
+    assert find_recordings("a" * 300) == ["a" * 300]
+
+
+def test_predict_files_answers_what_was_read_before_an_interruption(model, example, monkeypatch):
+    def read(*args, **settings):
+        if len(files) < 2:
+            raise KeyboardInterrupt
+        files.pop()
+        return read_recording(*args, **settings)
+
+    monkeypatch.setattr(_batch, "read_recording", read)
+    files = [str(example)] * 3
+    results = predict_files(model, list(files), expect="unknown", jobs=1)
+    done = [next(results), next(results)]
+    assert [prediction.adapted_to > 0 for prediction, _ in done] == [True, True]
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

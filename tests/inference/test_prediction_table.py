@@ -126,3 +126,7 @@ def test_embeddings_are_read_back(model, clips, tmp_path, suffix):
         assert np.array_equal(np.float32(table["embedding"]), rows)
     with pytest.raises(SerenadeError, match=r"x\.csv: embeddings are written as \.npy or"):
         write_embeddings(tmp_path / "x.csv", files, rows)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(SerenadeError, match=r"would replace .*notes\.txt"):
+        write_embeddings(tmp_path / "notes.npy", files, rows)
+    assert (tmp_path / "notes.txt").read_text() == "mine"

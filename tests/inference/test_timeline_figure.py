@@ -109,8 +109,8 @@ def test_the_web_page_has_the_colours_of_figures():
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_plot_timeline_writes_a_file(drawn, talk, model, tmp_path, suffix):
-    plot_timeline(drawn, talk, model, tmp_path / f"a.{suffix}", 16000)
-    assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+    plot_timeline(drawn, talk, model, tmp_path / "new" / f"a.{suffix}", 16000)
+    assert (tmp_path / "new" / f"a.{suffix}").stat().st_size > 5000
 
 
 @pytest.fixture
@@ -164,7 +164,8 @@ def test_plot_timeline_writes_dollar_signs_as_they_are(talk, model, tmp_path):
 
 
 def test_plot_timeline_explains_failed_writes(drawn, talk, model, tmp_path):
-    for wrong in (tmp_path / "a.xyz", tmp_path / "absent" / "a.png"):
+    (tmp_path / "file").touch()
+    for wrong in (tmp_path / "a.xyz", tmp_path / "file" / "a.png"):
         with pytest.raises(SerenadeError, match="figure cannot be written"):
             plot_timeline(drawn, talk, model, wrong, 16000)
 

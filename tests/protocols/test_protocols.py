@@ -267,3 +267,6 @@ def test_join_corpora_refuses_one_corpus_twice_and_other_emotions(name_corpus):
     other = name_corpus("two", angry="calm", happy="boredom")
     with pytest.raises(EvaluationError, match="training and test data share sad, and two are"):
         join_corpora([one], other)
+    strange = name_corpus("three", angry="calm", happy="boredom", sad="fear")
+    with pytest.raises(EvaluationError, match="three: has none of the emotions that are kept"):
+        join_corpora([one, strange], name_corpus("two"))

@@ -179,7 +179,8 @@ class Places:
         every = np.unique(origin)
         centres = np.stack([offsets[origin == corpus].mean(axis=0) for corpus in every])
         spread = offsets - centres[np.searchsorted(every, origin)]
-        between = spread.T @ spread / (len(names) - len(every)) + _FLOOR * within
+        # Corpora of one speaker each say nothing about how speakers differ.
+        between = spread.T @ spread / max(1, len(names) - len(every)) + _FLOOR * within
         return cls(centres.mean(axis=0), means, within, between)
 
     def axes(self, *, speaker: bool) -> tuple[Floats, Floats]:

@@ -151,7 +151,7 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
         raise errors.MissingFileError(
             name,
             "does not exist" if absent else "cannot be opened",
-            _suggest_file(Path(name)) if absent else "check the path and its permissions",
+            _suggest_fix(Path(name)) if absent else "check the path and its permissions",
         ) from None
     if kind:
         with open_media(name, kind) as media:
@@ -162,8 +162,10 @@ def _open_first(name: str) -> Iterator[tuple[Any, Part, Iterator[Part]]]:
         yield file, part, others
 
 
-def _suggest_file(path: Path) -> str:
+def _suggest_fix(path: Path) -> str:
     """Name the file that a missing one is most similar to, if its folder has such a file."""
+    if path.is_symlink():
+        return f"it is a link; restore its target {os.readlink(path)}"  # noqa: PTH115
     try:
         with os.scandir(path.parent) as entries:
             known = [one.name for one in itertools.islice(entries, _SUGGESTED)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import os
 import re
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,8 +19,7 @@ from serenade._printable import to_printable
 from serenade.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from serenade.inference import Model, Prediction, Segment, Target, Timeline, Update
 
@@ -198,10 +199,45 @@ def _draw_bars(found: Update) -> str:
     return "  " + "  ".join(shown)
 
 
+def check_paths(outputs: Mapping[str, str | Path | None], inputs: Iterable[str | Path]) -> None:
+    """Refuse outputs that would replace an input or one another.
+
+    Args:
+        outputs: files to write by the name of their option; None and `-` are no files. Folders,
+            which get files of their own, may be inputs as well.
+        inputs: recordings, folders and manifests that are read.
+
+    Raises:
+        UsageError: two paths are the same file, or a path is empty.
+    """
+    named: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path == "":
+            raise click.UsageError(f"{option} is empty; name the file or folder to write")
+        if path is None or str(path) == "-":
+            continue
+        real = Path(path).resolve()
+        if real in named:
+            raise click.UsageError(f"{named[real]} and {option} both write {path}; name two files")
+        named[real] = option
+    existing = {real: option for real, option in named.items() if real.is_file()}
+    for source in inputs if existing else ():
+        replaced = existing.get(Path(source).resolve())
+        if replaced:
+            raise click.UsageError(f"{replaced} {source} is an input; name another file to write")
+
+
 def print_results(
-    results: Iterable[Any], files: Sequence[str], *, people: bool
+    results: Iterable[Any], files: Sequence[str], *, people: bool, kept: bool
 ) -> tuple[list[Result], bool]:
     """Print errors, and for people also results, as they arrive.
+
+    Args:
+        results: predictions with their timelines, or errors.
+        files: files of the results.
+        people: whether to print results.
+        kept: whether results are also written to files. Then the work goes on if nobody reads
+            standard output any more.
 
     Returns:
         The results, and whether Ctrl-C ended the work before its end.
@@ -215,10 +251,22 @@ def print_results(
                 continue
             done.append(result)
             if people:
-                print_prediction(result[0], result[1], column)
+                try:
+                    print_prediction(result[0], result[1], column)
+                except BrokenPipeError:
+                    if not kept:
+                        raise
+                    people = False
+                    _drop_output()
     except KeyboardInterrupt:
         return done, True
     return done, False
+
+
+def _drop_output() -> None:
+    """Print nothing more, because the reader of standard output has closed it."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,10 +292,21 @@ class Outputs:
         """Whether standard output is for people."""
         return not (self.as_json or str(self.csv) == "-")
 
-    def check(self, recordings: int) -> None:
-        """Check before the work that the results of a number of recordings can be written."""
+    @property
+    def kept(self) -> bool:
+        """Whether results are written to files."""
+        return bool((self.csv and self.people) or self.out or self.plot)
+
+    def check(self, recordings: int, inputs: Iterable[str]) -> None:
+        """Check before the work that the results can be written.
+
+        Args:
+            recordings: number of recordings.
+            inputs: everything that is read.
+        """
         from serenade._figure_style import check_figure
 
+        check_paths({"--csv": self.csv, "--out": self.out, "--plot": self.plot}, inputs)
         if self.as_json and str(self.csv) == "-":
             raise click.UsageError(
                 "--json and --csv - both print to standard output; give --csv a file"
@@ -272,12 +331,21 @@ class Outputs:
 
         return Target.of(self.out, self.format) if self.out else None
 
-    def write(self, done: Sequence[Result], model: Model, *, channel: str, timeline: bool) -> None:
+    def write(
+        self,
+        done: Sequence[Result],
+        model: Model,
+        *,
+        recordings: int,
+        channel: str,
+        timeline: bool,
+    ) -> None:
         """Write results.
 
         Args:
             done: predictions, with their timelines if there are any.
             model: the model that predicted them.
+            recordings: number of recordings, also of those that could not be used.
             channel: channel of the figure.
             timeline: whether the table has a row for each segment.
         """
@@ -289,7 +357,7 @@ class Outputs:
             _write_table(done, model, self.csv, timeline=timeline)
         timelines = [(prediction, found) for prediction, found in done if found is not None]
         if timelines and (target := self._target):
-            target.write(timelines, model)
+            target.write(timelines, model, recordings=recordings)
         if timelines and self.plot:
             first = timelines[0][1]
             plot_timeline(first, first.file, model, self.plot, channel=channel)

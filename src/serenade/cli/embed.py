@@ -88,6 +88,7 @@ def command(
 
     if out is None and plot is None:
         raise click.UsageError("give --out, --plot or both")
+    _output.check_paths({"--out": out, "--plot": plot}, sources)
     if plot is None:
         _options.refuse_without("--plot", "method", "colour")
     if out is not None:

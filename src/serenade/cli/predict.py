@@ -229,7 +229,7 @@ def command(
     channels: Any = channel
     if adapt_by == "channel":
         files, channels = list_channels(files)
-    outputs.check(len(files))
+    outputs.check(len(files), [*files, *sources, *enrol])
     loaded = _load_model(model, licence, enrol, enrol_speech)
     adaptation |= _find_places(loaded, files, sources, adapt_by, channels, jobs)
     results = predict_files(
@@ -242,10 +242,12 @@ def command(
         jobs=jobs,
         bar=sys.stderr.isatty(),
     )
-    done, interrupted = _output.print_results(results, files, people=outputs.people)
+    done, interrupted = _output.print_results(
+        results, files, people=outputs.people, kept=outputs.kept
+    )
     if done or not interrupted:
         _recommend_adaptation(loaded, len(done), asked=bool(adapt or enrol or interrupted))
-        outputs.write(done, loaded, channel=channel, timeline=timeline)
+        outputs.write(done, loaded, recordings=len(files), channel=channel, timeline=timeline)
     if interrupted:
         sys.exit(_output.report_interruption(len(done), len(files)))
     if not done or (strict and len(done) < len(files)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serenade._atomic import write_output
+from serenade._atomic import lock_folder, write_output
 from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
@@ -95,22 +95,26 @@ def command(
     )
     # Keep the rows of other papers that are in the folder already.
     earlier = Runner(root, out, fast=fast, use=use, dry=True)
-    there = list_papers(out / "tables.json")
-    found = []
-    for one in map(papers.get, papers.names()):
-        if one.name in asked:
-            entries = runner.entries(one)
-            page = format_paper(one, entries, runner.kept)
-            write_output(out / f"{one.name}.md", page)
-            for name, draw in list_figures(one, entries, runner.kept).items():
-                draw_figure(draw, out / "figures" / name)
-            click.echo(page)
-            found.append((one, entries))
-        elif one.name in there:
-            found.append((one, earlier.entries(one)))
-    # Hosting services show the README.md of a folder.
-    write_output(out / "README.md", format_overview(found))
-    write_json([entry for _, rows in found for entry in rows], out / "tables.json")
-    rows = [entry for one, entries in found if one.name in asked for entry in entries]
+    list_papers(out / "tables.json")  # a damaged file is an error before hours of work
+    made = {}
+    for one in map(papers.get, asked):
+        entries = made[one.name] = runner.entries(one)
+        page = format_paper(one, entries, runner.kept)
+        write_output(out / f"{one.name}.md", page)
+        for name, draw in list_figures(one, entries, runner.kept).items():
+            draw_figure(draw, out / "figures" / name)
+        click.echo(page)
+    # Another process may have added a paper in the meantime.
+    with lock_folder(out):
+        there = list_papers(out / "tables.json")
+        found = [
+            (one, made[one.name] if one.name in made else earlier.entries(one))
+            for one in map(papers.get, papers.names())
+            if one.name in made or one.name in there
+        ]
+        # Hosting services show the README.md of a folder.
+        write_output(out / "README.md", format_overview(found))
+        write_json([entry for _, rows in found for entry in rows], out / "tables.json")
+    rows = [entry for entries in made.values() for entry in entries]
     filled = sum(entry.speaker_independent is not None for entry in rows)
     click.echo(f"{out}: {filled} of {len(rows)} rows filled; the others say why not")

@@ -125,7 +125,7 @@ def check_corpus(
     Raises:
         CorpusError: a label the corpus does not have, or no usable recording.
     """
-    incomplete = _label_incomplete(info, len(rows))
+    present = len(rows)
     labels = list_labels(labels)
     if labels is not None:
         require_labels(info.name, labels, info.labels)
@@ -136,6 +136,8 @@ def check_corpus(
     groups = find_identical(facts)
     found += _list_duplicates(groups, rows, root, dropped=drop_duplicates)
     gone = {file for file, fact in facts.items() if fact.trouble}
+    lost = sum(str(row["file"]) in gone for row in rows)
+    incomplete = _label_incomplete(info, present - lost)
     if drop_duplicates:
         gone |= {file for group in groups for file in group[1:]}
     table = build_table([row for row in rows if str(row["file"]) not in gone])

@@ -102,7 +102,8 @@ def read_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
         are relative to the folder of the manifest.
 
     Raises:
-        CorpusError: no file, no header, no column `file`, or an unreadable row.
+        CorpusError: no file, no header, no column `file`, an unreadable row, a part of a recording
+            (`start` or `end`), or a recording with two speakers.
     """
     return _read_column(path, "speaker", ("file",))
 
@@ -127,11 +128,23 @@ def _read_column(
     entries, problems = _read_entries(path, needed)
     if problems:
         raise CorpusError(problems[0].message)
-    return {
-        str(path.parent / find_spelling(path.parent, row["file"])): row.get(column) or ""
-        for _, row in entries
-        if row["file"]
-    }
+    found: dict[str, str] = {}
+    for line, row in entries:
+        if not row["file"]:
+            continue
+        if row.get("start") or row.get("end"):
+            raise CorpusError(
+                f"{path}, line {line}: start and end name a part of {row['file']}, but whole "
+                "recordings are read here; cut the recordings, or remove these columns"
+            )
+        file = str(path.parent / find_spelling(path.parent, row["file"]))
+        value = row.get(column) or ""
+        if found.setdefault(file, value) != value:
+            raise CorpusError(
+                f"{path}, line {line}: {row['file']} has two values in the column {column}, "
+                f"{found[file]} and {value}; keep one of them"
+            )
+    return found
 
 
 def _read_entries(

@@ -93,8 +93,7 @@ class Entrant:
 
         Only entrants with equal values can be ranked.
         """
-        report = self.reports[0]
-        return report.corpus, report.labels, report.label, report.incomplete
+        return _get_table(self.reports[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +183,16 @@ def list_entrants(reports: Iterable[Report]) -> list[Entrant]:
 def identify_run(report: Report) -> str:
     """Return everything that identifies a run except its seed, as JSON."""
     stated = [report.system, report.corpus, report.labels, report.label, _get_plan(report)]
-    return json.dumps([*stated, report.incomplete, dict(report.recipe)], sort_keys=True)
+    return json.dumps([*stated, report.incomplete, _drop_seed(report)], sort_keys=True)
+
+
+def _drop_seed(report: Report) -> dict[str, Any]:
+    """Return the recipe without the seeds that an evaluation gives to scikit-learn's estimators."""
+    return {
+        name: value
+        for name, value in report.recipe.items()
+        if not (name.endswith("random_state") and value == report.seed)
+    }
 
 
 def compare_runs(found: Sequence[Entrant], against: str = "") -> list[Comparison]:
@@ -359,14 +367,22 @@ def _find_obstacle(one: Entrant, other: Entrant) -> str:
     if any(found.speaker is None for found in (*mine.values(), *others.values())):
         return "speakers are unknown"
     if mine.keys() == others.keys():
-        differ = any(found.speaker != others[item].speaker for item, found in mine.items())
-        return "their speakers differ" if differ else ""
+        pairs = [(found, others[item]) for item, found in mine.items()]
+        if any(found.speaker != found_too.speaker for found, found_too in pairs):
+            return "their speakers differ"
+        truths = (((a.reference, a.truth), (b.reference, b.truth)) for a, b in pairs)
+        return "their true labels differ" if any(a != b for a, b in truths) else ""
     ours, theirs = one.reports, other.reports
     if [report.seed for report in ours] != [report.seed for report in theirs]:
         return "their seeds differ"
     if _get_plan(ours[0]) != _get_plan(theirs[0]):
         return "the settings of their protocols differ"
     return "their test recordings differ"
+
+
+def _get_table(report: Report) -> tuple[str, tuple[str, ...], str, str]:
+    """Return what runs have in common that can be ranked: see `Entrant.where`."""
+    return report.corpus, report.labels, report.label, report.incomplete
 
 
 def _get_plan(report: Report) -> str:
@@ -379,12 +395,12 @@ def _make_names(groups: Sequence[Sequence[Report]]) -> list[str]:
     first = [group[0] for group in groups]
     names = []
     for report in first:
-        recipe = dict(report.recipe)
+        recipe = _drop_seed(report)
         name = report.system
         if recipe.get("name", "default") != "default":
             name += f" ({recipe['name']})"
         rivals = [
-            dict(other.recipe)
+            _drop_seed(other)
             for other in first
             if other.system == report.system and other.recipe.get("name") == recipe.get("name")
         ]
@@ -394,7 +410,13 @@ def _make_names(groups: Sequence[Sequence[Report]]) -> list[str]:
             if any(other.get(field) != recipe[field] for other in rivals)
         ]
         names.append(", ".join([name, *differing]))
-    return names
+    # Runs of one table that differ in nothing else differ in the settings of their protocols.
+    plans = [_get_plan(report).removeprefix("protocol ") for report in first]
+    shown = [(name, *_get_table(report)) for name, report in zip(names, first, strict=True)]
+    return [
+        f"{name}, {plan}" if shown.count(one) > 1 else name
+        for name, plan, one in zip(names, plans, shown, strict=True)
+    ]
 
 
 def list_entrant_head(entrant: Entrant) -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade._atomic import write_atomically
-from serenade._figure_style import COLOURS, get_colour, use_style
+from serenade._figure_style import COLOURS, get_colour, use_style, write_figure
 from serenade.errors import EvaluationError, MissingExtraError
 from serenade.evaluation._fold_result import list_pairs
 
@@ -31,7 +29,6 @@ _MEASURES = {
 }
 _MARKERS = "osD^v"  # of groups beyond the number of colours
 # Metadata by kind of file that changes with the date or the version of matplotlib.
-_VOLATILE = {"png": "Software", "pdf": "CreationDate", "svg": "Date"}
 
 
 def draw_figure(
@@ -54,10 +51,8 @@ def draw_figure(
     with use_style():
         figure = make()
         for kind in kinds:
-            content = io.BytesIO()
-            figure.savefig(content, format=kind, dpi=300, metadata={_VOLATILE[kind]: None})
             path = stem.with_name(f"{stem.name}.{kind}")
-            written.append(write_atomically(path, content.getvalue()))
+            written.append(write_figure(figure, path, dpi=300))
     return written
 
 

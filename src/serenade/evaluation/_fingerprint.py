@@ -28,6 +28,7 @@ _WINDOW = 0.256
 _LOWEST, _HIGHEST = 200.0, 3400.0  # Hz, the band of a telephone
 _FLOOR = 1e-6  # frames with less energy than this share of the loudest are silence
 _COMMON = 50  # more frequent half-words identify nothing
+_LARGE = 3_000_000  # frames (27 hours) beyond which nearly all half-words are that frequent
 _HITS = 3  # equal half-words at one offset that make a pair a candidate
 _LEAST = 24  # frames that must overlap
 _ERRORS = 0.20  # share of bits that may differ; takes of one sentence by one actor reach 0.21
@@ -86,6 +87,8 @@ class Match:
 def find_matches(prints: Sequence[NDArray[np.float32]]) -> list[Match]:
     """Find pairs of recordings that share 0.8 s or more of the same performance.
 
+    In more than 27 hours of recordings, copies with noise may be missed.
+
     Args:
         prints: fingerprints of the recordings.
 
@@ -103,19 +106,23 @@ def find_matches(prints: Sequence[NDArray[np.float32]]) -> list[Match]:
 
 
 def _find_candidates(words: Sequence[NDArray[np.int64]]) -> list[tuple[int, int, int]]:
-    """Find pairs and offsets (in frames) at which several half-words are equal."""
+    """Find pairs and offsets (in frames) at which several half-words are equal.
+
+    Many recordings are compared by whole words, of which there are 65,536 times as many.
+    """
     lengths = [len(print_) for print_ in words]
     clip = np.repeat(np.arange(len(words)), lengths)
     frame = np.concatenate([np.arange(n) for n in lengths]) if lengths else np.zeros(0, np.int64)
     together = np.concatenate(words) if words else np.zeros((0, 2), np.int64)
     longest = max(lengths, default=1)
     found = []
-    for half in together.T:
-        kept = np.flatnonzero((half >= 0) & (frame > 0))
-        order = kept[np.argsort(half[kept], kind="stable")]
-        values = half[order]
-        counts = np.bincount(values, minlength=1)[values] if len(values) else values
-        order, values = order[counts <= _COMMON], values[counts <= _COMMON]
+    for words_of_frames in _list_keys(together):
+        kept = np.flatnonzero((words_of_frames >= 0) & (frame > 0))
+        order = kept[np.argsort(words_of_frames[kept], kind="stable")]
+        values = words_of_frames[order]
+        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+        rare = counts[place] <= _COMMON
+        order, values = order[rare], values[rare]
         for lag in range(1, _COMMON):
             same = np.flatnonzero(values[lag:] == values[:-lag])
             if len(same) == 0:
@@ -132,6 +139,14 @@ def _find_candidates(words: Sequence[NDArray[np.int64]]) -> list[tuple[int, int,
     pairs, shift = np.divmod(keys[hits >= _HITS], 2 * longest)
     first, second = np.divmod(pairs, len(words))
     return list(zip(first.tolist(), second.tolist(), (shift - longest).tolist(), strict=True))
+
+
+def _list_keys(together: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the half-words of all frames, or their whole words if there are many frames."""
+    low, high = together.T
+    if len(together) <= _LARGE:
+        return [low, high]
+    return [np.where(low < 0, -1, low + (high << BITS // 2))]
 
 
 def _compute_errors(one: NDArray[np.int64], other: NDArray[np.int64], offset: int) -> float:

@@ -14,7 +14,7 @@ from serenade.evaluation._metrics import SCORES, confusion
 from serenade.evaluation._statistics import sum_by_speaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -147,10 +147,14 @@ def list_speakers(predictions: Sequence[LabelledPrediction]) -> tuple[str, ...]:
     return tuple(sorted({one.speaker for one in predictions if one.speaker is not None}))
 
 
-def group_speakers(predictions: Sequence[LabelledPrediction]) -> list[str | None] | None:
-    """Return the speaker of each prediction; None if one is unknown."""
-    speakers = [one.speaker for one in predictions]
-    return None if None in speakers else speakers
+def group_speakers(predictions: Sequence[LabelledPrediction]) -> list[Hashable]:
+    """Return the speaker of each prediction, or its recording if any speaker is unknown.
+
+    Predictions of one recording, of several repeats or seeds, are in one group.
+    """
+    if any(one.speaker is None for one in predictions):
+        return [(one.file, one.start) for one in predictions]
+    return [one.speaker for one in predictions]
 
 
 def list_pairs(

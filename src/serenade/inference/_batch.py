@@ -44,7 +44,7 @@ def is_manifest(source: str | os.PathLike[str]) -> bool:
     >>> is_manifest("calls.csv"), is_manifest("call.wav")
     (True, False)
     """
-    return Path(source).suffix.lower() in {".csv", ".tsv"} and not Path(source).is_dir()
+    return Path(source).suffix.lower() in {".csv", ".tsv"} and not _is_folder(source)
 
 
 def find_speakers(sources: Sources) -> dict[str, str]:
@@ -70,26 +70,51 @@ def find_recordings(sources: Sources) -> list[str]:
 
     There can be one source or several.
 
-    Recordings of a folder are sorted. Hidden files are left out, among them the `._` companions
+    Recordings of a folder are sorted, and those of folders that it links to are among them, except
+    for links to folders that contain it. Hidden files are left out, among them the `._` companions
     that macOS writes. A manifest is a `.csv` or `.tsv` file, see `serenade.corpora.read_speakers`.
     Patterns such as `calls/*.wav`, which not every shell expands, stand for the files they match.
+
+    Raises:
+        CorpusError: a manifest cannot be read.
+        InputError: a name is empty.
     """
     found: list[str] = []
     for source in _expand_patterns(sources):
         if is_manifest(source):
             found += read_speakers(source)
             continue
-        if not Path(source).is_dir():
+        if _is_folder(source):
+            found += sorted(map(str, _walk_folder(source)))
+        else:
             found.append(os.fspath(source))
-            continue
-        found += sorted(
-            str(path)
-            for path in Path(source).rglob("*")
-            if path.suffix.lower() in RECORDING_SUFFIXES
-            and not path.name.startswith(".")
-            and path.is_file()
-        )
     return list(dict.fromkeys(found))
+
+
+def _walk_folder(folder: str) -> Iterator[Path]:
+    """Yield the recordings below a folder, also links without a target, which cannot be read."""
+    root = os.path.realpath(folder)
+    seen = {root}
+    for place, folders, files in os.walk(folder, followlinks=True):
+        # A folder that is linked to twice is read once, and one that contains the root is not.
+        real = {name: os.path.realpath(Path(place, name)) for name in sorted(folders)}
+        folders[:] = []
+        for name, path in real.items():
+            if path not in seen and os.path.commonpath([path, root]) != path:
+                seen.add(path)
+                folders.append(name)
+        for name in files:
+            file = Path(place, name)
+            if file.suffix.lower() in RECORDING_SUFFIXES and not name.startswith("."):
+                yield file
+
+
+def _is_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a folder; a name that the system cannot have is none."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
 
 
 def list_channels(files: Iterable[str]) -> tuple[list[str], list[int]]:
@@ -119,7 +144,11 @@ def _expand_patterns(sources: Sources) -> Iterator[str]:
     """Yield one source or several, and instead of a pattern the files that match it."""
     several = [sources] if isinstance(sources, str | os.PathLike) else sources
     for name in (os.fspath(source) for source in several):
-        literal = not set(name) & set("*?[") or Path(name).exists()
+        if not name:
+            raise InputError(
+                "the name of a recording is empty; give a file, a folder or a manifest"
+            )
+        literal = not set(name) & set("*?[") or os.path.exists(name)  # noqa: PTH110
         yield from [name] if literal else sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
 
 
@@ -237,11 +266,32 @@ def predict_files(
     done = shown.pass_items(results, 0 if seconds else 1) if bar else results
     if expect is not None and together:
         places = [""] * len(files) if places is None else places
-        done = answer_readings(model, list(done), expect, places, one_speaker=one_speaker)
+        done = _adapt_and_answer(model, done, expect, places, one_speaker=one_speaker)
     if isinstance(channel, str | int):
         yield from done
     else:
         yield from map(_state_channel, done, channel)
+
+
+def _adapt_and_answer(
+    model: Model,
+    readings: Iterable[Reading | AudioError],
+    expect: Expect,
+    places: Sequence[str],
+    *,
+    one_speaker: bool,
+) -> Iterator[Result]:
+    """Answer all recordings; Ctrl-C while they are read answers those that were read."""
+    read: list[Reading | AudioError] = []
+    interruption = None
+    try:
+        for reading in readings:
+            read.append(reading)  # noqa: PERF402 - extend would lose what precedes Ctrl-C
+    except KeyboardInterrupt as stop:
+        interruption = stop
+    yield from answer_readings(model, read, expect, places[: len(read)], one_speaker=one_speaker)
+    if interruption is not None:
+        raise interruption
 
 
 @dataclasses.dataclass(frozen=True)

@@ -94,7 +94,7 @@ def write_embeddings(
 
     Raises:
         MissingExtraError: Parquet without pyarrow.
-        SerenadeError: another suffix.
+        SerenadeError: see `check_suffix`.
     """
     path = Path(path)
     check_suffix(path)
@@ -116,12 +116,18 @@ def check_suffix(path: Path) -> None:
 
     Raises:
         MissingExtraError: Parquet without pyarrow.
-        SerenadeError: another suffix.
+        SerenadeError: another suffix, or the names of an array's rows would replace a text file
+            that belongs to no array.
     """
     if path.suffix not in SUFFIXES:
         raise SerenadeError(f"{path}: embeddings are written as {' or '.join(SUFFIXES)}; name one")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise MissingExtraError("writing Parquet files", "cluster")
+    names = path.with_suffix(".txt")
+    if path.suffix == ".npy" and names.exists() and not path.exists():
+        raise SerenadeError(
+            f"{path}: the names of its rows would replace {names}; name another file"
+        )
 
 
 def _write_parquet(file: io.BytesIO, files: Sequence[str], rows: NDArray[np.float32]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serenade._figure_style import COLOURS, check_figure, get_colour, use_style
+from serenade._figure_style import COLOURS, check_figure, get_colour, use_style, write_figure
 from serenade._printable import to_printable
 from serenade.audio import compute_envelope
 from serenade.errors import SerenadeError
@@ -65,7 +65,7 @@ def plot_timeline(
         opening = open_source(source, sampling_rate, model.sampling_rate, channel)
         figure = draw_timeline(timeline, opening)
         try:
-            figure.savefig(path)
+            write_figure(figure, Path(path))
         except (OSError, ValueError) as error:
             raise SerenadeError(f"{path}: the figure cannot be written ({error})") from None
 

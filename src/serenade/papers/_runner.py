@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,13 +202,14 @@ class Runner:
         )
 
     def _is_outdated(self, run: Run, report: Report) -> bool:
-        """Return whether a run lacked recordings that the corpus here may have."""
+        """Return whether a run lacked recordings that the corpus here has."""
         if self.dry or not report.incomplete:
             return False
         try:
-            return self._corpus(run).incomplete != report.incomplete
+            here = self._corpus(run).incomplete
         except SerenadeError:
             return False  # a corpus that is not here cannot replace the run
+        return _count_recordings(here) > _count_recordings(report.incomplete)
 
     def _has_other_encoders(self, run: Run, report: Report) -> bool:
         """Return whether a run was made with other weights of an encoder than are here."""
@@ -266,7 +269,9 @@ class Runner:
         corpus = corpora.open(run.corpus, self.root, **options)
         if run.speakers:
             kept = corpus.table["speaker"].isin(corpus.speakers[: run.speakers])
-            corpus = corpus.select(kept)
+            few = f"quick look at {run.speakers} of {len(corpus.speakers)} speakers"
+            label = "; ".join(filter(None, (corpus.incomplete, few)))
+            corpus = dataclasses.replace(corpus.select(kept), incomplete=label)
         return corpus
 
     def _entries(self, paper: Paper, table: Table, row: Row, place: Place) -> list[Entry]:
@@ -292,7 +297,7 @@ class Runner:
         reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
         names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
         made = (*papers.values(), *ours.values())
-        gaps = dict.fromkeys(report.incomplete for report in made if report.incomplete)
+        gaps = dict.fromkeys(gap for report in made for gap in _list_gaps(report, fast=self.fast))
         return [
             dataclasses.replace(
                 entry,
@@ -317,6 +322,30 @@ class Runner:
                 reason = _shorten(error)
                 self.progress(f"{run.name}: {reason}")
         return found, reason
+
+
+def _count_recordings(label: str) -> float:
+    """Return the number of recordings in the label of a corpus; infinity if it is complete.
+
+    >>> _count_recordings("incomplete RAVDESS, 1200 of 1440")
+    1200.0
+    """
+    counts = re.search(r"incomplete [^;]*, (\d+) of \d+", label)
+    return float(counts[1]) if counts else math.inf
+
+
+def _list_gaps(report: Report, *, fast: bool) -> list[str]:
+    """Return what a run lacks: recordings of its corpus, and those that could not be used.
+
+    A page of quick runs says so itself.
+    """
+    gaps = [] if fast else [report.incomplete]
+    gaps += (
+        f"{count[1]} unusable recordings left out"
+        for note in report.notes
+        if (count := re.match(r"left out, because they cannot be used \((\d+)\)", note))
+    )
+    return list(filter(None, gaps))
 
 
 def _shorten(error: SerenadeError) -> str:

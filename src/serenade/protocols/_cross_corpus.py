@@ -125,6 +125,12 @@ def _choose_labels(
             f"training and test data share {', '.join(shared) or 'no emotion'}, and two are "
             "needed; rename emotions with --map OLD=NEW"
         )
+    for corpus in train if classes != "all" else ():
+        if set(shared).isdisjoint(corpus.labels):
+            raise EvaluationError(
+                f"{corpus.info.name}: has none of the emotions that are kept "
+                f"({', '.join(shared)}); leave it out, or rename emotions with --map OLD=NEW"
+            )
     every = order_labels({*known, *test.labels})
     return every, every if classes == "all" else shared
 

@@ -1,5 +1,6 @@
 """`Target`: files and folders of timelines."""
 
+import dataclasses
 import json
 
 import pytest
@@ -65,3 +66,16 @@ def test_target_explains_unknown_suffixes_and_failed_writes(model, result, tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(SerenadeError, match="cannot be written"):
         Target.of(tmp_path / "file" / "a.json").write([result], model)
+
+
+def test_each_recording_gets_a_file_whatever_its_name_and_the_others(result, model, tmp_path):
+    prediction, timeline = result
+    long = dataclasses.replace(timeline, file="ä" * 125 + ".wav", channel=2)
+    results = [(prediction, long), (prediction, long), (prediction, timeline)]
+    target = Target.of(tmp_path / "grids", "textgrid")
+    written = target.write(results, model)
+    assert [path.name[-12:] for path in written[:2]] == ["el2.TextGrid", "2-2.TextGrid"]
+    assert all(path.read_text("utf-8") for path in written)
+    # Of two recordings, one gave no timeline.
+    (path,) = Target.of(tmp_path / "folder", "textgrid").write([result], model, recordings=2)
+    assert path.parent == tmp_path / "folder"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,12 @@ from serenade.inference.formats._text_formats import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     from serenade.inference._model import Model
     from serenade.inference._prediction import Prediction, Timeline
+
+_LONGEST = 255 - len("-9999")  # bytes of a name, with a number for recordings of the same name
 
 SUFFIXES = {
     "json": ".json",
@@ -102,10 +104,19 @@ class Target:
         Raises:
             SerenadeError: the file or folder cannot be written.
         """
-        several = self.format in TIMELINE_FORMATTERS and (recordings > 1 or self.path.is_dir())
-        check_output(self.path, folder=several or self.format == "audformat")
+        check_output(self.path, folder=self._is_folder(recordings) or self.format == "audformat")
 
-    def write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
+    def _is_folder(self, recordings: int) -> bool:
+        """Return whether each recording gets a file of its own."""
+        return self.format in TIMELINE_FORMATTERS and (recordings > 1 or self.path.is_dir())
+
+    def write(
+        self,
+        results: Sequence[tuple[Prediction, Timeline]],
+        model: Model,
+        *,
+        recordings: int | None = None,
+    ) -> list[Path]:
         """Write timelines.
 
         Args:
@@ -113,6 +124,8 @@ class Target:
                 recording, such as TextGrid or RTTM, are written to a folder and named after the
                 recordings.
             model: the model that predicted them.
+            recordings: number of recordings, of which some may have no result; None for that of
+                the results. It decides between a file and a folder.
 
         Returns:
             The files that were written.
@@ -121,19 +134,21 @@ class Target:
             SerenadeError: the file or folder cannot be written.
         """
         try:
-            return self._write(results, model)
+            return self._write(results, model, recordings or len(results))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise SerenadeError(
                 f"{self.path}: cannot be written ({reason}); name another file or folder"
             ) from None
 
-    def _write(self, results: Sequence[tuple[Prediction, Timeline]], model: Model) -> list[Path]:
+    def _write(
+        self, results: Sequence[tuple[Prediction, Timeline]], model: Model, recordings: int
+    ) -> list[Path]:
         timelines = [timeline for _, timeline in results]
         if self.format == "audformat":
             licence = str(model.description.get("licence", ""))
             return write_audformat(timelines, model.labels, self.path, licence=licence)
-        folder = self.format in TIMELINE_FORMATTERS and (len(timelines) > 1 or self.path.is_dir())
+        folder = self._is_folder(recordings)
         (self.path if folder else self.path.parent).mkdir(parents=True, exist_ok=True)
         if self.format == "json":
             return [write_output(self.path, to_json(results) + "\n")]
@@ -162,9 +177,8 @@ def _name_files(timelines: Sequence[Timeline], suffix: str) -> list[Path]:
     taken: set[str] = set()
     names = []
     for timeline in timelines:
-        stem = name = Path(timeline.file).stem + f"-channel{timeline.channel}" * bool(
-            timeline.channel
-        )
+        channel = f"-channel{timeline.channel}" * bool(timeline.channel)
+        stem = name = _cut(Path(timeline.file).stem, _LONGEST - len(channel + suffix)) + channel
         number = 1
         while name.casefold() in taken:
             number += 1
@@ -172,3 +186,9 @@ def _name_files(timelines: Sequence[Timeline], suffix: str) -> list[Path]:
         taken.add(name.casefold())
         names.append(Path(name + suffix))
     return names
+
+
+def _cut(name: str, size: int) -> str:
+    """Cut a name to a number of bytes."""
+    content = os.fsencode(name)
+    return name if len(content) <= size else content[:size].decode("utf-8", "ignore")
