@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from serenade.papers._paper_tables import Paper, Place, Row, Run, Table
 
 
+_QUICK = "quick look"  # label of runs with few speakers
 _AT_ONCE = 16  # runs that a cluster gets at once
 # Two copies with other noise than copies of training clips, whose ratios are drawn from 15 to 30.
 _COPIES = {
@@ -267,9 +268,9 @@ class Runner:
     def _open_corpus(self, run: Run) -> Corpus:
         options: dict[str, Any] = {"labels": run.labels} if run.labels else {}
         corpus = corpora.open(run.corpus, self.root, **options)
-        if run.speakers:
+        if run.speakers and run.speakers < len(corpus.speakers):
             kept = corpus.table["speaker"].isin(corpus.speakers[: run.speakers])
-            few = f"quick look at {run.speakers} of {len(corpus.speakers)} speakers"
+            few = f"{_QUICK} at {run.speakers} of {len(corpus.speakers)} speakers"
             label = "; ".join(filter(None, (corpus.incomplete, few)))
             corpus = dataclasses.replace(corpus.select(kept), incomplete=label)
         return corpus
@@ -297,7 +298,7 @@ class Runner:
         reasons = "; ".join(dict.fromkeys(filter(None, (reason, other))))
         names = tuple(dict.fromkeys(run.name for run in (*by_paper, *unseen)))
         made = (*papers.values(), *ours.values())
-        gaps = dict.fromkeys(gap for report in made for gap in _list_gaps(report, fast=self.fast))
+        gaps = dict.fromkeys(gap for report in made for gap in _list_gaps(report))
         return [
             dataclasses.replace(
                 entry,
@@ -334,12 +335,12 @@ def _count_recordings(label: str) -> float:
     return float(counts[1]) if counts else math.inf
 
 
-def _list_gaps(report: Report, *, fast: bool) -> list[str]:
+def _list_gaps(report: Report) -> list[str]:
     """Return what a run lacks: recordings of its corpus, and those that could not be used.
 
-    A page of quick runs says so itself.
+    A page of quick runs says by itself that they are a quick look.
     """
-    gaps = [] if fast else [report.incomplete]
+    gaps = [part for part in report.incomplete.split("; ") if not part.startswith(_QUICK)]
     gaps += (
         f"{count[1]} unusable recordings left out"
         for note in report.notes
