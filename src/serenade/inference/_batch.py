@@ -100,7 +100,7 @@ def _walk_folder(folder: str) -> Iterator[Path]:
         real = {name: os.path.realpath(Path(place, name)) for name in sorted(folders)}
         folders[:] = []
         for name, path in real.items():
-            if path not in seen and os.path.commonpath([path, root]) != path:
+            if path not in seen and not Path(root).is_relative_to(path):
                 seen.add(path)
                 folders.append(name)
         for name in files:
