@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,6 +136,15 @@ def test_read_raw_samples_yields_available_bytes(tone: np.ndarray) -> None:
     writer.join()
     np.testing.assert_array_equal(np.concatenate(chunks), samples)
     assert all(chunk.size <= 1600 for chunk in chunks)
+
+
+@pytest.mark.parametrize("name", ["WAV", "FLAC", "OGG", "AIFF"])
+def test_read_raw_samples_refuses_files_with_a_header(tone: np.ndarray, name: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, tone, 16000, format=name)
+    file.seek(0)
+    with pytest.raises(errors.InputError, match="not raw samples but a file that begins with"):
+        list(read_raw_samples(file, 16000))
 
 
 def test_record_microphone_explains_a_missing_microphone() -> None:

@@ -64,6 +64,25 @@ def test_a_closed_pipe_ends_the_lines_and_not_the_table(example, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("closed", "arguments", "status", "says"),
+    [
+        (0, ("predict", "-"), 1, "serenade: -: is empty (0 bytes)"),
+        (0, ("listen", "--input", "-"), 0, ""),
+        (1, ("predict", "example.flac"), 0, ""),
+        (2, ("predict", "missing.wav"), 1, ""),
+    ],
+)
+def test_closed_standard_streams_are_empty(example, tmp_path, closed, arguments, status, says):
+    shutil.copy(example, tmp_path / "example.flac")
+    command = [sys.executable, "-m", "serenade", *arguments]
+    shell = ["sh", "-c", f'exec "$@" {closed}{"<" if closed == 0 else ">"}&-', "sh", *command]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == status
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("encoding", "no_color", "row"),
     [
         ("utf-8", "", "  \x1b[36m████████████\x1b[0m              50%"),
@@ -256,6 +275,8 @@ def test_csv(run, example, tmp_path):
     assert done.returncode == 0
     assert row["file"] == str(example)
     assert float(row[row["emotion"]]) == pytest.approx(float(row["probability"]), abs=1e-4)
+    (entry,) = json.loads(run("predict", "--json", example).stdout)
+    assert row["uncertain"] == str(entry["uncertain"])
     piped = run("predict", "--csv", "-", example)
     assert piped.stdout == (tmp_path / "out.csv").read_text("utf-8")
 
@@ -317,6 +338,21 @@ def test_licence_refuses_weights_that_exclude_commercial_use(run, example):
     done = run("predict", example, "--licence", "commercial", "--model", "arousal")
     assert done.returncode == 1
     assert "arousal: its licence (CC-BY-NC-SA-4.0) is not known to allow" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("embed", "example.flac", "--out", "x.npy"),
+        ("listen", "--input", "-"),
+        ("serve", "--port", "0"),
+    ],
+)
+def test_other_commands_refuse_such_weights_too(run, example, tmp_path, arguments):
+    shutil.copy(example, tmp_path / "example.flac")
+    done = run(*arguments, "--licence", "commercial")
+    assert done.returncode == 1
+    assert "not known to allow commercial use; use the model 'commercial'" in done.stderr
 
 
 def test_the_model_of_arousal_gives_a_value_and_states_derived_labels(run, example):

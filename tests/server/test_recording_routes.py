@@ -53,6 +53,18 @@ def test_predict_says_what_the_package_says(client, sound, expected, way):
     assert answer.json() == expected[0].to_dict() | {"file": "example.flac"}
 
 
+@pytest.mark.parametrize(
+    ("route", "says"),
+    [
+        ("/v1/predict", "unknown parameter adpat; choose from name, voice, adapt, channel"),
+        ("/v1/convert", "unknown parameter adpat; choose from format"),
+    ],
+)
+def test_unknown_parameters_are_refused(client, sound, route, says):
+    answer = client.post(route, params={"adpat": "neutral"}, content=sound)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, says)
+
+
 def test_timeline_in_all_formats(client, sound, expected):
     prediction, timeline = expected
 

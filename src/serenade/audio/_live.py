@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from serenade.errors import DeviceError, MissingExtraError
+from serenade.errors import DeviceError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CHUNK = 0.1
 """Seconds in a chunk."""
 
+# First bytes of WAV, FLAC, Ogg and AIFF.
+_CONTAINERS = {b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM"}
 _WAITING = (
     600  # most chunks in the queue, one minute; if the reader is too slow, new chunks are lost
 )
@@ -33,14 +35,23 @@ def read_raw_samples(file: BinaryIO, sampling_rate: int) -> Iterator[NDArray[np.
     Yields:
         Arrays `(samples,)` of at most a tenth of a second.
 
+    Raises:
+        InputError: the file begins as WAV, FLAC, Ogg or AIFF does, so it holds no raw samples.
+
     >>> import io
     >>> [chunk.tolist() for chunk in read_raw_samples(io.BytesIO(b"\x01\x00\xff\xff\x07"), 16000)]
     [[1, -1]]
     """
     size = 2 * max(1, round(CHUNK * sampling_rate))
     read = getattr(file, "read1", file.read)  # does not wait for a whole chunk
-    rest = b""
+    rest, begun = b"", False
     while content := read(size - len(rest)):
+        if not begun and content[:4] in _CONTAINERS:
+            raise InputError(
+                f"these are not raw samples but a file that begins with {content[:4].decode()}; "
+                "convert it, such as with ffmpeg -i - -f s16le -ac 1 -"
+            )
+        begun = True
         content = rest + content
         whole = len(content) // 2 * 2
         rest = content[whole:]

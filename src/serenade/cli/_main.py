@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 
 import click
@@ -40,6 +41,14 @@ def cli(context: click.Context) -> None:
 cli.help = _help.mark_examples(cli.help)
 
 
+def _open_closed_streams() -> None:
+    """Let standard streams that the caller closed be empty, and take what is written."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def _escape_unknown_characters() -> None:
     """Let standard output and error escape characters that their encoding cannot hold."""
     for stream in (sys.stdout, sys.stderr):
@@ -52,6 +61,7 @@ def main() -> None:
 
     Ctrl-C exits with status 130, as shells expect.
     """
+    _open_closed_streams()
     _escape_unknown_characters()
     try:
         status = cli(prog_name="serenade", standalone_mode=False)

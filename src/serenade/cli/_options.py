@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from serenade.corpora import Corpus
+    from serenade.inference import Model
     from serenade.protocols import Fold
     from serenade.systems import System
 
@@ -150,6 +151,13 @@ model = click.option(
     type=click.Path(),
     help="Model folder written by `serenade train`, a model on the Hugging Face hub, or "
     "`bundled`, `commercial` or `arousal`, models of the package. Default: bundled.",
+)
+licence = click.option(
+    "--licence",
+    type=click.Choice(["any", "commercial"]),
+    default="any",
+    show_default=True,
+    help="commercial: refuse a model whose licence is not known to allow commercial use.",
 )
 seed = click.option(
     "--seed",
@@ -338,6 +346,20 @@ def refuse_without(needed: str, *names: str) -> None:
             raise click.UsageError(
                 f"{option} has no effect without {needed}; add it, or leave {option} out"
             )
+
+
+def load_model(name: str | None, licence: str) -> Model:
+    """Load the model that --model names, if --licence accepts it.
+
+    Raises:
+        ModelError: it cannot be loaded, or its licence is not known to allow commercial use.
+    """
+    import serenade
+
+    model = serenade.load(name)
+    if licence == "commercial":
+        model.require_commercial_licence()
+    return model
 
 
 def find_voice(enrol: Sequence[str]) -> list[str]:

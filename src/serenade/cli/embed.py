@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     "sources", nargs=-1, required=True, metavar="FILE|FOLDER|MANIFEST|-...", type=click.Path()
 )
 @_options.model
+@_options.device
+@_options.licence
 @_options.channel
 @click.option(
     "--out",
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 def command(
     sources: Sequence[str],
     model: str | None,
+    licence: str,
     channel: str,
     out: Path | None,
     plot: Path | None,
@@ -75,7 +78,6 @@ def command(
     """
     import numpy as np
 
-    import serenade
     from serenade._figure_style import check_figure
     from serenade._progress import show_progress
     from serenade.inference import (
@@ -97,7 +99,7 @@ def command(
     if plot is not None:
         check_figure(plot)
         groups = find_column(sources, colour)
-    loaded, recordings = serenade.load(model), find_recordings(sources)
+    loaded, recordings = _options.load_model(model, licence), find_recordings(sources)
     files, rows = [], []
     results = embed_files(loaded, recordings, channel=channel, jobs=jobs)
     for file, found in show_progress(results, len(recordings), "embedding"):

@@ -12,7 +12,7 @@ from serenade.cli import _options, _output
 
 if TYPE_CHECKING:
     from serenade.adaptation import Expect
-    from serenade.inference import Model, Update
+    from serenade.inference import Update
 
 
 @click.command()
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--device", help="Number of the microphone, or a part of its name.")
 @_options.model
+@_options.licence
 @click.option(
     "--enrol",
     metavar="DIR",
@@ -49,6 +50,7 @@ def command(
     rate: int,
     device: str | None,
     model: str | None,
+    licence: str,
     enrol: str | None,
     adapt: Expect | None,
     as_json: bool,
@@ -61,12 +63,11 @@ def command(
     serenade listen
     ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | serenade listen --input - --json
     """
-    import serenade
     from serenade.audio import read_raw_samples, record_microphone
 
     if source:
         _options.refuse_given({"device"}, "--input - uses no microphone")
-    loaded: Model = serenade.load(model)
+    loaded = _options.load_model(model, licence)
     if enrol and adapt:
         raise click.UsageError("--adapt cannot be combined with --enrol; choose one of them")
     if enrol:

@@ -56,13 +56,7 @@ def _parse_speakers(_: click.Context, __: click.Parameter, value: str | None) ->
 )
 @_options.model
 @_options.device
-@click.option(
-    "--licence",
-    type=click.Choice(["any", "commercial"]),
-    default="any",
-    show_default=True,
-    help="commercial: refuse a model whose licence is not known to allow commercial use.",
-)
+@_options.licence
 @click.option(
     "--enrol",
     metavar="DIR|FILE|self",
@@ -346,11 +340,7 @@ def _recommend_adaptation(model: Model, usable: int, *, asked: bool) -> None:
 
 def _load_model(name: str | None, licence: str, enrol: Sequence[str], speech: str) -> Model:
     """Load the model, and adapt it to the speaker of the named recordings, if there are any."""
-    import serenade
-
-    model = serenade.load(name)
-    if licence == "commercial":
-        model.require_commercial_licence()
+    model = _options.load_model(name, licence)
     if model.folder.derivation:
         names = ", ".join(model.folder.answers)
         _output.report_problem(f"the labels of {names} are derived: {model.folder.derivation}")

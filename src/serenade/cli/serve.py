@@ -23,7 +23,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
 @click.command(
     cls=_help.GroupedCommand,
     groups={
-        "Address and model": ("host", "port", "model", "device", "hume_routes"),
+        "Address and model": ("host", "port", "model", "device", "licence", "hume_routes"),
         "Access": ("api_keys", "hosts", "origins", "access_log"),
         "Limits": (
             *("max_size", "max_duration", "max_concurrency", "queue", "max_streams", "timeout"),
@@ -40,6 +40,7 @@ _KEY_VARIABLE = "SERENADE_API_KEY"
 )
 @_options.model
 @_options.device
+@_options.licence
 @click.option(
     "--api-key",
     "api_keys",
@@ -115,6 +116,7 @@ def command(
     host: str,
     port: int,
     model: str | None,
+    licence: str,
     api_keys: Sequence[str],
     hosts: Sequence[str],
     origins: Sequence[str],
@@ -136,7 +138,6 @@ def command(
     The API is described at /docs. Ctrl+C or SIGTERM finishes running work and stops the server.
     Browsers on other machines allow the microphone only over https: use a proxy with a certificate.
     """
-    import serenade
     from serenade.server import Settings
 
     try:
@@ -166,7 +167,7 @@ def command(
         raise click.UsageError(str(error)) from None
     if access_log:
         _log_requests()
-    running = make_server(serenade.load(model), settings)
+    running = make_server(_options.load_model(model, licence), settings)
     with open_socket(host, port) as listening:
         address = f"[{host}]" if ":" in host else host
         click.echo(

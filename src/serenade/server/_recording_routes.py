@@ -7,10 +7,11 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from serenade._printable import to_printable
 from serenade.adaptation import Expect
 from serenade.inference import DEFAULT_HOP, DEFAULT_WINDOW, check_windows
 from serenade.runtime import check_interruption
@@ -73,6 +74,7 @@ Speech = Annotated[
 ]
 
 _LARGEST_TIMELINE = 2**23  # bytes of a timeline that is to be converted
+_LONGEST_NAME = 64  # characters of an unknown parameter that a refusal repeats
 
 
 def make_recording_router(service: Service) -> APIRouter:
@@ -81,7 +83,11 @@ def make_recording_router(service: Service) -> APIRouter:
     Args:
         service: state that all routes share.
     """
-    routes = APIRouter(tags=["recordings"], responses=_schemas.REFUSALS)
+    routes = APIRouter(
+        tags=["recordings"],
+        responses=_schemas.REFUSALS,
+        dependencies=[Depends(_refuse_unknown_parameters)],
+    )
     for add_route in (
         _add_predict,
         _add_timeline,
@@ -266,6 +272,16 @@ def _add_convert(routes: APIRouter, service: Service) -> None:
             content = b"".join([chunk async for chunk in body])
             text = await _run(service, request, job, lambda: _convert(content, format))
         return Response(text, media_type=MEDIA[format])
+
+
+async def _refuse_unknown_parameters(request: Request) -> None:
+    """Refuse parameters that the route does not have: a misspelt one would have no effect."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        choice = f"choose from {', '.join(known)}" if known else "this route has none"
+        named = to_printable(unknown[0][:_LONGEST_NAME])
+        raise Refused(422, "UnknownParameter", f"unknown parameter {named}; {choice}")
 
 
 async def run_on_files(

@@ -47,8 +47,9 @@ def to_csv(
     """Write a table with a row for each recording or segment and a column for each emotion.
 
     A model of values has a column for each value in place of emotion and probabilities. If speakers
-    are known, `speaker` follows `end`. If channels were predicted alone, a column `channel` numbers
-    them. If a model was adapted, the last columns are `adapted_to` and `assumed`.
+    are known, `speaker` follows `end`. A row for a recording states whether its answer is
+    `uncertain`, if the model has a threshold. If channels were predicted alone, a column `channel`
+    numbers them. If a model was adapted, the last columns are `adapted_to` and `assumed`.
 
     Args:
         results: see `to_json`.
@@ -59,7 +60,7 @@ def to_csv(
     results = list(results)
     span = ["start", "end"] if timeline else []
     spoken = timeline and any(found.speakers for _, found in results if found is not None)
-    named, remarks = ["speaker"] * spoken, _list_remarks(results)
+    named, remarks = ["speaker"] * spoken, _list_remarks(results, timeline=timeline)
     values = list(results[0][0].values) if results else []
     emotion = ["emotion", "probability"] if labels else []
     names = [*span, *named, *emotion, *map(to_csv_cell, [*labels, *values])]
@@ -83,11 +84,18 @@ def to_csv(
             )
 
 
-def _list_remarks(results: Sequence[Result]) -> list[str]:
-    """Return the columns after the answers: the channel, and the adaptation."""
-    adapted = any(prediction.adapted_to for prediction, _ in results)
-    channels = ["channel"] if any(prediction.channel for prediction, _ in results) else []
-    return [*channels, *(["adapted_to", "assumed"] if adapted else [])]
+def _list_remarks(results: Sequence[Result], *, timeline: bool) -> list[str]:
+    """Return the columns after the answers: the doubt, the channel, and the adaptation."""
+    predictions = [prediction for prediction, _ in results]
+    adapted = any(one.adapted_to for one in predictions)
+    known = {
+        # The threshold is for whole recordings.
+        "uncertain": not timeline and any(one.uncertain_below for one in predictions),
+        "channel": any(one.channel for one in predictions),
+        "adapted_to": adapted,
+        "assumed": adapted,
+    }
+    return [name for name, shown in known.items() if shown]
 
 
 def to_textgrid(timeline: Timeline) -> str:
