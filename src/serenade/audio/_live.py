@@ -44,19 +44,19 @@ def read_raw_samples(file: BinaryIO, sampling_rate: int) -> Iterator[NDArray[np.
     """
     size = 2 * max(1, round(CHUNK * sampling_rate))
     read = getattr(file, "read1", file.read)  # does not wait for a whole chunk
-    rest, begun = b"", False
-    while content := read(size - len(rest)):
-        if not begun and content[:4] in _CONTAINERS:
-            raise InputError(
-                f"these are not raw samples but a file that begins with {content[:4].decode()}; "
-                "convert it, such as with ffmpeg -i - -f s16le -ac 1 -"
-            )
-        begun = True
+    content, rest = read(size), b""
+    if content[:4] in _CONTAINERS:
+        raise InputError(
+            f"these are not raw samples but a file that begins with {content[:4].decode()}; "
+            f"convert it, such as with ffmpeg -i - -f s16le -ac 1 -ar {sampling_rate} -"
+        )
+    while content:
         content = rest + content
         whole = len(content) // 2 * 2
         rest = content[whole:]
         if whole:
             yield np.frombuffer(content[:whole], dtype="<i2").astype(np.int16)
+        content = read(size - len(rest))
 
 
 def record_microphone(
